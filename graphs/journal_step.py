@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar
 
@@ -78,7 +79,8 @@ class JournalStep(RequestStep):
         else:
             accepted = [record.event for record in request.records]
         request.entry = self._journal.append(kind, request.arrival, accepted, request.sent_events)
-        request.if_failed = self._if_failed
+        # Not the kind of what the history tells: who counts the entry in the end goes by it.
+        request.if_failed = lambda failed, step: self._if_failed(replace(failed, kind=kind), step)
         replay_missed(self._context)
 
     def saved(self) -> SavedState:

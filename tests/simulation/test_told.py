@@ -39,6 +39,27 @@ def test_what_another_process_was_sent_stays_where_the_history_says_something_ol
         assert ends(first) == ends(second) == {"i0": now - 10}
 
 
+def test_an_incident_that_waits_for_what_a_step_failed_at_is_counted(tmp_path: Path) -> None:
+    with simulated():
+        history = History(SEED, tmp_path)
+        world = history.world
+        first, second = (Process(world, history._deployed) for _ in range(2))
+        now = world.now
+        reading = [{"device": "d0", "timestamp": now, "cpu": 1}]
+        assert first.send("POST", "/telemetry", reading)[0] == 200
+        world.model_failures = 1
+        incident = [{"id": "i0", "device": "d0", "start": now}]
+        assert second.send("POST", "/incidents", incident)[0] == 500
+        world.now += 5
+        assert second.send("POST", "/incidents", [{"id": "i0", "end": now + 3}])[0] == 200
+        assert first.send("POST", "/telemetry", reading)[0] == 200
+        counts = [
+            {key: value for key, value in process.counts().items() if key[0] == "incidents"}
+            for process in (first, second)
+        ]
+        assert counts == [{("incidents", "opened"): 1, ("incidents", "closed"): 1}] * 2
+
+
 def test_a_cancelled_incident_that_is_forgotten_is_not_opened_by_an_older_history(tmp_path: Path) -> None:
     with simulated():
         history = History(SEED, tmp_path)
