@@ -89,6 +89,8 @@ def _label_deadline(project: str) -> float:
     try:
         function = mlrun.get_run_db().get_function(SERVING, project)
     except mlrun.errors.MLRunNotFoundError:
+        function = None
+    if function is None:  # MLRun's client gives that without an API.
         return ServingSettings.label_deadline_seconds
     return float(function["spec"]["parameters"][SETTINGS]["label_deadline_seconds"])
 
