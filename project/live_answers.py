@@ -28,7 +28,6 @@ from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import EntryId
 from graphs.state.incident_book import Features, IncidentBook
 from graphs.state.journal_entries import RawEntry
-from graphs.state.settings import ServingSettings
 from project.live_rows import LiveRows
 
 _NOTHING = Prediction("", "", np.empty(0), 0, 0.0, 0)
@@ -53,6 +52,7 @@ def without_refused(
     archive: Path,
     schema: TelemetrySchema,
     attributes: pd.DataFrame | None,
+    label_deadline: float,
 ) -> tuple[LiveRows, int]:
     """Rows without labels 0 of readings that an incident had labeled 1 when they came, and their count.
 
@@ -60,6 +60,7 @@ def without_refused(
     A label 1 of a reading that was only taken for healthy stays: nobody had said so.
 
     :param attributes: of the devices, with ``valid_from``.
+    :param label_deadline: of the endpoint, in seconds, see ``ServingSettings``.
     """
     labels = found.rows.labels
     zeros = labels[schema.label].to_numpy() == 0
@@ -67,7 +68,9 @@ def without_refused(
         return found, 0
     devices = set(labels[DEVICE][zeros])
     oldest = column_micros(labels[schema.time][zeros]).min() / 1_000_000 - schema.labels.tolerance_seconds
-    refused = _refused(all_entries(entries, archive), schema, _features(schema, attributes), devices, oldest)
+    deadline = max(label_deadline, schema.labels.healthy_seconds)
+    features = _features(schema, attributes)
+    refused = _refused(all_entries(entries, archive), schema, features, devices, oldest, deadline)
     places = zip(
         (entry for entry, _ in found.label_entries),
         labels[DEVICE],
@@ -81,15 +84,20 @@ def without_refused(
 
 
 def _refused(
-    entries: Iterator[RawEntry], schema: TelemetrySchema, features: Features, devices: set[str], oldest: float
+    entries: Iterator[RawEntry],
+    schema: TelemetrySchema,
+    features: Features,
+    devices: set[str],
+    oldest: float,
+    deadline: float,
 ) -> set[_Place]:
     """The labels that are refused.
 
     :param devices: whose labels are of interest.
     :param oldest: time of the first reading that is, epoch seconds.
+    :param deadline: how long after its time a prediction waits for its label, in seconds.
     """
     tolerance = duration_seconds(schema.windows.future_tolerance)
-    deadline = max(ServingSettings.label_deadline_seconds, schema.labels.healthy_seconds)
     book = IncidentBook(schema, features, sys.maxsize)
     ledger = _Answers(schema.labels, book, deadline, tolerance)
     metrics = schema.reading_columns

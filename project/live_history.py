@@ -22,11 +22,13 @@ from feature_sets.telemetry.calendar import Calendar
 from feature_sets.telemetry.repeated_rows import contradicting, first_contradiction, repeated
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import TOO_LATE
+from graphs.initializer import SETTINGS
 from graphs.serving_graph import journal_key
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD
 from graphs.state.placed_labels import placed_labels
+from graphs.state.settings import ServingSettings
 from project.function_names import SERVING
 from project.live_answers import without_refused
 from project.live_incidents import live_incidents
@@ -61,12 +63,14 @@ class LiveJournal:
     :param url: of Redis; empty if there is none.
     :param key: prefix of the journal's keys.
     :param archive: folder of its archive.
+    :param label_deadline: in seconds, see ``ServingSettings``.
     """
 
     function: str
     url: str
     key: str
     archive: Path
+    label_deadline: float = ServingSettings.label_deadline_seconds
 
     @classmethod
     def of(cls, project: str, settings: Settings) -> LiveJournal:
@@ -76,7 +80,17 @@ class LiveJournal:
             settings.redis_url or mlrun.mlconf.redis.url or "",
             journal_key(project, SERVING),
             settings.accepted_events(project),
+            _label_deadline(project),
         )
+
+
+def _label_deadline(project: str) -> float:
+    """The one that the endpoint was deployed with; where none ever was, there is no journal to read."""
+    try:
+        function = mlrun.get_run_db().get_function(SERVING, project)
+    except mlrun.errors.MLRunNotFoundError:
+        return ServingSettings.label_deadline_seconds
+    return float(function["spec"]["parameters"][SETTINGS]["label_deadline_seconds"])
 
 
 @dataclass(frozen=True)
@@ -154,6 +168,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         journal.archive,
         schema,
         history.attributes,
+        journal.label_deadline,
     )
     mark = marks[-1].after(found, history, schema, max(found.position, last))
     read = {

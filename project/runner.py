@@ -3,7 +3,7 @@
 ``POST /runs`` with ``{"workflow": "main", "arguments": {...}}`` and a bearer token answers 202 with the run
 id, 409 while a run is under way. ``GET /runs/{id}`` answers its state, ``GET /runs`` the newest.
 ``POST /drift`` takes a drift event for the loop, which trains a new model, see ``project.retraining``;
-``GET /drift`` answers what the loop is doing.
+``GET /drift`` answers what the loop is doing. Without a loop, a drift event is told to the MLRun API alone.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from project.errors import NetopsError
 from project.memory import recall, resolve
 from project.retraining.keeper import LoopKeeper
 from project.retraining.loop import Loop
+from project.retraining.mlrun_events import MlrunEvents
 from project.retraining.operations import LocalOperations
-from project.retraining.state import StateFile
+from project.retraining.state import CLEARED, StateFile
 from project.retraining_policy import OFF
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess
@@ -52,6 +53,7 @@ def init_context(context: Any) -> None:
     context.user_data.settings = settings
     context.user_data.lock = threading.Lock()
     context.user_data.loop = None
+    context.user_data.events = MlrunEvents(settings.project)
     trial = StateFile(settings.loops, settings.project).read().trial
     if settings.retrain == OFF and trial is not None:
         context.logger.warn(
@@ -131,11 +133,14 @@ def _drift(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
     _check_token(state.settings, event)
     if event.method not in ("GET", "POST"):
         raise RunnerError(405, "method", "must be GET or POST", event.method)
-    if state.loop is None:
+    if event.method == "POST":
+        told = parse_drift(event.body)
+        if state.loop is None:
+            return 202, _handed_on(state, told)
+        state.loop.take(told)
+    elif state.loop is None:
         rule = "must be auto or approve for drift to start a training"
         raise RunnerError(422, "NETOPS_RETRAIN", rule, state.settings.retrain)
-    if event.method == "POST":
-        state.loop.take(parse_drift(event.body))
     known = StateFile(state.settings.loops, state.settings.project).read()
     content = known.to_dict()
     return (202 if event.method == "POST" else 200), {
@@ -144,6 +149,21 @@ def _drift(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
         "waiting": state.loop.waiting,
         "last": content["decisions"][-1] if content["decisions"] else None,
     }
+
+
+def _handed_on(state: Any, told: Mapping[str, Any]) -> dict[str, Any]:
+    """Tell the MLRun API of an alert, not of its end, as the loop does.
+
+    Nothing is kept here: where the API cannot take it now, the endpoint sends it again.
+
+    :raises RunnerError: if it cannot take it now.
+    """
+    if told["event"]["level"] != CLEARED:
+        try:
+            state.events.generate(told)
+        except NetopsError as error:
+            raise RunnerError(503, "MLRun API", str(error), state.settings.mlrun_dbpath) from error
+    return {"mode": state.settings.retrain}
 
 
 def _newest(settings: Settings) -> list[dict[str, Any]]:

@@ -11,15 +11,17 @@ about standard normal; errors that come in runs carry less information, and f is
 (``dependence.py``). A window counts only if it is worth 20 independent labels, and what is before it 50.
 
 - A rise of the error rate is drift if the tests of 200 labels in a row were beyond ``drift_level``, in
-  whatever window. Of 200 labels or more, both halves must be part of the rise: a burst of fewer than 100
-  labels is none, for soon it fills no half of any window. It counts against all that is before it, or, if it
-  is 1.2 times beyond, against the newest 1,000 of that: a rise may follow a fall that was not told.
-- A fall is told as one if it is abrupt: at most 200 labels beyond ``fall_level`` against the 500 before them,
-  and against all before them. A model that learns gets better slowly, and the end of a burst of errors is
-  below the burst alone; nothing has to be done about either.
-- A slower fall, over 400 labels or more, is told if the tests of 200 labels in a row were beyond
-  ``fall_level`` in both comparisons, and it is four times as steep as what was before it. That must be 2,000
-  labels, lately with an error rate of at most one half. What falls from more, or on and on, learns.
+  whatever window, or of 150 in one of 400 labels or more. Of 200 labels or more, both halves must be part of
+  the rise: a burst of fewer than 100 labels is none, for soon it fills no half of any window. It counts
+  against all that is before it, or, if it is 1.2 times beyond, against the newest 1,000 of that: a rise may
+  follow a fall that was not told. Windows of 800 labels or more are few independent looks, so their g counts
+  for a ninth more.
+- A fall is told as one if it is abrupt: at most 100 labels beyond ``fall_level`` against the 500 before them,
+  and against all before them.
+- A slower fall, over 400 labels or more, is told if the tests of 150 labels in a row were beyond
+  ``fall_level`` in both comparisons, and it is eight times as steep as what was before it, of which a
+  standard error is chance. That must be 2,000 labels. A model that learns gets better slowly, on and on, and
+  the end of a burst of errors is below the burst alone; nothing has to be done about either.
 
 The levels, the 200 labels and the lengths were chosen on streams of learners that are never reset; the
 promised rate of false alarms is measured on others, see ``docs/drift_benchmark.md``.
@@ -50,13 +52,17 @@ HISTORY = REFERENCE + WINDOWS[-1] + 1
 
 _STEP = 5
 _LAG_EVERY = 300
-_ABRUPT, _NEAR = 200, 500
+_ABRUPT, _NEAR = 100, 500
 _RECENT = 1_000
 """Labels before a window that it is compared with, too, where a fall may hide among the earlier ones."""
 _RECENT_LEVEL = 1.2
 """Of the drift level that it takes then: what chance does to so few labels is less well known."""
-_SLOW, _SLOW_REFERENCE, _STEEPER, _MOST_BEFORE = 400, 2_000, 4.0, 0.5
-"""Of a slow fall: shortest window, labels before it, steepness by what was before, error rate before."""
+_LONG, _LONG_SHARE = 800, 0.9
+"""Windows so long may rise less: by this share of the drift level."""
+_WIDE, _WIDE_SHARE = 400, 0.75
+"""Windows so long must be beyond the level for this share of the persistence."""
+_SLOW, _SLOW_REFERENCE, _STEEPER = 400, 2_000, 8.0
+"""Of a slow fall: shortest window, labels before it, steepness by what was before."""
 _HALVED = 200
 _LEAST_SHARE = 0.4
 """Of the rise over a window, what each half of it must show."""
@@ -71,7 +77,8 @@ class LikelihoodRatio(Detector):
     :param warning_level: warn beyond this signed root.
     :param drift_level: a rise is drift beyond this signed root; at least ``warning_level``.
     :param persistence: labels in which each test must be beyond it, rounded up to a test, of which there is
-        one in five labels; 0 for the first such test. Until then there is a warning.
+        one in five labels; 0 for the first such test. Until then there is a warning. Windows of 400 labels or
+        more, and slow falls, need three quarters of it.
     :param fall_level: an abrupt fall is drift, of direction fall, beyond this.
     :param min_instances_after_drift: see ``Detector``.
     """
@@ -91,6 +98,7 @@ class LikelihoodRatio(Detector):
         "tested": bool,
         "beyond": int,
         "fallen": int,
+        "wide": int,
         "first_length": int,
         "lag_factor": float,
         "base_errors": int,
@@ -153,6 +161,7 @@ class LikelihoodRatio(Detector):
         self._tested = False
         self._length: int | None = None
         self._beyond = 0  # tests in a row
+        self._wide = 0  # the same of wide windows
         self._fallen = 0  # the same of a slow fall
         self._first_length = 0
         self._lag_factor = 1.0
@@ -171,8 +180,8 @@ class LikelihoodRatio(Detector):
         if isinstance(parameters, Mapping) and isinstance(state, Mapping) and "persistence" not in parameters:
             parameters, state = {**parameters, "persistence": 0}, {"beyond": 0, "first_length": 0, **state}
             saved = {**saved, "parameters": parameters, "state": state}
-        if isinstance(state, Mapping) and "fallen" not in state:
-            saved = {**saved, "state": {**state, "fallen": 0}}
+        if isinstance(state, Mapping):
+            saved = {**saved, "state": {"fallen": 0, "wide": 0, **state}}
         return super().from_dict(saved)
 
     def _is_possible(self) -> bool:
@@ -212,7 +221,7 @@ class LikelihoodRatio(Detector):
         self._floors = self._sums.inflations(self._base_errors / n)
 
     def _test(self) -> None:
-        best, self._statistic, self._tested = 0.0, 0.0, False
+        best, self._statistic, self._tested, wide = 0.0, 0.0, False, False
         for i, w in enumerate(WINDOWS):
             m = min(REFERENCE, self._n - w)
             if m < LEAST_REFERENCE or m < w:
@@ -223,16 +232,24 @@ class LikelihoodRatio(Detector):
             if root > self.drift_level and not self._lasts(w, m):
                 root = self.drift_level
             share = root / self.drift_level if root >= 0 else -root / self.fall_level
+            wide = wide or (w >= _WIDE and root > self.drift_level)
             if not self._tested or share > best:
                 best, self._tested, self._length, self._statistic = share, True, w, root
         self._fell = best > 1 and self._statistic < 0
         self._beyond = self._beyond + 1 if best > 1 and not self._fell else 0
+        self._wide = self._wide + 1 if wide and not self._fell else 0
         if self._beyond == 1:
             self._first_length = self._length or 0
         self._fallen = self._fallen + 1 if not self._beyond and self._falls_slowly() else 0
-        self._fell = self._fell or (self._fallen > 0 and self._fallen * _STEP >= self.persistence)
-        self._drift = self._fell or (self._beyond > 0 and self._beyond * _STEP >= self.persistence)
+        self._fell = self._fell or self._has_lasted(self._fallen, _WIDE_SHARE)
+        self._drift = (
+            self._fell or self._has_lasted(self._beyond) or self._has_lasted(self._wide, _WIDE_SHARE)
+        )
         self._warning = not self._drift and self._statistic > self.warning_level
+
+    def _has_lasted(self, tests: int, share: float = 1.0) -> bool:
+        """Whether so many tests in a row are enough, of a share of the persistence."""
+        return tests > 0 and tests * _STEP >= share * self.persistence
 
     def _nearest(self, i: int, w: int, m: int) -> tuple[float | None, int]:
         """Signed root of the newest w labels, see ``_compared``, and the labels before that it is against."""
@@ -257,8 +274,8 @@ class LikelihoodRatio(Detector):
                 self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w, w + near, w + m)
             )
             rate, lately, before = (now - cut) / w, (cut - since) / near, (since - first) / (m - near)
-            steep = lately - rate > _STEEPER * max(0.0, before - lately)
-            if rate >= lately or lately > _MOST_BEFORE or not steep:
+            chance = math.sqrt(lately * (1 - lately) * (1 / near + 1 / (m - near)))
+            if rate >= lately or lately - rate <= _STEEPER * max(0.0, before - lately - chance):
                 continue
             roots = [self._root_of(i, w, length) for length in (near, m)]
             root = min(found or 0.0 for found in roots)
@@ -279,7 +296,9 @@ class LikelihoodRatio(Detector):
         if falls and w > _ABRUPT:
             return None
         root = self._root_of(i, w, m)
-        return -root if falls and root is not None else root
+        if root is None or falls:
+            return None if root is None else -root
+        return root / _LONG_SHARE if w >= _LONG else root
 
     def _root_of(self, i: int, w: int, m: int) -> float | None:
         """Root of the newest w labels against the m before them, whether they rise or fall."""

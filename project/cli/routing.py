@@ -95,15 +95,12 @@ def _watch(settings: Settings, dbpath: str, project: str, version: str, address:
     from project.attached_detectors import watch_champion
     from project.function_names import RUNNER
     from project.memory import recall
-    from project.retraining_policy import OFF
 
     try:
         memory = recall(dbpath, project)
         if memory is None:
             raise NetopsError(f"project '{project}' must remember a successful run, got none")
-        callback = (
-            "" if settings.retrain == OFF else f"{ready_endpoint(dbpath, project, RUNNER).address}/drift"
-        )
+        callback = f"{ready_endpoint(dbpath, project, RUNNER).address}/drift"
         schema = TelemetrySchema.from_dict(memory.schema)
         detectors = str(memory.arguments.get("detectors") or "")
         watch_champion(project, version, schema, address, callback, settings, detectors)

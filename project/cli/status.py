@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from project.cli.options import JsonOption
-from project.function_names import ENDPOINTS
+from project.function_names import ENDPOINTS, SERVING
 from project.latest_report import latest_reports
 from project.run_lock import holders
 from project.settings import Settings
@@ -22,7 +22,8 @@ def status(as_json: JsonOption = False) -> None:
     """Tell what runs: servers, runs under way, endpoints and schedules.
 
     These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
-    with its next time and what became of the last. It also names the newest report of each project.
+    with its next time and what became of the last. It also names the newest report of each project, and its
+    alert of drift: the one that is open, or the newest that is over.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle
@@ -65,6 +66,7 @@ def _print(
     from project.api_reader import redis_url
     from project.cli.restarts import deployed, facts, lives
     from project.session import local_stack
+    from project.summary.alerts import alerts_of
 
     under_way, reports = holders(settings.home), latest_reports(settings.home)
 
@@ -77,11 +79,17 @@ def _print(
     online = session.redis_url
     if not online and not session.owned:
         online = redis_url(session.mlrun_dbpath)
+    alerts = {
+        endpoint["project"]: alerts_of(endpoint["address"])
+        for endpoint in shown
+        if endpoint["name"] == SERVING and endpoint["state"] == "ready"
+    }
     if as_json:
         told = {
             "mlrun_dbpath": session.mlrun_dbpath or None,
             "redis_url": online or None,
             "endpoints": shown,
+            "alerts": alerts,
             "schedules": [vars(schedule) for schedule in schedules],
             "under_way": [vars(holder) for holder in under_way],
             "reports": {project: str(path) for project, path in reports.items()},
@@ -99,6 +107,9 @@ def _print(
     if shown:
         header = ("project", "endpoint", "address", "state", "model", "version")
         print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
+        for project, texts in alerts.items():
+            for text in texts:
+                print(f"alert of {project}: {text}")
         for endpoint in (endpoint for endpoint in shown if endpoint["reason"]):
             print(f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}")
         for endpoint in (endpoint for endpoint in shown if endpoint.get("restarts")):

@@ -12,7 +12,6 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from project.attached_detectors import attach_detectors
 from project.endpoints import endpoint_address
 from project.function_names import RUNNER
-from project.retraining_policy import OFF
 from project.settings import Settings
 
 
@@ -25,7 +24,8 @@ def init_detectors(
 ) -> None:
     """MLRun job: detectors that know the model's usual error rate, logged and attached with their callback.
 
-    Drift that is the verdict is told to the runner, unless the setting ``NETOPS_RETRAIN`` is ``off``.
+    Drift that is the verdict is told to the runner. It starts a training, unless the setting
+    ``NETOPS_RETRAIN`` is ``off``, and tells MLRun's alerts.
 
     Where the endpoint serves the same model as before, its detectors stay, unless others are chosen: what
     they have seen of the live stream counts on. Results: ``kept`` (whether they stay), ``base_rows``,
@@ -39,7 +39,7 @@ def init_detectors(
     :param detectors: which, and whose finding counts, see ``DetectorChoice``; empty for the default.
     """
     settings = Settings.from_environment()
-    callback = "" if settings.retrain == OFF else f"{endpoint_address(context.project, RUNNER)}/drift"
+    callback = f"{endpoint_address(context.project, RUNNER)}/drift"
     attached = attach_detectors(
         test_set.as_df(),
         TelemetrySchema.load(schema),

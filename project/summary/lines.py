@@ -6,6 +6,7 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
+from project.summary.alerts import alert_texts
 from project.summary.live_labels import contradiction_lines
 from project.summary.served import audit_text
 
@@ -210,6 +211,8 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
         since = "in this run" if watched else "since it was attached"
         for place, text in enumerate(drift_texts(watched or facts["drift"], since)):
             lines += _fact("" if place else "drift", text)
+        for place, text in enumerate(alert_texts(facts["drift"])):
+            lines += _fact("" if place else "alert", text)
         detectors = ((watched or {}).get("detectors") or {}).values()
         decided = any(state["drifts"] and state.get("decides", True) for state in detectors)
         if decided or (watched or {}).get("state") == "drift":
@@ -310,10 +313,18 @@ def drift_texts(drift: dict[str, Any], since: str = "since it was attached") -> 
     :param drift: answer of the endpoint's ``/drift``.
     :param since: what its counts cover.
     """
-    said: dict[str, list[str]] = defaultdict(list)
-    for name, state in sorted((drift.get("detectors") or {}).items()):
-        said[_detector_text(state, since)].append(name)
-    return [f"{', '.join(names)}: {text}" for text, names in said.items()] or ["no detector attached"]
+    states = drift.get("detectors") or {}
+    decide = {name for name, state in states.items() if state.get("decides", True)}
+    said: dict[tuple[bool, str], list[str]] = defaultdict(list)
+    for name, state in sorted(states.items(), key=lambda each: (each[0] not in decide, each[0])):
+        said[name in decide, _detector_text(state, since)].append(name)
+    found = []
+    for (decides, text), names in said.items():
+        which = ", ".join(names)
+        if 0 < len(decide) < len(states):
+            which += ", which decides" if decides else " beside it"
+        found.append(f"{which}: {text}")
+    return found or ["no detector attached"]
 
 
 def _detector_text(state: dict[str, Any], since: str) -> str:
@@ -327,8 +338,6 @@ def _detector_text(state: dict[str, Any], since: str) -> str:
     if not found:
         return "no drift, no warning"
     now = {"drift": "drift now", "warning": "no drift, but a warning now"}.get(state["state"], "no drift now")
-    if state["drifts"] and not state.get("decides", True):
-        now += " (does not decide)"
     return f"{now}; {' and '.join(found)} {since}"
 
 

@@ -6,6 +6,7 @@ import contextlib
 import itertools
 import math
 
+import mlrun
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -18,11 +19,15 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.protocol.event_names import SentEvents
 from graphs.protocol.routes import Kind
+from graphs.serving_graph import build_serving_graph
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.redis_journal import RedisJournal
+from graphs.state.settings import ServingSettings
 from project import live_rows
+from project.function_names import SERVING
 from project.live_history import LiveJournal, take_live
+from project.settings import Settings
 from tests.feature_sets.ingestion.folders import MODELS, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits
 from tests.feature_sets.ingestion.test_append_kills import Death, KilledError
@@ -51,6 +56,15 @@ from tests.project.live_network import (
 def project(local_stack):
     with new_project(local_stack.info.mlrun_dbpath) as name:
         yield name
+
+
+def test_the_label_deadline_is_that_of_the_endpoint(project, tmp_path):
+    settings = Settings(home=tmp_path, token="secret")
+    assert LiveJournal.of(project, settings).label_deadline == ServingSettings.label_deadline_seconds
+    function = mlrun.new_function(SERVING, project=project, kind="serving", image="mlrun/mlrun")
+    build_serving_graph(function, model_path="model", label_deadline_seconds=60)
+    mlrun.get_run_db().store_function(function.to_dict(), SERVING, project, tag="latest")
+    assert LiveJournal.of(project, settings).label_deadline == 60
 
 
 EXPECTING = TelemetrySchema.from_dict({**ARRIVING.to_dict(), "expected_interval": "5s"})

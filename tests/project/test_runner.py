@@ -3,13 +3,16 @@ import threading
 from dataclasses import replace
 from types import SimpleNamespace
 
+import mlrun
 import nuclio_sdk
 import pytest
+from mlrun.common.schemas.alert import AlertsModes
 
 from feature_sets.telemetry.schema import TelemetrySchema
 from project import runner
 from project.memory import Memory, schema_digest
 from project.retraining.loop import Loop
+from project.retraining.mlrun_events import MlrunEvents
 from project.retraining.state import StateFile
 from project.retraining_policy import RetrainingPolicy
 from project.run_lock import COMMAND, held
@@ -197,9 +200,36 @@ def test_the_loop_takes_the_token(looping, method):
     assert ask(looping, method, "/drift", token="wrong")[0] == 401
 
 
-def test_without_a_loop_a_drift_is_refused_for_good(context):
-    context.user_data.loop = None
-    status, content = ask(context, path="/drift", body=json.dumps(told()).encode())
+@pytest.fixture
+def alerts():
+    before = mlrun.mlconf.alerts.mode
+    mlrun.mlconf.alerts.mode = AlertsModes.enabled
+    yield
+    mlrun.mlconf.alerts.mode = before
+
+
+@pytest.mark.usefixtures("alerts")
+def test_without_a_loop_a_drift_is_told_to_mlrun_and_starts_nothing(context, monkeypatch):
+    generated = []
+
+    def generate_event(name, event, project):
+        if not generated:
+            generated.append("away")
+            raise mlrun.errors.MLRunRuntimeError("away")
+        generated.append((event.value_dict["id"], project))
+
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: SimpleNamespace(generate_event=generate_event))
+    data = context.user_data
+    data.settings = replace(data.settings, retrain="off")
+    data.loop, data.events = None, MlrunEvents("p")
+    body = json.dumps(told()).encode()
+    status, content = ask(context, path="/drift", body=body)
+    assert (status, content["error"]["field"]) == (503, "MLRun API")
+    assert ask(context, path="/drift", body=body) == (202, {"mode": "off"})
+    assert ask(context, path="/drift", body=json.dumps(told(2, level="cleared")).encode())[0] == 202
+    assert generated == ["away", ("e1", "p")]
+    assert not context.user_data.settings.loops.exists()
+    status, content = ask(context, "GET", "/drift")
     assert (status, content["error"]["field"]) == (422, "NETOPS_RETRAIN")
 
 

@@ -1,6 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
+from drift.alert import Alert
 from project.api_reader import Endpoint
+from project.summary.alerts import alert_texts, alerts_of
 from project.summary.facts import candidates, collect_facts, evaluation
 from project.summary.lines import (
     _model_lines,
@@ -278,9 +282,34 @@ def test_a_detector_that_does_not_decide_says_so_and_improvements_are_told():
     ddm = {"state": "drift", "warnings": 0, "drifts": 1, "improvements": 0, "decides": False}
     glr = {"state": "in_control", "warnings": 0, "drifts": 0, "improvements": 2, "decides": True}
     assert drift_texts({"detectors": {"ddm": ddm, "glr": glr}}) == [
-        "ddm: drift now (does not decide); 1 drift since it was attached",
-        "glr: no drift now; 2 improvements since it was attached",
+        "glr, which decides: no drift now; 2 improvements since it was attached",
+        "ddm beside it: drift now; 1 drift since it was attached",
     ]
+
+
+ALERT = Alert("glr-9", "glr", "2024-01-06T18:52:10Z", 9, "2024-01-06T18:00:00Z", "severe", 0.03, 0.2, 0.08)
+
+
+def test_an_open_alert_is_told_and_else_the_newest_that_is_over():
+    cleared = replace(ALERT, cleared="2024-01-06T20:10:00Z").to_dict()
+    known = {"alert": None, "cleared_alert": cleared}
+    assert alert_texts({"attached": True}) == []
+    (text,) = alert_texts(known)
+    assert text.startswith("cleared 2024-01-06 20:10: was severe, raised 2024-01-06 18:52 by glr")
+    opened = replace(ALERT, merged=2, rate_before=None).to_dict()
+    assert alert_texts(
+        {**known, "alert": ALERT.to_dict(), "groups": {"dc1": {**known, "alert": opened}}}
+    ) == [
+        "open, severe: raised 2024-01-06 18:52 by glr, 20.0% of the labels predicted wrong, 3.0% before",
+        "open of group dc1, severe: raised 2024-01-06 18:52 by glr, 20.0% of the labels predicted wrong; "
+        "found 2× more since",
+    ]
+
+
+def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
+    with fake_endpoint(lambda *_: (200, {"alert": ALERT.to_dict()})) as address:
+        assert alerts_of(address)[0].startswith("open, severe")
+    assert alerts_of(address)[0].startswith("not known: ")
 
 
 def test_quiet_detectors_share_a_line():

@@ -216,10 +216,23 @@ def test_a_fall_within_a_thousand_labels_after_a_steady_rate_is_told():
         assert (6000 < at < 8500, way, more) == (True, "fall", [])
 
 
-def test_who_learns_from_many_errors_on_is_no_fall():
+def test_a_fall_after_a_steady_rate_is_told_however_high_that_was():
+    """A model that is not taught any more, and a concept that comes back."""
     for seed in range(3):
-        stream = gradual(seed, [0, 6000, 9000, 12_000], [0.92, 0.9, 0.6, 0.55])
-        assert found(LikelihoodRatio(), stream) == []
+        stream = gradual(seed, [0, 6000, 8000, 11_000], [0.85, 0.85, 0.5, 0.5])
+        (at, way), *more = found(LikelihoodRatio(), stream)
+        assert (6000 < at < 8500, way, more) == (True, "fall", [])
+
+
+def test_who_learns_on_and_on_is_no_fall():
+    for seed in range(3):
+        assert found(LikelihoodRatio(), gradual(seed, [0, 12_000], [0.95, 0.3])) == []
+
+
+def test_a_small_rise_that_lasts_is_found_by_long_windows():
+    for seed in range(3):
+        drifts = found(LikelihoodRatio(), independent(seed, (8000, 0.1), (2500, 0.135)))
+        assert [(at > 8000, way) for at, way in drifts] == [(True, "rise")]
 
 
 def test_a_rise_after_a_slow_fall_is_found_against_the_newest_labels():
@@ -233,7 +246,7 @@ def test_one_saved_before_slow_falls_goes_on():
     detector = LikelihoodRatio()
     found(detector, stream[:6000])
     saved = detector.to_dict()
-    assert saved["state"].pop("fallen") == 0
+    assert [saved["state"].pop(name) for name in ("fallen", "wide")] == [0, 0]
     expected = found(detector, stream[6000:])
     assert found(LikelihoodRatio.from_dict(saved), stream[6000:]) == expected
     assert len(expected) == 1

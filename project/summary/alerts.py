@@ -1,0 +1,64 @@
+"""The alerts of drift of an endpoint as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from project.http_json import UnreachableError, get_json
+
+_TIMEOUT = 5.0
+
+
+def alert_texts(drift: Mapping[str, Any]) -> list[str]:
+    """The alert that is open, of all devices and of each group; where none is, the newest that is over.
+
+    :param drift: answer of the endpoint's ``/drift``.
+    """
+    found = []
+    for group, watched in _watched(drift):
+        of_group = f" of group {group}" if group else ""
+        alert, cleared = watched.get("alert"), watched.get("cleared_alert")
+        if alert:
+            found.append(
+                f"open{of_group}, {alert['severity']}: raised {_minute(alert['raised'])} by "
+                f"{alert['source']}, {_rates(alert)}{_merged(alert)}"
+            )
+        elif cleared:
+            found.append(
+                f"cleared{of_group} {_minute(cleared['cleared'])}: was {cleared['severity']}, raised "
+                f"{_minute(cleared['raised'])} by {cleared['source']}, {_rates(cleared)}"
+            )
+    return found
+
+
+def alerts_of(address: str) -> list[str]:
+    """See ``alert_texts``; of an endpoint that does not answer, that it does not.
+
+    :param address: of the endpoint.
+    """
+    try:
+        return alert_texts(get_json(f"{address}/drift", _TIMEOUT))
+    except UnreachableError as error:
+        return [f"not known: {error}"]
+
+
+def _watched(drift: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield "", drift
+    yield from sorted((drift.get("groups") or {}).items())
+
+
+def _rates(alert: Mapping[str, Any]) -> str:
+    """How often the model was wrong at the worst that was told, and before."""
+    before = alert["rate_before"]
+    return f"{alert['rate']:.1%} of the labels predicted wrong" + (
+        "" if before is None else f", {before:.1%} before"
+    )
+
+
+def _merged(alert: Mapping[str, Any]) -> str:
+    return f"; found {alert['merged']}× more since" if alert["merged"] else ""
+
+
+def _minute(moment: str) -> str:
+    return moment[:16].replace("T", " ")
