@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
-from drift.change_size import Change
+from drift.change_size import LONGEST_RECENT, Change, Counts, severity_of
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import SEVERITIES, DriftEvent, Severity, utc_time
 from feature_sets.checks import check_choice, check_integer, check_number
@@ -16,6 +16,9 @@ Raised = Literal["raised", "worse"]
 _HALF_AS_MANY_AGAIN = 1.5
 _LEAST_LABELS = 100
 """The error rate of fewer labels says too little to call an open alert worse."""
+
+RECENT = (1_000, LONGEST_RECENT)
+"""Newest labels whose error rate is compared with the one that was told."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +63,10 @@ class Alert:
     :param onset: event time at which the change began.
     :param severity: the highest that was told.
     :param rate_before: share of errors before the change; None if that is not known.
+    :param labels_before: labels that this rests on.
     :param rate: the highest share of errors that was told.
+    :param told_at: number of the label at which it was told last.
+    :param told_labels: labels that the rate which was told then rests on.
     :param lower_limit: share of errors below which a batch is calm.
     :param calm: calm batches in a row by now.
     :param merged: further findings that were not told, as they are this alert.
@@ -76,9 +82,17 @@ class Alert:
     rate_before: float | None
     rate: float
     lower_limit: float
+    labels_before: int = 0
+    told_at: int = 0
+    told_labels: int = 0
     calm: int = 0
     merged: int = 0
     cleared: str | None = None
+
+    @property
+    def worse_limit(self) -> float:
+        """Share of errors from which on it is worse."""
+        return min(1.0, _HALF_AS_MANY_AGAIN * self.rate)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -102,25 +116,53 @@ class AlertWatch:
         :param n: number of its label.
         :param onset: event time at which the change began.
         :returns: what is to be told; None if it is the alert that was told already. An open alert is worse if
-            its severity is higher than was told, or its error rate by half. What rests on few labels, or is
-            compared with none, as a second finding of the same change is, makes it no worse.
+            its severity is higher than was told, or its error rate by half. Severity is by the rate before
+            the alert, not by that before the finding. What rests on few labels, or is compared with none, as
+            a second finding of the same change is, makes it no worse.
         """
         self._labels = self._errors = 0
-        rate, severity = change.sample.rate or 0.0, change.severity or SEVERITIES[0]
-        now = self.open
+        rate, now = change.sample.rate or 0.0, self.open
         if now is None:
-            before = change.reference.rate
+            before, labels = change.reference.rate, change.reference.n
             limit = (before or 0.0) + self.hysteresis.below * max(0.0, rate - (before or 0.0))
-            self.open = Alert(name, event.source, event.event_time, n, onset, severity, before, rate, limit)
+            self.open = Alert(
+                name, event.source, event.event_time, n, onset, change.severity or SEVERITIES[0],
+                before, rate, limit, labels, n, change.sample.n,
+            )  # fmt: skip
             return "raised"
         is_told_by_enough = change.reference.n > 0 and change.sample.n >= _LEAST_LABELS
-        worse = SEVERITIES.index(severity) > SEVERITIES.index(now.severity)
-        if is_told_by_enough and (worse or (rate > now.rate and rate >= _HALF_AS_MANY_AGAIN * now.rate)):
-            severity = max(severity, now.severity, key=SEVERITIES.index)
-            self.open = replace(now, severity=severity, rate=max(rate, now.rate), calm=0)
+        if is_told_by_enough and (_is_severer(rate, now) or (rate > now.rate and rate >= now.worse_limit)):
+            self._make_worse(now, n, change.sample)
             return "worse"
         self.open = replace(now, merged=now.merged + 1, calm=0)
         return None
+
+    def is_worse(self, n: int, recent: Counts, inflation: float) -> bool:
+        """Take the newest labels; whether they make the open alert worse, which is then to be told.
+
+        Their error rate must certainly be higher by half than was told, or of a higher severity, and they
+        must all have come since then, as many as that was told of or more.
+
+        :param n: number of the newest label.
+        :param recent: one of the lengths in ``RECENT``, or all since the alert was told.
+        :param inflation: see ``Change``, at least.
+        """
+        now = self.open
+        least = 0 if now is None else max(_LEAST_LABELS, min(now.told_labels, LONGEST_RECENT))
+        if now is None or recent.n < least or n - recent.n < now.told_at:
+            return False
+        lowest = recent.bounds(recent.inflation(inflation))[0]
+        if lowest <= now.rate or not (lowest >= now.worse_limit or _is_severer(lowest, now)):
+            return False
+        self._make_worse(now, n, recent)
+        self._labels = self._errors = 0
+        return True
+
+    def _make_worse(self, now: Alert, n: int, sample: Counts) -> None:
+        rate = sample.rate or 0.0
+        severity = max(severity_of(now.rate_before, rate), now.severity, key=SEVERITIES.index)
+        rate = max(rate, now.rate)
+        self.open = replace(now, severity=severity, rate=rate, told_at=n, told_labels=sample.n, calm=0)
 
     @property
     def is_not_calm(self) -> bool:
@@ -185,9 +227,17 @@ class AlertWatch:
         return watch
 
 
+def _is_severer(rate: float, alert: Alert) -> bool:
+    severity = severity_of(alert.rate_before, rate)
+    return rate > alert.rate and SEVERITIES.index(severity) > SEVERITIES.index(alert.severity)
+
+
 def _saved_alert(owner: str, saved: Any) -> Alert | None:
     if saved is None:
         return None
+    if isinstance(saved, Mapping) and "raised_at" in saved:
+        # Of before an open alert was compared with the newest labels.
+        saved = {"labels_before": 0, "told_at": saved["raised_at"], "told_labels": 0, **saved}
     known: Mapping[str, Any] = saved_mapping(owner, "itself", saved, tuple(f.name for f in fields(Alert)))
     values = dict(known)
     for name in ("raised", "onset"):
@@ -195,7 +245,7 @@ def _saved_alert(owner: str, saved: Any) -> Alert | None:
     if values["cleared"] is not None:
         values["cleared"] = utc_time(values["cleared"], f"{owner}: cleared")
     check_choice(f"{owner}: severity", values["severity"], SEVERITIES)
-    for name in ("raised_at", "calm", "merged"):
+    for name in ("raised_at", "labels_before", "told_at", "told_labels", "calm", "merged"):
         check_integer(f"{owner}: {name}", values[name], at_least=0)
     for name in ("rate", "lower_limit", "rate_before"):
         if name != "rate_before" or values[name] is not None:

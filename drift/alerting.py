@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from drift.alert import USUAL, Alert, AlertWatch, Hysteresis
-from drift.change_size import NOTHING, Counts, LabelMarks, saved_counts
+from drift.alert import RECENT, USUAL, Alert, AlertWatch, Hysteresis
+from drift.change_size import NOTHING, Change, Counts, LabelMarks, saved_counts
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
+
+_LOOK_EVERY = 100
+"""Labels after which an open alert is compared with the newest ones; a multiple of what is remembered."""
 
 
 class Alerting:
@@ -93,8 +96,52 @@ class Alerting:
         if self._alerts.found(name, event, self.now.n, onset.time, change) is None:
             return []
         self._marks.begin_at(onset.counts)
-        detail = event.detail if known is None else f"{event.detail}; worse than at {known.raised}"
-        return [replace(event, detail=detail, alert=self._alerts.open.id if self._alerts.open else "")]
+        alert = self._alerts.open
+        if alert is None or known is None:
+            return [replace(event, alert=alert.id if alert else "")]
+        return [_worse(event, alert)]
+
+    @property
+    def is_due(self) -> bool:
+        """Whether the open alert is to be compared with the newest labels, see ``worse``."""
+        return self.open is not None and self._marks.is_marked and self.now.n % _LOOK_EVERY == 1
+
+    def worse(self, time: str, inflation: float) -> list[DriftEvent]:
+        """What is to be told if the error rate of now makes the open alert worse.
+
+        A detector begins anew with the first finding, and learns the higher rate as the usual one. So what
+        goes on to rise is not found by it, or as a small change from there.
+
+        :param time: event time of the newest label, ISO 8601 UTC.
+        :param inflation: see ``Change``, at least.
+        """
+        known = self.open
+        if known is None:
+            return []
+        for length in RECENT:
+            recent = self._marks.recent(length, known.told_at)
+            if not self._alerts.is_worse(self.now.n, recent, inflation):
+                continue
+            onset = self._marks.onset(None)
+            self._marks.begin_at(onset.counts)
+            self._calm_from = self.now
+            event = DriftEvent(
+                source=known.source,
+                level="drift",
+                event_time=time,
+                value=recent.rate,
+                limit=known.worse_limit,
+                n_seen=self.now.n,
+                detail="error stream: rate of the newest labels",
+                onset=onset.time,
+                since_onset=self.now.n - onset.counts.n,
+                confidence=Change(recent, _before(known), inflation).confidence,
+                sample_labels=recent.n,
+                sample_rate=recent.rate,
+                group=self._group,
+            )
+            return [_worse(event, self._alerts.open or known)]
+        return []
 
     def _cleared(self, alert: Alert, calm: Counts, detail: str) -> DriftEvent:
         return DriftEvent(
@@ -136,3 +183,21 @@ class Alerting:
         alerting._alerts = AlertWatch.from_dict(owner, saved["alerts"])
         alerting._calm_from = saved_counts(f"{owner}: calm_from", saved["calm_from"], alerting.now)
         return alerting
+
+
+def _worse(event: DriftEvent, alert: Alert) -> DriftEvent:
+    """An event of an alert that was told already, beside what was before that, and not before the event."""
+    return replace(
+        event,
+        severity=alert.severity,
+        reference_labels=alert.labels_before,
+        reference_rate=alert.rate_before,
+        alert=alert.id,
+        detail=f"{event.detail}; worse than at {alert.raised}",
+    )
+
+
+def _before(alert: Alert) -> Counts:
+    """Counts of before an alert, as far as it tells them."""
+    rate, n = alert.rate_before or 0.0, alert.labels_before
+    return Counts(n, round(rate * n), round(rate * rate * n))

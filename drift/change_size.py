@@ -11,8 +11,18 @@ from drift.detectors.dependence import neighbor_inflation
 from drift.drift_event import Severity, utc_time
 from feature_sets.checks import InputError, check_integer
 
-_MARK_EVERY, _MARKS = 25, 80
-"""Counts are kept of one label in so many, and of so many of these: a GLR window, and what it lasted."""
+_MARK_EVERY, _ONSET_MARKS, _MARKS = 25, 80, 160
+"""Counts are kept of one label in so many, and of so many of these. The onset of a change is among the newest
+of them: a GLR window, and what it lasted. The others tell the level that was held before."""
+
+LONGEST_RECENT = _MARK_EVERY * (_MARKS - 1)
+"""Newest labels whose counts are known, at most."""
+
+_LEVEL, _LEAST_LEVEL = 2_000, 500
+"""Labels right before a change that tell the level held before it: at most, and at least."""
+
+_CERTAIN = 2.5
+"""Standard errors from which on a difference of two rates is no chance."""
 
 USUAL_CHANGE = 400
 """How many labels a change is taken to cover where its detector does not tell."""
@@ -42,6 +52,29 @@ class Counts(NamedTuple):
     def rate(self) -> float | None:
         """Share of errors; None without labels."""
         return self.errors / self.n if self.n else None
+
+    def inflation(self, least: float = 1.0) -> float:
+        """By how much the errors vary more than independent ones, by those right after another."""
+        if not 0 < self.errors < self.n:
+            return max(1.0, least)
+        rate = self.errors / self.n
+        correlation = (self.pairs / self.n - rate * rate) / (rate * (1 - rate))
+        return max(neighbor_inflation(correlation, self.errors), least)
+
+    def bounds(self, inflation: float) -> tuple[float, float]:
+        """What the rate of errors certainly is at least, and at most (E. B. Wilson, 1927).
+
+        >>> [round(bound, 3) for bound in Counts(1000, 100, 10).bounds(1.0)]
+        [0.079, 0.126]
+
+        :param inflation: of the variance; at least 1.
+        """
+        if not self.n:
+            return 0.0, 1.0
+        rate, square = self.errors / self.n, _CERTAIN**2 * inflation / self.n
+        middle = (rate + square / 2) / (1 + square)
+        half = math.sqrt(square * rate * (1 - rate) + square * square / 4) / (1 + square)
+        return max(0.0, middle - half), min(1.0, middle + half)
 
 
 NOTHING = Counts()
@@ -140,6 +173,11 @@ class Change:
         }
 
 
+def _certainly_less(one: Counts, other: Counts, inflation: float) -> bool:
+    highest = one.bounds(one.inflation(inflation))[1]
+    return highest < other.bounds(other.inflation(inflation))[0]
+
+
 def _divergence(errors: int, n: int, pooled: float) -> float:
     wrong = errors * math.log(errors / n / pooled) if errors else 0.0
     right = n - errors
@@ -189,14 +227,43 @@ class LabelMarks:
             begin where a rise shows most, or to cover the usual number if nothing rises.
         """
         if length is None:
-            rises = [mark for mark in self._marks if self.change(mark).rise > 0]
-            if rises:
-                return max(rises, key=lambda mark: self.change(mark).rise)
+            rises = [(self._since(mark).rise, mark) for mark in self._marks[-_ONSET_MARKS:]]
+            rise, first_mark = max(rises, key=lambda found: found[0])
+            if rise > 0:
+                return first_mark
         first = self.now.n - (length or USUAL_CHANGE)
         return next((mark for mark in reversed(self._marks) if mark.counts.n <= first), self._marks[0])
 
+    def recent(self, most: int, after: int) -> Counts:
+        """The newest labels, at most so many, and those after a label alone."""
+        first = max(self.now.n - most, after)
+        return self.now.since(next((m.counts for m in self._marks if m.counts.n >= first), self.now))
+
+    @property
+    def is_marked(self) -> bool:
+        """Whether the newest label is one that is remembered."""
+        return bool(self._marks) and self._marks[-1].counts.n == self.now.n
+
     def change(self, onset: Mark, inflation: float = 1.0) -> Change:
-        """The labels since the onset of a change beside those before it, see ``Change``."""
+        """The labels since the onset of a change beside those before it, see ``Change``.
+
+        Where the error rate had fallen before, the level that was held since then is what they are beside:
+        that of the newest 2,000 labels before the onset, if it was certainly lower than that of all before.
+        """
+        found = self._since(onset, inflation)
+        held = self._level(onset)
+        earlier = found.reference.since(held)
+        if min(held.n, earlier.n) >= _LEAST_LEVEL and _certainly_less(held, earlier, inflation):
+            return Change(found.sample, held, inflation)
+        return found
+
+    def _level(self, onset: Mark) -> Counts:
+        """The newest labels before an onset, none of before the labels that count."""
+        first = max(onset.counts.n - _LEVEL, self._start.n)
+        marks = (mark.counts for mark in self._marks)
+        return onset.counts.since(next((counts for counts in marks if counts.n >= first), onset.counts))
+
+    def _since(self, onset: Mark, inflation: float = 1.0) -> Change:
         before = onset.counts.since(self._start) if onset.counts.n > self._start.n else Counts()
         if not self._start.n:
             before = before.plus(self.base)

@@ -36,7 +36,8 @@ class DriftMonitor:
     counted, not reported. A drift is never merged into a warning, but a warning is merged into a drift.
 
     Drift that is the verdict raises an alert. As long as that is open, further drift is merged into it,
-    unless it is worse. When the error rate has stayed low again, the alert is reported as cleared
+    unless it is worse. It is also told as worse when the error rate of the newest labels says so, whatever
+    detectors find. When the error rate has stayed low again, the alert is reported as cleared
     (``Hysteresis``). One thread at a time.
 
     Which findings are the verdict is one setting (``Verdict``). Drift that a detector finds without being the
@@ -124,7 +125,10 @@ class DriftMonitor:
                 continue
             if self._note(self._records[detector.name], level, time):
                 events += self._events(detector, level, time)
-        return events + self._all_together(time)
+        events += self._all_together(time)
+        if self._alerting.is_due:
+            events += self._alerting.worse(time, self._inflation)
+        return events
 
     def close_alert(self, why: str) -> list[DriftEvent]:
         """End the alert that is open, as its model is watched no longer; what is to be reported of that."""
@@ -225,6 +229,11 @@ class DriftMonitor:
             monitor._records[name] = saved_record(f"{owner}: records.{name}", record)
         return monitor
 
+    @property
+    def _inflation(self) -> float:
+        """See ``Change``: the most that a detector knows."""
+        return max(detector.variance_inflation for detector in self.detectors)
+
     def _note(self, record: DetectorRecord, level: Level, time: str) -> bool:
         """Count a finding; whether it is to be reported."""
         drift_is_fresh = self._fresh(record.reported_drift_at)
@@ -263,9 +272,8 @@ class DriftMonitor:
             return []
         names = ", ".join(self.verdict.agreeing(last, self.n_seen))
         detail = f"error stream: {names} within {self.verdict.within} labels"
-        inflation = max(detector.variance_inflation for detector in self.detectors)
         event = DriftEvent(source, "drift", time, None, None, self.n_seen, detail)
-        return self._told(event, None, inflation)
+        return self._told(event, None, self._inflation)
 
     def _events(self, detector: Detector, level: Level, time: str) -> list[DriftEvent]:
         """What a detector has found, as it is to be reported."""

@@ -120,10 +120,59 @@ def bootstrap(
     with_errors = len(np.unique(clusters.codes[labels == 1]))
     if with_errors < LEAST_CLUSTERS:
         return Intervals(clusters, with_errors, 0, 0, {}, {})
-    names = list(scorers)
-    rankings = [Ranking(labels, scorers[name].score, clusters.codes, weights) for name in names]
-    sums = _cluster_sums(labels, [scorers[name] for name in names], reference, clusters, weights)
-    draws = np.full((resamples, len(names), len(SCORES)), math.nan)
+    draws = _draw(labels, scorers, clusters, reference, seed, resamples, weights)
+    tail = tail_share(with_errors)
+    first, *others = draws.scores
+    precision = {name: scores[:, SCORES.index("average_precision")] for name, scores in draws.scores.items()}
+    f1 = {name: scores[:, SCORES.index("f1")] for name, scores in draws.scores.items()}
+    rivals = {name: precision[name] for name in others} | {BASE_RATE: draws.rates}
+    f1_rivals = {name: f1[name] for name in others} | {ALWAYS: f1_of_always(draws.rates)}
+    intervals = {
+        name: {score: percentile_interval(scores[:, at], tail) for at, score in enumerate(SCORES)}
+        for name, scores in draws.scores.items()
+    }
+    intervals[first][SKILL] = percentile_interval(draws.skills, tail)
+    intervals[BASE_RATE] = {BASE_RATE: percentile_interval(draws.rates, tail)}
+    return Intervals(
+        clusters=clusters,
+        with_errors=with_errors,
+        resamples=resamples,
+        one_class=draws.one_class,
+        scores=intervals,
+        gains={name: percentile_interval(precision[first] - of, tail) for name, of in rivals.items()},
+        f1_gains={name: percentile_interval(f1[first] - of, tail) for name, of in f1_rivals.items()},
+    )
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """Scores on every resample.
+
+    :param scores: scorer -> its ``SCORES``, shape (resamples, scores); NaN where a resample lacks a class.
+    :param rates: share of errors, shape (resamples,).
+    :param skills: Brier skill of the first scorer, shape (resamples,).
+    :param one_class: resamples that lack a class.
+    """
+
+    scores: Mapping[str, Floats]
+    rates: Floats
+    skills: Floats
+    one_class: int
+
+
+def _draw(
+    labels: Labels,
+    scorers: Mapping[str, Scored],
+    clusters: Clusters,
+    reference: float,
+    seed: int,
+    resamples: int,
+    weights: ClassWeights,
+) -> _Draws:
+    """Resample whole clusters; parameters as those of ``bootstrap``."""
+    rankings = [Ranking(labels, scored.score, clusters.codes, weights) for scored in scorers.values()]
+    sums = _cluster_sums(labels, list(scorers.values()), reference, clusters, weights)
+    scores = np.full((len(scorers), resamples, len(SCORES)), math.nan)
     rates, skills = np.empty(resamples), np.empty(resamples)
     random = np.random.default_rng(seed)
     one_class = 0
@@ -137,49 +186,15 @@ def bootstrap(
         for place, ranking in enumerate(rankings):
             hits, alarms, squares = rest[3 * place : 3 * place + 3]
             if both:
-                draws[resample, place, :2] = ranking.scores(counts)
-            draws[resample, place, 2:] = (
+                scores[place, resample, :2] = ranking.scores(counts)
+            scores[place, resample, 2:] = (
                 2.0 * hits / (alarms + positives) if positives else math.nan,
                 _ratio(hits, alarms),
                 hits / positives if positives else math.nan,
                 squares / rows,
             )
         skills[resample] = 1.0 - rest[2] / constant
-    precision = draws[:, :, SCORES.index("average_precision")]
-    f1 = draws[:, :, SCORES.index("f1")]
-    tail = tail_share(with_errors)
-    return Intervals(
-        clusters=clusters,
-        with_errors=with_errors,
-        resamples=resamples,
-        one_class=one_class,
-        scores={
-            **{
-                name: {
-                    score: percentile_interval(draws[:, place, at], tail) for at, score in enumerate(SCORES)
-                }
-                | ({SKILL: percentile_interval(skills, tail)} if place == 0 else {})
-                for place, name in enumerate(names)
-            },
-            BASE_RATE: {BASE_RATE: percentile_interval(rates, tail)},
-        },
-        gains={
-            **{
-                name: percentile_interval(precision[:, 0] - precision[:, place], tail)
-                for place, name in enumerate(names)
-                if place
-            },
-            BASE_RATE: percentile_interval(precision[:, 0] - rates, tail),
-        },
-        f1_gains={
-            **{
-                name: percentile_interval(f1[:, 0] - f1[:, place], tail)
-                for place, name in enumerate(names)
-                if place
-            },
-            ALWAYS: percentile_interval(f1[:, 0] - f1_of_always(rates), tail),
-        },
-    )
+    return _Draws(dict(zip(scorers, scores, strict=True)), rates, skills, one_class)
 
 
 def f1_of_always(rate: T) -> T:
