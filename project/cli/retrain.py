@@ -31,6 +31,7 @@ def retrain(
     """Tell what the loop from drift to a new model is doing, or decide about it."""
     from project.retraining import policy
     from project.retraining.state import StateFile
+    from project.retraining.status import status_lines
 
     settings = Settings.from_environment()
     name = project_name(project)
@@ -60,7 +61,7 @@ def retrain(
         del content["decisions"], content["seen"]
         print(json.dumps({"project": name, "mode": settings.retrain, **content}))
         return
-    for line in policy.status_lines(known, settings.retrain, now):
+    for line in status_lines(known, settings.retrain, now):
         print(line)
 
 

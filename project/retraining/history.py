@@ -12,7 +12,7 @@ from project.api_reader import runs
 from project.endpoint_routing import LOOP, champion_of
 from project.errors import NetopsError
 from project.retraining.operations import production_version
-from project.retraining.state import ROLLED_BACK, Decision, StateFile
+from project.retraining.state import NEWER, ROLLED_BACK, Decision, StateFile
 from project.settings import Settings
 from project.tables import column_lines
 
@@ -139,7 +139,7 @@ def lines(found: Sequence[Decision]) -> list[str]:
     told = [table[0]]
     for line, decision in zip(table[1:], found, strict=True):
         told.append(line)
-        if decision.cause and decision.outcome in ("opened", "merged", "ignored", "postponed"):
+        if decision.cause and decision.outcome in ("opened", NEWER, "merged", "ignored", "postponed"):
             told.append(f"    {_evidence(decision.cause)}")
     return told
 

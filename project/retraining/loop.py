@@ -49,7 +49,6 @@ from training.evaluation import promotion_gate
 from training.job.training_window import SINCE
 
 _PLENTY = Evidence(rows=2**62, units=2**62)
-
 _LOOK_EVERY = timedelta(seconds=10)
 """Between two looks at the rows of a trial."""
 
@@ -243,7 +242,8 @@ class Loop:
         now = self._clock()
         key = f"{now:%Y%m%dT%H%M%S}-drift-{uuid.uuid4().hex[:6]}"
         workflow = "release" if step.finish else "main"
-        attempt = Attempt(key, workflow, step.rows, now.isoformat(), champion, step.finish)
+        outdated = bool(step.finish) and case.finish_outdated
+        attempt = Attempt(key, workflow, step.rows, now.isoformat(), champion, step.finish, outdated=outdated)
         begun = began(state, attempt, now)
         try:
             arguments = self._operations.arguments()
@@ -326,6 +326,8 @@ class Loop:
         if not last and self._looked is not None and now - self._looked < _LOOK_EVERY:
             return
         self._looked = now
+        if trial.outdated:  # The rows are counted anew.
+            trial = replace(trial, wanted=min(trial.wanted, self._policy.shadow_rows))
         found = self._operations.compare(trial, last)
         self._waiting = f"{found.rows:,} mature labeled rows in shadow, of {trial.wanted:,}"
         self._write(state, after_look(state, trial, found, now, self._mode, self._policy))
@@ -341,7 +343,8 @@ class Loop:
         if self._operations.promote(trial):
             self._write(state, after_promotion(state, trial, now, self._policy))
         elif state.case is not None:
-            self._write(state, replace(state, trial=None, case=replace(state.case, finish=trial.version)))
+            finish: dict[str, Any] = {"finish": trial.version, "finish_outdated": trial.outdated}
+            self._write(state, replace(state, trial=None, case=replace(state.case, **finish)))
 
     def _give_up(self, state: LoopState, trial: Trial, champion: str, now: datetime, error: str) -> None:
         """A stage has failed for its longest time."""

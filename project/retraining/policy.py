@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from drift.drift_event import utc_time
 from project.retraining import state as words
+from project.retraining.newer_drift import is_end_of, is_newer, of_group, onset_of, time_of
 from project.retraining.state import Attempt, Case, Decision, LoopState, Trial
 from project.retraining_policy import RetrainingPolicy
 
@@ -84,7 +85,9 @@ class RunResult:
 def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime) -> LoopState:
     """The state after a drift event; the same event twice changes nothing.
 
-    That an alert is cleared is told, and changes nothing else: the gate compares on what is labeled by now.
+    A drift whose change began after the case's was found, or that is found once the alert of the case is
+    cleared, is a newer one: the case is answered from its onset on, and what was tried before does not count.
+    That an alert is cleared changes nothing else: the gate compares on what is labeled by now.
 
     :param told: ``id``, ``version`` of the model and ``event``, see ``DriftEvent``.
     :param champion: version of the model in production, empty if that is not known.
@@ -96,8 +99,12 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     about: dict[str, Any] = {"cause": event, "before": version}
     if event["level"] == "cleared":
         since = f"since about {event['onset']}: {event['detail']}"
-        reason = f"the alert of {event['source']}{_of_group(event)}, {since}"
-        return seen.told(_decision(now, words.CLEARED, reason, case=_case_id(state), **about))
+        reason = f"the alert of {event['source']}{of_group(event)}, {since}"
+        decision = _decision(now, words.CLEARED, reason, case=_case_id(state), **about)
+        case = state.case
+        if case is not None and is_end_of(event, case.event):
+            return replace(seen, case=replace(case, cleared=event["event_time"])).told(decision)
+        return seen.told(decision)
     seen = replace(seen, untold=(*seen.untold, dict(told))[-_UNTOLD:])
     if champion and version != champion:
         reason = f"version {version[:8]} is not in production any more"
@@ -106,18 +113,41 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         reason = f"version {version[:8]} is what came of drift {state.case.id}, which is being answered"
         kept = state.later if state.later.get("version") == version else dict(told)
         return replace(seen, later=kept).told(_decision(now, words.POSTPONED, reason, **about))
+    if state.case is not None and is_newer(event, state.case):
+        return _with_newer(seen, state.case, told["id"], event, now)
     if state.case is not None:
         reason = f"drift {state.case.id} is being answered"
         return seen.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
     if state.stopped:
         return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
-    case = Case(told["id"], version, event, event.get("onset") or event["event_time"], text_of(now))
-    reason = f"{event['source']} found drift{_of_group(event)} at {event['event_time']}"
+    case = Case(told["id"], version, event, onset_of(event), text_of(now))
+    reason = f"{event['source']} found drift{of_group(event)} at {event['event_time']}"
     return replace(seen, case=case).told(_decision(now, words.OPENED, reason, case=case.id, **about))
 
 
-def _of_group(event: Mapping[str, Any]) -> str:
-    return f" of group {event['group']}" if event.get("group") else ""
+def _with_newer(
+    state: LoopState, case: Case, event_id: str, event: Mapping[str, Any], now: datetime
+) -> LoopState:
+    """The state in which a newer change is answered; what is under way for the one before is outdated."""
+    onset = onset_of(event)
+    reason = (
+        f"{event['source']} found drift{of_group(event)} at {event['event_time']}, a change after that of "
+        f"{case.onset}: rows count since {onset}"
+    )
+    newer = Case(event_id, case.version, event, onset, text_of(now), finish=case.finish)
+    newer = replace(newer, not_before=case.not_before, finish_outdated=bool(case.finish))
+    attempt, trial = state.attempt, state.trial
+    if attempt is not None:
+        attempt = replace(attempt, outdated=True)
+    if trial is not None:
+        since = trial.since
+        if since and trial.stage == words.SHADOW:
+            since = max(since, onset, key=time_of)
+        trial = replace(trial, outdated=True, since=since)
+    outdated = bool(state.candidate)
+    changed = replace(state, case=newer, attempt=attempt, trial=trial, candidate_outdated=outdated)
+    about: dict[str, Any] = {"cause": event, "before": case.version}
+    return changed.told(_decision(now, words.NEWER, reason, case=event_id, **about))
 
 
 def take_postponed(state: LoopState, champion: str, now: datetime) -> LoopState:
@@ -142,7 +172,7 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
         return Wait(f"version {state.trial.version[:8]} is tried on live events")
     if state.stopped:
         return Wait(f"stopped: {state.stopped}")
-    if state.candidate:
+    if state.candidate and not state.candidate_outdated:
         return Wait(f"version {state.candidate[:8]} waits for approval")
     if is_before(now, case.not_before):
         return Wait(f"after a failed run until {case.not_before}")
@@ -150,7 +180,7 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
         return Begin(0, case.finish)
     if is_before(now, state.hold_until):
         return Wait(f"{state.hold_reason} until {state.hold_until}")
-    today = [each for each in state.begun if now - _time(each) < _DAY]
+    today = [each for each in state.begun if now - time_of(each) < _DAY]
     if len(today) >= policy.runs_a_day:
         return Wait(f"{len(today)} runs began within 24 hours, {policy.runs_a_day} may")
     rows = max(policy.least_rows, round(case.rows_tried * policy.growth))
@@ -171,7 +201,7 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
 
 def began(state: LoopState, attempt: Attempt, now: datetime) -> LoopState:
     """The state with a run that is about to begin."""
-    recent = [each for each in state.begun if now - _time(each) < _DAY]
+    recent = [each for each in state.begun if now - time_of(each) < _DAY]
     what = "training" if attempt.workflow == "main" else f"serving version {attempt.candidate[:8]}"
     reason = f"{what} with {attempt.rows:,} labeled rows since the change" if attempt.rows else what
     decision = of_case(state, now, words.BEGUN, reason, before=attempt.champion)
@@ -201,9 +231,11 @@ def after_run(
     ended = replace(state, attempt=None).told(decision)
     tried = replace(case, attempts=case.attempts + 1)
     if result.outcome == words.PROMOTED:
-        return closed(replace(ended, failures=0), now, policy)
+        promoted = result.version or champion
+        return answered(replace(ended, failures=0), promoted, attempt.outdated, now, policy)
     if result.outcome == words.UNFINISHED:
-        return replace(ended, case=replace(tried, finish=result.version))
+        finish = replace(tried, finish=result.version, finish_outdated=attempt.outdated)
+        return replace(ended, case=finish)
     if result.outcome == words.PASSED:
         trial = Trial(
             version=result.version,
@@ -214,10 +246,12 @@ def after_run(
             begun=text_of(now),
             until=text_of(now + timedelta(seconds=policy.shadow)),
             wanted=policy.shadow_rows,
+            outdated=attempt.outdated,
         )
         return replace(ended, case=tried, trial=trial, failures=0)
     if result.outcome in (words.STAGED, words.REJECTED, words.NOT_YET):
-        return after_candidate(replace(ended, case=tried), result, attempt.rows, now, policy)
+        made = replace(ended, case=tried)
+        return after_candidate(made, result, attempt.rows, attempt.outdated, now, policy)
     if result.outcome == words.INTERRUPTED:
         again = replace(tried, interruptions=tried.interruptions + 1)
         after = replace(ended, case=again)
@@ -233,17 +267,20 @@ def after_run(
 
 
 def after_candidate(
-    state: LoopState, result: RunResult, rows: int, now: datetime, policy: RetrainingPolicy
+    state: LoopState, result: RunResult, rows: int, outdated: bool, now: datetime, policy: RetrainingPolicy
 ) -> LoopState:
     """The state after a candidate waits for a person, was rejected, or there was not enough data for it.
 
     :param rows: labeled rows since the onset when its run began.
+    :param outdated: whether a newer change came since: then it says nothing of how many rows that one takes.
     """
     case = state.case
     if case is None:
         return state
     if result.outcome == words.STAGED:
-        return replace(state, candidate=result.version, failures=0)
+        return replace(state, candidate=result.version, candidate_outdated=outdated, failures=0)
+    if outdated:
+        return replace(state, failures=0)
     if result.outcome != words.REJECTED:
         return replace(state, case=replace(case, rows_tried=rows), failures=0)
     rejected = replace(case, rejections=case.rejections + 1, rows_tried=rows)
@@ -259,7 +296,7 @@ def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:
     """The state where a run that is not the loop's has put another model into production."""
     reason = f"version {champion[:8]} is in production by another run"
     decision = of_case(state, now, words.OVERTAKEN, reason, after=champion)
-    return replace(state, case=None, candidate="").told(decision)
+    return replace(state, case=None, candidate="", candidate_outdated=False).told(decision)
 
 
 def resumed(state: LoopState, now: datetime) -> LoopState:
@@ -272,7 +309,9 @@ def resumed(state: LoopState, now: datetime) -> LoopState:
 def declined(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:
     """The state after a person has turned down the candidate, or the case without one."""
     about = {"after": state.candidate} if state.candidate else {}
-    return closed(state.told(of_case(state, now, words.DECLINED, "by a person", **about)), now, policy)
+    told = state.told(of_case(state, now, words.DECLINED, "by a person", **about))
+    version = state.case.version if state.case else ""
+    return answered(told, version, state.candidate_outdated, now, policy)
 
 
 def approved(
@@ -280,7 +319,8 @@ def approved(
 ) -> LoopState:
     """The state after a person has put the candidate into production."""
     decision = of_case(state, now, words.PROMOTED, "approved by a person", run_id=run_id, after=version)
-    return closed(replace(state, failures=0).told(decision), now, policy)
+    told = replace(state, failures=0).told(decision)
+    return answered(told, version, state.candidate_outdated, now, policy)
 
 
 def rolled_back(
@@ -290,7 +330,8 @@ def rolled_back(
     reason = f"by a person: version {after[:8]} instead of {before[:8]}"
     decision = Decision(text_of(now), words.ROLLED_BACK, reason, _case_id(state), {}, run_id, before, after)
     until = text_of(now + timedelta(seconds=policy.rollback_hold))
-    ended = replace(state, case=None, candidate="", hold_until=until, hold_reason="after a rollback")
+    ended = replace(state, case=None, candidate="", candidate_outdated=False)
+    ended = replace(ended, hold_until=until, hold_reason="after a rollback")
     if state.trial is not None:
         ended = verdict(ended, state.trial, words.OVERTAKEN, reason, now)
     return ended.told(decision)
@@ -305,10 +346,27 @@ def verdict(state: LoopState, trial: Trial, outcome: str, reason: str, now: date
     return replace(state, trial=told)
 
 
+def answered(
+    state: LoopState, champion: str, outdated: bool, now: datetime, policy: RetrainingPolicy
+) -> LoopState:
+    """The state after a candidate is in production or declined: the case is over, or has a newer change left.
+
+    :param champion: version of the model in production now.
+    :param outdated: whether a newer change came since the run of the candidate began.
+    """
+    if state.case is None or not outdated:
+        return closed(state, now, policy)
+    case = replace(state.case, version=champion, finish="", finish_outdated=False)
+    left = replace(state, case=case, candidate="", candidate_outdated=False)
+    # What was found of the new model while it came is of the same case now.
+    return take_postponed(left, champion, now) if left.later.get("version") == champion else left
+
+
 def closed(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:
     """The state after the case is over: for a while no run begins."""
     until = text_of(now + timedelta(seconds=policy.cool_down))
-    return replace(state, case=None, candidate="", hold_until=until, hold_reason="cool-down")
+    ended = replace(state, case=None, candidate="", candidate_outdated=False)
+    return replace(ended, hold_until=until, hold_reason="cool-down")
 
 
 def _stopped(state: LoopState, now: datetime, reason: str) -> LoopState:
@@ -336,40 +394,6 @@ def text_of(moment: datetime) -> str:
     return utc_time(moment.isoformat())
 
 
-def _time(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)
-
-
 def is_before(now: datetime, text: str) -> bool:
     """Whether a time that was written is still to come; an empty one is not."""
-    return bool(text) and now < _time(text)
-
-
-def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
-    """What the loop is doing, for people."""
-    lines = [f"drift starts a training: {mode}"]
-    if state.stopped:
-        lines.append(f"stopped: {state.stopped}; 'netops retrain --resume' resumes")
-    if state.case is None:
-        lines.append("no drift is being answered")
-    else:
-        event = state.case.event
-        lines.append(
-            f"{event['source']} found drift{_of_group(event)} at {event['event_time']}, "
-            f"since about {state.case.onset}"
-        )
-        lines.append(f"{state.case.attempts} runs so far, {state.case.rejections} candidates rejected")
-    if state.attempt is not None:
-        lines.append(f"run {state.attempt.key} is under way since {state.attempt.begun[:19]}")
-    if state.trial is not None:
-        trial = state.trial
-        lines.append(f"version {trial.version[:8]}: {trial.stage} since {trial.begun[:19]}")
-        if not is_before(now, trial.until):
-            lines.append(
-                f"its time was over at {trial.until[:19]}: the loop does not end it, is the runner up?"
-            )
-    if state.candidate:
-        lines.append(f"version {state.candidate[:8]} waits: 'netops retrain --approve' or --decline")
-    if is_before(now, state.hold_until):
-        lines.append(f"no run begins before {state.hold_until[:19]}: {state.hold_reason}")
-    return lines
+    return bool(text) and now < time_of(text)

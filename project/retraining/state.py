@@ -25,6 +25,8 @@ MOST_DECISIONS = 500
 
 # Outcomes of decisions.
 OPENED, MERGED, IGNORED, POSTPONED = "opened", "merged", "ignored", "postponed"
+NEWER = "newer drift"
+"""A change after that of the case: rows are counted, and learned from, since this one."""
 BEGUN, PROMOTED, STAGED, REJECTED, NOT_YET = "begun", "promoted", "staged", "rejected", "not yet"
 FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
 CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"
@@ -65,7 +67,7 @@ class Decision:
 class Case:
     """A drift that the loop answers.
 
-    :param id: of its first drift event.
+    :param id: of the first drift event of its newest change.
     :param version: of the model that the drift was found of.
     :param event: that event.
     :param onset: event time at which the change began, ISO 8601 UTC: training looks back no further.
@@ -77,6 +79,8 @@ class Case:
         with too few rows.
     :param finish: version that an interrupted run has put into production, and not served; else empty.
     :param not_before: wall clock before which no run begins, ISO 8601 UTC or empty.
+    :param cleared: event time at which the alert of that event was over, ISO 8601 UTC; empty while it lasts.
+    :param finish_outdated: whether a newer change came after the run that made ``finish`` began.
     """
 
     id: str
@@ -90,6 +94,8 @@ class Case:
     rows_tried: int = 0
     finish: str = ""
     not_before: str = ""
+    cleared: str = ""
+    finish_outdated: bool = False
 
 
 @dataclass(frozen=True)
@@ -103,6 +109,7 @@ class Attempt:
     :param champion: version of the model in production then.
     :param candidate: version that ``release`` puts there.
     :param api_away: whether the MLRun API did not answer meanwhile.
+    :param outdated: whether a newer change came since: the case goes on, whatever comes of this.
     """
 
     key: str
@@ -112,6 +119,7 @@ class Attempt:
     champion: str
     candidate: str = ""
     api_away: bool = False
+    outdated: bool = False
 
 
 @dataclass(frozen=True)
@@ -129,6 +137,8 @@ class Trial:
     :param wanted: mature labeled rows at which they are compared next.
     :param outcome: of the comparison, once there is one.
     :param reason: why.
+    :param outdated: whether a newer change came since the run began: it is compared on what is later, and the
+        case goes on.
     """
 
     version: str
@@ -142,6 +152,7 @@ class Trial:
     wanted: int = 0
     outcome: str = ""
     reason: str = ""
+    outdated: bool = False
 
 
 @dataclass(frozen=True)
@@ -162,6 +173,8 @@ class LoopState:
     :param moved: how many older ones there are.
     :param untold: drift events that the MLRun API was not told yet, oldest first.
     :param later: drift event of the model that the case has just put into production; taken after the case.
+    :param candidate_outdated: whether a newer change came since the run of the candidate began; it does not
+        keep the next run waiting.
     """
 
     case: Case | None = None
@@ -178,6 +191,7 @@ class LoopState:
     later: Mapping[str, Any] = field(default_factory=dict)
     trial: Trial | None = None
     untold: tuple[Mapping[str, Any], ...] = ()
+    candidate_outdated: bool = False
 
     def told(self, decision: Decision) -> LoopState:
         """The same with one more decision."""

@@ -11,8 +11,8 @@ from project.retraining.policy import (
     LONGEST_CHANGE,
     RunResult,
     after_candidate,
+    answered,
     approved,
-    closed,
     is_before,
     of_case,
     overtaken,
@@ -59,7 +59,8 @@ def after_look(
     """The state after champion and candidate were compared; the same if more rows are to be waited for.
 
     They are compared at ``shadow_rows``, at twice as many and so on, and when the time is over. So a
-    candidate does not pass because it was looked at until it once was ahead.
+    candidate does not pass because it was looked at until it once was ahead. One that a newer change has
+    outdated is compared once, for the next one is to come.
 
     :param mode: ``auto``, or ``approve`` to have a person promote what passes.
     """
@@ -70,6 +71,7 @@ def after_look(
             return state
         few = f"not enough data: {found.rows:,} mature labeled rows by {trial.until[:19]}"
         return verdict(state, trial, words.NOT_ENOUGH, f"{few}, of {policy.shadow_rows:,}", now)
+    last |= trial.outdated
     enough = comparison.with_errors >= policy.least_units and comparison.difference is not None
     better, reason = decide_on_live_rows(comparison, policy.margin, found.false_alarm_share, found.worse_on)
     if enough and better is not None:
@@ -85,14 +87,16 @@ def after_look(
     if enough:
         return verdict(state, trial, words.REJECTED, reason, now)
     few = f"{comparison.with_errors} {comparison.units} with errors, of {policy.least_units}"
-    return verdict(state, trial, words.NOT_ENOUGH, f"not enough data: {few}, by {trial.until[:19]}", now)
+    by = min(text_of(now), trial.until)[:19]
+    return verdict(state, trial, words.NOT_ENOUGH, f"not enough data: {few}, by {by}", now)
 
 
 def after_promotion(state: LoopState, trial: Trial, now: datetime, policy: RetrainingPolicy) -> LoopState:
     """The state once the candidate is the champion, and is watched."""
     about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
     decision = of_case(state, now, words.PROMOTED, trial.reason, **about)
-    return closed(replace(state, trial=None, failures=0).told(decision), now, policy)
+    told = replace(state, trial=None, failures=0).told(decision)
+    return answered(told, trial.version, trial.outdated, now, policy)
 
 
 def after_retraction(
@@ -112,8 +116,8 @@ def after_retraction(
     about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
     told = ended.told(of_case(ended, now, trial.outcome, trial.reason, **about))
     if trial.outcome == words.DECLINED:
-        return closed(told, now, policy)
-    return after_candidate(told, result, trial.rows, now, policy)
+        return answered(told, champion, trial.outdated, now, policy)
+    return after_candidate(told, result, trial.rows, trial.outdated, now, policy)
 
 
 def replaced_meanwhile(
@@ -121,7 +125,8 @@ def replaced_meanwhile(
 ) -> LoopState:
     """The state where another model than the champion of the trial is in production."""
     if champion == trial.version:
-        return approved(replace(state, trial=None), champion, trial.run_id, now, policy)
+        over = replace(state, trial=None, candidate_outdated=trial.outdated)
+        return approved(over, champion, trial.run_id, now, policy)
     return verdict(state, trial, words.OVERTAKEN, "another model is in production", now)
 
 

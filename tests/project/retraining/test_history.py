@@ -6,8 +6,9 @@ import pytest
 
 from project.errors import NetopsError
 from project.retraining import history as module
-from project.retraining.policy import status_lines, take
+from project.retraining.policy import take
 from project.retraining.state import LoopState, StateFile
+from project.retraining.status import status_lines
 from project.retraining_policy import RetrainingPolicy
 from project.settings import Settings
 from tests.project.retraining.test_policy import NOW, opened, rolled_back, told, tried

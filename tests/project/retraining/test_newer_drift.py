@@ -1,0 +1,185 @@
+"""A newer drift while an older one is answered: none is lost, whatever is under way, also after kills."""
+
+import os
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from project.retraining.history import lines
+from project.retraining.policy import (
+    Begin,
+    RunResult,
+    after_run,
+    approved,
+    began,
+    declined,
+    next_step,
+    take,
+)
+from project.retraining.state import Attempt, LoopState, StateFile
+from project.retraining.trial import TrialEvidence
+from tests.project.retraining.test_loop import BETTER, POLICY, SHADOWED, Killed, World, compared, make
+from tests.project.retraining.test_policy import NOW, PLENTY, opened, outcomes, told, tried
+
+ONSET = "2024-05-03T11:00:00+00:00"
+
+
+def newer(number=2, version="v1", **event):
+    return told(number, version, event_time="2024-05-03T12:00:00+00:00", **{"onset": ONSET, **event})
+
+
+def cleared(number=9, **event):
+    return told(number, level="cleared", detail="over", event_time="2024-05-02T12:00:00+00:00", **event)
+
+
+def test_a_newer_drift_after_a_rejection_begins_with_its_own_onset_and_counts_anew():
+    state = tried(opened(), "rejected", rows=114_700)
+    state = take(state, newer(), "v1", NOW)
+    assert (state.case.onset, state.case.rows_tried, state.case.rejections) == (ONSET, 0, 0)
+    assert next_step(state, replace(PLENTY, rows=1000), NOW, replace(POLICY, growth=2.0)) == Begin(1000)
+    assert outcomes(state)[-1] == "newer drift"
+    assert (state.decisions[-1].cause["onset"], state.decisions[0].cause["onset"][:10]) == (
+        ONSET,
+        "2024-05-01",
+    )
+    assert any(ONSET[:19] in line for line in lines(state.decisions))
+
+
+def test_once_the_alert_is_cleared_a_drift_is_newer_also_if_its_onset_is_told_early():
+    early = {"onset": "2024-05-01T11:30:00+00:00"}  # Before the first drift was found.
+    assert take(opened(), newer(**early), "v1", NOW).case.onset == "2024-05-01T11:00:00+00:00"
+    state = take(take(opened(), cleared(), "v1", NOW), newer(**early), "v1", NOW)
+    assert (state.case.onset, outcomes(state)) == (early["onset"], ["opened", "cleared", "newer drift"])
+
+
+def test_the_end_of_another_alert_is_not_that_of_the_case():
+    state = take(LoopState(), told(alert="a1"), "v1", NOW)
+    assert not take(state, cleared(alert="a2"), "v1", NOW).case.cleared
+    assert not take(opened(), cleared(group="oslo"), "v1", NOW).case.cleared
+    assert take(state, cleared(alert="a1"), "v1", NOW).case.cleared
+
+
+def test_the_same_change_found_again_joins_the_case():
+    state = take(LoopState(), told(alert="a1"), "v1", NOW)
+    again = take(state, told(2, onset="2024-05-01T11:20:00+00:00", group="oslo"), "v1", NOW)
+    worse = take(again, newer(3, onset=None, alert="a1"), "v1", NOW)
+    assert outcomes(worse) == ["opened", "merged", "merged"]
+    assert worse.case == state.case
+
+
+def test_a_candidate_that_waits_for_a_person_does_not_keep_a_newer_drift_waiting():
+    state = take(tried(opened(), "staged"), newer(), "v1", NOW)
+    assert next_step(state, PLENTY, NOW, POLICY) == Begin(5000)
+    for after in (approved(state, "v2", "", NOW, POLICY), declined(state, NOW, POLICY)):
+        assert (after.case.onset, after.candidate) == (ONSET, "")
+        assert next_step(after, PLENTY, NOW, POLICY) == Begin(5000)
+    assert approved(state, "v2", "", NOW, POLICY).case.version == "v2"
+
+
+def test_what_was_found_of_the_new_model_meanwhile_joins_the_case_that_goes_on():
+    state = tried_during(opened(), newer())
+    state = take(state, newer(3, version="v2", onset="2024-05-03T13:00:00+00:00"), "v2", NOW)
+    assert outcomes(state)[-1] == "postponed"
+    state = done(state, "promoted")
+    assert (state.case.version, state.case.onset, dict(state.later)) == (
+        "v2",
+        "2024-05-03T13:00:00+00:00",
+        {},
+    )
+
+
+def tried_during(state, event):
+    """A run is under way when a drift comes."""
+    return take(began(state, Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW), event, "v1", NOW)
+
+
+def done(state, outcome):
+    return after_run(state, RunResult(outcome, "", "run", "v2"), "v2", NOW, POLICY)
+
+
+@pytest.mark.parametrize("outcome", ["rejected", "not yet", "interrupted"])
+def test_what_comes_of_a_run_that_a_newer_drift_has_outdated_does_not_count(outcome):
+    state = done(tried_during(opened(), newer()), outcome)
+    assert (state.case.onset, state.case.rows_tried, state.case.rejections) == (ONSET, 0, 0)
+    assert next_step(state, replace(PLENTY, rows=1000), NOW, POLICY) == Begin(1000)
+
+
+def drive(world, folder, second_at, policy=POLICY, ticks=60):
+    """Two drifts come, the second at a tick; after a kill another process goes on, they are sent again."""
+    loop, sent = make(world, folder, policy=policy), set()
+    for tick in range(ticks):
+        world.now += timedelta(seconds=10)
+        try:
+            for number, event in ((0, told()), (second_at, newer(version=world.production))):
+                if tick >= number and event["id"] not in sent:
+                    loop.take(event)
+                    sent.add(event["id"])
+            loop.tick()
+        except Killed:
+            loop = make(world, folder, policy=policy)
+    return StateFile(folder, "p").read()
+
+
+def windows(world):
+    return [given["training_window"] for workflow, given in world.begun if workflow == "main"]
+
+
+NEWEST = f"since {ONSET}"
+
+
+def test_a_promotion_from_the_mixture_is_followed_at_once_by_a_run_on_the_newer_window(tmp_path):
+    world = World("promoted", "promoted")
+    state = drive(world, tmp_path, 1)
+    assert windows(world) == ["since 2024-05-01T11:00:00+00:00", NEWEST]
+    assert outcomes(state) == ["opened", "begun", "newer drift", "promoted", "begun", "promoted"]
+    assert state.case is None
+
+
+def test_a_candidate_in_shadow_is_compared_on_what_is_later_than_the_newer_change(tmp_path):
+    world = World("staged", "staged")
+    seen = []
+
+    def compare(trial, last):
+        seen.append((trial.version, trial.since, trial.wanted))
+        unclear = compared(low=-0.005, gain=0.1) if trial.since == ONSET else TrialEvidence(400)
+        return unclear if trial.version == "v2" else BETTER
+
+    world.compare = compare
+    state = drive(world, tmp_path, 6, policy=SHADOWED)
+    assert ("v2", ONSET, 1000) in seen
+    # What is not decided then makes room for the run on the newer window.
+    assert outcomes(state)[3:] == [
+        "in shadow", "newer drift", "rejected", "begun", "passed", "in shadow", "promoted",
+    ]  # fmt: skip
+    assert windows(world)[-1] == NEWEST
+    assert state.case is None
+
+
+@pytest.mark.parametrize(
+    ("policy", "script"),
+    [
+        *((POLICY, outcome) for outcome in ("promoted", "unfinished", "killed", "rejected")),
+        *((SHADOWED, outcome) for outcome in ("staged", "unfinished", "rejected")),
+    ],
+)
+@pytest.mark.parametrize("second_at", [1, 2, 5])
+def test_killed_at_any_moment_both_drifts_are_told_and_the_newer_one_is_trained_for(
+    tmp_path, monkeypatch, policy, script, second_at
+):
+    monkeypatch.setattr(os, "fsync", lambda _file: None)  # Only this process is killed here.
+    last, moments = ("staged" if policy is SHADOWED else "promoted"), 0
+    while True:
+        world = World(script, *[last] * 6)
+        world.growing, world.countdown = True, moments
+        state = drive(world, tmp_path / str(moments), second_at, policy)
+        assert {"e1", "e2"} <= set(state.seen), moments
+        causes = {decision.cause.get("onset") for decision in state.decisions}
+        assert {ONSET, "2024-05-01T11:00:00+00:00"} <= causes, moments
+        first = next(each for each in state.decisions if each.cause.get("onset") == ONSET)
+        if first.outcome == "newer drift":  # It came while the older one was answered.
+            assert NEWEST in windows(world), (moments, outcomes(state))
+        assert (state.attempt, state.trial) == (None, None), moments
+        if world.countdown is not None:
+            break
+        moments += 5
