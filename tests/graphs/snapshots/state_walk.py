@@ -69,6 +69,13 @@ NOT_STATE = {
     "RoutingState.is_saved",
     # When it was looked for devices to forget: no answer depends on that.
     "DeviceStates._looked",
+    # The newest entry of this journal, for merging with what another process kept beside it.
+    "DeviceStates._place",
+    "LabeledJoin._place",
+    # Devices by state, counted for the metrics a few seconds ago.
+    "DeviceActivity._counted",
+    # Their keys in order, made when they are asked for.
+    "DeviceActivity._keys",
     # What a restart needs until it is over.
     "Preprocess._is_restored",
     "Preprocess._started",
