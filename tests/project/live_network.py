@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -64,6 +65,8 @@ class Endpoint:
     served: dict[tuple[str, float], dict[str, float]] = field(default_factory=dict)
     replayed: dict[tuple[str, float], dict[str, float]] = field(default_factory=dict)
     requests: list[Request] = field(default_factory=list)
+    by_windows: Counter[str] = field(default_factory=Counter)
+    """Status of every reading by the windows alone; the ledger knows one that they have forgotten."""
     client: Client | None = None
     key: str = field(default_factory=lambda: f"live-{uuid.uuid4().hex}")
 
@@ -94,6 +97,7 @@ class Endpoint:
             handle(step, request)
             if not request.replayed:
                 self.requests.append(request)
+                self.by_windows.update(record.status for record in request.telemetry)
             found = self.replayed if request.replayed else self.served
             for record in request.telemetry:
                 if record.features is not None:
