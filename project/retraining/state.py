@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_sets.checks import InputError
+from project.local.whole_files import write_whole
 
 FORMAT = 1
 
@@ -248,12 +249,7 @@ class StateFile:
         """Replace the state, on disk when this returns; only while ``changing``."""
         if len(state.decisions) > MOST_DECISIONS:
             state = self._move_older(state)
-        temporary = self.path.with_suffix(".unfinished")
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(state.to_dict(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(self.path)
+        write_whole(self.path, json.dumps(state.to_dict()))
 
     def every_decision(self) -> list[Decision]:
         """All decisions, oldest first."""

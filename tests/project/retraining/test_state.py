@@ -30,7 +30,7 @@ def test_a_write_that_was_cut_off_leaves_the_state_before(tmp_path):
     file = StateFile(tmp_path, "p")
     with file.changing():
         file.write(STATE)
-    file.path.with_suffix(".unfinished").write_text('{"format": 1, "ca', encoding="utf-8")
+    file.path.with_suffix(".json.new").write_text('{"format": 1, "ca', encoding="utf-8")
     assert file.read() == STATE
 
 
