@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from graphs.labeled_join import LabeledJoin
 from tests.simulation.history import History
@@ -13,65 +16,72 @@ SEED = 5
 """Of a history with incidents of which the history tells."""
 
 
+@pytest.fixture
+def history(tmp_path: Path) -> Iterator[History]:
+    with simulated():
+        yield History(SEED, tmp_path)
+
+
+def two_processes(history: History) -> tuple[Process, Process]:
+    return Process(history.world, history._deployed), Process(history.world, history._deployed)
+
+
+def reading_at(now: float) -> list[dict[str, object]]:
+    return [{"device": "d0", "timestamp": now, "cpu": 1}]
+
+
 def ends(process: Process) -> dict[str, float | None]:
     join = next(step for step in process._steps if isinstance(step, LabeledJoin))
     return {incident.id: incident.end for incident in join._book}
 
 
-def test_what_another_process_was_sent_stays_where_the_history_says_something_older(tmp_path: Path) -> None:
-    with simulated():
-        history = History(SEED, tmp_path)
-        world = history.world
-        first, second = (Process(world, history._deployed) for _ in range(2))
-        now = world.now
-        reading = [{"device": "d0", "timestamp": now, "cpu": 1}]
-        assert first.send("POST", "/incidents", [{"id": "i0", "device": "d0", "start": now - 50}])[0] == 200
-        assert second.send("POST", "/telemetry", reading)[0] == 200
-        world.now += 5
-        said = {"device": "d0", "start": now - 50, "end": None, "cancelled": False}
-        world.history._sent["i0"] = (now, said)
-        world.history._file["i0"] = (world.now, {**said, "end": now - 20})
-        world.now += 5
-        assert first.send("POST", "/incidents", [{"id": "i0", "end": now - 10}])[0] == 200
-        status, told = second.send("POST", "/devices/reload")
-        assert (status, told["incidents"]) == (200, 0)
-        assert first.send("POST", "/telemetry", reading)[0] == 200
-        assert ends(first) == ends(second) == {"i0": now - 10}
+def test_what_another_process_was_sent_stays_where_the_history_says_something_older(history: History) -> None:
+    world = history.world
+    first, second = two_processes(history)
+    now = world.now
+    reading = reading_at(now)
+    assert first.send("POST", "/incidents", [{"id": "i0", "device": "d0", "start": now - 50}])[0] == 200
+    assert second.send("POST", "/telemetry", reading)[0] == 200
+    world.now += 5
+    said = {"device": "d0", "start": now - 50, "end": None, "cancelled": False}
+    world.history._sent["i0"] = (now, said)
+    world.history._file["i0"] = (world.now, {**said, "end": now - 20})
+    world.now += 5
+    assert first.send("POST", "/incidents", [{"id": "i0", "end": now - 10}])[0] == 200
+    status, told = second.send("POST", "/devices/reload")
+    assert (status, told["incidents"]) == (200, 0)
+    assert first.send("POST", "/telemetry", reading)[0] == 200
+    assert ends(first) == ends(second) == {"i0": now - 10}
 
 
-def test_an_incident_that_waits_for_what_a_step_failed_at_is_counted(tmp_path: Path) -> None:
-    with simulated():
-        history = History(SEED, tmp_path)
-        world = history.world
-        first, second = (Process(world, history._deployed) for _ in range(2))
-        now = world.now
-        reading = [{"device": "d0", "timestamp": now, "cpu": 1}]
-        assert first.send("POST", "/telemetry", reading)[0] == 200
-        world.model_failures = 1
-        incident = [{"id": "i0", "device": "d0", "start": now}]
-        assert second.send("POST", "/incidents", incident)[0] == 500
-        world.now += 5
-        assert second.send("POST", "/incidents", [{"id": "i0", "end": now + 3}])[0] == 200
-        assert first.send("POST", "/telemetry", reading)[0] == 200
-        counts = [
-            {key: value for key, value in process.counts().items() if key[0] == "incidents"}
-            for process in (first, second)
-        ]
-        assert counts == [{("incidents", "opened"): 1, ("incidents", "closed"): 1}] * 2
+def test_an_incident_that_waits_for_what_a_step_failed_at_is_counted(history: History) -> None:
+    world = history.world
+    first, second = two_processes(history)
+    now = world.now
+    reading = reading_at(now)
+    assert first.send("POST", "/telemetry", reading)[0] == 200
+    world.model_failures = 1
+    incident = [{"id": "i0", "device": "d0", "start": now}]
+    assert second.send("POST", "/incidents", incident)[0] == 500
+    world.now += 5
+    assert second.send("POST", "/incidents", [{"id": "i0", "end": now + 3}])[0] == 200
+    assert first.send("POST", "/telemetry", reading)[0] == 200
+    counts = [
+        {key: value for key, value in process.counts().items() if key[0] == "incidents"}
+        for process in (first, second)
+    ]
+    assert counts == [{("incidents", "opened"): 1, ("incidents", "closed"): 1}] * 2
 
 
-def test_a_cancelled_incident_that_is_forgotten_is_not_opened_by_an_older_history(tmp_path: Path) -> None:
-    with simulated():
-        history = History(SEED, tmp_path)
-        world = history.world
-        process, now = Process(world, history._deployed), world.now
-        assert process.send("POST", "/incidents", [{"id": "i0", "device": "d0", "start": now}])[0] == 200
-        said = {"device": "d0", "start": now, "end": None, "cancelled": False}
-        world.history._sent["i0"] = (now, said)
-        world.now += 5
-        assert process.send("POST", "/incidents", [{"id": "i0", "cancelled": True}])[0] == 200
-        world.now += 900
-        later = [{"device": "d0", "timestamp": world.now, "cpu": 1}]
-        assert process.send("POST", "/telemetry", later)[0] == 200
-        assert ends(process) == {}
-        assert process.send("POST", "/devices/reload")[1]["incidents"] == 0
+def test_a_cancelled_incident_that_is_forgotten_is_not_opened_by_an_older_history(history: History) -> None:
+    world = history.world
+    process, now = Process(world, history._deployed), world.now
+    assert process.send("POST", "/incidents", [{"id": "i0", "device": "d0", "start": now}])[0] == 200
+    said = {"device": "d0", "start": now, "end": None, "cancelled": False}
+    world.history._sent["i0"] = (now, said)
+    world.now += 5
+    assert process.send("POST", "/incidents", [{"id": "i0", "cancelled": True}])[0] == 200
+    world.now += 900
+    assert process.send("POST", "/telemetry", reading_at(world.now))[0] == 200
+    assert ends(process) == {}
+    assert process.send("POST", "/devices/reload")[1]["incidents"] == 0
