@@ -171,7 +171,7 @@ def _newest(settings: Settings) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     for known in reversed(WorkflowProcess.all(settings)):
         request = known.request
-        if request["project"] == settings.project and len(found) < _LISTED:
+        if request.get("project") == settings.project and len(found) < _LISTED:
             found.append({"workflow": request["workflow"], **known.status()})
     return found
 

@@ -14,10 +14,12 @@ from typing import Any
 from project.errors import NetopsError
 from project.local.processes import Process, log_tail, this_process
 from project.local.processes import start as start_process
+from project.local.whole_files import write_whole
 from project.local.workflow_records import (
     ABORTED,
     ENDED,
     REQUEST_FILE,
+    read_request,
     read_status,
     workflow_records,
     write_process,
@@ -92,8 +94,7 @@ class WorkflowProcess:
     @property
     def request(self) -> dict[str, Any]:
         """``project``, ``workflow`` and ``arguments``."""
-        content: dict[str, Any] = json.loads((self.folder / REQUEST_FILE).read_text(encoding="utf-8"))
-        return content
+        return read_request(self.folder)
 
     @property
     def log_path(self) -> Path:
@@ -162,5 +163,5 @@ def _new_folder(
         "arguments": arguments,
         "mlrun_dbpath": os.environ.get("MLRUN_DBPATH", ""),
     }
-    (folder / REQUEST_FILE).write_text(json.dumps(request), encoding="utf-8")
+    write_whole(folder / REQUEST_FILE, json.dumps(request))
     return folder

@@ -107,12 +107,20 @@ def _watch(settings: Settings, dbpath: str, project: str, version: str, address:
     from project.attached_detectors import watch_champion
     from project.function_names import RUNNER
     from project.memory import recall
+    from project.retraining_policy import OFF
 
     try:
         memory = recall(dbpath, project)
         if memory is None:
             raise NetopsError(f"project '{project}' must remember a successful run, got none")
-        callback = f"{ready_endpoint(dbpath, project, RUNNER).address}/drift"
+        try:
+            callback = f"{ready_endpoint(dbpath, project, RUNNER).address}/drift"
+        except NetopsError as error:
+            if settings.retrain != OFF:
+                raise
+            # It would only tell MLRun: the detectors are worth more.
+            callback = ""
+            typer.echo(f"MLRun is not told of drift: {error}", err=True)
         schema = TelemetrySchema.from_dict(memory.schema)
         detectors = str(memory.arguments.get("detectors") or "")
         watch_champion(project, version, schema, address, callback, settings, detectors)

@@ -14,6 +14,7 @@ import os
 import stat
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 log = logging.getLogger("netops.log_files")
@@ -59,6 +60,23 @@ def _is_larger(file: Path, most: int) -> bool:
         return False
 
 
+class Attempts:
+    """Attempts to look after a log, which is no reason to leave other work undone."""
+
+    def __init__(self) -> None:
+        self._is_told = False
+
+    def make(self, look: Callable[[], object]) -> None:
+        """One of them; of failures in a row the first is logged."""
+        try:
+            look()
+            self._is_told = False
+        except OSError as error:  # Such as a full disk.
+            if not self._is_told:
+                log.error("the log stays one file until it can be put aside: %s", error)
+            self._is_told = True
+
+
 class OwnLog:
     """Both outputs of this process, which are the end of a log.
 
@@ -69,7 +87,7 @@ class OwnLog:
 
     def __init__(self, file: Path, most: int = MOST_BYTES, pieces: int = PIECES) -> None:
         self._file, self._most, self._pieces = file, most, pieces
-        self._is_told = False
+        self._attempts = Attempts()
 
     def look(self) -> None:
         """Put the file aside if it is too large, and write to the one that has its name."""
@@ -92,11 +110,5 @@ class OwnLog:
     def _run(self) -> None:
         ended = threading.Event()
         while True:
-            try:
-                self.look()
-                self._is_told = False
-            except OSError as error:  # Such as a full disk: it goes on in the file that it has.
-                if not self._is_told:
-                    log.error("the log stays one file until it can be put aside: %s", error)
-                self._is_told = True
+            self._attempts.make(self.look)  # Without success it goes on in the file that it has.
             ended.wait(_LOOK_SECONDS)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from project.local.log_files import piece, put_aside
+from project.local.log_files import Attempts, piece, put_aside
 
 # Creation times are kept as floats; two processes with one pid are further apart than this.
 _TOLERANCE_SECONDS = 0.05
@@ -128,7 +128,7 @@ def start(
     :param listens: whether it has an input, see ``tell``; it ends with this process.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
-    put_aside(log)  # One that dies at once has no time to do it.
+    Attempts().make(lambda: put_aside(log))  # One that dies at once has no time to do it.
     with log.open("ab") as output:
         child = subprocess.Popen(
             list(command),

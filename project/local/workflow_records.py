@@ -53,7 +53,7 @@ class WorkflowRecord:
     @property
     def request(self) -> dict[str, Any]:
         """``project``, ``workflow``, ``arguments`` and ``mlrun_dbpath``."""
-        return _read(self.folder / REQUEST_FILE)
+        return read_request(self.folder)
 
     @property
     def status(self) -> dict[str, Any]:
@@ -79,6 +79,11 @@ def _read(path: Path) -> dict[str, Any]:
 
 def _write(path: Path, content: dict[str, Any]) -> None:
     write_whole(path, json.dumps(content))
+
+
+def read_request(folder: Path) -> dict[str, Any]:
+    """See ``REQUEST_FILE``; empty if the machine lost its power before it was on the disk."""
+    return _read(folder / REQUEST_FILE)
 
 
 def read_status(folder: Path) -> dict[str, Any]:

@@ -140,6 +140,24 @@ def test_a_champion_that_cannot_be_watched_serves_and_a_line_says_so(
     assert capsys.readouterr().err == "the champion is not watched for drift: no predictions\n"
 
 
+def test_without_a_loop_a_runner_that_is_away_keeps_no_champion_from_being_watched(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def away(*arguments: Any) -> None:
+        raise NetopsError("runner is not ready")
+
+    tagging(monkeypatch, lambda *_, **__: None)
+    monkeypatch.setattr(api_reader, "ready_endpoint", away)
+    routing.promote("tw")
+    assert not up.watched
+    assert capsys.readouterr().err == "the champion is not watched for drift: runner is not ready\n"
+    up.document = DOCUMENT
+    monkeypatch.setenv("NETOPS_RETRAIN", "off")
+    routing.promote("tw")
+    assert up.watched == [("two", "http://there", "", "river.adwin")]
+    assert capsys.readouterr().err == "MLRun is not told of drift: runner is not ready\n"
+
+
 def test_a_tag_that_cannot_be_moved_brings_the_champion_back(
     up: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

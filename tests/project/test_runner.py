@@ -162,6 +162,13 @@ def test_the_runs_of_the_project_are_listed_newest_first(context):
     assert content["runs"][0] == {"workflow": "main", "run_id": "second", "state": "running", "error": ""}
 
 
+def test_a_request_that_a_loss_of_power_has_cut_hides_no_other_run(context, monkeypatch):
+    cut = FakeRun("cut")
+    monkeypatch.setattr(cut, "request", {})
+    FakeRun.known = (FakeRun("first"), cut)
+    assert [run["run_id"] for run in ask(context, "GET")[1]["runs"]] == ["first"]
+
+
 def test_the_state_of_the_last_run_can_be_read(context):
     assert ask(context, "GET", "/runs/abc")[0] == 404
     ask(context)

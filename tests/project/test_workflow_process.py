@@ -37,3 +37,12 @@ def test_a_process_that_ended_without_a_word_is_told_with_what_is_known(tmp_path
     while workflow.is_running():
         time.sleep(0.01)
     assert workflow.status() == {"run_id": "", "state": "failed", "error": told}
+
+
+def test_a_request_that_a_loss_of_power_has_cut_is_empty(tmp_path):
+    folder = tmp_path / "workflows" / "one"
+    folder.mkdir(parents=True)
+    (folder / "process.json").write_text("")
+    (folder / "request.json").write_text('{"project": "p')
+    (known,) = WorkflowProcess.all(Settings(home=tmp_path, token="secret"))
+    assert known.request == {} and not known.is_running()

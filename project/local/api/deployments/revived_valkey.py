@@ -9,7 +9,7 @@ from pathlib import Path
 
 from project.local import valkey
 from project.local.api.deployments.backoff import pause_after
-from project.local.log_files import put_aside
+from project.local.log_files import Attempts, put_aside
 from project.local.servers import ServerError
 from project.local.stack_lock import stack_lock
 
@@ -37,13 +37,14 @@ class RevivedValkey:
         self._started_again = started_again
         self._clock = clock
         self._attempts, self._last = 0, 0.0
+        self._log_attempts = Attempts()
 
     def tick(self) -> None:
         """Start it if it is dead and the pause is over; called every second.
 
         Its log is kept from growing for ever, which it does not do itself.
         """
-        put_aside(valkey.log_file(self._home))
+        self._log_attempts.make(lambda: put_aside(valkey.log_file(self._home)))
         if valkey.lives(self._home) is not False:
             if self._attempts and self._clock() - self._last > _STEADY_SECONDS:
                 self._attempts = 0

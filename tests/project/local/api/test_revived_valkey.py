@@ -3,6 +3,7 @@
 import pytest
 
 from project.local import valkey
+from project.local.api.deployments import revived_valkey
 from project.local.api.deployments.backoff import pause_after
 from project.local.api.deployments.revived_valkey import RevivedValkey
 from project.local.servers import ServerError
@@ -94,3 +95,14 @@ def test_a_command_that_starts_or_stops_servers_is_not_disturbed(store_that, tmp
 
 def test_pauses_are_bounded_however_often_it_dies():
     assert [pause_after(attempts) for attempts in (0, 1, 2, 7, 5000)] == [0.0, 2.0, 4.0, 120.0, 120.0]
+
+
+def test_a_log_that_cannot_be_put_aside_keeps_nobody_from_starting_it(store_that, monkeypatch, caplog):
+    def full(file):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(revived_valkey, "put_aside", full)
+    store = store_that(False)
+    store.look(3)
+    assert (store.starts, store.told) == ([0.0], [URL])
+    assert caplog.text.count("No space left on device") == 1

@@ -52,7 +52,7 @@ def test_what_was_written_is_there_after_kill_9(tmp_path):
         """
         import sys
         from pathlib import Path
-        from project.local.api.records.store import DamagedStoreError, Store
+        from project.local.api.records.store import Store
         store = Store(Path(sys.argv[1]))
         for number in range(100_000):
             with store.write() as connection:
