@@ -111,30 +111,35 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         return seen.told(_decision(now, words.IGNORED, reason, **about))
     if state.case is not None and version != state.case.version:
         reason = f"version {version[:8]} is what came of drift {state.case.id}, which is being answered"
-        kept = state.later if state.later.get("version") == version else dict(told)
+        is_known = state.later.get("version") == version and not is_newer(event, _case_of(state.later, now))
+        kept = state.later if is_known else dict(told)
         return replace(seen, later=kept).told(_decision(now, words.POSTPONED, reason, **about))
     if state.case is not None and is_newer(event, state.case):
-        return _with_newer(seen, state.case, told["id"], event, now)
+        return _with_newer(seen, state.case, told, now)
     if state.case is not None:
         reason = f"drift {state.case.id} is being answered"
         return seen.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
     if state.stopped:
         return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
-    case = Case(told["id"], version, event, onset_of(event), text_of(now))
+    case = _case_of(told, now)
     reason = f"{event['source']} found drift{of_group(event)} at {event['event_time']}"
     return replace(seen, case=case).told(_decision(now, words.OPENED, reason, case=case.id, **about))
 
 
-def _with_newer(
-    state: LoopState, case: Case, event_id: str, event: Mapping[str, Any], now: datetime
-) -> LoopState:
+def _case_of(told: Mapping[str, Any], now: datetime) -> Case:
+    """The case that a drift event opens."""
+    event = told["event"]
+    return Case(told["id"], told["version"], event, onset_of(event), text_of(now))
+
+
+def _with_newer(state: LoopState, case: Case, told: Mapping[str, Any], now: datetime) -> LoopState:
     """The state in which a newer change is answered; what is under way for the one before is outdated."""
-    onset = onset_of(event)
+    event, onset = told["event"], onset_of(told["event"])
     reason = (
         f"{event['source']} found drift{of_group(event)} at {event['event_time']}, a change after that of "
         f"{case.onset}: rows count since {onset}"
     )
-    newer = Case(event_id, case.version, event, onset, text_of(now), finish=case.finish)
+    newer = replace(_case_of(told, now), version=case.version, finish=case.finish)
     newer = replace(newer, not_before=case.not_before, finish_outdated=bool(case.finish))
     attempt, trial = state.attempt, state.trial
     if attempt is not None:
@@ -147,7 +152,7 @@ def _with_newer(
     outdated = bool(state.candidate)
     changed = replace(state, case=newer, attempt=attempt, trial=trial, candidate_outdated=outdated)
     about: dict[str, Any] = {"cause": event, "before": case.version}
-    return changed.told(_decision(now, words.NEWER, reason, case=event_id, **about))
+    return changed.told(_decision(now, words.NEWER, reason, case=newer.id, **about))
 
 
 def take_postponed(state: LoopState, champion: str, now: datetime) -> LoopState:

@@ -108,10 +108,15 @@ def after_retraction(
     """
     ended = replace(state, trial=None)
     if trial.outcome == words.OVERTAKEN:
+        if champion == state.candidate:  # A person approved it while this one was tried for a newer change.
+            return approved(ended, champion, "", now, policy)
         case = state.case
-        # After a rollback it may be one that has come since.
-        newer = case if case and not is_before(datetime.fromisoformat(case.opened), trial.begun) else None
-        return replace(overtaken(ended, champion, now), case=newer)
+        # It may be one that has come since a rollback, or that an approval has left.
+        is_left = case is not None and (
+            case.version == champion != trial.champion
+            or not is_before(datetime.fromisoformat(case.opened), trial.begun)
+        )
+        return replace(overtaken(ended, champion, now), case=case if is_left else None)
     result = RunResult(trial.outcome, trial.reason, trial.run_id, trial.version)
     about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
     told = ended.told(of_case(ended, now, trial.outcome, trial.reason, **about))

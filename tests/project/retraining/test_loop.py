@@ -248,7 +248,8 @@ def test_a_drift_of_the_model_that_was_just_promoted_is_answered_after_the_run(t
     loop.tick()
     world.production = "v2"  # Promoted and served, while the run that did it goes on.
     for number in (2, 3):
-        loop.take(told(number, version="v2", onset=f"2024-05-02T11:0{number}:00+00:00"))
+        when = {"event_time": "2024-05-02T12:00:00+00:00", "onset": f"2024-05-02T11:0{number}:00+00:00"}
+        loop.take(told(number, version="v2", **when))
     for _ in range(3):
         loop.tick()
     state = StateFile(tmp_path, "p").read()

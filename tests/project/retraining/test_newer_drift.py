@@ -16,9 +16,10 @@ from project.retraining.policy import (
     declined,
     next_step,
     take,
+    take_postponed,
 )
-from project.retraining.state import Attempt, LoopState, StateFile
-from project.retraining.trial import TrialEvidence
+from project.retraining.state import SHADOW, Attempt, LoopState, StateFile, Trial
+from project.retraining.trial import TrialEvidence, after_retraction, replaced_meanwhile
 from tests.project.retraining.test_loop import BETTER, POLICY, SHADOWED, Killed, World, compared, make
 from tests.project.retraining.test_policy import NOW, PLENTY, opened, outcomes, told, tried
 
@@ -87,6 +88,31 @@ def test_what_was_found_of_the_new_model_meanwhile_joins_the_case_that_goes_on()
         "2024-05-03T13:00:00+00:00",
         {},
     )
+
+
+def test_of_two_drifts_of_the_new_model_while_its_run_ends_the_newer_one_counts():
+    state = began(opened(), Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW)
+    first = told(2, version="v2", event_time="2024-05-03T12:00:00+00:00", onset=ONSET)
+    second = told(3, version="v2", event_time="2024-05-05T12:00:00+00:00", onset="2024-05-05T11:00:00+00:00")
+    for event in (first, second, told(4, version="v2", event_time="2024-05-05T12:30:00+00:00", onset=ONSET)):
+        state = take(state, event, "v2", NOW)
+    assert outcomes(state)[-3:] == ["postponed"] * 3
+    assert take_postponed(replace(state, case=None, attempt=None), "v2", NOW).case.onset == (
+        "2024-05-05T11:00:00+00:00"
+    )
+
+
+@pytest.mark.parametrize("is_seen_first", ["by the loop", "by the command"])
+def test_a_candidate_approved_while_another_is_tried_leaves_the_newer_drift(is_seen_first):
+    state = take(tried(opened(), "staged"), newer(), "v1", NOW)
+    begun, until = (NOW + timedelta(hours=hours) for hours in (1, 2))
+    trial = Trial("v3", "v1", "run", 5000, SHADOW, begun.isoformat(), until.isoformat())
+    state = replace(state, trial=trial)
+    if is_seen_first == "by the command":
+        state = approved(state, "v2", "release", begun, POLICY)
+    trial = replaced_meanwhile(state, state.trial, "v2", begun, POLICY).trial
+    after = after_retraction(replace(state, trial=trial), trial, "v2", begun, POLICY)
+    assert (after.case.onset, after.case.version, after.candidate, after.trial) == (ONSET, "v2", "", None)
 
 
 def tried_during(state, event):
