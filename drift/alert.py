@@ -161,7 +161,6 @@ class AlertWatch:
     def _make_worse(self, now: Alert, n: int, sample: Counts) -> None:
         rate = sample.rate or 0.0
         severity = max(severity_of(now.rate_before, rate), now.severity, key=SEVERITIES.index)
-        rate = max(rate, now.rate)
         self.open = replace(now, severity=severity, rate=rate, told_at=n, told_labels=sample.n, calm=0)
 
     @property

@@ -104,7 +104,7 @@ class Alerting:
     @property
     def is_due(self) -> bool:
         """Whether the open alert is to be compared with the newest labels, see ``worse``."""
-        return self.open is not None and self._marks.is_marked and self.now.n % _LOOK_EVERY == 1
+        return self.open is not None and self.now.n % _LOOK_EVERY == 1
 
     def worse(self, time: str, inflation: float) -> list[DriftEvent]:
         """What is to be told if the error rate of now makes the open alert worse.

@@ -239,11 +239,6 @@ class LabelMarks:
         first = max(self.now.n - most, after)
         return self.now.since(next((m.counts for m in self._marks if m.counts.n >= first), self.now))
 
-    @property
-    def is_marked(self) -> bool:
-        """Whether the newest label is one that is remembered."""
-        return bool(self._marks) and self._marks[-1].counts.n == self.now.n
-
     def change(self, onset: Mark, inflation: float = 1.0) -> Change:
         """The labels since the onset of a change beside those before it, see ``Change``.
 

@@ -53,11 +53,12 @@ class KnownNames:
 
     def __init__(self, most: int = _PARTS * FROZEN) -> None:
         self._part = max(1, min(FROZEN, most // _PARTS))
-        self._open: dict[bytes, Named | _Listed] = {}
-        self._devices: dict[str, int] = {"": 0}
-        self._names = [""]
-        self._size, self._newest = 0, -math.inf
+        self._open: dict[bytes, Named | _Listed]
+        self._devices: dict[str, int]
+        self._newest: float
+        self._begin_part()
         self._frozen: list[_Frozen] = []
+        self._frozen_events = 0
         self._oldest = -math.inf
 
     def __len__(self) -> int:
@@ -67,7 +68,7 @@ class KnownNames:
     @property
     def events(self) -> int:
         """Names that are remembered: of each event, as often as a request brought it."""
-        return self._size + sum(part.events for part in self._frozen)
+        return self._size + self._frozen_events
 
     def frees(self, oldest: float) -> bool:
         """Whether any would be forgotten with this event time, epoch seconds."""
@@ -123,9 +124,9 @@ class KnownNames:
         """Forget what is older than this event time, epoch seconds, as far as that is easily told."""
         self._oldest = oldest
         while self._frozen and self._frozen[0].newest < oldest:
-            del self._frozen[0]
+            self._frozen_events -= self._frozen.pop(0).events
         if not self._frozen and self._newest < oldest:
-            self._open, self._size, self._newest = {}, 0, -math.inf
+            self._begin_part()
 
     def find(self, names: Sequence[str]) -> list[Key | Ambiguous | None]:
         """The event of each name; None for one that is not known."""
@@ -164,11 +165,17 @@ class KnownNames:
         self._frozen = []
         for number in range(state.plain.get("count", 0)):
             self._frozen.append(_Frozen.of(state.part(str(number))))
+        self._frozen_events = sum(part.events for part in self._frozen)
 
     def _freeze(self) -> None:
         if self._open:
             self._frozen.append(self._made())
-        self._open, self._size, self._newest = {}, 0, -math.inf
+            self._frozen_events += self._frozen[-1].events
+        self._begin_part()
+
+    def _begin_part(self) -> None:
+        self._open = {}
+        self._size, self._newest = 0, -math.inf
         self._devices, self._names = {"": 0}, [""]
 
     def _of(self, known: Named | _Listed, index: int | None) -> list[Key | None]:
