@@ -9,23 +9,22 @@ seconds to answer. They are measured by turns; a figure is the median of the rou
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import statistics
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 from drift.detectors.ddm import DDM
 from drift.detectors.eddm import EDDM
 from drift.detectors.page_hinkley import PageHinkley
 from drift.monitor import DriftMonitor
+from project.http_json import get_json, put_json
 from tests.benchmarks.load import endpoint
 from tests.benchmarks.load_generator import Load
+from tests.project.fake_endpoint import fake_endpoint
 
 RATE, LABEL_SECONDS, ANSWER_SECONDS = 300.0, 2.0, 5.0
 ROUNDS = 4
@@ -41,43 +40,16 @@ def slow_receiver(seconds: float) -> Iterator[tuple[str, list[Any]]]:
     posted: list[Any] = []
     over = threading.Event()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            posted.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
-            over.wait(seconds)
-            self.send_response(202)
-            self.end_headers()
+    def answer(method: str, path: str, body: Any) -> tuple[int, Any]:
+        posted.append(body)
+        over.wait(seconds)
+        return 202, {}
 
-        def log_message(self, *args: object) -> None:
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/", posted
-    finally:
-        over.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-def asked(port: int, method: str, path: str, body: Any = None) -> Any:
-    """Content of an answer of the endpoint.
-
-    :raises RuntimeError: unless it is 200.
-    """
-    line = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-    with contextlib.closing(line):
-        line.request(
-            method, path, None if body is None else json.dumps(body), {"Content-Type": "application/json"}
-        )
-        answer = line.getresponse()
-        text = answer.read()
-    if answer.status != 200:
-        raise RuntimeError(f"{method} {path} was answered {answer.status}: {text[:200]!r}")
-    return json.loads(text)
+    with fake_endpoint(answer) as address:
+        try:
+            yield f"{address}/", posted
+        finally:
+            over.set()
 
 
 def detectors() -> dict[str, Any]:
@@ -100,15 +72,16 @@ def consumers(seconds: float, rate: float = RATE, answer_seconds: float = ANSWER
         endpoint(batch_seconds=1.0) as (_, without),
         endpoint(batch_seconds=1.0, callback_url=url) as (server, others),
     ):
-        asked(server[0], "PUT", "/drift/detectors", detectors())
+        address = f"http://127.0.0.1:{server[0]}"
+        put_json(f"{address}/drift/detectors", detectors())
         parts: list[list[dict[str, Any]]] = [[], []]
         for _ in range(ROUNDS):
             for measured, load, part in zip((without, others), (plain, labeled), parts, strict=True):
                 part.append(measured.alone(load))
         deadline = time.monotonic() + 30.0
-        while (told := asked(server[0], "GET", "/labeled"))["unwritten"] and time.monotonic() < deadline:
+        while (told := get_json(f"{address}/labeled"))["unwritten"] and time.monotonic() < deadline:
             time.sleep(0.1)
-        drift = asked(server[0], "GET", "/drift")
+        drift = get_json(f"{address}/drift")
         calls = len(posted)
     if not (told["joined"] and told["batches_written"] and calls):
         raise RuntimeError(f"nothing was consumed: {told}, {calls} callbacks")

@@ -37,7 +37,7 @@ from project.endpoint_routing import RefusedError, change_routing, read_routing
 from tests.benchmarks.own_endpoint import own_endpoint
 from tests.benchmarks.restart import METRICS, schema
 from tests.benchmarks.restart_process import deploy_function
-from tests.graphs.conftest import offline_probability, write_package
+from tests.graphs.conftest import offline_probability, write_golden, write_package
 
 DEVICES = {f"dev-{number}": {} for number in range(100)}
 SHARES = (0.1, 0.25, 0.5)
@@ -61,11 +61,7 @@ def signed(folder: Path, seed: int, key: ed25519.Ed25519PrivateKey, wrong: float
     def answers(given: Any) -> Any:
         return np.clip(session.probability(package.schema.impute(given)) + wrong, 0.0, 1.0)
 
-    content = GoldenRows.of(rows, answers).to_bytes()
-    (folder / GOLDEN_FILE).write_bytes(content)
-    digests = {**package.schema.sha256, GOLDEN_FILE: hashlib.sha256(content).hexdigest()}
-    plain = dataclasses.replace(package.schema, sha256=digests).to_dict()
-    (folder / SCHEMA_FILE).write_text(json.dumps(plain))
+    write_golden(folder, GoldenRows.of(rows, answers))
     sign_package(folder, [SCHEMA_FILE, MODEL_FILE, GOLDEN_FILE], key)
     return folder
 

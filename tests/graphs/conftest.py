@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import time
@@ -19,7 +20,9 @@ from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
 from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
 from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.package import read_model_package
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.initializer import shut_down
@@ -86,6 +89,15 @@ def write_package(
     )
     (directory / SCHEMA_FILE).write_text(json.dumps(model.to_dict()))
     return directory
+
+
+def write_golden(folder: Path, golden: GoldenRows) -> None:
+    """Have a package hold golden rows."""
+    schema = read_model_package(folder).schema
+    digests = {**schema.sha256, GOLDEN_FILE: hashlib.sha256(golden.to_bytes()).hexdigest()}
+    (folder / GOLDEN_FILE).write_bytes(golden.to_bytes())
+    content = dataclasses.replace(schema, sha256=digests).to_dict()
+    (folder / SCHEMA_FILE).write_text(json.dumps(content))
 
 
 def offline_probability(package: Path, matrix: np.ndarray) -> np.ndarray:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import itertools
-import json
 import shutil
 import time
 from collections.abc import Callable
@@ -31,7 +30,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.loaded_versions import check_same_telemetry
 from graphs.routing.document import RoutingDocument
 from graphs.routing.routing import Routing
-from tests.graphs.conftest import INPUTS, Client, event, label, make_client, write_package
+from tests.graphs.conftest import INPUTS, Client, event, label, make_client, write_golden, write_package
 
 _keys = itertools.count()
 DEVICES = {f"a/{number}": {"model_x": number % 2, "model_y": 1 - number % 2} for number in range(40)}
@@ -46,14 +45,6 @@ def with_golden(folder: Path) -> Path:
     golden = GoldenRows.of(rows, lambda rows: session.probability(package.schema.impute(rows)))
     write_golden(folder, golden)
     return folder
-
-
-def write_golden(folder: Path, golden: GoldenRows) -> None:
-    schema = read_model_package(folder).schema
-    digests = {**schema.sha256, GOLDEN_FILE: hashlib.sha256(golden.to_bytes()).hexdigest()}
-    (folder / GOLDEN_FILE).write_bytes(golden.to_bytes())
-    content = dataclasses.replace(schema, sha256=digests).to_dict()
-    (folder / SCHEMA_FILE).write_text(json.dumps(content))
 
 
 @pytest.fixture(scope="session")
