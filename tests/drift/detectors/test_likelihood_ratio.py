@@ -222,6 +222,9 @@ def test_a_fall_after_a_steady_rate_is_told_however_high_that_was():
         stream = gradual(seed, [0, 6000, 8000, 11_000], [0.85, 0.85, 0.5, 0.5])
         (at, way), *more = found(LikelihoodRatio(), stream)
         assert (6000 < at < 8500, way, more) == (True, "fall", [])
+        stream = gradual(seed, [0, 6000, 9000, 12_000], [0.92, 0.9, 0.6, 0.55])
+        (at, way), *more = found(LikelihoodRatio(), stream)
+        assert (6000 < at < 9000, way, more) == (True, "fall", [])
 
 
 def test_who_learns_on_and_on_is_no_fall():
