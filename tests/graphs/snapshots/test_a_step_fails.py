@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+import graphs.finish
 import graphs.labeled_join
+import graphs.restart
 from drift.grouped_monitor import GroupedMonitor
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.windows.online import OnlineWindows
@@ -141,3 +143,79 @@ def test_while_a_step_fails_nothing_is_journaled_and_after_long_the_next_steps_g
             assert "device_states" in refused.json["error"]["rule"]
         now[0] += 61
         assert client.post("/labels", label("a/1", 10)).json["status"] == "joined", "it has its prediction"
+
+
+def test_what_was_given_up_stops_no_start_and_is_given_up_there_at_once(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    client, now, real = made(), [START], DeviceStates._readings
+    state = serving_state(client.server.context)
+    state.unfinished.clock = lambda: now[0]
+    object.__setattr__(state, "clock", lambda: now[0])
+
+    def readings(self: DeviceStates, request: Any) -> None:
+        if any(each.event.time == START + 10 and each.status == "accepted" for each in request.telemetry):
+            raise OverflowError("never")
+        real(self, request)
+
+    monkeypatch.setattr(DeviceStates, "_readings", readings)
+    monkeypatch.setattr(graphs.restart.time, "sleep", lambda _: pytest.fail("the start waits"))
+    statuses = []
+    for seconds in (0, 10, 20):
+        statuses.append(client.post("/telemetry", event("a/1", seconds)).status)
+        now[0] += 61
+    assert statuses == [200, 500, 200]
+    live = [client.post("/telemetry", event("a/1", seconds)).json for seconds in (10, 20, 30)]
+    restarted = made()
+    assert answered(restarted) == answered(client)
+    told = [restarted.post("/telemetry", event("a/1", seconds)).json for seconds in (10, 20)]
+    assert [each["status"] for each in live] == ["duplicate", "duplicate", "accepted"]
+    assert told == live[:2]
+
+
+@pytest.mark.parametrize("step", ["device_states", "model"])
+def test_a_start_gives_a_step_a_minute_with_what_it_fails_at(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    owner, name = (DeviceStates, "_readings") if step == "device_states" else (OnnxModel, "probability")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            failing.is_on = False
+
+    monkeypatch.setattr(graphs.restart.time, "sleep", sleep)
+    client = made()
+    assert client.post("/telemetry", event("a/1", 0)).status == 200
+    failing = Failing(getattr(owner, name), 1, MemoryError())
+    monkeypatch.setattr(owner, name, failing)
+    failing.is_on = True
+    assert client.post("/telemetry", event("a/1", 10)).status == 500
+    monkeypatch.setattr(OnnxModel, "post_init", _without_test_row(failing, OnnxModel.post_init))
+    restarted = made()
+    assert len(slept) == 3 and not failing.is_on, "it goes on as soon as the step does"
+    assert restarted.get("/labeled").json["waiting"] == 2
+    failing.is_on = True
+    monkeypatch.setattr(graphs.finish, "PATIENCE_SECONDS", 0.0)
+    without = made()
+    assert without.get("/labeled").json["waiting"] == (0 if step == "model" else 2)
+    failing.is_on = False
+    monkeypatch.setattr(graphs.finish, "PATIENCE_SECONDS", 60.0)
+    again = made()
+    assert len(slept) == 3 and answered(again) == answered(without), "it stays given up"
+
+
+def _without_test_row(failing: Failing, real: Callable[..., Any]) -> Callable[..., Any]:
+    def post_init(*given: Any, **named: Any) -> None:
+        was, failing.is_on = failing.is_on, False
+        real(*given, **named)
+        failing.is_on = was
+
+    return post_init
