@@ -101,6 +101,30 @@ def test_what_a_step_failed_at_is_in_all_steps_before_the_next_entry(
     assert answered(live) == answered(expected)
 
 
+@pytest.mark.parametrize("place", ["prediction", "label", "names"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_label_that_waits_for_its_reading_is_not_lost_where_the_reading_fails(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, place: str, at: int
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    owner, name = PLACES[place]
+    failing = Failing(getattr(owner, name), at, MemoryError())
+    monkeypatch.setattr(owner, name, failing)
+    client = made()
+    labels = [{"request_id": f"r-1#{number}", "is_error": 1} for number in (0, 2)]
+    assert [each["status"] for each in client.post("/labels", labels).json] == ["waiting", "waiting"]
+    failing.is_on = True
+    readings = [event("a/1", seconds) for seconds in (0, 10, 20, 30)]
+    status = client.post("/telemetry", readings, headers={"X-Request-Id": "r-1"}).status
+    failing.is_on = False
+    assert status == (500 if failing.failures else 200)
+    assert failing.failures == (0 if (place, at) == ("names", 2) else 1)
+    live = answered(client)
+    assert live["joined"] == 2 and live == answered(made())
+
+
 def test_what_another_process_appended_is_taken_in_first_though_a_step_fails_at_it(
     network: Networks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
