@@ -67,7 +67,7 @@ def replay_missed(context: Any) -> None:
     """
     state = serving_state(context)
     for entry in state.journal.missed():
-        if entry.id != state.unfinished.finished:  # Else it has been through them since it failed.
+        if not state.unfinished.has_taken(entry.id):
             replay_entry(context, entry, state.unfinished.note)
 
 

@@ -50,6 +50,10 @@ class Unfinished:
         """The first one; None while there is none."""
         return self.held[0].request if self.held else None
 
+    def has_taken(self, entry: EntryId) -> bool:
+        """Whether an entry is unfinished here, or was the last one that was: it is given to no step anew."""
+        return entry == self.finished or any(held.request.entry == entry for held in self.held)
+
     def note(self, request: Request, step: str) -> None:
         """A step failed at a request that is in the journal."""
         for known in self.held:

@@ -18,6 +18,7 @@ from graphs.device_states import DeviceStates
 from graphs.labels_by_request import LabelsByRequest
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
+from graphs.protocol.routes import Kind
 from graphs.state.device_activity import DeviceActivity
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
@@ -26,7 +27,7 @@ from graphs.state.live_levels import LiveLevels
 from graphs.state.maintenance_calendar import MaintenanceCalendar
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import START, Client, event, label, make_client
-from tests.graphs.snapshots.conftest import Network, conversation
+from tests.graphs.snapshots.conftest import DETECTORS, Network, conversation
 from tests.graphs.snapshots.state_walk import differences, state_of
 
 Networks = Callable[..., Network]
@@ -148,6 +149,44 @@ def test_what_another_process_appended_is_taken_in_first_though_a_step_fails_at_
     assert failing.failures > 5
     assert differences(state_of(other), state_of(expected)) == []
     assert answered(other) == answered(expected)
+
+
+@pytest.mark.parametrize("what", ["PUT", "append"])
+def test_an_entry_that_waits_goes_through_the_steps_once_whatever_is_asked_meanwhile(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    one, other = made(), made()
+    for client, device in ((one, "a/1"), (other, "a/2")):
+        assert client.post("/telemetry", event(device, 0)).status == 200
+    failing = Failing(LabelsByRequest.note, 1, MemoryError())
+    monkeypatch.setattr(LabelsByRequest, "note", failing)
+    failing.is_on = True
+    assert one.post("/telemetry", event("a/1", 10)).status == 500
+    held = serving_state(one.server.context).unfinished.held
+    assert [each.step for each in held] == ["labeled_join", "journal"]
+    if what == "append":  # Whatever does it.
+        serving_state(one.server.context).journal.append(Kind.LABELS, START, [])
+    else:
+        refused = one.send(what, "/drift/detectors", DETECTORS)
+        assert (refused.status, refused.json["error"]["field"]) == (503, "state")
+    failing.is_on = False
+    assert one.send("PUT", "/drift/detectors", DETECTORS).status == 200
+    assert one.post("/telemetry", event("a/1", 20)).status == 200
+    assert answered(one) == answered(made())
+
+
+def test_what_is_attached_comes_after_what_another_process_appended(
+    package: Any, redis_url: str, tmp_path: Any
+) -> None:
+    one, other = (make_client(package, redis_url=redis_url, journal_key=str(tmp_path)) for _ in range(2))
+    assert one.post("/telemetry", event("a/1", 0)).status == 200
+    assert other.post("/telemetry", event("a/2", 0)).status == 200
+    assert one.get("/labeled").json["waiting"] == 1
+    assert one.send("PUT", "/drift/detectors", DETECTORS).status == 200
+    assert one.get("/labeled").json["waiting"] == 2
 
 
 def test_while_a_step_fails_nothing_is_journaled_and_after_long_the_next_steps_go_on(
