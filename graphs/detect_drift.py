@@ -21,6 +21,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
+from graphs.replay import replay_missed
 from graphs.request_step import RequestStep
 from graphs.state.device_group import device_group
 from graphs.state.entry_id import EntryId
@@ -50,6 +51,7 @@ class DetectDrift(RequestStep):
 
     def __init__(self, context: Any, name: str = "detect_drift") -> None:
         self.name = name
+        self._context = context
         self._logger = context.logger
         state = serving_state(context)
         settings = state.settings
@@ -208,14 +210,23 @@ class DetectDrift(RequestStep):
             raise ApiError(
                 422, "body", f"must be the saved state of a drift monitor: {error}", None
             ) from error
+        place = self._place_of(request)
         self._end_alerts("other detectors are attached")
         self._monitor, self._watched = monitor, self._version
         self._score_by(None)
         # The new detectors see what is labeled from now on, also after a restart.
-        self._seen = Position(*self._journal.append(Kind.LABELS, request.arrival, []), 0)
-        self._attached_at = self._seen
+        self._seen = self._attached_at = place
         self._save()
         request.reply(self.status())
+
+    def _place_of(self, request: Request) -> Position:
+        """Place of a request in the journal, when what others appended before it was taken in.
+
+        :raises ApiError: 503 if the journal takes nothing.
+        """
+        place = Position(*self._journal.append(Kind.LABELS, request.arrival, []), 0)
+        replay_missed(self._context)
+        return place
 
     def _attach_callback(self, request: Request) -> None:
         """Tell another address about drift from now on; what the one before was not told it is told, too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from graphs.model_router import ModelRouter
@@ -11,25 +12,28 @@ from graphs.request_counts import count_request
 from graphs.request_step import RequestStep, request_steps
 from graphs.state.journal import TOLD
 from graphs.state.serving_state import serving_state
-from graphs.state.unfinished import Held
+from graphs.state.unfinished import GIVEN_UP, Held
 
+JOURNAL = "journal"
+"""Name of the journal's step."""
 PATIENCE_SECONDS = 60.0
 """A step that fails for so long has nothing to do with these events: the steps after it go on without it."""
 
 
-def finish_entry(context: Any) -> None:
+def finish_entry(context: Any, some: Sequence[RequestStep] | None = None) -> None:
     """Have each step try again what it failed at, and the steps after it follow.
 
     So windows, ledger, detectors and snapshots have what a replay gives, in its order. Who sends these events
     again is answered as a duplicate, with the prediction.
 
     :param context: MLRun's graph context, whose root is the graph.
+    :param some: steps that alone are given it, for the others have it; None gives it to all.
     :raises ApiError: 503 while the step fails; nothing may be journaled then.
     """
     state = serving_state(context)
     while state.unfinished.held:
         held = state.unfinished.held[0]
-        steps = request_steps(context.root)
+        steps = request_steps(context.root) if some is None else some
         place = next((at for at, step in enumerate(steps) if step.name == held.step), len(steps))
         try:
             _go_on(context, held, steps, place)
@@ -37,14 +41,14 @@ def finish_entry(context: Any) -> None:
             _wait_or_give_up(context, held, steps, error)
             continue
         state.unfinished.finish(held)
-        if held.request.kind not in TOLD:
+        if some is None and held.request.kind not in TOLD:
             count_request(state.metrics, held.request)
 
 
-def _go_on(context: Any, held: Held, steps: list[RequestStep], place: int) -> None:
+def _go_on(context: Any, held: Held, steps: Sequence[RequestStep], place: int) -> None:
     """Give an entry to the steps from a place on."""
     request = held.request
-    if not place:  # At the journal's step: it waits for what others appended before it.
+    if held.step == JOURNAL:  # It waits for what others appended before it.
         replay_missed(context)
     for step in steps[place:]:
         if isinstance(step, ModelRouter):
@@ -53,8 +57,10 @@ def _go_on(context: Any, held: Held, steps: list[RequestStep], place: int) -> No
         step.do(request)
 
 
-def _wait_or_give_up(context: Any, held: Held, steps: list[RequestStep], error: Exception) -> None:
+def _wait_or_give_up(context: Any, held: Held, steps: Sequence[RequestStep], error: Exception) -> None:
     """Refuse what comes, or after long have the entry go on behind the step that fails at it.
+
+    That is kept beside the journal first, so that a restart has it go on there, too, and does not wait.
 
     :raises ApiError: 503.
     """
@@ -62,13 +68,16 @@ def _wait_or_give_up(context: Any, held: Held, steps: list[RequestStep], error: 
     if held is not state.unfinished.held[0]:
         return  # What others appended before it comes first.
     place = next(at for at, step in enumerate(steps) if step.name == held.step)
-    if not place and isinstance(error, ApiError):  # The store is away, so nothing can be journaled either.
+    if held.step == JOURNAL and isinstance(error, ApiError):  # The store is away: nothing can be journaled.
         raise error
     is_model = isinstance(steps[place], ModelRouter)
-    if 0 <= state.clock() - held.since < PATIENCE_SECONDS:
+    is_known = state.unfinished.is_given_up(held.request.entry, held.step)
+    if not is_known and 0 <= state.clock() - held.since < PATIENCE_SECONDS:
         what = "answer" if is_model else f"take in, in its step {held.step},"
         rule = f"must first {what} what came before this, and failed at it ({type(error).__name__})"
         raise ApiError(503, "model" if is_model else "state", rule) from error
+    if not is_known:
+        state.journal.merge(GIVEN_UP, lambda kept: state.unfinished.merged(kept, held))
     if is_model:
         for record in held.request.telemetry:
             record.prediction = None

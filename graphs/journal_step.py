@@ -20,6 +20,9 @@ from graphs.state.journal import JournalEvent
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
+_JOURNALED = kinds_of("journal") | {Kind.RELOAD, Kind.ATTACH}
+"""Kinds of request that make an entry of the journal, whichever step writes it."""
+
 
 class JournalStep(RequestStep):
     """Gives each request with events its place in the order of all of them.
@@ -49,7 +52,7 @@ class JournalStep(RequestStep):
             try:
                 finish_entry(self._context)
             except ApiError as error:
-                if request.kind in self.kinds or request.kind is Kind.RELOAD:
+                if request.kind in _JOURNALED:
                     request.fail(error)
                 return request
             if self._routing.waiting is not None:

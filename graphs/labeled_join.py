@@ -268,7 +268,8 @@ class LabeledJoin(RequestStep):
     def _predictions(self, request: Request) -> None:
         if "joined" not in request.done:
             names = self._by_request.names(request)
-            columns = columns_of(request.telemetry) if not names else None
+            is_begun = "added" in request.done or "records" in request.done
+            columns = columns_of(request.telemetry) if not names and not is_begun else None
             if columns is None or not self._column_predictions(request, columns):
                 self._each_prediction(request, names)
             request.done["joined"] = True
@@ -278,46 +279,56 @@ class LabeledJoin(RequestStep):
     def _column_predictions(self, request: Request, columns: TelemetryColumns) -> bool:
         """Note the predictions of a list at once; whether that could be done."""
         ledger = self._ledger
-        if self._ahead.join is not None or self._calendar is not None:
-            return False
-        # What may be a repeated event is answered by its record.
-        is_new = columns.made is not None and set(columns.statuses).issubset(event_status.COUNTED)
-        if columns.made is None or not is_new or not isinstance(ledger, PredictionLedger):
-            return False
-        repeated: list[int] = []
-        request.pairs += ledger.add_predictions(
-            columns.plain.devices,
-            columns.seconds,
-            columns.made,
-            request.arrival,
-            request.position(0),
-            repeated,
-        )
-        for place in repeated:
+        if "repeated" not in request.done:
+            if self._ahead.join is not None or self._calendar is not None:
+                return False
+            # What may be a repeated event is answered by its record.
+            is_new = columns.made is not None and set(columns.statuses).issubset(event_status.COUNTED)
+            if columns.made is None or not is_new or not isinstance(ledger, PredictionLedger):
+                return False
+            repeated: list[int] = []
+            request.pairs += ledger.add_predictions(
+                columns.plain.devices,
+                columns.seconds,
+                columns.made,
+                request.arrival,
+                request.position(0),
+                repeated,
+            )
+            request.done["repeated"] = repeated
+        for place in request.done["repeated"]:
             record = columns.records[place]
             self._answer_again(record, ledger.prediction(record.event.device, record.event.time))
         return True
 
     def _each_prediction(self, request: Request, names: Sequence[str]) -> None:
         for index, record in _left(request, request.telemetry):
-            self._prediction(request, record, index)
-            waited = self._by_request.pop(record, names[index]) if names else None
+            if (
+                "added" not in request.done
+            ):  # Else what follows has failed, and this is no earlier prediction.
+                request.done["added"] = self._prediction(request, record, index)
+            if request.done["added"]:
+                self._ahead.advance(self._ledger.newest, request.arrived(index))
+            waited = self._by_request.waits(record, names[index]) if names else None
             if waited is not None:
                 self._label(request, LabelRecord(waited, index), index)
+                self._by_request.end(names[index])
+            del request.done["added"]
 
-    def _prediction(self, request: Request, record: TelemetryRecord, index: int) -> None:
-        ledger, ahead = self._ledger, self._ahead if self._ahead.join is not None else None
+    def _prediction(self, request: Request, record: TelemetryRecord, index: int) -> bool:
+        """Note a prediction, or answer by the one that there is; whether it was noted."""
+        ledger = self._ledger
         event, made = record.event, record.prediction
         first = ledger.prediction(event.device, event.time)
         if first is not None:
             self._answer_again(record, first)
-            return
+            return False
         if record.maintenance is not None:
             if record.status in event_status.COUNTED:
                 self._ahead.exclude(event.device, event.time, ledger.newest)
-            return
+            return False
         if made is None:
-            return
+            return False
         arrived = request.arrived(index)
         if isinstance(ledger, DerivedLedger):
             self._take(request, ledger.add_prediction(event.device, event.time, made, arrived))
@@ -325,8 +336,7 @@ class LabeledJoin(RequestStep):
             pair = ledger.add_prediction(event.device, event.time, made, arrived, _NOWHERE)
             if pair is not None:
                 request.pairs.append(pair._replace(position=request.position(index)))
-        if ahead is not None:
-            ahead.advance(ledger.newest, arrived)
+        return True
 
     @staticmethod
     def _answer_again(record: TelemetryRecord, first: Prediction | None) -> None:

@@ -142,13 +142,17 @@ class LabelsByRequest:
         """Name of each reading of a request, if a label waits for any; else nothing."""
         return [name for sent in request.sent_events for name in sent.names] if self._waiting else ()
 
-    def pop(self, record: TelemetryRecord, name: str) -> LabelEvent | None:
-        """The label that waited for a reading, if there is one, of its device and time now."""
+    def waits(self, record: TelemetryRecord, name: str) -> LabelEvent | None:
+        """The label that waits for a reading, if there is one, of its device and time now."""
         if not _is_named(record) or name not in self._waiting:
             return None
-        self._ledger.note_waiting(-1)
-        waited = self._waiting.pop(name).event
+        waited = self._waiting[name].event
         return waited._replace(device=record.event.device, time=record.event.time, name="")
+
+    def end(self, name: str) -> None:
+        """A label has taken its place among those of its event."""
+        del self._waiting[name]
+        self._ledger.note_waiting(-1)
 
     def note(self, request: Request, oldest: float) -> None:
         """Remember what the readings of a request are called; forget names of before an event time."""

@@ -1,21 +1,20 @@
-"""Replay: the events of the journal go through the steps again, so that a restart forgets nothing."""
+"""What the journal has, or the history tells, goes through the steps."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from feature_sets.telemetry.events import LabelEvent
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
+from graphs.model_router import ModelRouter
 from graphs.protocol.records import MaintenanceRecord, TelemetryRecord, label_record
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.request_counts import count_request
 from graphs.request_step import RequestStep, request_steps
 from graphs.routing.change import RoutingChange
-from graphs.snapshot import restore_snapshot
 from graphs.state.journal import TOLD, Entry, JournalEvent
 from graphs.state.serving_state import serving_state
 
@@ -23,53 +22,6 @@ IfFailed = Callable[[Request, str], None]
 
 _CHUNK = 1000
 """Events in an entry of what the history says, at most."""
-
-
-class Replayed(NamedTuple):
-    """What a start went on from.
-
-    :param events: that were replayed.
-    :param lost: whether the journal's store had lost what the snapshot was taken with.
-    """
-
-    events: int
-    lost: bool
-
-
-def replay(context: Any) -> Replayed:
-    """Go on from the newest snapshot, and send what the journal has after it through the steps.
-
-    Nobody waits for the answers.
-
-    Called when all steps have been made and before the first request.
-
-    :param context: MLRun's graph context, whose root is the graph.
-    """
-    # What is made here stays: looking for garbage among it, again and again, would take most of the time.
-    gc.disable()
-    try:
-        return _replay(context)
-    finally:
-        gc.enable()
-
-
-def _replay(context: Any) -> Replayed:
-    count = 0
-    journal, steps = serving_state(context).journal, request_steps(context.root)
-    restored = restore_snapshot(context)
-    for step in steps if restored.lost else ():
-        step.before_snapshot(lost=True)
-    for step in steps:
-        step.before_replay(journal, restored.place)
-    for entry in journal.entries(restored.begin):
-        if entry.id > restored.place:
-            replay_entry(context, entry)
-            count += entry.size
-        else:
-            _replay_to(restored.behind, context, entry)
-    for step in steps:
-        step.after_replay()
-    return Replayed(count, restored.lost)
 
 
 def tell_history(context: Any) -> dict[str, int]:
@@ -115,7 +67,7 @@ def replay_missed(context: Any) -> None:
     """
     state = serving_state(context)
     for entry in state.journal.missed():
-        if entry.id != state.unfinished.finished:  # Else it has been through them since it failed.
+        if not state.unfinished.has_taken(entry.id):
             replay_entry(context, entry, state.unfinished.note)
 
 
@@ -139,31 +91,29 @@ def append_and_handle(context: Any, kind: Kind, arrival: float, events: Sequence
     return entry
 
 
-def replay_entry(
-    context: Any, entry: Entry, if_failed: IfFailed | None = None, replayed: bool = True
-) -> None:
+def replay_entry(context: Any, entry: Entry, if_failed: IfFailed, replayed: bool = True) -> None:
     """Send the events of one entry through the steps.
 
     :param context: MLRun's graph context, whose root is the graph.
-    :param if_failed: see ``Request``; without it a start fails.
+    :param if_failed: see ``Request``.
     :param replayed: whether they were sent through them before.
     :raises ApiError: 503 if a step lacks what it needs for them; no step has handled them then.
     """
     steps = request_steps(context.root)
-    request = _replay_to(steps, context, entry, if_failed, replayed)
+    request = replay_to(steps, context, entry, if_failed, replayed)
     if entry.kind not in TOLD:
         count_request(serving_state(context).metrics, request)
 
 
-def _replay_to(
+def replay_to(
     steps: Sequence[RequestStep],
     context: Any,
     entry: Entry,
-    if_failed: IfFailed | None = None,
+    if_failed: IfFailed,
     replayed: bool = True,
 ) -> Request:
-    """Send the events of one entry through some steps."""
-    clock = serving_state(context).arrivals
+    """Send the events of one entry through some steps; nothing is counted here."""
+    clock, unfinished = serving_state(context).arrivals, serving_state(context).unfinished
     if clock is not None:
         clock.advance([entry.arrival])
     request = Request(
@@ -183,5 +133,7 @@ def _replay_to(
         step.prepare(request)
     request.if_failed = if_failed
     for step in steps:
-        step.do(request)
+        # What the model gave up was answered without a prediction, and stays so.
+        if not (isinstance(step, ModelRouter) and unfinished.is_given_up(entry.id, step.name)):
+            step.do(request)
     return request

@@ -29,10 +29,11 @@ from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind
 from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
-from graphs.replay import replay, tell_history
+from graphs.replay import tell_history
 from graphs.request_counts import count_request
 from graphs.request_log import RequestLog
 from graphs.rerouting import start_routing
+from graphs.restart import replay
 from graphs.snapshot import snapshot_taker
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.taker import SnapshotTaker

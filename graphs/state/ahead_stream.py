@@ -71,14 +71,14 @@ class AheadStream:
     def write(self, request: Request) -> None:
         """Hand what a request has joined to the batches."""
         while self._pairs:
-            horizon = next(iter(self._pairs))
-            pairs = self._pairs.pop(horizon)
-            for pair in pairs:
-                is_right = "yes" if pair.made.prediction == pair.label else "no"
-                self._metrics.ahead_pairs.labels(horizon, is_right).inc()
+            horizon, pairs = next(iter(self._pairs.items()))
             if horizon in self._batches:
                 placed = [pair._replace(position=request.position(place)) for place, pair in enumerate(pairs)]
                 self._batches[horizon].add(placed, request.replayed)
+            del self._pairs[horizon]
+            for pair in pairs:
+                is_right = "yes" if pair.made.prediction == pair.label else "no"
+                self._metrics.ahead_pairs.labels(horizon, is_right).inc()
 
     def saved(self) -> SavedState:
         """What is remembered, and pairs that are in no file yet."""

@@ -5,9 +5,15 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Any
 
 from graphs.protocol.request import Request
 from graphs.state.entry_id import BEFORE_ALL, EntryId
+
+GIVEN_UP = "given_up"
+"""Document beside the journal."""
+_MOST_GIVEN_UP = 10_000
+"""Each took a minute, and snapshots have the older ones."""
 
 
 @dataclass
@@ -31,16 +37,22 @@ class Unfinished:
     :param clock: epoch seconds.
     :param held: entries in the order of the journal.
     :param finished: the last entry that was unfinished once.
+    :param given_up: entries that went on behind a step that failed at them, with the name of the step.
     """
 
     clock: Callable[[], float]
     held: list[Held] = field(default_factory=list)
     finished: EntryId = BEFORE_ALL
+    given_up: set[tuple[EntryId, str]] = field(default_factory=set)
 
     @property
     def request(self) -> Request | None:
         """The first one; None while there is none."""
         return self.held[0].request if self.held else None
+
+    def has_taken(self, entry: EntryId) -> bool:
+        """Whether an entry is unfinished here, or was the last one that was: it is given to no step anew."""
+        return entry == self.finished or any(held.request.entry == entry for held in self.held)
 
     def note(self, request: Request, step: str) -> None:
         """A step failed at a request that is in the journal."""
@@ -73,9 +85,28 @@ class Unfinished:
 
         :param following: name of the next step; None if there is none.
         """
+        self.given_up.add((held.request.entry, held.step))
         held.step, held.since = following or "", self.clock()
+
+    def is_given_up(self, entry: EntryId, step: str) -> bool:
+        """Whether an entry went on behind a step, here or in a process of before."""
+        return (entry, step) in self.given_up
+
+    def load(self, content: dict[str, Any] | None) -> None:
+        """Know what ``merged`` gave."""
+        self.given_up.update(_read(content))
+
+    def merged(self, kept: dict[str, Any] | None, held: Held) -> dict[str, Any]:
+        """What was given up by any process, and an entry that is to be; for JSON."""
+        known = {*_read(kept), (held.request.entry, held.step)}
+        return {"entries": [[*entry, step] for entry, step in sorted(known)[-_MOST_GIVEN_UP:]]}
 
     def finish(self, held: Held) -> None:
         """All steps have taken an entry."""
         self.held.remove(held)
         self.finished = held.request.entry
+
+
+def _read(content: dict[str, Any] | None) -> list[tuple[EntryId, str]]:
+    rows = content["entries"] if content else []
+    return [((milliseconds, sequence), step) for milliseconds, sequence, step in rows]

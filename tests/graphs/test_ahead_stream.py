@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from feature_sets.telemetry.each_horizon import by_horizon, further
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.records import Ahead
 from graphs.state.ahead_join import AheadJoin
+from graphs.state.ahead_stream import AheadStream
+from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.settled import Settled
 from graphs.state.snapshots.saved_state import SavedState
 from tests.graphs.conftest import START, Client, event, label, make_client, write_package
@@ -200,3 +203,39 @@ def test_what_waits_for_what_follows_takes_room_of_the_ledger(package: Path, siz
     # An event that is new enough to end what waits is taken, and makes room.
     assert client.post("/telemetry", event("a/1", 5.0 * sent + deadline + 1000)).status == 200
     assert client.post("/telemetry", event("a/1", 5.0 * sent + deadline + 1010)).status == 200
+
+
+@pytest.mark.parametrize(("owner", "name"), [(AheadStream, "advance"), (LabeledBatches, "add")])
+def test_what_fails_while_it_is_joined_is_joined_once(
+    package: Path, tmp_path: Path, redis_url: str, monkeypatch: pytest.MonkeyPatch, owner: type, name: str
+) -> None:
+    form = "incidents" if b"incidents" in (package / "model.json").read_bytes() else "rows"
+    settings = {"redis_url": redis_url, "journal_key": str(tmp_path), "label_deadline_seconds": DEADLINE}
+    client = make_client(package, labeled_directory=str(tmp_path / "live"), **settings)
+    calls, real = itertools.count(1), getattr(owner, name)
+
+    def failing(*given: Any, **named: Any) -> Any:
+        if next(calls) % 5 == 0:
+            raise MemoryError
+        return real(*given, **named)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, failing)
+        assert {client.post(path, body).status for path, body in played(0, form)[0]} == {200, 500}
+    restarted = make_client(package, labeled_directory=str(tmp_path / "again"), **settings)
+
+    def told(each: Client) -> list[Any]:
+        lines = each.get("/metrics").json.splitlines()
+        counts = [
+            line for line in lines if line.startswith(("netops_ahead_pairs_total", "netops_labels_total"))
+        ]
+        found = each.get("/labeled").json
+        horizons = [{**one, "directory": None} for one in found["horizons"].values()]
+        return [sorted(line for line in counts if not line.endswith(" 0.0")), found["joined"], horizons]
+
+    assert told(client) == told(restarted)
+    client.shut_down()
+    restarted.shut_down()
+    for horizon in HORIZONS[1:]:
+        first = pairs(tmp_path / f"live-{horizon}", "")
+        pd.testing.assert_frame_equal(pairs(tmp_path / f"again-{horizon}", ""), first)

@@ -22,7 +22,7 @@ import graphs.change_loader
 import graphs.loaded_versions
 import graphs.onnx_model
 import graphs.preprocess
-import graphs.replay
+import graphs.restart
 import graphs.snapshot
 import graphs.state.further_packages
 import graphs.state.journal_archive
@@ -215,7 +215,8 @@ def simulated() -> Iterator[None]:
             (graphs.state.further_packages, "_fetched", _beside),
             (graphs.onnx_model, "fetch_model_package", _fetched),
             (graphs.preprocess, "warm_up", lambda: None),
-            (graphs.replay, "gc", SimpleNamespace(disable=lambda: None, enable=lambda: None)),
+            (graphs.restart, "gc", SimpleNamespace(disable=lambda: None, enable=lambda: None)),
+            (graphs.restart, "time", _Time()),
             (graphs.snapshot, "SnapshotTaker", _Taker),
             (taker, "os", _Os()),
             (taker, "time", _Time()),

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 from unittest.mock import patch
 
-import graphs.replay
+import graphs.restart
 import tests.simulation.world
 from graphs.device_states import DeviceStates
 from graphs.horizon_models import HorizonModels
@@ -55,7 +55,7 @@ def snapshot_before_write() -> Any:
 
 def double_replay() -> Any:
     """A start replays the last entry of its snapshot again."""
-    real = graphs.replay.restore_snapshot
+    real = graphs.restart.restore_snapshot
 
     def restored(context: Any) -> Restored:
         found = real(context)
@@ -64,7 +64,7 @@ def double_replay() -> Any:
         before = (found.place[0], found.place[1] - 1) if found.place[1] else (found.place[0] - 1, 10**6)
         return found._replace(place=before, begin=before)
 
-    return patch.object(graphs.replay, "restore_snapshot", restored)
+    return patch.object(graphs.restart, "restore_snapshot", restored)
 
 
 def lost_trim_bound() -> Any:

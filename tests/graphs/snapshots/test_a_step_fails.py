@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
+import graphs.finish
 import graphs.labeled_join
+import graphs.restart
 from drift.grouped_monitor import GroupedMonitor
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.windows.online import OnlineWindows
@@ -16,6 +18,7 @@ from graphs.device_states import DeviceStates
 from graphs.labels_by_request import LabelsByRequest
 from graphs.onnx_model import OnnxModel
 from graphs.protocol.errors import ApiError
+from graphs.protocol.routes import Kind
 from graphs.state.device_activity import DeviceActivity
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
@@ -24,7 +27,7 @@ from graphs.state.live_levels import LiveLevels
 from graphs.state.maintenance_calendar import MaintenanceCalendar
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import START, Client, event, label, make_client
-from tests.graphs.snapshots.conftest import Network, conversation
+from tests.graphs.snapshots.conftest import DETECTORS, Network, conversation
 from tests.graphs.snapshots.state_walk import differences, state_of
 
 Networks = Callable[..., Network]
@@ -99,6 +102,30 @@ def test_what_a_step_failed_at_is_in_all_steps_before_the_next_entry(
     assert answered(live) == answered(expected)
 
 
+@pytest.mark.parametrize("place", ["prediction", "label", "names"])
+@pytest.mark.parametrize("at", [1, 2])
+def test_a_label_that_waits_for_its_reading_is_not_lost_where_the_reading_fails(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, place: str, at: int
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    owner, name = PLACES[place]
+    failing = Failing(getattr(owner, name), at, MemoryError())
+    monkeypatch.setattr(owner, name, failing)
+    client = made()
+    labels = [{"request_id": f"r-1#{number}", "is_error": 1} for number in (0, 2)]
+    assert [each["status"] for each in client.post("/labels", labels).json] == ["waiting", "waiting"]
+    failing.is_on = True
+    readings = [event("a/1", seconds) for seconds in (0, 10, 20, 30)]
+    status = client.post("/telemetry", readings, headers={"X-Request-Id": "r-1"}).status
+    failing.is_on = False
+    assert status == (500 if failing.failures else 200)
+    assert failing.failures == (0 if (place, at) == ("names", 2) else 1)
+    live = answered(client)
+    assert live["joined"] == 2 and live == answered(made())
+
+
 def test_what_another_process_appended_is_taken_in_first_though_a_step_fails_at_it(
     network: Networks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -124,6 +151,44 @@ def test_what_another_process_appended_is_taken_in_first_though_a_step_fails_at_
     assert answered(other) == answered(expected)
 
 
+@pytest.mark.parametrize("what", ["PUT", "append"])
+def test_an_entry_that_waits_goes_through_the_steps_once_whatever_is_asked_meanwhile(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    one, other = made(), made()
+    for client, device in ((one, "a/1"), (other, "a/2")):
+        assert client.post("/telemetry", event(device, 0)).status == 200
+    failing = Failing(LabelsByRequest.note, 1, MemoryError())
+    monkeypatch.setattr(LabelsByRequest, "note", failing)
+    failing.is_on = True
+    assert one.post("/telemetry", event("a/1", 10)).status == 500
+    held = serving_state(one.server.context).unfinished.held
+    assert [each.step for each in held] == ["labeled_join", "journal"]
+    if what == "append":  # Whatever does it.
+        serving_state(one.server.context).journal.append(Kind.LABELS, START, [])
+    else:
+        refused = one.send(what, "/drift/detectors", DETECTORS)
+        assert (refused.status, refused.json["error"]["field"]) == (503, "state")
+    failing.is_on = False
+    assert one.send("PUT", "/drift/detectors", DETECTORS).status == 200
+    assert one.post("/telemetry", event("a/1", 20)).status == 200
+    assert answered(one) == answered(made())
+
+
+def test_what_is_attached_comes_after_what_another_process_appended(
+    package: Any, redis_url: str, tmp_path: Any
+) -> None:
+    one, other = (make_client(package, redis_url=redis_url, journal_key=str(tmp_path)) for _ in range(2))
+    assert one.post("/telemetry", event("a/1", 0)).status == 200
+    assert other.post("/telemetry", event("a/2", 0)).status == 200
+    assert one.get("/labeled").json["waiting"] == 1
+    assert one.send("PUT", "/drift/detectors", DETECTORS).status == 200
+    assert one.get("/labeled").json["waiting"] == 2
+
+
 def test_while_a_step_fails_nothing_is_journaled_and_after_long_the_next_steps_go_on(
     package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,3 +206,79 @@ def test_while_a_step_fails_nothing_is_journaled_and_after_long_the_next_steps_g
             assert "device_states" in refused.json["error"]["rule"]
         now[0] += 61
         assert client.post("/labels", label("a/1", 10)).json["status"] == "joined", "it has its prediction"
+
+
+def test_what_was_given_up_stops_no_start_and_is_given_up_there_at_once(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    client, now, real = made(), [START], DeviceStates._readings
+    state = serving_state(client.server.context)
+    state.unfinished.clock = lambda: now[0]
+    object.__setattr__(state, "clock", lambda: now[0])
+
+    def readings(self: DeviceStates, request: Any) -> None:
+        if any(each.event.time == START + 10 and each.status == "accepted" for each in request.telemetry):
+            raise OverflowError("never")
+        real(self, request)
+
+    monkeypatch.setattr(DeviceStates, "_readings", readings)
+    monkeypatch.setattr(graphs.restart.time, "sleep", lambda _: pytest.fail("the start waits"))
+    statuses = []
+    for seconds in (0, 10, 20):
+        statuses.append(client.post("/telemetry", event("a/1", seconds)).status)
+        now[0] += 61
+    assert statuses == [200, 500, 200]
+    live = [client.post("/telemetry", event("a/1", seconds)).json for seconds in (10, 20, 30)]
+    restarted = made()
+    assert answered(restarted) == answered(client)
+    told = [restarted.post("/telemetry", event("a/1", seconds)).json for seconds in (10, 20)]
+    assert [each["status"] for each in live] == ["duplicate", "duplicate", "accepted"]
+    assert told == live[:2]
+
+
+@pytest.mark.parametrize("step", ["device_states", "model"])
+def test_a_start_gives_a_step_a_minute_with_what_it_fails_at(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    owner, name = (DeviceStates, "_readings") if step == "device_states" else (OnnxModel, "probability")
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        if len(slept) == 3:
+            failing.is_on = False
+
+    monkeypatch.setattr(graphs.restart.time, "sleep", sleep)
+    client = made()
+    assert client.post("/telemetry", event("a/1", 0)).status == 200
+    failing = Failing(getattr(owner, name), 1, MemoryError())
+    monkeypatch.setattr(owner, name, failing)
+    failing.is_on = True
+    assert client.post("/telemetry", event("a/1", 10)).status == 500
+    monkeypatch.setattr(OnnxModel, "post_init", _without_test_row(failing, OnnxModel.post_init))
+    restarted = made()
+    assert len(slept) == 3 and not failing.is_on, "it goes on as soon as the step does"
+    assert restarted.get("/labeled").json["waiting"] == 2
+    failing.is_on = True
+    monkeypatch.setattr(graphs.finish, "PATIENCE_SECONDS", 0.0)
+    without = made()
+    assert without.get("/labeled").json["waiting"] == (0 if step == "model" else 2)
+    failing.is_on = False
+    monkeypatch.setattr(graphs.finish, "PATIENCE_SECONDS", 60.0)
+    again = made()
+    assert len(slept) == 3 and answered(again) == answered(without), "it stays given up"
+
+
+def _without_test_row(failing: Failing, real: Callable[..., Any]) -> Callable[..., Any]:
+    def post_init(*given: Any, **named: Any) -> None:
+        was, failing.is_on = failing.is_on, False
+        real(*given, **named)
+        failing.is_on = was
+
+    return post_init
