@@ -124,6 +124,7 @@ class DeviceStates(RequestStep):
 
     def before_replay(self, journal: Journal, after: EntryId) -> None:
         """Remember what the journal may have dropped."""
+        self._place = after
         saved = journal.load(_CHANGES) or {"changes": []}
         self._pending = [
             (place, change)

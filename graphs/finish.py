@@ -12,7 +12,7 @@ from graphs.request_counts import count_request
 from graphs.request_step import RequestStep, request_steps
 from graphs.state.journal import TOLD
 from graphs.state.serving_state import serving_state
-from graphs.state.unfinished import GIVEN_UP, Held
+from graphs.state.unfinished import GIVEN_UP, Held, refusal
 
 JOURNAL = "journal"
 """Name of the journal's step."""
@@ -73,9 +73,7 @@ def _wait_or_give_up(context: Any, held: Held, steps: Sequence[RequestStep], err
     is_model = isinstance(steps[place], ModelRouter)
     is_known = state.unfinished.is_given_up(held.request.entry, held.step)
     if not is_known and 0 <= state.clock() - held.since < PATIENCE_SECONDS:
-        what = "answer" if is_model else f"take in, in its step {held.step},"
-        rule = f"must first {what} what came before this, and failed at it ({type(error).__name__})"
-        raise ApiError(503, "model" if is_model else "state", rule) from error
+        raise refusal(held, is_model, type(error).__name__) from error
     if not is_known:
         state.journal.merge(GIVEN_UP, lambda kept: state.unfinished.merged(kept, held))
     if is_model:

@@ -187,6 +187,7 @@ class LabeledJoin(RequestStep):
 
     def before_replay(self, journal: Journal, after: EntryId) -> None:
         """Remember incidents of which the journal may have dropped what was said."""
+        self._place = after
         if self._incidents is not None:
             self._incidents.load(journal.load(_INCIDENTS), after)
 

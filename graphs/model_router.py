@@ -29,6 +29,7 @@ from graphs.routing_state import RoutingState
 from graphs.scoring import ANSWER, Scoring, is_of_champion_alone
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
+from graphs.state.unfinished import refusal
 
 SERVER_METADATA = {"name": "netops", "version": "2", "extensions": []}
 
@@ -139,8 +140,9 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         """Why telemetry is not answered now; None if it is. It is looked at anew each time."""
         if not all(model.ready for model in (self._champion(), *self._others())):
             return ApiError(503, "model", "must have answered a test row")
-        if self._state.unfinished.request is not None:
-            return ApiError(503, "model", "must first answer events that it failed at")
+        if self._state.unfinished.held:
+            held = self._state.unfinished.held[0]
+            return refusal(held, held.step == self.name)
         return self._state.journal.away()
 
     def _overview(self) -> dict[str, Any]:

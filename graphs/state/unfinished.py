@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from graphs.protocol.errors import ApiError
 from graphs.protocol.request import Request
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 
@@ -28,6 +29,16 @@ class Held:
     request: Request
     step: str
     since: float
+
+
+def refusal(held: Held, is_model: bool, why: str = "") -> ApiError:
+    """What is answered while an entry waits.
+
+    :param is_model: whether the step that failed at it is the model.
+    """
+    what = "answer" if is_model else f"take in, in its step {held.step},"
+    rule = f"must first {what} what came before this, and failed at it"
+    return ApiError(503, "model" if is_model else "state", f"{rule} ({why})" if why else rule)
 
 
 @dataclass

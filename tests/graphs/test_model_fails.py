@@ -73,6 +73,7 @@ def test_while_the_model_fails_nothing_is_journaled_and_no_snapshot_lacks_its_ev
         for path, body in (("/telemetry", event("a/1", 10)), ("/labels", label("a/1", 0))):
             refused = client.post(path, body)
             assert (refused.status, refused.json["error"]["field"]) == (503, "model")
+            assert client.get("/v2/health/ready").json["error"]["field"] == "model"
         assert client.get("/labeled").json["waiting"] == 0
         assert client.step("journal")._journal.place == place
         client.shut_down()

@@ -203,6 +203,8 @@ def test_while_a_step_fails_nothing_is_journaled_and_after_long_the_next_steps_g
         for path, body in (("/telemetry", event("a/1", 20)), ("/labels", label("a/1", 0))):
             refused = client.post(path, body)
             assert (refused.status, refused.json["error"]["field"]) == (503, "state")
+            told = client.get("/v2/health/ready").json["error"]
+            assert told["field"] == "state" and refused.json["error"]["rule"].startswith(told["rule"])
             assert "device_states" in refused.json["error"]["rule"]
         now[0] += 61
         assert client.post("/labels", label("a/1", 10)).json["status"] == "joined", "it has its prediction"
