@@ -39,9 +39,10 @@ class DetectDrift(RequestStep):
     Beside them it scores the newest predictions and labels, if it was told what to compare them with.
 
     Kept beside the journal are the state of the detectors, the callback that is attached with them, and what
-    could not be delivered yet; a restart continues from there. The callbacks are told about each alert: when
-    drift that is the verdict raises it or makes it worse, and when it is cleared. They are not told about
-    warnings and improvements.
+    could not be delivered yet; a restart continues from there. Of several processes that keep it, the one
+    counts in which detectors were attached or detached last, in the order of the journal. The callbacks are
+    told about each alert: when drift that is the verdict raises it or makes it worse, and when it is cleared.
+    They are not told about warnings and improvements.
 
     :param context: MLRun's graph context.
     :param name: name of the step.
@@ -63,7 +64,7 @@ class DetectDrift(RequestStep):
         self._found: Counter[tuple[str, str]] = Counter()
         self._monitor: GroupedMonitor | None = None
         self._watch = PerformanceWatch()
-        self._seen = self._attached_at = Position(0, 0, 0)
+        self._seen = self._changed_at = Position(0, 0, 0)
         self._unsaved = 0
         self._found_now: list[DriftEvent] = []
         self._watched = ""
@@ -80,10 +81,10 @@ class DetectDrift(RequestStep):
         monitor = saved["monitor"]
         self._monitor = None if monitor is None else GroupedMonitor.from_dict(monitor)
         self._seen = Position(*saved["seen"])
-        self._attached_at = Position(*saved.get("attached_at", (0, 0, 0)))
+        self._changed_at = _changed_at(saved)
         self._count(saved.get("found", ()))
-        if saved.get("performance") is not None:
-            self._score_by(BasePerformance.from_dict("saved performance", saved["performance"]))
+        base = saved.get("performance")
+        self._score_by(None if base is None else BasePerformance.from_dict("saved performance", base))
         self._callbacks.restore(saved)
 
     def saved(self) -> SavedState:
@@ -100,8 +101,9 @@ class DetectDrift(RequestStep):
         saved = state.plain["drift"]
         if saved is None:
             return True
-        is_same = self._monitor is not None and list(self._attached_at) == saved["attached_at"]
-        if (lost and self._monitor is None) or (is_same and Position(*saved["seen"]) > self._seen):
+        is_newer = (_changed_at(saved), Position(*saved["seen"])) > (self._changed_at, self._seen)
+        is_kept = self._journal.load(_SAVED) is not None
+        if is_newer if is_kept else lost:
             self._restore(saved)
         return True
 
@@ -118,7 +120,9 @@ class DetectDrift(RequestStep):
         """Detach detectors of a version that is the champion no longer."""
         self._follow(None)
         if self._monitor is not None and self._watched != self._version:
-            self._detach()
+            # An attachment after the last change of the routing, in another process, comes later.
+            rerouted = [Position(*each.place, 0) for each in self._state.routing.changes[-1:]]
+            self._detach(max([self._changed_at, *rerouted]))
 
     def _follow(self, entry: EntryId | None) -> None:
         """Have the champion of after an entry, or of now: its scores begin with it."""
@@ -131,19 +135,23 @@ class DetectDrift(RequestStep):
     def _reroute(self, request: Request) -> None:
         """Follow a change of the champion; detectors of another are not its own."""
         self._follow(request.entry)
-        attached_later = Position(*request.entry, 0) <= self._attached_at
-        if self._monitor is not None and self._watched != self._version and not attached_later:
-            self._detach()
+        place = Position(*request.entry, 0)
+        if self._monitor is not None and self._watched != self._version and place > self._changed_at:
+            self._detach(place)
 
-    def _detach(self) -> None:
+    def _detach(self, place: Position) -> None:
         self._logger.info(
             f"the detectors of model version {self._watched} are detached; {self._version} is the champion"
         )
-        self._end_alerts(f"version {self._version} is the champion")
-        self._monitor = None
+        self._end_watch(place, f"version {self._version} is the champion")
+        self._save_or_log()
+
+    def _end_watch(self, place: Position, why: str) -> None:
+        """Have no detectors from a place on."""
+        self._end_alerts(why)
+        self._monitor, self._changed_at = None, place
         self._score_by(None)
         self._callbacks.tell(ATTACHED, None)
-        self._save_or_log()
 
     def _end_alerts(self, why: str) -> None:
         """Tell that alerts are over with what watched."""
@@ -167,10 +175,7 @@ class DetectDrift(RequestStep):
         elif request.kind is Kind.PERFORMANCE:
             self._attach_performance(request)
         elif request.kind is Kind.DETACH:
-            self._end_alerts("the detectors are detached")
-            self._monitor = None
-            self._score_by(None)
-            self._callbacks.tell(ATTACHED, None)
+            self._end_watch(self._place_of(request), "the detectors are detached")
             self._save()
             request.reply(self.status())
         else:
@@ -215,7 +220,7 @@ class DetectDrift(RequestStep):
         self._monitor, self._watched = monitor, self._version
         self._score_by(None)
         # The new detectors see what is labeled from now on, also after a restart.
-        self._seen = self._attached_at = place
+        self._seen = self._changed_at = place
         self._save()
         request.reply(self.status())
 
@@ -346,22 +351,26 @@ class DetectDrift(RequestStep):
             text = f"{text} {event.level} {event.group}"
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def _content(self) -> dict[str, Any] | None:
-        """What a restart goes on from; None without detectors, when everybody has taken what was raised."""
-        if self._monitor is None and not self._callbacks.pending:
-            return None
+    def _content(self) -> dict[str, Any]:
+        """What a restart goes on from."""
         return {
             "version": self._watched,
             "monitor": None if self._monitor is None else self._monitor.to_dict(),
             "performance": self._watch.base and self._watch.base.to_dict(),
             "seen": list(self._seen),
-            "attached_at": list(self._attached_at),
+            "attached_at": list(self._changed_at),
             "found": self._counts(),
             **self._callbacks.content(),
         }
 
+    def _merged(self, kept: dict[str, Any] | None) -> dict[str, Any]:
+        """Our content, or that of another process if detectors were attached or detached there later."""
+        if kept is not None and _changed_at(kept) > self._changed_at:
+            return {**kept, **self._callbacks.merged(kept, is_ours=False)}
+        return {**self._content(), **self._callbacks.merged(kept, is_ours=True)}
+
     def _save(self) -> None:
-        self._journal.save(_SAVED, self._content())
+        self._journal.merge(_SAVED, self._merged)
         self._unsaved = 0
 
     def _save_or_log(self) -> None:
@@ -377,3 +386,8 @@ class DetectDrift(RequestStep):
         self._unsaved = max(self._unsaved, _SAVE_EVERY)
         if outcome != "delivered":
             self._logger.error(f"drift callback {outcome}: {text}")
+
+
+def _changed_at(saved: dict[str, Any]) -> Position:
+    """Where detectors were attached or detached last; before all of it if an earlier version did not say."""
+    return Position(*saved.get("attached_at", (0, 0, 0)))

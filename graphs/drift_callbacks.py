@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from graphs.protocol.drift_callback import DriftCallback
@@ -28,6 +28,8 @@ class DriftCallbacks:
         self._made, self._report = made, report
         self._named: dict[str, DriftCallback] = {}
         self._left: list[DriftCallback] = []
+        self._known: set[str] = set()
+        """Ids of the alerts that were ever to be told here."""
 
     def tell(self, name: str, url: str | None) -> None:
         """Tell an address from now on, or nobody; what waits for the one before waits for it.
@@ -50,6 +52,7 @@ class DriftCallbacks:
 
         :param more: what the address of the settings is told beside it.
         """
+        self._known.add(told["id"])
         for name, callback in self._named.items():
             callback.send({**more, **told} if name == BY_SETTING else told)
 
@@ -68,11 +71,36 @@ class DriftCallbacks:
         return {
             "callback": self.attached,
             "undelivered": {name: each.pending for name, each in self._named.items()},
-            "left": [{"url": each.url, "bodies": each.pending} for each in self._left if each.pending],
+            "left": _rows(self._left),
         }
+
+    def merged(self, kept: Mapping[str, Any] | None, is_ours: bool) -> dict[str, Any]:
+        """What a restart goes on from, with what another process has kept of alerts that are not known here.
+
+        :param kept: with the content of whichever process kept it last.
+        :param is_ours: whether the addresses are those of this process; else they stay those that were kept.
+        """
+        own = self.content()
+        if kept is None:
+            return own
+        waiting = [*kept.get("left", ())]
+        for name, bodies in kept.get("undelivered", {}).items() if is_ours else ():
+            known = self._named.get(name)
+            url = kept.get("callback") if name == ATTACHED else known and known.url
+            waiting.append({"url": url, "bodies": bodies})
+        others = [
+            {"url": each["url"], "bodies": [body for body in each["bodies"] if body["id"] not in self._known]}
+            for each in waiting
+        ]
+        others = [each for each in others if each["url"] and each["bodies"]]
+        if is_ours:
+            return {**own, "left": [*own["left"], *others]}
+        return {"left": [*others, *_rows(self._all)]}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on from what an earlier process could not deliver."""
+        given = [*saved.get("undelivered", {}).values(), *(left["bodies"] for left in saved.get("left", ()))]
+        self._known.update(body["id"] for bodies in given for body in bodies)
         self.tell(ATTACHED, saved.get("callback"))
         for name, bodies in saved.get("undelivered", {}).items():
             if name in self._named:
@@ -112,3 +140,8 @@ class DriftCallbacks:
             for body in oldest.pending:
                 text = f"{MOST_LEFT} addresses are attached no more and have not taken everything"
                 self._report("dropped", f"{body['id']} for {oldest.url}: {text}")
+
+
+def _rows(callbacks: Iterable[DriftCallback]) -> list[dict[str, Any]]:
+    """What waits for addresses."""
+    return [{"url": each.url, "bodies": bodies} for each in callbacks if (bodies := each.pending)]

@@ -20,7 +20,7 @@ from graphs.state.journal import JournalEvent
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
 
-_JOURNALED = kinds_of("journal") | {Kind.RELOAD, Kind.ATTACH}
+_JOURNALED = kinds_of("journal") | {Kind.RELOAD, Kind.ATTACH, Kind.DETACH}
 """Kinds of request that make an entry of the journal, whichever step writes it."""
 
 

@@ -317,7 +317,8 @@ def test_an_alert_is_delivered_though_its_detectors_are_detached_and_the_endpoin
     assert levels[0] == "drift" and len(levels) == left["undelivered"]
     assert again.get("/drift").json["undelivered"] == 0
     again.post("/telemetry", event(seconds=9000))
-    assert serving_state(again.server.context).journal.load("drift") is None, "nothing waits any more"
+    kept = serving_state(again.server.context).journal.load("drift")
+    assert (kept["monitor"], kept["left"], any(kept["undelivered"].values())) == (None, [], False)
 
 
 def test_an_alert_of_an_address_that_the_settings_name_no_more_is_dropped_by_name(
@@ -360,6 +361,70 @@ def test_detectors_go_on_after_a_restart_and_stay_detached(package: Path, redis_
     assert client.get("/drift").json["n"] == 100
     client.send("DELETE", "/drift/detectors")
     assert start().get("/drift").json["attached"] is False
+
+
+@pytest.mark.parametrize("last", ["PUT", "DELETE"])
+def test_what_one_process_attached_or_detached_last_stays_though_another_one_ends_after_it(
+    package: Path, redis_url: str, tmp_path: Path, last: str
+) -> None:
+    def start() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    before = start()
+    if last == "DELETE":
+        before.send("PUT", "/drift/detectors", DETECTORS)
+    after = start()
+    body = DETECTORS if last == "PUT" else None
+    assert after.send(last, "/drift/detectors", body).json["attached"] is (last == "PUT")
+    stream(before, 0, 10, right=True)
+    before.shut_down()
+    assert start().get("/drift").json["attached"] is (last == "PUT")
+
+
+def test_a_snapshot_of_before_a_detachment_gives_no_detectors_back(
+    package: Path, redis_url: str, tmp_path: Path
+) -> None:
+    settings = {"redis_url": redis_url, "journal_key": str(tmp_path), "snapshot_directory": str(tmp_path)}
+    client = make_client(package, **settings)
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    stream(client, 0, 10, right=True)
+    client.shut_down()
+    client = make_client(package, **settings)
+    client.send("DELETE", "/drift/detectors")
+    again = make_client(package, **settings)
+    assert again.get("/drift").json["attached"] is False
+
+
+def test_an_alert_of_a_process_that_ends_is_delivered_though_detectors_were_attached_elsewhere(
+    package: Path, redis_url: str, tmp_path: Path, receiver: Any
+) -> None:
+    def start() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    one = start()
+    one.send("PUT", "/drift/detectors", DETECTORS)
+    one.send("PUT", "/drift/callback", {"url": f"http://127.0.0.1:{receiver.server_port}/drift"})
+    receiver.status = 503
+    other = start()
+    stream(one, 0, 200, right=True)
+    stream(one, 200, 100, right=False)
+    wait_for_a_post(receiver)
+    other.send("PUT", "/drift/detectors", DETECTORS)
+    waiting = one.get("/drift").json["undelivered"]
+    assert waiting > 0
+    for client in (one, other):
+        client.shut_down()
+        client.step("detect_drift")._callbacks.close()
+    receiver.posted.clear()
+    receiver.status = 202
+    again = start()
+    callback_done(again)
+    assert receiver.posted[0][1]["event"]["level"] == "drift"
+    assert len(receiver.posted) >= waiting
+    stream(again, 300, 10, right=True)
+    again.shut_down()
+    kept = serving_state(again.server.context).journal.load("drift")
+    assert (kept["left"], any(kept["undelivered"].values())) == ([], False)
 
 
 BASE = BasePerformance(Performance(900, 90.0, 0.9, 0.8, 0.7, 0.7, 0.7), Recalibration()).to_dict()

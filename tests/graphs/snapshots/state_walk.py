@@ -69,9 +69,10 @@ NOT_STATE = {
     "RoutingState.is_saved",
     # When it was looked for devices to forget: no answer depends on that.
     "DeviceStates._looked",
-    # The newest entry of this journal, for merging with what another process kept beside it.
+    # The newest entry of this journal, and alerts of this process, for merging with what another one kept.
     "DeviceStates._place",
     "LabeledJoin._place",
+    "DriftCallbacks._known",
     # Devices by state, counted for the metrics a few seconds ago.
     "DeviceActivity._counted",
     # Their keys in order, made when they are asked for.

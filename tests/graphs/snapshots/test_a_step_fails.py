@@ -151,7 +151,7 @@ def test_what_another_process_appended_is_taken_in_first_though_a_step_fails_at_
     assert answered(other) == answered(expected)
 
 
-@pytest.mark.parametrize("what", ["PUT", "append"])
+@pytest.mark.parametrize("what", ["PUT", "DELETE", "append"])
 def test_an_entry_that_waits_goes_through_the_steps_once_whatever_is_asked_meanwhile(
     package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, what: str
 ) -> None:
@@ -170,7 +170,7 @@ def test_an_entry_that_waits_goes_through_the_steps_once_whatever_is_asked_meanw
     if what == "append":  # Whatever does it.
         serving_state(one.server.context).journal.append(Kind.LABELS, START, [])
     else:
-        refused = one.send(what, "/drift/detectors", DETECTORS)
+        refused = one.send(what, "/drift/detectors", DETECTORS if what == "PUT" else None)
         assert (refused.status, refused.json["error"]["field"]) == (503, "state")
     failing.is_on = False
     assert one.send("PUT", "/drift/detectors", DETECTORS).status == 200
