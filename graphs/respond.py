@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import orjson
@@ -33,7 +34,7 @@ from graphs.replay import tell_history
 from graphs.request_counts import count_request
 from graphs.request_log import RequestLog
 from graphs.rerouting import start_routing
-from graphs.restart import replay
+from graphs.restart import patiently, replay
 from graphs.snapshot import snapshot_taker
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.taker import SnapshotTaker
@@ -83,9 +84,14 @@ class Respond:
         replayed = replay(self._context)
         seconds = time.perf_counter() - started
         self._context.logger.info(f"replayed {replayed.events} events from the journal in {seconds:.1f} s")
-        start_routing(self._context)
-        told = tell_history(self._context)
-        self._context.logger.info(f"took over from the history: {told}")
+        patiently(self._context, None, partial(start_routing, self._context))
+        told = patiently(self._context, None, partial(tell_history, self._context))
+        if told is None:
+            self._context.logger.error(
+                "a step failed at what the history tells; POST /devices/reload has the rest"
+            )
+        else:
+            self._context.logger.info(f"took over from the history: {told}")
         self._metrics.started.set(serving_state(self._context).clock())
         self._taker = snapshot_taker(self._context)
         if self._taker is not None and replayed.lost:

@@ -6,7 +6,7 @@ import gc
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from graphs.finish import finish_entry
 from graphs.protocol.errors import ApiError
@@ -16,6 +16,7 @@ from graphs.snapshot import restore_snapshot
 from graphs.state.serving_state import serving_state
 from graphs.state.unfinished import GIVEN_UP
 
+T = TypeVar("T")
 _PAUSE_SECONDS = 1.0
 """Between two times that a step is given what it fails at."""
 
@@ -60,32 +61,35 @@ def _replay(context: Any) -> Replayed:
         step.before_replay(journal, restored.place)
     for entry in journal.entries(restored.begin):
         if entry.id > restored.place:
-            _patiently(context, None, partial(replay_entry, context, entry, note))
+            patiently(context, None, partial(replay_entry, context, entry, note))
             count += entry.size
         else:
             behind = restored.behind
-            _patiently(context, behind, partial(replay_to, behind, context, entry, note))
+            patiently(context, behind, partial(replay_to, behind, context, entry, note))
     for step in steps:
         step.after_replay()
     return Replayed(count, restored.lost)
 
 
-def _patiently(context: Any, steps: Sequence[RequestStep] | None, give: Callable[[], Any]) -> None:
-    """Give an entry to steps, and wait until each has taken it or is given up.
+def patiently(context: Any, some: Sequence[RequestStep] | None, give: Callable[[], T]) -> T | None:
+    """Give an entry to steps at a start, and wait until each has taken it or is given up.
 
-    :param steps: see ``finish_entry``.
+    :param some: see ``finish_entry``.
+    :param give: gives it to them first.
+    :returns: what that gave; None if a step failed.
     :raises ApiError: 503 if the journal's store is away.
     """
     state = serving_state(context)
+    given = None
     try:
-        give()
+        given = give()
     except Exception:  # Whatever a step raises; the log says which.
         if not state.unfinished.held:  # No step has handled it.
             raise
     told = ""
     while state.unfinished.held:
         try:
-            finish_entry(context, steps)
+            finish_entry(context, some)
         except ApiError as error:
             if state.journal.away() is not None:
                 raise
@@ -93,3 +97,4 @@ def _patiently(context: Any, steps: Sequence[RequestStep] | None, give: Callable
                 told = str(error)
                 context.logger.error(f"the start waits for what a step fails at: {told}")
             time.sleep(_PAUSE_SECONDS)
+    return given

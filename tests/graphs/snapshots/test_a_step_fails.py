@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,11 +13,13 @@ import graphs.labeled_join
 import graphs.restart
 from drift.grouped_monitor import GroupedMonitor
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.online import OnlineWindows
 from graphs.detect_drift import DetectDrift
 from graphs.device_states import DeviceStates
 from graphs.labels_by_request import LabelsByRequest
 from graphs.onnx_model import OnnxModel
+from graphs.preprocess import Preprocess
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
 from graphs.state.device_activity import DeviceActivity
@@ -26,8 +29,8 @@ from graphs.state.live_groups import LiveGroups
 from graphs.state.live_levels import LiveLevels
 from graphs.state.maintenance_calendar import MaintenanceCalendar
 from graphs.state.serving_state import serving_state
-from tests.graphs.conftest import START, Client, event, label, make_client
-from tests.graphs.snapshots.conftest import DETECTORS, Network, conversation
+from tests.graphs.conftest import START, Client, event, label, make_client, write_package
+from tests.graphs.snapshots.conftest import DETECTORS, Network, conversation, schema_of, taken
 from tests.graphs.snapshots.state_walk import differences, state_of
 
 Networks = Callable[..., Network]
@@ -227,7 +230,7 @@ def test_what_was_given_up_stops_no_start_and_is_given_up_there_at_once(
         real(self, request)
 
     monkeypatch.setattr(DeviceStates, "_readings", readings)
-    monkeypatch.setattr(graphs.restart.time, "sleep", lambda _: pytest.fail("the start waits"))
+    monkeypatch.setattr(graphs.restart, "time", SimpleNamespace(sleep=_never))
     statuses = []
     for seconds in (0, 10, 20):
         statuses.append(client.post("/telemetry", event("a/1", seconds)).status)
@@ -256,7 +259,7 @@ def test_a_start_gives_a_step_a_minute_with_what_it_fails_at(
         if len(slept) == 3:
             failing.is_on = False
 
-    monkeypatch.setattr(graphs.restart.time, "sleep", sleep)
+    monkeypatch.setattr(graphs.restart, "time", SimpleNamespace(sleep=sleep))
     client = made()
     assert client.post("/telemetry", event("a/1", 0)).status == 200
     failing = Failing(getattr(owner, name), 1, MemoryError())
@@ -275,6 +278,63 @@ def test_a_start_gives_a_step_a_minute_with_what_it_fails_at(
     monkeypatch.setattr(graphs.finish, "PATIENCE_SECONDS", 60.0)
     again = made()
     assert len(slept) == 3 and answered(again) == answered(without), "it stays given up"
+
+
+def test_a_start_goes_on_though_a_step_fails_at_the_entry_that_it_makes(
+    schema: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    packages = []
+    for seed in (3, 4):
+        (tmp_path / str(seed)).mkdir()
+        packages.append(write_package(tmp_path / str(seed), schema, seed))
+
+    def made(package: Any) -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    made(packages[0])
+    monkeypatch.setattr(DetectDrift, "_reroute", lambda *_: 1 / 0)
+    monkeypatch.setattr(graphs.finish, "PATIENCE_SECONDS", 0.0)
+    for _ in range(2):
+        client = made(packages[1])
+        assert client.get("/").json["model_version"] == "v4"
+        assert client.post("/telemetry", event("a/1", 0)).status == 200
+
+
+def test_what_was_given_up_is_so_for_windows_that_begin_anew(
+    network: Networks, schema: Any, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failures, real = [], Preprocess.handle
+
+    def handle(self: Preprocess, request: Any) -> None:
+        if any(record.event.time == START + 10 for record in request.telemetry):
+            failures.append(1)
+            raise OverflowError
+        real(self, request)
+
+    monkeypatch.setattr(Preprocess, "handle", handle)
+    where = network()
+    client = where.start()
+    for seconds, status in ((0, 200), (10, 500)):
+        assert client.post("/telemetry", {**event("a/1", seconds), "octets": 1}).status == status
+    monkeypatch.setattr(graphs.finish, "PATIENCE_SECONDS", 0.0)
+    assert client.post("/labels", label("a/1", 0)).status == 200
+    monkeypatch.setattr(graphs.finish, "PATIENCE_SECONDS", 60.0)
+    monkeypatch.setattr(graphs.restart, "time", SimpleNamespace(sleep=_never))
+    taken(client)
+    other = schema_of(schema, "rows").to_dict()
+    other["windows"]["lengths"] = ["2m", "5m"]
+    for name in ("relative", "neighbors"):
+        other["derived"][name]["windows"] = ["2m"]
+    inputs = ("cpu", "cpu_avg_2m", "octets")
+    write_package(tmp_path / "model", TelemetrySchema.from_dict(other), seed=4, inputs=inputs)
+    before, known = answered(client), len(failures)
+    again = where.start()
+    assert len(failures) > known, "the windows begin with the journal"
+    assert answered(again) == before
+
+
+def _never(seconds: float) -> None:
+    pytest.fail("the start waits")
 
 
 def _without_test_row(failing: Failing, real: Callable[..., Any]) -> Callable[..., Any]:
