@@ -215,7 +215,7 @@ TABLES: Mapping[str, Table] = {
         "Single events at 300 a second from an open loop, with what reads the answers and without it, by "
         "turns. That is the label of each event two seconds later, its pair in a Parquet file, three "
         "detectors, and a callback that takes five seconds to answer. Milliseconds, and microseconds of "
-        "processor time an event. Much other work shared the machine.",
+        "processor time an event.",
         {
             "labels": "{labels:,}",
             "files": "{files}",
