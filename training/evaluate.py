@@ -250,7 +250,9 @@ def _champion(
         return None
     if package is None:
         return None
-    return compare(package, split, report.scorers[MODEL], feature_vector, telemetry, seed, bootstrap_by)
+    baselines = {} if isinstance(report, UnlabeledReport) else report.baselines
+    scored = report.scorers[MODEL]
+    return compare(package, split, scored, feature_vector, telemetry, seed, bootstrap_by, baselines)
 
 
 def _warn(context: mlrun.MLClientCtx, report: Report, gate: Promotion) -> None:

@@ -84,12 +84,14 @@ def _print(
         for endpoint in shown
         if endpoint["name"] == SERVING and endpoint["state"] == "ready"
     }
+    useless = {each["project"]: _none_usable(settings, each["project"]) for each in shown}
     if as_json:
         told = {
             "mlrun_dbpath": session.mlrun_dbpath or None,
             "redis_url": online or None,
             "endpoints": shown,
             "alerts": alerts,
+            "none_usable": {project: text for project, text in useless.items() if text},
             "schedules": [vars(schedule) for schedule in schedules],
             "under_way": [vars(holder) for holder in under_way],
             "reports": {project: str(path) for project, path in reports.items()},
@@ -110,6 +112,9 @@ def _print(
         for project, texts in alerts.items():
             for text in texts:
                 print(f"alert of {project}: {text}")
+        for project, text in useless.items():
+            if text:
+                print(f"models of {project}: {text}; 'netops retrain --project {project}' tells what is done")
         for endpoint in (endpoint for endpoint in shown if endpoint["reason"]):
             print(f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}")
         for endpoint in (endpoint for endpoint in shown if endpoint.get("restarts")):
@@ -122,6 +127,13 @@ def _print(
             print("schedules     nothing starts them until the control plane runs")
         header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
         print_columns(header, [_schedule_row(schedule) for schedule in schedules])
+
+
+def _none_usable(settings: Settings, project: str) -> str:
+    """That the loop has found no model of use, neither the one in production nor a new one; else empty."""
+    from project.retraining.state import StateFile
+
+    return StateFile(settings.loops, project).read().none_usable
 
 
 def _schedule_row(schedule: Schedule) -> tuple[str, ...]:

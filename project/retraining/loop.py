@@ -380,9 +380,10 @@ def result_of(
     evaluated = steps.get("evaluate", {})
     version = str(attempt.candidate or evaluated.get("version", ""))
     reason = str(evaluated.get("promotion_reason") or look.error or "served")
+    unusable = str(evaluated.get(promotion_gate.NONE_USABLE, ""))
 
     def result(outcome: str, why: str = "") -> RunResult:
-        return RunResult(outcome, why or reason, look.run_id, version)
+        return RunResult(outcome, why or reason, look.run_id, version, unusable)
 
     moved = (
         bool(version)

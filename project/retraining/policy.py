@@ -23,7 +23,7 @@ _DAY = timedelta(days=1)
 _REMEMBERED = 1000
 _UNTOLD = 100
 _MOST_INTERRUPTIONS = 10
-_LONGEST_REASON = 500
+_LONGEST_REASON = 1000
 """The error of a run may end with its log."""
 
 
@@ -74,12 +74,14 @@ class RunResult:
     :param reason: of the gate, or the error.
     :param run_id: of the workflow.
     :param version: of the candidate, empty without one.
+    :param none_usable: see ``LoopState``.
     """
 
     outcome: str
     reason: str
     run_id: str = ""
     version: str = ""
+    none_usable: str = ""
 
 
 def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime) -> LoopState:
@@ -234,6 +236,8 @@ def after_run(
         after=result.version or champion,
     )
     ended = replace(state, attempt=None).told(decision)
+    if result.version:
+        ended = replace(ended, none_usable=result.none_usable)
     tried = replace(case, attempts=case.attempts + 1)
     if result.outcome == words.PROMOTED:
         promoted = result.version or champion
@@ -301,7 +305,8 @@ def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:
     """The state where a run that is not the loop's has put another model into production."""
     reason = f"version {champion[:8]} is in production by another run"
     decision = of_case(state, now, words.OVERTAKEN, reason, after=champion)
-    return replace(state, case=None, candidate="", candidate_outdated=False).told(decision)
+    ended = replace(state, case=None, candidate="", candidate_outdated=False, none_usable="")
+    return ended.told(decision)
 
 
 def resumed(state: LoopState, now: datetime) -> LoopState:
@@ -324,7 +329,7 @@ def approved(
 ) -> LoopState:
     """The state after a person has put the candidate into production."""
     decision = of_case(state, now, words.PROMOTED, "approved by a person", run_id=run_id, after=version)
-    told = replace(state, failures=0).told(decision)
+    told = replace(state, failures=0, none_usable="").told(decision)
     return answered(told, version, state.candidate_outdated, now, policy)
 
 
@@ -335,7 +340,7 @@ def rolled_back(
     reason = f"by a person: version {after[:8]} instead of {before[:8]}"
     decision = Decision(text_of(now), words.ROLLED_BACK, reason, _case_id(state), {}, run_id, before, after)
     until = text_of(now + timedelta(seconds=policy.rollback_hold))
-    ended = replace(state, case=None, candidate="", candidate_outdated=False)
+    ended = replace(state, case=None, candidate="", candidate_outdated=False, none_usable="")
     ended = replace(ended, hold_until=until, hold_reason="after a rollback")
     if state.trial is not None:
         ended = verdict(ended, state.trial, words.OVERTAKEN, reason, now)

@@ -16,8 +16,7 @@ from feature_sets.model_package.columns import PREDICTION, PROBABILITY, SHADOWS,
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.labeled_files import columns_of, read_pairs
 from training.evaluation.champion import Units, compared
-from training.evaluation.clusters import LEAST_CLUSTERS
-from training.evaluation.promotion_gate import Comparison
+from training.evaluation.comparison import Comparison
 from training.evaluation.scores import Scored
 
 _BOTH = ("champion", "challenger")
@@ -99,7 +98,7 @@ def compare_rows(
 def _worse_on(
     rows: pd.DataFrame, units: Units, champion: str, seed: int, groups: GroupsOf, group_rows: int
 ) -> str:
-    """Large groups on which the challenger is clearly worse; one without an interval tells nothing."""
+    """Large groups on which the challenger ranks or decides clearly worse; without an interval none tells."""
     worse = []
     for column, group_of in groups(rows[DEVICE].unique().tolist()).items():
         for name, within in rows.groupby(rows[DEVICE].map(group_of), sort=True):
@@ -107,10 +106,15 @@ def _worse_on(
                 continue
             part = within.reset_index(drop=True)
             found = compared(champion, part, units, _scored(part, _BOTH[1]), _scored(part, _BOTH[0]), seed)
-            difference = found.difference
-            if difference is not None and difference.high < 0 and found.with_errors >= LEAST_CLUSTERS:
+            if found.difference is None or not found.is_enough:
+                continue
+            if found.difference.high < 0:
                 scores = f"{found.candidate:.3f} against {found.champion:.3f}"
-                worse.append(f"{column} {name} ({scores}, {found.rows:,} rows)")
+            elif found.f1_difference is not None and found.f1_difference.high < 0:
+                scores = f"F1 {found.candidate_f1:.3f} against {found.champion_f1:.3f}"
+            else:
+                continue
+            worse.append(f"{column} {name} ({scores}, {found.rows:,} rows)")
     return listed(worse, _NAMED)
 
 

@@ -176,6 +176,8 @@ class LoopState:
     :param later: drift event of the model that the case has just put into production; taken after the case.
     :param candidate_outdated: whether a newer change came since the run of the candidate began; it does not
         keep the next run waiting.
+    :param none_usable: that neither the model in production nor the last candidate is of use, in words; empty
+        unless the gate has found that.
     """
 
     case: Case | None = None
@@ -193,6 +195,7 @@ class LoopState:
     trial: Trial | None = None
     untold: tuple[Mapping[str, Any], ...] = ()
     candidate_outdated: bool = False
+    none_usable: str = ""
 
     def told(self, decision: Decision) -> LoopState:
         """The same with one more decision."""

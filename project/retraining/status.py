@@ -23,6 +23,8 @@ def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
             f"since about {state.case.onset}"
         )
         lines.append(f"{state.case.attempts} runs so far, {state.case.rejections} candidates rejected")
+    if state.none_usable:
+        lines.append(state.none_usable)
     if state.attempt is not None:
         lines.append(f"run {state.attempt.key} is under way since {state.attempt.begun[:19]}")
     if state.trial is not None:

@@ -21,7 +21,8 @@ from project.retraining.policy import (
 )
 from project.retraining.state import PROMOTE, LoopState, Trial
 from project.retraining_policy import APPROVE, RetrainingPolicy
-from training.evaluation.promotion_gate import Comparison, decide_on_live_rows
+from training.evaluation.comparison import Comparison
+from training.evaluation.promotion_gate import decide_on_live_rows
 
 _TWICE = 2
 """After a comparison that does not decide, so many times the rows are waited for."""
@@ -72,6 +73,7 @@ def after_look(
         few = f"not enough data: {found.rows:,} mature labeled rows by {trial.until[:19]}"
         return verdict(state, trial, words.NOT_ENOUGH, f"{few}, of {policy.shadow_rows:,}", now)
     last |= trial.outdated
+    state = replace(state, none_usable=comparison.none_usable)
     enough = comparison.with_errors >= policy.least_units and comparison.difference is not None
     better, reason = decide_on_live_rows(comparison, policy.margin, found.false_alarm_share, found.worse_on)
     if enough and better is not None:
@@ -95,7 +97,7 @@ def after_promotion(state: LoopState, trial: Trial, now: datetime, policy: Retra
     """The state once the candidate is the champion, and is watched."""
     about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
     decision = of_case(state, now, words.PROMOTED, trial.reason, **about)
-    told = replace(state, trial=None, failures=0).told(decision)
+    told = replace(state, trial=None, failures=0, none_usable="").told(decision)
     return answered(told, trial.version, trial.outdated, now, policy)
 
 

@@ -6,12 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from project.http_json import UnreachableError, get_json
+from training.evaluation.usable import is_usable
 
 _TIMEOUT = 5.0
 
 
 def alert_texts(drift: Mapping[str, Any]) -> list[str]:
     """The alert that is open, of all devices and of each group; where none is, the newest that is over.
+
+    Last that the model is of no use on the newest labels, if it is so.
 
     :param drift: answer of the endpoint's ``/drift``.
     """
@@ -29,7 +32,7 @@ def alert_texts(drift: Mapping[str, Any]) -> list[str]:
                 f"cleared{of_group} {_minute(cleared['cleared'])}: was {cleared['severity']}, raised "
                 f"{_minute(cleared['raised'])} by {cleared['source']}, {_rates(cleared)}"
             )
-    return found
+    return [*found, *_useless(drift)]
 
 
 def alerts_of(address: str) -> list[str]:
@@ -41,6 +44,21 @@ def alerts_of(address: str) -> list[str]:
         return alert_texts(get_json(f"{address}/drift", _TIMEOUT))
     except UnreachableError as error:
         return [f"not known: {error}"]
+
+
+def _useless(drift: Mapping[str, Any]) -> list[str]:
+    """That the model in production knows nothing more of the newest labels than their share, if it is so."""
+    realized = (drift.get("performance") or {}).get("realized") or {}
+    precision = realized.get("average_precision")
+    if precision is None:  # Too few labels, or no base.
+        return []
+    guessing = realized["errors"] / realized["rows"]
+    if is_usable(precision, guessing):
+        return []
+    return [
+        f"THE MODEL IN PRODUCTION IS NOT USABLE: average precision {precision:.3f} on the newest "
+        f"{realized['rows']:,} labels, where guessing has {guessing:.3f}"
+    ]
 
 
 def _watched(drift: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:

@@ -306,6 +306,18 @@ def test_an_open_alert_is_told_and_else_the_newest_that_is_over():
     ]
 
 
+@pytest.mark.parametrize(("precision", "told"), [(0.11, True), (0.12, False), (None, False)])
+def test_a_model_that_knows_no_more_than_guessing_is_told_as_not_usable(precision, told):
+    realized = {"rows": 5000, "errors": 340, "average_precision": precision}
+    found = alert_texts({"attached": True, "performance": {"realized": realized}})
+    assert found == told * [
+        "THE MODEL IN PRODUCTION IS NOT USABLE: average precision 0.110 on the newest 5,000 labels, where "
+        "guessing has 0.068"
+    ]
+    few = {"rows": 20, "errors": 3, "not_enough_data": "at least 300 rows"}
+    assert alert_texts({"performance": {"realized": few}}) == alert_texts({"performance": None}) == []
+
+
 def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
     with fake_endpoint(lambda *_: (200, {"alert": ALERT.to_dict()})) as address:
         assert alerts_of(address)[0].startswith("open, severe")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import mlrun
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, f1_score
 
 from feature_sets.checks import InputError
 from feature_sets.feature_vector import every_feature_beside
@@ -23,11 +24,12 @@ from training.dataset.split import Split
 from training.dataset.vector_rows import read_vector
 from training.evaluation.bootstrap import bootstrap
 from training.evaluation.clusters import AUTO, row_clusters
-from training.evaluation.promotion_gate import Comparison
+from training.evaluation.comparison import Comparison
 from training.evaluation.scores import Scored
 
 _NAMED = 3
 CANDIDATE, CHAMPION = "candidate", "champion"
+NO_BASELINES: Mapping[str, Scored] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,7 @@ def compare(
     telemetry: TelemetrySchema,
     seed: int,
     bootstrap_by: str = AUTO,
+    baselines: Mapping[str, Scored] = NO_BASELINES,
 ) -> Champion:
     """Score the model in production beside a new one; rows that it was trained on are left out for both.
 
@@ -76,6 +79,7 @@ def compare(
     :param telemetry: schema of the new model's telemetry.
     :param seed: of the resamples.
     :param bootstrap_by: the resampling unit, see ``row_clusters``.
+    :param baselines: what needs no model, in words -> what it says of the test rows.
     """
     schema = champion.schema
     unseen = _unseen(split.test, split.time, schema)
@@ -97,7 +101,8 @@ def compare(
         return Champion(Comparison(schema.version), predictions, unlabeled)
     beside, there = _part(candidate, unseen), _part(scored, unseen)
     units = Units(split.time, split.label, split.embargo_seconds, split.groups, bootstrap_by)
-    comparison = compared(schema.version, rows[unseen], units, beside, there, seed)
+    without_model = {what: _part(scored, unseen) for what, scored in baselines.items()}
+    comparison = compared(schema.version, rows[unseen], units, beside, there, seed, without_model)
     return Champion(comparison, predictions[unseen].reset_index(drop=True), unlabeled)
 
 
@@ -160,7 +165,13 @@ class Units:
 
 
 def compared(
-    version: str, rows: pd.DataFrame, units: Units, candidate: Scored, champion: Scored, seed: int
+    version: str,
+    rows: pd.DataFrame,
+    units: Units,
+    candidate: Scored,
+    champion: Scored,
+    seed: int,
+    baselines: Mapping[str, Scored] = NO_BASELINES,
 ) -> Comparison:
     """Two models on the same rows; the difference has an interval where enough units have errors.
 
@@ -169,6 +180,7 @@ def compared(
     :param candidate: what the new model says of these rows.
     :param champion: what the model in production says of them.
     :param seed: of the resamples.
+    :param baselines: what needs no model, in words -> what it says of these rows.
     """
     labels: npt.NDArray[np.int8] = rows[units.label].to_numpy()
     if not labels.any() or labels.all():
@@ -176,6 +188,8 @@ def compared(
     clusters = row_clusters(rows, units.time, units.label, units.by, units.apart_seconds, units.groups)
     scorers = {CANDIDATE: candidate, CHAMPION: champion}
     intervals = bootstrap(labels, scorers, clusters, float(labels.mean()), seed)
+    without_model = {what: _f1(labels, scored) for what, scored in baselines.items()}
+    baseline = max(without_model, key=lambda what: without_model[what], default="")
     return Comparison(
         version=version,
         rows=len(rows),
@@ -185,4 +199,14 @@ def compared(
         champion=float(average_precision_score(labels, champion.score)),
         difference=intervals.gains.get(CHAMPION),
         f1_difference=intervals.f1_gains.get(CHAMPION),
+        candidate_f1=_f1(labels, candidate),
+        champion_f1=_f1(labels, champion),
+        base_rate=float(labels.mean()),
+        baseline=baseline,
+        baseline_f1=without_model.get(baseline, 0.0),
     )
+
+
+def _f1(labels: npt.NDArray[np.int8], scored: Scored) -> float:
+    """F1 at the threshold of a scorer; 0 where nothing is called an error."""
+    return float(f1_score(labels, scored.predicted, zero_division=0.0))

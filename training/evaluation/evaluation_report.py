@@ -6,23 +6,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
+import numpy as np
 import pandas as pd
 
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.decision.threshold_rules import MAX_F1
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE, SingleFeatureRule
-from training.evaluation.bootstrap import BASE_RATE, Intervals
+from training.evaluation.bootstrap import ALWAYS, BASE_RATE, Intervals
 from training.evaluation.calibration_check import CalibrationFinding, check_calibration
 from training.evaluation.device_scores import device_scores
 from training.evaluation.episode_view import EpisodeView
-from training.evaluation.operating_scores import OperatingScores, operating_scores
+from training.evaluation.operating_scores import NEVER, WORDS, OperatingScores, operating_scores
 from training.evaluation.promotion_gate import Candidate, decide
 from training.evaluation.scores import Scored
+from training.evaluation.usable import LEAST_GAIN, is_usable
 from training.evaluation.verdict import advice, finding
-
-LEAST_GAIN = 0.05
-"""Share of the way from the base rate to 1 that an average precision must go for alarms to be of use."""
 
 
 @dataclass(frozen=True)
@@ -111,9 +110,19 @@ class EvaluationReport:
         Its average precision must lie at least ``LEAST_GAIN`` of the way from the base rate to 1 and, where
         there are intervals, that of its difference from the base rate above 0.
         """
-        gain = self._precision(MODEL) - self.base_rate
         possible = not self.intervals.resamples or self.intervals.gains[BASE_RATE].low > 0.0
-        return possible and gain >= LEAST_GAIN * (1.0 - self.base_rate)
+        return possible and is_usable(self._precision(MODEL), self.base_rate)
+
+    @property
+    def baselines(self) -> dict[str, Scored]:
+        """What the model is held to at its threshold, in words -> what it says of the test rows."""
+        every = np.ones(len(self.predictions))
+        said = {
+            SINGLE_FEATURE: self.scorers[SINGLE_FEATURE],
+            ALWAYS: Scored(every, 0.5, every),
+            NEVER: Scored(0.0 * every, 0.5, 0.0 * every),
+        }
+        return {WORDS[name]: said[name] for name in self.operating.f1 if name != MODEL}
 
     def candidate(self, version: str) -> Candidate:
         """What the gate looks at.

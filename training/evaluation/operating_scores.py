@@ -18,7 +18,8 @@ from training.evaluation.episode_view import EpisodeView
 
 NEVER = "never"
 DAYS = 7.0
-_WORDS = {ALWAYS: "alarming always", NEVER: "alarming never", SINGLE_FEATURE: "the rule of a single feature"}
+WORDS = {ALWAYS: "alarming always", NEVER: "alarming never", SINGLE_FEATURE: "the rule of a single feature"}
+"""What a model is held to at its threshold, in words."""
 
 
 class Tie(NamedTuple):
@@ -81,7 +82,7 @@ class OperatingScores:
         best = self._best([name for name in self._no_better if not self._open(name)])
         if best is None or f"{self.f1[best]:.3f}" != f"{self.f1[MODEL]:.3f}":
             return None
-        return Tie(_WORDS[best], self.f1[best], is_rule=best == SINGLE_FEATURE)
+        return Tie(WORDS[best], self.f1[best], is_rule=best == SINGLE_FEATURE)
 
     @property
     def _no_better(self) -> list[str]:
@@ -95,7 +96,7 @@ class OperatingScores:
         name = self._best(names)
         if name is None:
             return ""
-        text = f"F1 {self.f1[MODEL]:.3f} against {self.f1[name]:.3f} of {_WORDS[name]}"
+        text = f"F1 {self.f1[MODEL]:.3f} against {self.f1[name]:.3f} of {WORDS[name]}"
         if name not in self.gains:
             return text
         return f"{text}, difference {self.gains[name].low:+.2f} to {self.gains[name].high:+.2f}"

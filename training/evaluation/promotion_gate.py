@@ -7,11 +7,15 @@ from dataclasses import dataclass, field, replace
 
 from training.evaluation.bootstrap import Interval
 from training.evaluation.clusters import LEAST_CLUSTERS
+from training.evaluation.comparison import Comparison
 
 MOST_FALSE_ALARMS = 0.2
 """Share of the healthy rows above which alarms are of no use to anybody."""
 MARGIN = 0.01
-"""By so much of average precision a better model may turn out to be worse on other devices or days."""
+"""By so much of average precision a better model may turn out to be worse on other devices or days.
+
+By more than so much of F1, each at its own threshold, a model is better that ranks about as well.
+"""
 
 PROMOTED, NOT_PROMOTED = "promoted", "not promoted"
 KEPT, OVERRULED = "already in production", "promoted by request"
@@ -25,6 +29,8 @@ _AFTER_REHEARSAL = {**{pending: done for done, pending in PENDING.items()}, HELD
 
 TOO_LITTLE = "too_little_to_compare"
 """Result that says that more rows may decide, and what was found does not."""
+NONE_USABLE = "none_usable"
+"""Result that says, in words, that neither the new model nor the one in production is of use."""
 
 
 @dataclass(frozen=True)
@@ -51,58 +57,6 @@ class Candidate:
     worse_than: str = ""
     undecided_than: str = ""
     no_intervals: str = ""
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """The new model beside the champion, the model in production, on rows that neither was trained on.
-
-    :param version: of the champion.
-    :param rows: that both were scored on.
-    :param units: what was resampled, and how many hold an error, in words.
-    :param with_errors: resampling units with an error.
-    :param candidate: average precision of the new model; 0 without rows that can be scored.
-    :param champion: average precision of the champion.
-    :param difference: 95 % interval of the new model's less the champion's, or None on too few units.
-    :param f1_difference: the same of F1, each at its own threshold.
-    :param obstacle: why the champion cannot be scored, empty if it can.
-    :param other_schema: whether that is because the telemetry has another schema since.
-    """
-
-    version: str
-    rows: int = 0
-    units: str = ""
-    with_errors: int = 0
-    candidate: float = 0.0
-    champion: float = 0.0
-    difference: Interval | None = None
-    f1_difference: Interval | None = None
-    obstacle: str = ""
-    other_schema: bool = False
-
-    def describe(self) -> dict[str, float | int | str]:
-        """Figures ready to be logged."""
-        facts: dict[str, float | int | str] = {"champion_version": self.version}
-        if not self.difference:
-            return {**facts, "comparison_rows": self.rows}
-        return {
-            **facts,
-            "comparison_rows": self.rows,
-            "comparison_units": self.units,
-            "comparison_average_precision": self.candidate,
-            "champion_average_precision": self.champion,
-            "gain_over_champion_low": self.difference.low,
-            "gain_over_champion_high": self.difference.high,
-            **self._of_f1(),
-        }
-
-    def _of_f1(self) -> dict[str, float]:
-        if not self.f1_difference:
-            return {}
-        return {
-            "f1_gain_over_champion_low": self.f1_difference.low,
-            "f1_gain_over_champion_high": self.f1_difference.high,
-        }
 
 
 @dataclass(frozen=True)
@@ -165,6 +119,9 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
     figures = comparison.describe() if comparison else {}
     if comparison and outcome == NOT_PROMOTED and reason == _too_little(comparison):
         figures[TOO_LITTLE] = True
+    if comparison and comparison.none_usable:
+        figures[NONE_USABLE] = comparison.none_usable
+        reason = f"{reason}; {comparison.none_usable}"
     return Promotion(outcome, reason, figures)
 
 
@@ -174,14 +131,17 @@ def decide_on_live_rows(
     """Whether a candidate that was in shadow takes the place of the champion.
 
     :param comparison: on live rows that both have scored.
-    :param margin: by how much of average precision it must be better, at the lower end of the interval.
+    :param margin: by how much of average precision it must be better, at the lower end of the interval; of
+        F1 by ``MARGIN`` if that is more.
     :param false_alarm_share: share of the healthy rows that it calls errors.
     :param worse_on: large groups on which it is clearly worse, in words.
     :returns: True, False, or None if more rows may decide; and a sentence.
     """
-    if comparison.difference is None or comparison.with_errors < LEAST_CLUSTERS:
+    if comparison.difference is None or not comparison.is_enough:
         return None, _too_little(comparison)
     outcome, reason = _compared(comparison, comparison.difference, least=margin, rows="live rows")
+    if comparison.none_usable:
+        reason = f"{reason}; {comparison.none_usable}"
     if false_alarm_share > MOST_FALSE_ALARMS:
         return False, _many_alarms(false_alarm_share)
     if worse_on:
@@ -245,10 +205,9 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
         return NOT_PROMOTED, "errors are not predictable from these features"
     if candidate.false_alarm_share > MOST_FALSE_ALARMS:
         return NOT_PROMOTED, _many_alarms(candidate.false_alarm_share)
-    if candidate.worse_than:
-        return NOT_PROMOTED, f"at its threshold it is no better than a baseline: {candidate.worse_than}"
-    if candidate.undecided_than:
-        return NOT_PROMOTED, f"undecided: at its threshold it may be no better: {candidate.undecided_than}"
+    fails = _fails_a_baseline(candidate)
+    if fails:
+        return _beside_a_worse_one(candidate, comparison, fails) or (NOT_PROMOTED, fails)
     if comparison is None:
         return _first(candidate, "first model of the project,")
     if comparison.version == candidate.version:
@@ -261,12 +220,41 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
         )
     if comparison.obstacle:
         return NOT_PROMOTED, f"the model in production cannot be compared with it: {comparison.obstacle}"
-    if comparison.difference is None or comparison.with_errors < LEAST_CLUSTERS:
+    if comparison.difference is None or not comparison.is_enough:
         return NOT_PROMOTED, _too_little(comparison)
     outcome, reason = _compared(comparison, comparison.difference)
     if outcome == PROMOTED and not candidate.better_than_rule:
         reason += ", though a rule of a single feature does as well as either"
     return outcome, reason
+
+
+def _fails_a_baseline(candidate: Candidate) -> str:
+    """What needs no model and does as well at the threshold, or may; empty if nothing."""
+    if candidate.worse_than:
+        return f"at its threshold it is no better than a baseline: {candidate.worse_than}"
+    if candidate.undecided_than:
+        return f"undecided: at its threshold it may be no better: {candidate.undecided_than}"
+    return ""
+
+
+def _beside_a_worse_one(
+    candidate: Candidate, comparison: Comparison | None, fails: str
+) -> tuple[str, str] | None:
+    """What the gate says where the champion fails the baselines, too, and the new model is better; else None.
+
+    To keep the champion for the sake of a rule that nobody runs would help nobody.
+    """
+    if comparison is None or comparison.version == candidate.version or comparison.obstacle:
+        return None
+    if comparison.difference is None or not comparison.is_enough:
+        return None
+    outcome, reason = _compared(comparison, comparison.difference)
+    if outcome != PROMOTED or not comparison.champion_is_no_better_than_a_baseline:
+        return None
+    return PROMOTED, (
+        f"{reason}; {fails}; the model in production is no better than one either: F1 "
+        f"{comparison.champion_f1:.3f} against {comparison.baseline_f1:.3f} of {comparison.baseline}"
+    )
 
 
 def _many_alarms(share: float) -> str:
@@ -297,17 +285,41 @@ def _too_little(comparison: Comparison) -> str:
 def _compared(
     comparison: Comparison, difference: Interval, least: float = -MARGIN, rows: str = "later rows"
 ) -> tuple[str, str]:
+    """Whether one of two models is better: it ranks better, or as well and decides better.
+
+    :param least: the lower end of the interval of average precision must be above it.
+    """
     figures = (
         f"average precision {comparison.candidate:.3f} against {comparison.champion:.3f} of version "
         f"{comparison.version[:8]} in production (difference {difference}, {comparison.rows:,} {rows})"
     )
+    decides = _decides_better(comparison, max(MARGIN, least))
+    f1 = comparison.f1_difference
+    if difference.low > least and comparison.candidate > comparison.champion and not (f1 and f1.high < 0.0):
+        return PROMOTED, f"better: {figures}"
+    if decides:
+        return PROMOTED, f"better at its threshold, and it ranks about as well: {decides}; {figures}"
     if difference.high < 0.0:
         return NOT_PROMOTED, f"clearly worse: {figures}"
     if comparison.candidate <= comparison.champion:
         return NOT_PROMOTED, f"not better: {figures}"
-    if difference.low <= least:
+    if difference.low <= least or f1 is None:
         return NOT_PROMOTED, f"not clearly better: {figures}"
-    if comparison.f1_difference and comparison.f1_difference.high < 0.0:
-        less = Interval(-comparison.f1_difference.high, -comparison.f1_difference.low)
-        return NOT_PROMOTED, f"it ranks better, but F1 at its threshold is lower by {less}: {figures}"
-    return PROMOTED, f"better: {figures}"
+    less = Interval(-f1.high, -f1.low)
+    return NOT_PROMOTED, f"it ranks better, but F1 at its threshold is lower by {less}: {figures}"
+
+
+def _decides_better(comparison: Comparison, least: float) -> str:
+    """The F1 of both, each at its own threshold, where that of the new model is clearly better; else empty.
+
+    Drift may break the threshold and leave the ranking. A model that repairs it ranks no better, and by that
+    alone it would never take over.
+
+    :param least: the lower end of the interval of F1 must be above it.
+    """
+    difference = comparison.f1_difference
+    if difference is None or difference.low <= least:
+        return ""
+    if comparison.candidate - comparison.champion < -MARGIN:
+        return ""
+    return f"F1 {comparison.candidate_f1:.3f} against {comparison.champion_f1:.3f} (difference {difference})"

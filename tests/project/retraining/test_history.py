@@ -1,13 +1,14 @@
 """The history: the loop's decisions and the gate's in other runs, in order, each with its evidence."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from project.errors import NetopsError
 from project.retraining import history as module
-from project.retraining.policy import take
-from project.retraining.state import LoopState, StateFile
+from project.retraining.policy import RunResult, after_run, approved, began, overtaken, take
+from project.retraining.state import Attempt, LoopState, StateFile
 from project.retraining.status import status_lines
 from project.retraining_policy import RetrainingPolicy
 from project.settings import Settings
@@ -110,6 +111,26 @@ def test_the_state_is_told_in_words():
     assert "no run begins before 2026-01-02T12:00:00: after a rollback" in status_lines(back, "auto", NOW)
     stopped = tried(tried(tried(opened(), "failed"), "failed"), "failed")
     assert "--resume" in status_lines(take(stopped, told(2), "v1", NOW), "auto", NOW)[1]
+
+
+def test_that_no_model_is_usable_is_told_until_another_is_in_production():
+    attempt = Attempt("k", "main", 5000, NOW.isoformat(), "v1")
+    warning = "NEITHER MODEL IS USABLE on these 900 rows"
+    result = RunResult("rejected", f"not predictable; {warning}", "run", "v2", warning)
+    state = after_run(began(opened(), attempt, NOW), result, "v1", NOW, RetrainingPolicy())
+    assert warning in status_lines(state, "auto", NOW)
+    assert LoopState.from_dict(state.to_dict()) == state
+    assert warning in module.lines(state.decisions)[-1]
+    later = tried(state, "failed", version="")  # Which says nothing of it.
+    assert warning in status_lines(later, "auto", NOW)
+    for after in (
+        tried(state, "rejected", version="v3"),
+        tried(state, "promoted", champion="v3"),
+        approved(replace(state, candidate="v3"), "v3", "", NOW, RetrainingPolicy()),
+        overtaken(state, "v3", NOW),
+        rolled_back(state, "v1", "v0", "run", NOW, RetrainingPolicy()),
+    ):
+        assert warning not in status_lines(after, "auto", NOW)
 
 
 def test_what_people_did_in_the_running_endpoint_is_told_in_its_place(settings):

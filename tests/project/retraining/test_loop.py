@@ -15,7 +15,7 @@ from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy
 from tests.project.retraining.test_policy import NOW, told
 from training.evaluation.bootstrap import Interval
-from training.evaluation.promotion_gate import Comparison
+from training.evaluation.comparison import Comparison
 
 POLICY = RetrainingPolicy(runs_a_day=100, pause=1, shadow=0)
 

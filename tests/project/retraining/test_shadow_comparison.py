@@ -59,6 +59,23 @@ def compare_on_live_rows(
     return compare_rows(rows, schema, champion)
 
 
+def test_a_group_on_which_the_challenger_ranks_as_well_and_decides_worse_is_told(tmp_path: Path) -> None:
+    random = np.random.default_rng(8)
+    labels = (random.random(1800) < 0.2).astype(int)
+    told = 0.2 * random.random(1800)
+    write(tmp_path, "1", 1800, labels, 0.6 * labels + told, 0.6 * labels + told, step=20)
+    rows = RowsOfBoth(tmp_path).until(SCHEMA, "a", "b", BEGIN, END, 0.0)
+    site = {
+        device: "oslo" if int(device.split("-")[1]) < 15 else "bern" for device in rows["device"].unique()
+    }
+    missed = rows["device"].map(site).eq("oslo") & (rows["challenger_probability"] < 0.75)
+    rows["challenger_prediction"] = rows["champion_prediction"].mask(missed, 0)
+    found = compare_rows(rows, SCHEMA, "a", groups=lambda _: {"site": site}, group_rows=200)
+    assert found.comparison.difference is not None and found.comparison.difference.high == 0.0
+    assert found.worse_on.startswith("site oslo (F1 0.") and "bern" not in found.worse_on
+    assert compare_rows(rows, SCHEMA, "a", groups=lambda _: {"site": site}, group_rows=2000).worse_on == ""
+
+
 def test_a_better_challenger_is_told_on_the_same_rows_with_an_interval(tmp_path: Path) -> None:
     random = np.random.default_rng(5)
     labels = (random.random(900) < 0.2).astype(int)

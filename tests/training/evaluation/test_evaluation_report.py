@@ -17,9 +17,12 @@ from training.dataset.group_split import split_by_groups
 from training.dataset.time_split import split_by_time
 from training.evaluation.bootstrap import Interval
 from training.evaluation.calibration_check import check_calibration
+from training.evaluation.champion import Units, compared
+from training.evaluation.comparison import Comparison
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import MAX_MARKS, alarms_figure, calibration_figure
-from training.evaluation.promotion_gate import Comparison, decide
+from training.evaluation.promotion_gate import decide
+from training.evaluation.scores import Scored
 
 INPUTS = ("heat", "flow", "noise")
 
@@ -129,6 +132,24 @@ def test_few_devices_and_hours_have_no_interval_and_it_is_said():
         "errors; at least 5 with errors are needed)"
     )
     assert not decide(found.candidate("new"), Comparison("old")).passed
+
+
+def test_a_champion_is_held_to_the_baselines_of_the_new_model_on_the_rows_of_both():
+    frame = make_frame(ticks=400, devices=12)
+    found = evaluated(good, frame, bootstrap_by="device")
+    rows = found.predictions
+    units = Units("timestamp", "is_error", 60)
+    silent = Scored(np.zeros(len(rows)), 0.5, np.zeros(len(rows)))
+    beside = compared("old", rows, units, found.scorers["model"], silent, 0, found.baselines)
+    names = {"single_feature": "the rule of a single feature", "always": "alarming always"}
+    best = max(names, key=lambda name: found.operating.f1[name])
+    assert (beside.baseline, beside.baseline_f1) == (names[best], pytest.approx(found.operating.f1[best]))
+    assert (beside.champion_f1, beside.candidate_f1) == (0.0, pytest.approx(found.scores["model"]["f1"]))
+    assert beside.champion_is_no_better_than_a_baseline and not beside.none_usable
+    assert beside.base_rate == pytest.approx(found.base_rate)
+    other = compared("old", rows, units, silent, found.scorers["model"], 0, found.baselines)
+    assert not other.champion_is_no_better_than_a_baseline
+    assert "NEITHER" in compared("old", rows, units, silent, silent, 0).none_usable
 
 
 @pytest.mark.parametrize("devices", [4, 12])

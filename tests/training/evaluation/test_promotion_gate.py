@@ -7,11 +7,12 @@ import re
 import pytest
 
 from training.evaluation.bootstrap import Interval
+from training.evaluation.comparison import Comparison
 from training.evaluation.promotion_gate import (
     Candidate,
-    Comparison,
     after_rehearsal,
     decide,
+    decide_on_live_rows,
     decide_without_labels,
 )
 
@@ -138,6 +139,108 @@ def test_the_decision_and_its_reason(found, beside, outcome, words):
     assert (gate.outcome, gate.promoted) == (outcome, outcome != "not promoted")
     assert re.search(words, gate.reason)
     assert gate.describe()["promotion_reason"] == gate.reason
+
+
+def repaired(gain=-0.003, low=0.15, **changes):
+    """A champion whose threshold has broken, and a candidate that ranks about as well."""
+    f1 = {"candidate_f1": 0.920, "champion_f1": 0.702, "f1_difference": Interval(low, 0.3)}
+    return comparison(0.908 + gain, 0.908, -0.016, 0.011, **{**f1, **changes})
+
+
+@pytest.mark.parametrize(
+    ("beside", "better"),
+    [
+        (repaired(), True),
+        (repaired(low=0.011), True),
+        (repaired(low=0.01), False),
+        (repaired(gain=-0.0101), False),
+        (repaired(gain=0.003), True),
+        (repaired(f1_difference=None), False),
+        (repaired(with_errors=4), False),
+    ],
+)
+def test_a_repaired_threshold_wins_where_the_ranking_is_about_as_good(beside, better):
+    gate = decide(candidate(), beside)
+    assert gate.promoted is better
+    assert (decide_on_live_rows(beside, margin=0.02)[0] is True) is (
+        better and beside.f1_difference.low > 0.02
+    )
+    assert (decide_on_live_rows(beside, margin=0.0)[0] is True) is better
+
+
+def test_the_reason_of_a_repaired_threshold_has_both_f1():
+    for reason, rows in (
+        (decide(candidate(), repaired()).reason, "4,000 later rows"),
+        (decide_on_live_rows(repaired(), 0.0)[1], "4,000 live rows"),
+    ):
+        assert reason.startswith(
+            "better at its threshold, and it ranks about as well: F1 0.920 against 0.702 (difference 0.150 "
+            "to 0.300); average precision 0.905 against 0.908 of version old in production"
+        )
+        assert rows in reason
+
+
+def test_a_repaired_threshold_passes_no_other_bar():
+    assert decide_on_live_rows(repaired(), 0.0, worse_on="site oslo")[0] is False
+    assert decide_on_live_rows(repaired(), 0.0, false_alarm_share=0.4)[0] is False
+    assert not decide(candidate(false_alarm_share=0.4), repaired()).passed
+    assert not decide(candidate(predictable=False), repaired()).passed
+
+
+FAILS = "F1 0.610 against 0.722 of the rule of a single feature"
+
+
+def collapsed(**changes):
+    """A champion that knows nothing any more, beside a candidate that does."""
+    f1 = {"candidate_f1": 0.610, "champion_f1": 0.004, "f1_difference": Interval(0.5, 0.7)}
+    bar = {"base_rate": 0.068, "baseline": "the rule of a single feature", "baseline_f1": 0.722}
+    return comparison(0.7, 0.068, 0.5, 0.7, **{**f1, **bar, **changes})
+
+
+@pytest.mark.parametrize("bar", ["worse_than", "undecided_than"])
+def test_a_champion_that_fails_the_baselines_too_gives_way_to_a_better_model(bar):
+    gate = decide(candidate(**{bar: FAILS}), collapsed())
+    assert gate.promoted
+    assert gate.reason.startswith("better: average precision 0.700 against 0.068")
+    assert FAILS in gate.reason
+    assert gate.reason.endswith(
+        "the model in production is no better than one either: F1 0.004 against 0.722 of the rule of a "
+        "single feature"
+    )
+
+
+@pytest.mark.parametrize(
+    "beside",
+    [
+        None,
+        collapsed(champion_f1=0.73),
+        collapsed(baseline=""),
+        collapsed(candidate=0.06, f1_difference=None),
+        collapsed(with_errors=4),
+        collapsed(difference=None),
+        collapsed(obstacle="no column x"),
+        collapsed(obstacle="no column x", other_schema=True),
+    ],
+)
+def test_the_bar_of_the_baselines_stays_where_the_champion_passes_it_or_is_not_beaten(beside):
+    gate = decide(candidate(worse_than=FAILS), beside)
+    assert not gate.passed
+    assert gate.reason.startswith("at its threshold it is no better than a baseline")
+    assert not decide(candidate(version="old", worse_than=FAILS), collapsed()).passed
+
+
+def test_that_neither_model_is_usable_is_said_plainly():
+    beside = collapsed(candidate=0.09, difference=Interval(0.0, 0.04), f1_difference=None)
+    warning = (
+        "NEITHER MODEL IS USABLE on these 4,000 rows: average precision 0.090 of the new one and 0.068 of "
+        "version old in production, where guessing has 0.068"
+    )
+    gate = decide(candidate(predictable=False), beside)
+    assert gate.reason == f"errors are not predictable from these features; {warning}"
+    assert gate.describe()["none_usable"] == warning
+    assert decide_on_live_rows(beside, 0.05)[1].endswith(warning)
+    for other in (collapsed(), collapsed(candidate=0.09, with_errors=4), comparison(0.5, 0.7, -0.3, -0.1)):
+        assert "none_usable" not in decide(candidate(predictable=False), other).describe()
 
 
 def test_a_request_overrules_the_gate_and_is_recorded():
