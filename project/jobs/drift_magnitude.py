@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import mlrun
 import pandas as pd
@@ -28,16 +28,30 @@ from drift.reference_rows import (
 from feature_sets.checks import check_choice
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.base_rows import base_of_served
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
-from project.function_names import MODEL
 from project.http_json import get_json
 from project.labeled_files import read_pairs
 from project.settings import Settings
 
 LIVE, REHEARSED = "live traffic", "the rehearsal"
 """Where labeled rows are from."""
+
+
+class Wanted(NamedTuple):
+    """Which labeled rows are measured.
+
+    :param version: of the model that predicted them.
+    :param time: name of the time column.
+    :param after: live rows up to then lie before or in the base, and do not count; None counts all.
+    """
+
+    version: str
+    time: str
+    after: pd.Timestamp | None = None
 
 
 @dataclass(frozen=True)
@@ -66,14 +80,17 @@ def measure_drift_magnitude(
 ) -> None:
     """MLRun job: how far features, predictions and labels are from the base data set.
 
-    The rows are those that the live endpoint has labeled since it serves its model, if there are enough. If
-    not, they are those of the rehearsal. Nothing is waited for, except for a simulated network that streams.
+    The base is what the model that is served was evaluated on, also where this run has made another that the
+    gate kept out. The rows are those that the live endpoint has labeled since it serves this model, and later
+    than the base, if there are enough. If not, they are those of the rehearsal. Nothing is waited for, except
+    for a simulated network that streams.
 
     Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``batch_rows``,
     ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``kind`` (see
-    ``KindOfDrift``), ``severity`` (of the event, which the artifact has as a whole), ``verdict``.
+    ``KindOfDrift``), ``severity`` (of the event, which the artifact has as a whole), ``verdict``,
+    ``base_version`` (of the model).
 
-    :param test_set: base data set, rows the model was not trained on.
+    :param test_set: rows that this run has evaluated on; the base of a model whose own evaluation is gone.
     :param function: name of the serving function whose labeled batches are measured.
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param generator: name of the function that streams the simulated network, if it does.
@@ -85,25 +102,28 @@ def measure_drift_magnitude(
         them, and ``rolling_week`` with those at the same hours of the week.
     """
     check_choice("argument 'drift_reference'", drift_reference, REFERENCES)
-    base = test_set.as_df()
+    address = endpoint_address(context.project, function)
+    found_base = base_of_served(context.project, address, test_set)
+    base, served = found_base.rows, found_base.version
     context.log_result("base_rows", len(base))
+    context.log_result("base_version", served)
     telemetry = TelemetrySchema.load(schema)
+    wanted = Wanted(served, telemetry.time, found_base.until(telemetry.time))
     window = telemetry.longest_window_seconds
     min_rows = rows_needed(min_rows, rows_in_window(base, DEVICE, telemetry.time, window))
-    address = endpoint_address(context.project, function)
-    served = get_json(f"{address}/v2/models/{MODEL}")["versions"][-1]
     folder = Path(get_json(f"{address}/labeled")["directory"])
     streaming = _address(context.project, generator)
     if streaming:
         context.logger.info(f"waiting for {min_rows} labeled rows while the simulated network streams")
-        rows = RowCount(folder, served)
+        rows = RowCount(folder, wanted)
         wait_for_stream(address, streaming, lambda: rows.now() >= min_rows, timeout_seconds)
     rehearsed = Settings.from_environment().rehearsed_pairs(context.project)
-    found = chosen_rows(folder, rehearsed, served, min_rows)
+    found = chosen_rows(folder, rehearsed, wanted, min_rows)
     context.log_result("batch_rows", len(found.rows))
     context.log_result("measured_on", found.source)
+    instead = found_base.instead
     if not found.source:
-        context.log_result("verdict", f"not measured: {found.why}")
+        context.log_result("verdict", "; ".join(filter(None, (f"not measured: {found.why}", instead))))
         return
     # Detectors watch live traffic, and nothing of a rehearsal.
     last = get_json(f"{address}/drift").get("last_drift") if found.source == LIVE else None
@@ -119,7 +139,7 @@ def measure_drift_magnitude(
     context.log_result("drifted", document["drifted"])
     context.log_result("kind", document["kind"])
     context.log_result("severity", (document["event"] or {}).get("severity", ""))
-    context.log_result("verdict", f"{document['reason']}; {found.why}")
+    context.log_result("verdict", "; ".join(filter(None, (document["reason"], found.why, instead))))
 
 
 def _measured(
@@ -158,24 +178,35 @@ def _holds(times: pd.Series, moment: str) -> bool:
     return bool(micros.min() <= at <= micros.max())
 
 
-def chosen_rows(live: Path, rehearsed: Path, version: str, min_rows: int) -> LabeledRows:
+def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> LabeledRows:
     """Rows of real traffic if there are enough that this model version predicted, else the rehearsal's.
 
     With neither, the few rows of real traffic that there are.
 
     :param live: folder of the batches of the live endpoint; what earlier versions predicted lies there too.
-    :param rehearsed: folder of the batches of the last rehearsal, if there was one.
+    :param rehearsed: folder of the batches of the last rehearsal, if there was one: rows of the base, as they
+        come through an endpoint.
     """
-    rows = version_rows(live, version)
+    every = version_rows(live, wanted.version)
+    rows = _after(every, wanted)
     if len(rows) >= min_rows:
         return LabeledRows(rows, LIVE, f"measured on {len(rows):,} labeled rows of {LIVE}")
-    played = version_rows(rehearsed, version)
+    played = version_rows(rehearsed, wanted.version)
     few = f"{LIVE} has {len(rows):,} of the {min_rows:,} labeled rows needed since this model"
+    if len(rows) < len(every):
+        few += f", and {len(every) - len(rows):,} not later than what it was evaluated on"
     if len(played):
         return LabeledRows(played, REHEARSED, f"measured on {len(played):,} rows of {REHEARSED}, as {few}")
     if len(rows):
         return LabeledRows(rows, LIVE, f"measured on {len(rows):,} labeled rows of {LIVE}, which is few")
     return LabeledRows(rows, "", few)
+
+
+def _after(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+    """The rows that are later than the base."""
+    if wanted.after is None or rows.empty:
+        return rows
+    return rows[in_utc(rows[[wanted.time]], wanted.time)[wanted.time] > wanted.after].reset_index(drop=True)
 
 
 def version_rows(folder: Path, version: str) -> pd.DataFrame:
@@ -186,14 +217,14 @@ def version_rows(folder: Path, version: str) -> pd.DataFrame:
 
 
 class RowCount:
-    """How many rows one model version predicted, of the batches in a folder that grows.
+    """How many rows there are of those wanted, of the batches in a folder that grows.
 
     A batch is complete as soon as it is there, and is read once.
     """
 
-    def __init__(self, folder: Path, version: str) -> None:
+    def __init__(self, folder: Path, wanted: Wanted) -> None:
         self._folder = folder
-        self._version = version
+        self._wanted = wanted
         self._seen: set[str] = set()
         self._rows = 0
 
@@ -201,8 +232,8 @@ class RowCount:
         """Rows by now."""
         for file in self._folder.glob("*.parquet"):
             if file.name not in self._seen:
-                versions = read_pairs(file, [VERSION]).to_pandas()[VERSION]
-                self._rows += int((versions == self._version).sum())
+                pairs = read_pairs(file, [VERSION, self._wanted.time]).to_pandas()
+                self._rows += len(_after(pairs[pairs[VERSION] == self._wanted.version], self._wanted))
                 self._seen.add(file.name)
         return self._rows
 

@@ -10,6 +10,7 @@ from drift.detector_choice import DetectorChoice
 from feature_sets.devices import NAME as DEVICES
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.attached_detectors import attach_detectors
+from project.base_rows import base_of_served
 from project.endpoints import endpoint_address
 from project.function_names import RUNNER
 from project.settings import Settings
@@ -30,20 +31,25 @@ def init_detectors(
     Where the endpoint serves the same model as before, its detectors stay, unless others are chosen: what
     they have seen of the live stream counts on. Results: ``kept`` (whether they stay), ``base_rows``,
     ``base_error_rate``, ``detectors``, ``verdict`` (which of them decide), ``promise`` (how seldom they
-    alarm for nothing), ``groups`` (of devices, watched by themselves) and ``callback`` (who is told about
-    drift).
+    alarm for nothing), ``groups`` (of devices, watched by themselves), ``callback`` (who is told about
+    drift) and ``base_instead`` (why the base is none of the evaluation of the model that is served; empty if
+    it is).
 
-    :param test_set: base data set with the label and ``prediction`` of rows the model was not trained on.
+    :param test_set: rows that this run has evaluated on, with the label and ``prediction``; the base of a
+        model whose own evaluation is gone.
     :param function: name of the serving function whose labeled stream they watch.
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param detectors: which, and whose finding counts, see ``DetectorChoice``; empty for the default.
     """
     settings = Settings.from_environment()
     callback = f"{endpoint_address(context.project, RUNNER)}/drift"
+    address = endpoint_address(context.project, function)
+    base = base_of_served(context.project, address, test_set)
+    context.log_result("base_instead", base.instead)
     attached = attach_detectors(
-        test_set.as_df(),
+        base.rows,
         TelemetrySchema.load(schema),
-        endpoint_address(context.project, function),
+        address,
         callback,
         settings,
         DetectorChoice.parse(detectors),

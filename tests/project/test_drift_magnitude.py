@@ -8,12 +8,15 @@ import pytest
 
 from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project import base_rows
 from project.errors import NetopsError
+from project.http_json import get_json
 from project.jobs import drift_magnitude
 from project.jobs.drift_magnitude import (
     LIVE,
     REHEARSED,
     RowCount,
+    Wanted,
     chosen_rows,
     measure_drift_magnitude,
     wait_for_stream,
@@ -25,14 +28,21 @@ SCHEMA = TelemetrySchema.load()
 
 def write(path, version, values):
     path.parent.mkdir(parents=True, exist_ok=True)
-    pd.DataFrame({"x": values, "version": version}).to_parquet(path)
+    times = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta(values, "h")
+    pd.DataFrame({"x": values, "version": version, SCHEMA.time: times}).to_parquet(path)
+
+
+def wanted(after=None):
+    """Rows of the version "new", later than an hour of New Year 2026."""
+    base_ends = None if after is None else pd.Timestamp("2026-01-01", tz="UTC") + pd.Timedelta(hours=after)
+    return Wanted("new", SCHEMA.time, base_ends)
 
 
 def test_rows_of_all_batches_of_the_served_version_come_in_file_order(tmp_path):
     write(tmp_path / "a.parquet", "old", [0, 9])
     write(tmp_path / "c.parquet", "new", [2, 3])
     write(tmp_path / "b.parquet", "new", [1])
-    found = chosen_rows(tmp_path, tmp_path / "none", "new", 3)
+    found = chosen_rows(tmp_path, tmp_path / "none", wanted(), 3)
     assert (found.source, found.rows["x"].tolist()) == (LIVE, [1, 2, 3])
     assert found.why == "measured on 3 labeled rows of live traffic"
 
@@ -42,7 +52,7 @@ def test_a_quiet_endpoint_leaves_it_to_the_rehearsal_and_that_is_said(tmp_path):
     write(live / "a.parquet", "old", [1, 2, 3, 4])
     write(live / "b.parquet", "new", [7])
     write(rehearsed / "a.parquet", "new", [5, 6])
-    found = chosen_rows(live, rehearsed, "new", 2)
+    found = chosen_rows(live, rehearsed, wanted(), 2)
     assert (found.source, found.rows["x"].tolist()) == (REHEARSED, [5, 6])
     assert "2 rows of the rehearsal, as live traffic has 1 of the 2 labeled rows needed" in found.why
 
@@ -50,7 +60,7 @@ def test_a_quiet_endpoint_leaves_it_to_the_rehearsal_and_that_is_said(tmp_path):
 def test_few_rows_of_live_traffic_are_better_than_none(tmp_path):
     write(tmp_path / "b.parquet", "new", [7])
     write(tmp_path / "rehearsed" / "a.parquet", "old", [5, 6])
-    found = chosen_rows(tmp_path, tmp_path / "rehearsed", "new", 2)
+    found = chosen_rows(tmp_path, tmp_path / "rehearsed", wanted(), 2)
     assert (found.source, found.rows["x"].tolist()) == (LIVE, [7])
     assert found.why.endswith("which is few")
 
@@ -60,7 +70,7 @@ def test_a_batch_is_read_once_while_rows_are_waited_for(tmp_path, monkeypatch):
     monkeypatch.setattr(
         drift_magnitude, "read_pairs", lambda file, *how: opened.append(file.name) or read(file, *how)
     )
-    count = RowCount(tmp_path / "labeled", "new")
+    count = RowCount(tmp_path / "labeled", wanted())
     assert count.now() == 0
     write(tmp_path / "labeled" / "a.parquet", "old", [0, 9])
     write(tmp_path / "labeled" / "b.parquet", "new", [1])
@@ -91,6 +101,17 @@ def test_only_what_a_simulated_network_streams_is_waited_for(done, unwritten, ro
             address, f"{address}/stream", lambda: rows >= 9, 60, clock=ticking(), sleep=lambda _: None
         )
     assert seen.count("/stream") == pytest.approx(looks, abs=1)
+
+
+def evaluated(monkeypatch, rows):
+    """Have the model that is served be evaluated on these rows; None if nobody knows them any more."""
+
+    def found(_project, _version):
+        if rows is None:
+            raise NetopsError("its evaluation is gone")
+        return "model", rows
+
+    monkeypatch.setattr(base_rows, "evaluated_model", found)
 
 
 class Context:
@@ -126,11 +147,13 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
     monkeypatch.setattr(drift_magnitude, "wait_for_stream", None)
     context = Context()
     times = pd.date_range("2024-01-01", periods=3, freq=f"{seconds}s", tz="UTC")
-    rows = SimpleNamespace(as_df=lambda: pd.DataFrame({DEVICE: "a", SCHEMA.time: times}))
+    monkeypatch.setattr(base_rows, "get_json", get_json)
+    evaluated(monkeypatch, pd.DataFrame({DEVICE: "a", SCHEMA.time: times}))
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
-        measure_drift_magnitude(context, rows, "serving", generator="telemetry-generator")
+        measure_drift_magnitude(context, None, "serving", generator="telemetry-generator")
     assert context.results == {
         "base_rows": 3,
+        "base_version": "v1",
         "batch_rows": 0,
         "measured_on": "",
         "verdict": f"not measured: live traffic has 0 of the {needed} labeled rows needed since this model",
@@ -205,9 +228,57 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setenv("MLRUN_DBPATH", "")
     monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: "http://here")
-    monkeypatch.setattr(drift_magnitude, "get_json", lambda address: answers[address[len("http://here") :]])
+    for module in (drift_magnitude, base_rows):
+        monkeypatch.setattr(module, "get_json", lambda address: answers[address[len("http://here") :]])
+    evaluated(monkeypatch, stream(0.0))
     rows = drift_magnitude.LabeledRows(stream(0.0), source, "so")
     monkeypatch.setattr(drift_magnitude, "chosen_rows", lambda *_: rows)
     monkeypatch.setattr(drift_magnitude, "_measured", measured)
-    measure_drift_magnitude(Context(), SimpleNamespace(as_df=lambda: stream(0.0)), "serving")
+    measure_drift_magnitude(Context(), None, "serving")
     assert asked == [told]
+
+
+@pytest.mark.parametrize("gone", [False, True])
+def test_the_base_is_of_the_model_that_is_served_and_the_batch_is_later(tmp_path, monkeypatch, gone):
+    """A candidate was kept out; its rows are live ones of after the change, and tell of no drift."""
+    live = stream(2.0)
+    candidates = live.iloc[420:]
+    before = pd.Timedelta(hours=600)
+    own = stream(0.0).assign(**{SCHEMA.time: lambda rows: rows[SCHEMA.time] - before})
+    own = pd.concat([own, live.iloc[:100].assign(load=0.0)], ignore_index=True)
+    answers = {
+        "/v2/models/model": {"versions": ["champion"]},
+        "/labeled": {"directory": str(tmp_path / "labeled")},
+        "/drift": {},
+    }
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.setenv("MLRUN_DBPATH", "")
+    (tmp_path / "labeled").mkdir()
+    live.assign(version="champion").to_parquet(tmp_path / "labeled" / "1.parquet")
+    monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: "http://here")
+    for module in (drift_magnitude, base_rows):
+        monkeypatch.setattr(module, "get_json", lambda address: answers[address[len("http://here") :]])
+    evaluated(monkeypatch, None if gone else own)
+    context = Context()
+    given = {"min_rows": 150, "drift_reference": "fixed"}
+    measure_drift_magnitude(context, SimpleNamespace(as_df=lambda: candidates), "serving", **given)
+    found = context.results
+    assert found["base_version"] == "champion"
+    if gone:
+        assert found["base_rows"] == len(candidates)
+        assert found["verdict"].endswith("the base is the test rows of this run, as its evaluation is gone")
+        return
+    assert (found["base_rows"], found["batch_rows"], found["measured_on"]) == (700, 500, LIVE)
+    assert (found["drifted"], found["kind"]) == (True, "data drift")
+
+
+def test_live_rows_that_are_no_later_than_the_base_do_not_count_and_are_told(tmp_path):
+    write(tmp_path / "a.parquet", "new", [0, 1, 2, 3])
+    found = chosen_rows(tmp_path, tmp_path / "none", wanted(after=1), 2)
+    assert (found.source, found.rows["x"].tolist()) == (LIVE, [2, 3])
+    assert RowCount(tmp_path, wanted(after=1)).now() == 2
+    none = chosen_rows(tmp_path, tmp_path / "none", wanted(after=3), 2)
+    assert (none.source, len(none.rows)) == ("", 0)
+    assert none.why.endswith(
+        "has 0 of the 2 labeled rows needed since this model, and 4 not later than what it was evaluated on"
+    )
