@@ -3,7 +3,8 @@
 ``POST /runs`` with ``{"workflow": "main", "arguments": {...}}`` and a bearer token answers 202 with the run
 id, 409 while a run is under way. ``GET /runs/{id}`` answers its state, ``GET /runs`` the newest.
 ``POST /drift`` takes a drift event for the loop, which trains a new model, see ``project.retraining``;
-``GET /drift`` answers what the loop is doing. Without a loop, a drift event is told to the MLRun API alone.
+``GET /drift`` answers the mode, what the loop is doing and what it waits for. Without a loop, a drift event
+is told to the MLRun API alone.
 """
 
 from __future__ import annotations
@@ -138,17 +139,18 @@ def _drift(state: Any, event: Any) -> tuple[int, dict[str, Any]]:
         if state.loop is None:
             return 202, _handed_on(state, told)
         state.loop.take(told)
-    elif state.loop is None:
-        rule = "must be auto or approve for drift to start a training"
-        raise RunnerError(422, "NETOPS_RETRAIN", rule, state.settings.retrain)
     known = StateFile(state.settings.loops, state.settings.project).read()
     content = known.to_dict()
-    return (202 if event.method == "POST" else 200), {
+    answer = {
         **{name: content[name] for name in ("case", "attempt", "candidate", "stopped", "hold_until")},
         "mode": state.settings.retrain,
-        "waiting": state.loop.waiting,
+        "waiting": state.loop.waiting if state.loop else "NETOPS_RETRAIN is off: drift starts no training",
         "last": content["decisions"][-1] if content["decisions"] else None,
     }
+    if event.method == "POST":
+        return 202, answer
+    found = state.loop.outlook() if state.loop else None
+    return 200, {**answer, "outlook": found.to_dict() if found else None}
 
 
 def _handed_on(state: Any, told: Mapping[str, Any]) -> dict[str, Any]:

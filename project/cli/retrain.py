@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -13,6 +13,8 @@ from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
+
+_TIMEOUT = 30.0
 
 
 def retrain(
@@ -28,7 +30,11 @@ def retrain(
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what the loop from drift to a new model is doing, or decide about it."""
+    """Tell what the loop from drift to a new model is doing and waits for, or decide about it.
+
+    The runner says how drift is dealt with, by its own settings, and what is waited for; where none answers,
+    that is said.
+    """
     from project.retraining import policy
     from project.retraining.state import StateFile
     from project.retraining.status import status_lines
@@ -55,14 +61,37 @@ def retrain(
                 file.write(trial.declined(state, state.trial, now))
             else:
                 file.write(policy.declined(state, now, settings.retraining))
+    told, failure = _of_runner(settings, name)
     known = file.read()
     if as_json:
         content = known.to_dict()
         del content["decisions"], content["seen"]
-        print(json.dumps({"project": name, "mode": settings.retrain, **content}))
+        asked = told or {"mode": None, "outlook": None}
+        about = {key: asked[key] for key in ("mode", "outlook")}
+        print(json.dumps({"project": name, **about, "no_runner": failure or None, **content}))
         return
-    for line in status_lines(known, settings.retrain, now):
+    if failure:
+        print(f"no runner answers, so nothing is begun and nobody knows its mode: {failure}")
+    for line in status_lines(known, told, now):
         print(line)
+
+
+def _of_runner(settings: Settings, project: str) -> tuple[dict[str, Any] | None, str]:
+    """What the runner of a project tells of its loop, and why there is no answer; one of both is empty."""
+    from project.api_reader import ready_endpoint
+    from project.function_names import RUNNER
+    from project.http_json import get_guarded
+    from project.session import existing_session
+
+    try:
+        address = ready_endpoint(existing_session(settings).mlrun_dbpath, project, RUNNER).address
+        told = get_guarded(f"{address.rstrip('/')}/drift", settings.bearer_token(), _TIMEOUT)
+    except NetopsError as error:
+        return None, str(error)
+    if "outlook" not in told:
+        again = f"'netops serve --project {project}' deploys it anew"
+        return None, f"the runner is of an earlier version; {again}"
+    return told, ""
 
 
 def _approve(settings: Settings, project: str, as_json: bool) -> None:

@@ -12,7 +12,7 @@ from feature_sets.rows.entity_keys import key_parts
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from project.labeled_files import read_pairs
-from project.retraining.policy import Evidence
+from project.retraining.next_run import Evidence
 from training.evaluation.clusters import ENOUGH, episode_clusters
 
 _SURELY_ENOUGH = 3 * ENOUGH // 2

@@ -6,28 +6,27 @@ run's folder. So whoever continues after a kill follows the same run, or begins 
 
 from __future__ import annotations
 
+import threading
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Protocol
+from typing import Any
 
 from feature_sets.checks import InputError
 from project.endpoint_routing import RefusedError, ReplacedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.retraining import state as words
+from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, Operations, RunLook
+from project.retraining.next_run import PLENTY, Begin, Evidence, Outlook, Wait, next_step, outlook
 from project.retraining.policy import (
     LONGEST_CHANGE,
-    Begin,
-    Evidence,
     RunResult,
-    Wait,
     after_run,
     approved,
     began,
     is_before,
-    next_step,
     overtaken,
     take,
     take_postponed,
@@ -36,7 +35,6 @@ from project.retraining.policy import (
 )
 from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
 from project.retraining.trial import (
-    TrialEvidence,
     after_look,
     after_promotion,
     after_retraction,
@@ -48,87 +46,8 @@ from training.dataset.too_little import TOO_LITTLE
 from training.evaluation import promotion_gate
 from training.job.training_window import SINCE
 
-_PLENTY = Evidence(rows=2**62, units=2**62)
 _LOOK_EVERY = timedelta(seconds=10)
 """Between two looks at the rows of a trial."""
-
-RUNNING, ENDED, KILLED, ABSENT = "running", "ended", "killed", "absent"
-
-
-@dataclass(frozen=True)
-class RunLook:
-    """A run as it is now.
-
-    :param state: ``running``; ``ended``, which it said itself; ``killed``; or ``absent``, so that it never
-        began and never will.
-    :param run_id: of the workflow, empty before it has one.
-    :param succeeded: whether it did.
-    :param error: why not.
-    """
-
-    state: str
-    run_id: str = ""
-    succeeded: bool = False
-    error: str = ""
-
-
-class Operations(Protocol):
-    """What the loop needs of the installation; each may raise NetopsError or InputError."""
-
-    def champion(self) -> str:
-        """Version of the model in production, empty without one."""
-
-    def evidence(self, onset: str) -> Evidence:
-        """What was labeled since a time."""
-
-    def arguments(self) -> dict[str, Any]:
-        """Arguments of the run that made the champion.
-
-        :raises NetopsError: if there are none; a training never has those of the simulated network by chance.
-        """
-
-    def busy(self) -> str:
-        """Which run holds the project, in words; empty for none."""
-
-    def begin(self, key: str, workflow: str, arguments: Mapping[str, Any]) -> None:
-        """Start a run in a folder of this name."""
-
-    def look(self, key: str) -> RunLook:
-        """A run by the name of its folder. One that has not begun is kept from it for good."""
-
-    def steps(self, run_id: str) -> dict[str, dict[str, Any]]:
-        """Results of the steps of a run by name."""
-
-    def shadow(self, version: str, until: str) -> str:
-        """Have the endpoint score a version beside the champion; done twice it changes nothing.
-
-        :param until: wall clock after which the endpoint ends it by itself, ISO 8601 UTC.
-        :returns: event time of the newest event then, ISO 8601; empty before the first.
-        :raises RefusedError: if the endpoint does not take it.
-        """
-
-    def compare(self, trial: Trial, last: bool) -> TrialEvidence:
-        """What both versions of a trial said on mature labeled rows.
-
-        :param last: whether to compare on fewer rows than the trial waits for.
-        """
-
-    def promote(self, trial: Trial) -> bool:
-        """Make the candidate the champion, and watch it; done twice it changes nothing.
-
-        :returns: False if that takes a release, because there are models of further horizons beside it.
-        :raises RefusedError: if the endpoint does not take it.
-        :raises ReplacedError: if a person has put another champion in its place.
-        """
-
-    def retract(self, version: str) -> None:
-        """Take a version out of the shadow, if it is there."""
-
-    def end_trial(self) -> None:
-        """Forget what was kept for the comparisons of a trial."""
-
-    def hand_on(self, told: Mapping[str, Any]) -> None:
-        """Tell the MLRun API of a drift event; one without events is left alone."""
 
 
 class Loop:
@@ -158,6 +77,7 @@ class Loop:
         self._clock = clock
         self._tell = tell
         self._waiting = ""
+        self._counting = threading.Lock()
         self._looked: datetime | None = None
         self._failing: datetime | None = None
 
@@ -165,6 +85,21 @@ class Loop:
     def waiting(self) -> str:
         """What the last tick waited for, in words; empty if it did something."""
         return self._waiting
+
+    def outlook(self) -> Outlook:
+        """What the loop waits for, in figures: rows are counted anew, unless that is not possible now."""
+        state = self._file.read()
+        evidence, said = None, self._waiting
+        if state.case is not None and state.attempt is None and state.trial is None:
+            try:
+                evidence = self._evidence(state.case)
+            except (NetopsError, InputError, OSError) as error:
+                said = f"labeled rows cannot be counted: {error}"
+        return outlook(state, evidence, said, self._clock(), self._policy)
+
+    def _evidence(self, case: Case) -> Evidence:
+        with self._counting:  # Whoever asks does so in another thread than that of the ticks.
+            return self._operations.evidence(case.onset)
 
     def take(self, told: Mapping[str, Any]) -> LoopState:
         """Take a drift event; when this returns it is on disk.
@@ -216,12 +151,12 @@ class Loop:
             self._changed(state, champion, now)
             return
         # What must be waited for whatever is labeled; until then no file is read.
-        step: Wait | Begin = next_step(state, _PLENTY, now, self._policy)
+        step: Wait | Begin = next_step(state, PLENTY, now, self._policy)
         if isinstance(step, Wait):
             self._waiting = step.reason
             return
         if not step.finish:
-            step = next_step(state, self._operations.evidence(case.onset), now, self._policy)
+            step = next_step(state, self._evidence(case), now, self._policy)
         busy = self._operations.busy()
         if isinstance(step, Wait) or busy:
             self._waiting = step.reason if isinstance(step, Wait) else f"{busy} is under way"

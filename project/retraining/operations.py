@@ -24,10 +24,10 @@ from project.local.workflow_records import (
 from project.memory import ONCE, Memory, recall, resolve
 from project.model_addresses import MODEL_ARTIFACT
 from project.retraining.evidence import LabeledRows
-from project.retraining.loop import ABSENT, KILLED, RUNNING, RunLook
-from project.retraining.loop import ENDED as OVER
+from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, RunLook
+from project.retraining.loop_operations import ENDED as OVER
 from project.retraining.mlrun_events import MlrunEvents
-from project.retraining.policy import Evidence
+from project.retraining.next_run import Evidence
 from project.retraining.rows_of_both import RowsOfBoth
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence

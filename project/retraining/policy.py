@@ -1,4 +1,4 @@
-"""When drift starts a training, when it starts another, and when it starts none any more.
+"""What becomes of the state when drift comes, a run ends or a person decides.
 
 Pure: each function takes the state and the time, and gives the state that follows.
 """
@@ -19,50 +19,11 @@ from project.retraining_policy import RetrainingPolicy
 LONGEST_CHANGE = timedelta(minutes=30)
 """How long a promotion, or the end of a shadow, is tried again before the loop gives it up."""
 
-_DAY = timedelta(days=1)
 _REMEMBERED = 1000
 _UNTOLD = 100
 _MOST_INTERRUPTIONS = 10
 _LONGEST_REASON = 1000
 """The error of a run may end with its log."""
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What was labeled since a change began.
-
-    :param rows: labeled rows.
-    :param units: resampling units with errors in the later part of them, as the gate counts them.
-    :param span_seconds: from the onset to the newest of them.
-    :param needed_span_seconds: below it the embargo leaves too little of the training part.
-    """
-
-    rows: int = 0
-    units: int = 0
-    span_seconds: float = 0.0
-    needed_span_seconds: float = 0.0
-
-
-@dataclass(frozen=True)
-class Wait:
-    """Nothing is to be done now.
-
-    :param reason: what is waited for.
-    """
-
-    reason: str
-
-
-@dataclass(frozen=True)
-class Begin:
-    """A run is to begin.
-
-    :param rows: labeled rows since the onset.
-    :param finish: version to serve, where an interrupted run has promoted it; else a model is trained.
-    """
-
-    rows: int
-    finish: str = ""
 
 
 @dataclass(frozen=True)
@@ -165,50 +126,9 @@ def take_postponed(state: LoopState, champion: str, now: datetime) -> LoopState:
     return replace(taken, untold=state.untold)  # It was handed on when it came.
 
 
-def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: RetrainingPolicy) -> Wait | Begin:
-    """Whether a run is to begin now; with a run under way it is not.
-
-    :param evidence: since the onset of the case.
-    """
-    case = state.case
-    if case is None:
-        return Wait("no drift")
-    if state.attempt is not None:
-        return Wait("a run is under way")
-    if state.trial is not None:
-        return Wait(f"version {state.trial.version[:8]} is tried on live events")
-    if state.stopped:
-        return Wait(f"stopped: {state.stopped}")
-    if state.candidate and not state.candidate_outdated:
-        return Wait(f"version {state.candidate[:8]} waits for approval")
-    if is_before(now, case.not_before):
-        return Wait(f"after a failed run until {case.not_before}")
-    if case.finish:
-        return Begin(0, case.finish)
-    if is_before(now, state.hold_until):
-        return Wait(f"{state.hold_reason} until {state.hold_until}")
-    today = [each for each in state.begun if now - time_of(each) < _DAY]
-    if len(today) >= policy.runs_a_day:
-        return Wait(f"{len(today)} runs began within 24 hours, {policy.runs_a_day} may")
-    rows = max(policy.least_rows, round(case.rows_tried * policy.growth))
-    if evidence.rows < rows:
-        return Wait(f"{evidence.rows:,} labeled rows since {case.onset}, of {rows:,}")
-    if evidence.units < policy.least_units:
-        return Wait(
-            f"{evidence.units} devices or episodes with errors to compare on since {case.onset}, of "
-            f"{policy.least_units}"
-        )
-    if evidence.span_seconds < evidence.needed_span_seconds:
-        return Wait(
-            f"{evidence.span_seconds:,.0f} s since {case.onset}, of {evidence.needed_span_seconds:,.0f} s "
-            "for windows and embargo"
-        )
-    return Begin(evidence.rows)
-
-
 def began(state: LoopState, attempt: Attempt, now: datetime) -> LoopState:
     """The state with a run that is about to begin."""
-    recent = [each for each in state.begun if now - time_of(each) < _DAY]
+    recent = begun_today(state, now)
     what = "training" if attempt.workflow == "main" else f"serving version {attempt.candidate[:8]}"
     reason = f"{what} with {attempt.rows:,} labeled rows since the change" if attempt.rows else what
     decision = of_case(state, now, words.BEGUN, reason, before=attempt.champion)
@@ -397,6 +317,11 @@ def of_case(state: LoopState, now: datetime, outcome: str, reason: str, **about:
 
 def _decision(now: datetime, outcome: str, reason: str, **about: Any) -> Decision:
     return Decision(text_of(now), outcome, reason, **about)
+
+
+def begun_today(state: LoopState, now: datetime) -> list[str]:
+    """When the runs of the last 24 hours began, the oldest first."""
+    return [each for each in state.begun if now - time_of(each) < timedelta(days=1)]
 
 
 def text_of(moment: datetime) -> str:

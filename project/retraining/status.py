@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
 from project.retraining.newer_drift import of_group
 from project.retraining.policy import is_before
 from project.retraining.state import LoopState
+from project.retraining_policy import OFF
 
 
-def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
-    """What the loop is doing, for people."""
-    lines = [f"drift starts a training: {mode}"]
+def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime) -> list[str]:
+    """What the loop is doing, for people.
+
+    :param told: answer of the runner to ``GET /drift``; None where no runner answers, so that nobody knows
+        how drift is dealt with.
+    """
+    lines = [] if told is None else [f"drift starts a training: {told['mode']}, as the runner has it"]
+    outlook: Mapping[str, Any] = (told or {}).get("outlook") or {}
     if state.stopped:
         lines.append(f"stopped: {state.stopped}; 'netops retrain --resume' resumes")
     if state.case is None:
@@ -20,8 +28,14 @@ def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
         event = state.case.event
         lines.append(
             f"{event['source']} found drift{of_group(event)} at {event['event_time']}, "
-            f"since about {state.case.onset}"
+            f"since about {state.case.onset}{_cleared(state.case.cleared)}"
         )
+        if outlook.get("found_again"):
+            newest = outlook["newest"]
+            lines.append(
+                f"found again {outlook['found_again']}×, at last by {newest['source']}{of_group(newest)} at "
+                f"{newest['event_time']}"
+            )
         lines.append(f"{state.case.attempts} runs so far, {state.case.rejections} candidates rejected")
     if state.none_usable:
         lines.append(state.none_usable)
@@ -38,4 +52,25 @@ def status_lines(state: LoopState, mode: str, now: datetime) -> list[str]:
         lines.append(f"version {state.candidate[:8]} waits: 'netops retrain --approve' or --decline")
     if is_before(now, state.hold_until):
         lines.append(f"no run begins before {state.hold_until[:19]}: {state.hold_reason}")
+    if outlook and told is not None and told["mode"] != OFF:
+        lines += _waiting(outlook, state)
     return lines
+
+
+def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
+    """What is waited for, and the figures that decide when a run begins."""
+    lines = [f"waits for: {outlook['waiting']}" if outlook["waiting"] else "a run begins with the next tick"]
+    if outlook["rows"] is not None:
+        lines.append(
+            f"labeled rows since the change: {outlook['rows']:,}, of {outlook['rows_needed']:,}; devices or "
+            f"episodes with errors in the later part: {outlook['units']:,}, of {outlook['units_needed']:,}"
+        )
+    if outlook["until"] and outlook["until"] != state.hold_until:  # A hold has a line of its own.
+        lines.append(f"no run begins before {outlook['until'][:19]}: {outlook['until_reason']}")
+    left = max(0, outlook["runs_a_day"] - outlook["runs_today"])
+    lines.append(f"runs within 24 hours: {outlook['runs_today']} of {outlook['runs_a_day']}, {left} left")
+    return lines
+
+
+def _cleared(at: str) -> str:
+    return f"; its alert is over since {at[:19]}" if at else ""

@@ -10,9 +10,11 @@ from mlrun.common.schemas.alert import AlertsModes
 
 from feature_sets.telemetry.schema import TelemetrySchema
 from project import runner
+from project.errors import NetopsError
 from project.memory import Memory, schema_digest
 from project.retraining.loop import Loop
 from project.retraining.mlrun_events import MlrunEvents
+from project.retraining.next_run import Evidence
 from project.retraining.state import StateFile
 from project.retraining_policy import RetrainingPolicy
 from project.run_lock import COMMAND, held
@@ -178,10 +180,17 @@ def test_the_state_of_the_last_run_can_be_read(context):
 
 
 class FakeOperations:
-    """An installation in which version v1 is in production, and nothing is labeled."""
+    """An installation in which version v1 is in production, and little is labeled."""
+
+    away = False
 
     def champion(self):
         return "v1"
+
+    def evidence(self, onset):
+        if self.away:
+            raise NetopsError("the API is away")
+        return Evidence(640, 3, 9e4, 100)
 
 
 @pytest.fixture
@@ -200,6 +209,31 @@ def test_a_drift_is_taken_once_and_the_loop_says_what_it_does(looping):
         assert content["last"]["outcome"] == "opened"
     assert ask(looping, "GET", "/drift")[1]["case"] == content["case"]
     assert len(StateFile(looping.user_data.settings.loops, "p").read().decisions) == 1
+
+
+def test_the_loop_says_what_it_waits_for_in_figures(looping, monkeypatch):
+    assert ask(looping, "GET", "/drift")[1]["outlook"]["waiting"] == "drift"
+    for number in (1, 2, 3):
+        event = told(number, group="oslo" if number == 3 else "")
+        ask(looping, path="/drift", body=json.dumps(event).encode())
+    found = ask(looping, "GET", "/drift")[1]["outlook"]
+    newest = found.pop("newest")
+    assert found == {
+        "waiting": "640 labeled rows since 2024-05-01T11:00:00+00:00, of 1,000",
+        "rows": 640,
+        "rows_needed": 1000,
+        "units": 3,
+        "units_needed": 5,
+        "until": "",
+        "until_reason": "",
+        "runs_today": 0,
+        "runs_a_day": 8,
+        "found_again": 2,
+    }
+    assert (newest["source"], newest["group"]) == ("glr", "oslo")
+    monkeypatch.setattr(FakeOperations, "away", True)
+    found = ask(looping, "GET", "/drift")[1]["outlook"]
+    assert (found["rows"], found["waiting"]) == (None, "labeled rows cannot be counted: the API is away")
 
 
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -237,7 +271,8 @@ def test_without_a_loop_a_drift_is_told_to_mlrun_and_starts_nothing(context, mon
     assert generated == ["away", ("e1", "p")]
     assert not context.user_data.settings.loops.exists()
     status, content = ask(context, "GET", "/drift")
-    assert (status, content["error"]["field"]) == (422, "NETOPS_RETRAIN")
+    assert (status, content["mode"], content["outlook"]) == (200, "off", None)
+    assert content["waiting"] == "NETOPS_RETRAIN is off: drift starts no training"
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.retraining.evidence import LabeledRows
-from project.retraining.policy import Evidence
+from project.retraining.next_run import Evidence
 
 SCHEMA = TelemetrySchema.load()
 ONSET = "2024-05-01T12:00:00+00:00"

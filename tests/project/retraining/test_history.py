@@ -7,6 +7,7 @@ import pytest
 
 from project.errors import NetopsError
 from project.retraining import history as module
+from project.retraining.next_run import Evidence, outlook
 from project.retraining.policy import RunResult, after_run, approved, began, overtaken, take
 from project.retraining.state import Attempt, LoopState, StateFile
 from project.retraining.status import status_lines
@@ -99,18 +100,63 @@ def test_the_version_before_is_that_which_the_production_model_replaced(settings
         module.replaced_version("http://x", "p")
 
 
+AUTO = {"mode": "auto", "outlook": None}
+
+
+def asked(state, evidence, now=NOW, said=""):
+    """What 'netops retrain' prints where the runner answers."""
+    found = outlook(state, evidence, said, now, RetrainingPolicy())
+    return status_lines(state, {"mode": "auto", "outlook": found.to_dict()}, now)
+
+
+def test_it_is_told_what_the_loop_waits_for_and_by_which_figures():
+    rejected = tried(opened(), "rejected", rows=57_350)
+    again = take(rejected, told(2, group="oslo", event_time="2024-05-01T12:30:00+00:00"), "v1", NOW)
+    assert asked(again, Evidence(60_000, 7, 9e4, 100)) == [
+        "drift starts a training: auto, as the runner has it",
+        "glr found drift at 2024-05-01T12:00:00+00:00, since about 2024-05-01T11:00:00+00:00",
+        "found again 1×, at last by glr of group oslo at 2024-05-01T12:30:00+00:00",
+        "1 runs so far, 1 candidates rejected",
+        "waits for: 60,000 labeled rows since 2024-05-01T11:00:00+00:00, of 114,700",
+        "labeled rows since the change: 60,000, of 114,700; devices or episodes with errors in the later "
+        "part: 7, of 5",
+        "runs within 24 hours: 1 of 8, 7 left",
+    ]
+
+
+def test_holds_and_limits_are_told_with_their_end():
+    plenty = Evidence(5000, 50, 9e4, 100)
+    failed = asked(tried(opened(), "failed"), plenty)
+    assert "no run begins before 2026-01-01T12:01:00: after a failed run" in failed
+    held = replace(opened(), hold_until="2026-01-01T13:00:00+00:00", hold_reason="cool-down")
+    assert [line for line in asked(held, plenty) if "no run begins" in line] == [
+        "no run begins before 2026-01-01T13:00:00: cool-down"
+    ]
+    assert "waits for: cool-down until 2026-01-01T13:00:00+00:00" in asked(held, plenty)
+    often = replace(opened(), begun=tuple(f"2026-01-01T0{hour}:00:00+00:00" for hour in range(9)))
+    told_often = asked(often, plenty)
+    assert "no run begins before 2026-01-02T01:00:00: 9 runs began within 24 hours" in told_often
+    assert "runs within 24 hours: 9 of 8, 0 left" in told_often
+    assert "a run begins with the next tick" in asked(opened(), plenty)
+    assert "waits for: run abc is under way" in asked(opened(), plenty, said="run abc is under way")
+    assert "waits for: drift" in asked(LoopState(), None)
+    off = {"mode": "off", "outlook": None}
+    assert status_lines(LoopState(), off, NOW)[0] == "drift starts a training: off, as the runner has it"
+
+
 def test_the_state_is_told_in_words():
-    assert status_lines(LoopState(), "auto", NOW) == [
-        "drift starts a training: auto",
+    assert status_lines(LoopState(), AUTO, NOW) == [
+        "drift starts a training: auto, as the runner has it",
         "no drift is being answered",
     ]
-    staged = "\n".join(status_lines(tried(opened(), "staged"), "approve", NOW))
+    staged = "\n".join(status_lines(tried(opened(), "staged"), AUTO, NOW))
     assert "glr found drift at 2024-05-01T12:00:00+00:00" in staged
     assert "version v2 waits: 'netops retrain --approve'" in staged
     back = rolled_back(opened(), "v1", "v0", "run", NOW, RetrainingPolicy())
-    assert "no run begins before 2026-01-02T12:00:00: after a rollback" in status_lines(back, "auto", NOW)
+    assert "no run begins before 2026-01-02T12:00:00: after a rollback" in status_lines(back, AUTO, NOW)
     stopped = tried(tried(tried(opened(), "failed"), "failed"), "failed")
-    assert "--resume" in status_lines(take(stopped, told(2), "v1", NOW), "auto", NOW)[1]
+    assert "--resume" in status_lines(take(stopped, told(2), "v1", NOW), AUTO, NOW)[1]
+    assert status_lines(LoopState(), None, NOW) == ["no drift is being answered"]
 
 
 def test_that_no_model_is_usable_is_told_until_another_is_in_production():
@@ -118,11 +164,11 @@ def test_that_no_model_is_usable_is_told_until_another_is_in_production():
     warning = "NEITHER MODEL IS USABLE on these 900 rows"
     result = RunResult("rejected", f"not predictable; {warning}", "run", "v2", warning)
     state = after_run(began(opened(), attempt, NOW), result, "v1", NOW, RetrainingPolicy())
-    assert warning in status_lines(state, "auto", NOW)
+    assert warning in status_lines(state, AUTO, NOW)
     assert LoopState.from_dict(state.to_dict()) == state
     assert warning in module.lines(state.decisions)[-1]
     later = tried(state, "failed", version="")  # Which says nothing of it.
-    assert warning in status_lines(later, "auto", NOW)
+    assert warning in status_lines(later, AUTO, NOW)
     for after in (
         tried(state, "rejected", version="v3"),
         tried(state, "promoted", champion="v3"),
@@ -130,7 +176,7 @@ def test_that_no_model_is_usable_is_told_until_another_is_in_production():
         overtaken(state, "v3", NOW),
         rolled_back(state, "v1", "v0", "run", NOW, RetrainingPolicy()),
     ):
-        assert warning not in status_lines(after, "auto", NOW)
+        assert warning not in status_lines(after, AUTO, NOW)
 
 
 def test_what_people_did_in_the_running_endpoint_is_told_in_its_place(settings):

@@ -8,8 +8,9 @@ import pytest
 from project.endpoint_routing import RefusedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
-from project.retraining.loop import ABSENT, ENDED, KILLED, RUNNING, Loop, RunLook, result_of
-from project.retraining.policy import Evidence
+from project.retraining.loop import Loop, result_of
+from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, RunLook
+from project.retraining.next_run import Evidence
 from project.retraining.state import Attempt, StateFile
 from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy

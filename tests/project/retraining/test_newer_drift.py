@@ -7,14 +7,13 @@ from datetime import timedelta
 import pytest
 
 from project.retraining.history import lines
+from project.retraining.next_run import Begin, next_step
 from project.retraining.policy import (
-    Begin,
     RunResult,
     after_run,
     approved,
     began,
     declined,
-    next_step,
     take,
     take_postponed,
 )

@@ -16,7 +16,7 @@ from project.local.workflow_records import GIVEN_UP_FILE, write_process, write_s
 from project.memory import Memory, resolve, schema_digest
 from project.parameters import NAMES
 from project.retraining import operations as module
-from project.retraining.loop import ABSENT, ENDED, KILLED, RUNNING, RunLook
+from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, RunLook
 from project.retraining.operations import LocalOperations
 from project.run_lock import RUN, held
 from project.settings import Settings

@@ -6,16 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from feature_sets.checks import InputError
+from project.retraining.next_run import Begin, Evidence, Wait, next_step
 from project.retraining.policy import (
-    Begin,
-    Evidence,
     RunResult,
-    Wait,
     after_run,
     approved,
     began,
     declined,
-    next_step,
     overtaken,
     resumed,
     rolled_back,

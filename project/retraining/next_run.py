@@ -1,0 +1,195 @@
+"""When drift starts a training, when it starts another, and when it starts none any more; pure.
+
+What the loop waits for is told in figures, too, for people.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from project.retraining import state as words
+from project.retraining.newer_drift import time_of
+from project.retraining.policy import begun_today, is_before, text_of
+from project.retraining.state import Case, LoopState
+from project.retraining_policy import RetrainingPolicy
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was labeled since a change began.
+
+    :param rows: labeled rows.
+    :param units: resampling units with errors in the later part of them, as the gate counts them.
+    :param span_seconds: from the onset to the newest of them.
+    :param needed_span_seconds: below it the embargo leaves too little of the training part.
+    """
+
+    rows: int = 0
+    units: int = 0
+    span_seconds: float = 0.0
+    needed_span_seconds: float = 0.0
+
+
+PLENTY = Evidence(rows=2**62, units=2**62)
+"""More than any training takes: what else must be waited for is known before rows are counted."""
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Nothing is to be done now.
+
+    :param reason: what is waited for.
+    """
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Begin:
+    """A run is to begin.
+
+    :param rows: labeled rows since the onset.
+    :param finish: version to serve, where an interrupted run has promoted it; else a model is trained.
+    """
+
+    rows: int
+    finish: str = ""
+
+
+def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: RetrainingPolicy) -> Wait | Begin:
+    """Whether a run is to begin now; with a run under way it is not.
+
+    :param evidence: since the onset of the case.
+    """
+    case = state.case
+    if case is None:
+        return Wait("no drift")
+    if state.attempt is not None:
+        return Wait("a run is under way")
+    if state.trial is not None:
+        return Wait(f"version {state.trial.version[:8]} is tried on live events")
+    if state.stopped:
+        return Wait(f"stopped: {state.stopped}")
+    if state.candidate and not state.candidate_outdated:
+        return Wait(f"version {state.candidate[:8]} waits for approval")
+    if is_before(now, case.not_before):
+        return Wait(f"after a failed run until {case.not_before}")
+    if case.finish:
+        return Begin(0, case.finish)
+    if is_before(now, state.hold_until):
+        return Wait(f"{state.hold_reason} until {state.hold_until}")
+    today = begun_today(state, now)
+    if len(today) >= policy.runs_a_day:
+        return Wait(f"{len(today)} runs began within 24 hours, {policy.runs_a_day} may")
+    rows = rows_needed(case, policy)
+    if evidence.rows < rows:
+        return Wait(f"{evidence.rows:,} labeled rows since {case.onset}, of {rows:,}")
+    if evidence.units < policy.least_units:
+        return Wait(
+            f"{evidence.units} devices or episodes with errors to compare on since {case.onset}, of "
+            f"{policy.least_units}"
+        )
+    if evidence.span_seconds < evidence.needed_span_seconds:
+        return Wait(
+            f"{evidence.span_seconds:,.0f} s since {case.onset}, of {evidence.needed_span_seconds:,.0f} s "
+            "for windows and embargo"
+        )
+    return Begin(evidence.rows)
+
+
+def rows_needed(case: Case, policy: RetrainingPolicy) -> int:
+    """Labeled rows since the change that the next training takes."""
+    return max(policy.least_rows, round(case.rows_tried * policy.growth))
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What the loop waits for.
+
+    :param waiting: in words; empty if a run begins with the next tick.
+    :param rows: labeled rows since the change; None where they are not counted, as without a case.
+    :param rows_needed: how many the next training takes; 0 without a case.
+    :param units: devices or episodes with errors that the gate could compare on; None as ``rows``.
+    :param units_needed: how many it takes.
+    :param until: wall clock before which no run begins, ISO 8601 UTC; empty if it may now.
+    :param until_reason: why.
+    :param runs_today: runs that began within 24 hours.
+    :param runs_a_day: how many may.
+    :param found_again: how often the same change was found again since the case was opened.
+    :param newest: drift event of the last time.
+    """
+
+    waiting: str
+    rows: int | None = None
+    rows_needed: int = 0
+    units: int | None = None
+    units_needed: int = 0
+    until: str = ""
+    until_reason: str = ""
+    runs_today: int = 0
+    runs_a_day: int = 0
+    found_again: int = 0
+    newest: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def outlook(
+    state: LoopState, evidence: Evidence | None, said: str, now: datetime, policy: RetrainingPolicy
+) -> Outlook:
+    """What the loop waits for, by its state.
+
+    :param evidence: since the onset of the case; None where it is not counted.
+    :param said: what the last tick waited for; a policy knows nothing of other runs, or of rows in shadow.
+    """
+    case = state.case
+    until, why = _held_until(state, now, policy)
+    again = [
+        each.cause
+        for each in state.decisions
+        if case is not None and each.outcome == words.MERGED and each.case == case.id
+    ]
+    return Outlook(
+        waiting=_waiting(state, evidence, said, now, policy),
+        rows=evidence.rows if evidence else None,
+        rows_needed=rows_needed(case, policy) if case else 0,
+        units=evidence.units if evidence else None,
+        units_needed=policy.least_units if case else 0,
+        until=until,
+        until_reason=why,
+        runs_today=len(begun_today(state, now)),
+        runs_a_day=policy.runs_a_day,
+        found_again=len(again),
+        newest=again[-1] if again else {},
+    )
+
+
+def _waiting(
+    state: LoopState, evidence: Evidence | None, said: str, now: datetime, policy: RetrainingPolicy
+) -> str:
+    step = next_step(state, evidence or PLENTY, now, policy)
+    if state.attempt is not None or state.trial is not None:
+        return said or (step.reason if isinstance(step, Wait) else "")
+    if state.case is None:
+        return f"stopped: {state.stopped}" if state.stopped else "drift"
+    if isinstance(step, Wait):
+        return step.reason
+    return said if evidence is not None else said or "labeled rows, which are not counted now"
+
+
+def _held_until(state: LoopState, now: datetime, policy: RetrainingPolicy) -> tuple[str, str]:
+    """Until when no run begins, and why; both empty if one may."""
+    holds = [(state.hold_until, state.hold_reason)]
+    if state.case is not None:
+        holds.append((state.case.not_before, "after a failed run"))
+    today = begun_today(state, now)
+    if len(today) >= policy.runs_a_day:
+        free = time_of(today[len(today) - policy.runs_a_day]) + timedelta(days=1)
+        holds.append((text_of(free), f"{len(today)} runs began within 24 hours"))
+    still = [hold for hold in holds if is_before(now, hold[0])]
+    return max(still, key=lambda hold: time_of(hold[0]), default=("", ""))

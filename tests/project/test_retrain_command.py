@@ -1,0 +1,78 @@
+"""``netops retrain`` tells what the runner says, and that none answers."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from project import api_reader, session
+from project.cli.retrain import retrain
+from project.errors import NetopsError
+from project.retraining.state import StateFile
+from tests.project.fake_endpoint import fake_endpoint
+from tests.project.retraining.test_policy import opened
+
+OUTLOOK = {
+    **{"waiting": "640 labeled rows", "rows": 640, "rows_needed": 1000, "units": 3, "units_needed": 5},
+    **{"until": "", "until_reason": "", "runs_today": 2, "runs_a_day": 4, "found_again": 0, "newest": {}},
+}
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.setenv("NETOPS_RETRAIN", "off")  # Of this shell, and not of the runner.
+    monkeypatch.setattr(session, "existing_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
+    file = StateFile(tmp_path / "retraining", "p")
+    with file.changing():
+        file.write(opened())
+    return tmp_path
+
+
+def printed(capsys: Any, monkeypatch: pytest.MonkeyPatch, answer: Any) -> tuple[str, Any]:
+    with fake_endpoint(lambda *_: (200, answer)) as address:
+        monkeypatch.setattr(api_reader, "ready_endpoint", lambda *_: SimpleNamespace(address=address))
+        retrain("p")
+        text = capsys.readouterr().out
+        retrain("p", as_json=True)
+        return text, json.loads(capsys.readouterr().out)
+
+
+def test_the_mode_is_that_of_the_runner_and_what_it_waits_for_is_told(
+    home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, content = printed(capsys, monkeypatch, {"mode": "auto", "outlook": OUTLOOK})
+    assert text.startswith("drift starts a training: auto, as the runner has it\nglr found drift at ")
+    assert "waits for: 640 labeled rows\n" in text
+    assert text.endswith("runs within 24 hours: 2 of 4, 2 left\n")
+    assert (content["mode"], content["outlook"], content["no_runner"]) == ("auto", OUTLOOK, None)
+    assert content["case"]["id"] == "e1"
+
+
+def test_that_no_runner_answers_is_said(
+    home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def none(*_: Any) -> Any:
+        raise NetopsError("endpoint 'runner' must be ready, got none")
+
+    monkeypatch.setattr(api_reader, "ready_endpoint", none)
+    retrain("p")
+    text = capsys.readouterr().out
+    assert text.startswith(
+        "no runner answers, so nothing is begun and nobody knows its mode: endpoint 'runner' must be ready"
+    )
+    assert "glr found drift" in text and "drift starts a training" not in text
+    retrain("p", as_json=True)
+    content = json.loads(capsys.readouterr().out)
+    assert (content["mode"], content["outlook"]) == (None, None)
+    assert "must be ready" in content["no_runner"]
+
+
+def test_a_runner_of_an_earlier_version_is_said(
+    home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text, _ = printed(capsys, monkeypatch, {"mode": "auto"})
+    assert "the runner is of an earlier version; 'netops serve --project p' deploys it anew" in text
