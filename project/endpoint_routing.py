@@ -20,6 +20,10 @@ LOOP = "loop"
 """Author of the changes that the loop from drift to a new model makes."""
 
 
+ROLLED_BACK = "rolled back"
+"""Why 'netops rollback' changes the champion."""
+
+
 class RefusedError(NetopsError):
     """A change that the endpoint does not take; what was in force stays."""
 
@@ -58,23 +62,28 @@ class EndpointRouting:
     @property
     def champion_before(self) -> str:
         """The champion that a person has replaced by the one of now; empty if a deployment brought it."""
-        who, before, after = self._newest_change()
+        who, before, after, _ = self._newest_change()
         return before if after == self.document.champion.version and who != DEPLOYMENT else ""
+
+    @property
+    def rolled_back_from(self) -> str:
+        """The champion in whose place a rollback has put that of now; empty if no rollback was last."""
+        return self.champion_before if self._newest_change()[3] == ROLLED_BACK else ""
 
     def is_replaced_by_a_person(self, version: str) -> bool:
         """Whether a version was the champion until a person put another one in its place."""
-        who, before, _ = self._newest_change()
+        who, before, _, _ = self._newest_change()
         return before == version and who not in (DEPLOYMENT, LOOP)
 
-    def _newest_change(self) -> tuple[str, str, str]:
-        """Who has changed the champion last, from which version to which; all empty if nobody has."""
+    def _newest_change(self) -> tuple[str, str, str, str]:
+        """Who has changed the champion last, from which version to which, and why; all empty if nobody."""
         for change in reversed(self.changes):
             if change["outcome"] != "applied" or change["who"] == ENDPOINT:
                 continue  # What the endpoint could not load for a while is no change.
             before, after = champion_of(change["from"]), champion_of(change["to"])
             if before != after:
-                return str(change["who"]), before, after
-        return "", "", ""
+                return str(change["who"]), before, after, str(change.get("why", ""))
+        return "", "", "", ""
 
 
 def champion_of(brief: Sequence[Mapping[str, Any]]) -> str:

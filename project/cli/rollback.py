@@ -6,6 +6,8 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import typer
+
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
 def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """Put the model that was in production before back.
 
-    What 'netops promote' did is undone at once, in the running endpoint. What a run did is undone by the way
-    a new model takes: rehearsed, then served. The loop from drift to a new model does not undo that within a
-    day, see NETOPS_RETRAIN_POLICY. A second rollback undoes the first.
+    At once, in the running endpoint: it loads the earlier version beside the one of now, checks its digest
+    and golden rows, and swaps. The tag production moves with it. Where no endpoint is up, or it cannot take
+    that version, as after a change of the schema, it goes the way of a new model: rehearsed, then served. The
+    loop from drift to a new model does not undo that within a day, see NETOPS_RETRAIN_POLICY. A second
+    rollback undoes the first.
     """
     from project.session import open_session
 
@@ -27,19 +31,23 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
     session = open_session(settings)
     # mlrun takes the address of its API when it is imported, so what imports it comes after.
     from project.cli.routing import promote_version
+    from project.endpoint_routing import ROLLED_BACK, RefusedError
 
     name = project_name(project)
-    now, before = _promoted_over(settings, session, name)
-    if before:
-        promote_version(settings, name, before, "rolled back", as_json, force=True)  # It answered before.
-        _tell_loop(settings, name, now, before, "")
-        return
+    now, before, is_at_once = _versions(settings, session, name)
+    if is_at_once:
+        try:
+            # It answered before, whatever the gate says of it.
+            promote_version(settings, name, before, ROLLED_BACK, as_json, force=True)
+        except RefusedError as error:
+            typer.echo(f"{error}; version {before[:8]} is released instead", err=True)
+        else:
+            _tell_loop(settings, name, now, before, "")
+            return
     from rich.console import Console
 
     from project.cli.release import release_version
-    from project.retraining.history import replaced_version
 
-    now, before = replaced_version(session.mlrun_dbpath, name)
     run_id = release_version(settings, session, name, before, Console(stderr=as_json))
     _tell_loop(settings, name, now, before, run_id)
     if as_json:
@@ -58,16 +66,26 @@ def _tell_loop(settings: Settings, project: str, now: str, before: str, run_id: 
         file.write(rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining))
 
 
-def _promoted_over(settings: Settings, session: Session, project: str) -> tuple[str, str]:
-    """The champion, and the version that it has replaced in the running endpoint.
+def _versions(settings: Settings, session: Session, project: str) -> tuple[str, str, bool]:
+    """The champion, the version that it has replaced, and whether the running endpoint may swap them.
 
-    The second is empty if a run has brought the champion.
+    Who has replaced it does not matter: a person or the loop in the endpoint, or a run by a deployment. What
+    a rollback that was killed has left is done first: then these are the versions that it had.
     """
     from project.cli.endpoint import running_endpoint
     from project.endpoint_routing import routing_if_any
+    from project.retraining.history import replaced_version
+    from project.retraining.operations import production_version
 
     up = running_endpoint(session, project)
     routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
     if routing is None:
-        return "", ""
-    return routing.document.champion.version, routing.champion_before
+        return *replaced_version(session.mlrun_dbpath, project), False
+    champion = routing.document.champion.version
+    left = routing.rolled_back_from
+    if left and left == production_version(session.mlrun_dbpath, project):
+        return left, champion, True  # The tag alone is left to be moved.
+    if routing.champion_before:
+        return champion, routing.champion_before, True
+    now, before = replaced_version(session.mlrun_dbpath, project)
+    return now, before, now == champion

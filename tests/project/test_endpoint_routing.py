@@ -29,8 +29,11 @@ def answer(document: RoutingDocument, *changes: dict[str, Any]) -> dict[str, Any
     return {"revision": 7, "salt": "netops", "versions": versions, "pending": None, "changes": list(changes)}
 
 
-def change(before: str, after: str, who: str = "kim", outcome: str = "applied") -> dict[str, Any]:
+def change(
+    before: str, after: str, who: str = "kim", outcome: str = "applied", why: str = ""
+) -> dict[str, Any]:
     return {
+        "why": why,
         "id": f"{before}-{after}",
         "who": who,
         "outcome": outcome,
@@ -62,6 +65,17 @@ def test_only_what_a_person_promoted_can_be_undone_at_once(
     changes: list[dict[str, Any]], before: str
 ) -> None:
     assert EndpointRouting.of_answer(answer(DOCUMENT, *changes)).champion_before == before
+
+
+def test_what_a_rollback_has_replaced_is_known_until_another_change() -> None:
+    back = change("old", "one", why="rolled back")
+    for changes, version in (
+        ([back], "old"),
+        ([change("old", "one", why="better")], ""),
+        ([back, change("one", "x"), change("x", "one")], ""),
+        ([{**back, "who": "deployment"}], ""),
+    ):
+        assert EndpointRouting.of_answer(answer(DOCUMENT, *changes)).rolled_back_from == version
 
 
 @pytest.mark.parametrize("outcome", ["applied", "refused"])
