@@ -186,16 +186,32 @@ def _check_source(
 
 
 def _check_columns(arguments: Mapping[str, Any], schema: str) -> None:
-    """Raise InputError unless the schema keeps the columns by which rows are split and scores are told."""
+    """Raise InputError unless the schema keeps the columns by which rows are split, scored and watched."""
     from feature_sets.telemetry.schema import TelemetrySchema
-    from feature_sets.telemetry.split_rule import SplitRule
+    from feature_sets.telemetry.split_rule import TIME, SplitRule
 
     where = "workflow parameter '{}'".format
     if arguments.get("split"):
         rule = SplitRule.parse(arguments["split"], where("split"))
         TelemetrySchema.load(schema).check_split(rule, where("split"))
+    if arguments.get("test_devices"):
+        rule = (
+            SplitRule.parse(arguments["split"])
+            if arguments.get("split")
+            else TelemetrySchema.load(schema).split
+        )
+        if rule.by != TIME and (rule.test or not rule.holds_devices_out):
+            must = f"must be 0 for the split {rule}, which says what is tested"
+            raise InputError(where("test_devices"), must, arguments["test_devices"])
     if arguments.get("scores_by"):
         check_choice(where("scores_by"), arguments["scores_by"], TelemetrySchema.load(schema).group_columns)
+    if ";" in arguments.get("detectors", ""):  # Without it they name no column; and it takes long to import.
+        from drift.detector_choice import DetectorChoice
+        from graphs.state.device_group import check_group_column
+
+        column = DetectorChoice.parse(arguments["detectors"], where("detectors")).group_column
+        if column:
+            check_group_column(column, TelemetrySchema.load(schema), f"{where('detectors')}: groups")
 
 
 def after_run(

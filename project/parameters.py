@@ -9,8 +9,8 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_boolean, check_choice, check_integer, check_number
 from feature_sets.ingestion import defaults as simulation
-from feature_sets.telemetry.split_rule import SplitRule
 from training.job import defaults as training
+from training.job.parameter_rules import checked
 
 STREAM_SECONDS, STREAM_RATE = 30, 300
 _REFERENCES = ("fixed", "day", "week", "rolling", "rolling_week")
@@ -91,7 +91,7 @@ def check(
 
     :param names: the parameters that may be given, such as ``NAMES["main"]``.
     :param where: what an error calls a parameter, its name in braces.
-    :raises InputError: for an unknown name, or a value of another type.
+    :raises InputError: for an unknown name, a value of another type, or one that breaks its rule.
     """
     return {name: _checked(names, name, value, where.format(name)) for name, value in arguments.items()}
 
@@ -122,16 +122,15 @@ def _checked(names: Sequence[str], name: str, value: object, where: str) -> Any:
     if isinstance(default, int) and isinstance(value, float):
         raise InputError(where, "must be a whole number", value)
     if isinstance(default, int):
-        return check_integer(where, value, at_least=0)
-    if isinstance(default, float):
-        return check_number(where, value)
-    if not isinstance(value, str):
+        value = check_integer(where, value, at_least=0)
+    elif isinstance(default, float):
+        value = check_number(where, value)
+    elif not isinstance(value, str):
         raise InputError(where, "must be text", value)
-    if name == "split" and value:
-        SplitRule.parse(value, where)
+    value = checked(name, value, where)
     if name == "drift_reference":
         check_choice(where, value, _REFERENCES)
-    if name == "detectors" and value:
+    if name == "detectors" and isinstance(value, str) and value:
         # Detectors take longer to import than all else here.
         from drift.detector_choice import DetectorChoice
 

@@ -9,10 +9,9 @@ import mlrun
 import pandas as pd
 import plotly.graph_objects as go
 
-from feature_sets.checks import InputError, check_integer, check_number
+from feature_sets.checks import InputError, check_integer
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.feature_columns import feature_columns
-from training.dataset.split_arguments import check_seed
 from training.exploration.class_plots import scatter_figure, violin_figure
 from training.exploration.class_samples import scatter_points, strongest_pairs, violin_values
 from training.exploration.episodes_plot import episodes_figure
@@ -27,6 +26,7 @@ from training.exploration.staleness import staleness
 from training.exploration.staleness_plot import staleness_figure
 from training.exploration.tables import class_balance, class_histograms, correlations, feature_summary
 from training.job.defaults import SAMPLE_RATIO, SEED
+from training.job.parameter_rules import checked
 from training.job.run_artifacts import log_figures, log_tables
 
 VIOLINS = 8
@@ -108,9 +108,9 @@ def explore(
     :param seed: of the sample, the stretches and the points that are drawn.
     """
     telemetry = TelemetrySchema.load(schema)
-    sample_ratio = check_number("argument 'sample_ratio'", sample_ratio, above=0, at_most=1)
+    sample_ratio = checked("sample_ratio", sample_ratio)
     max_rows = check_integer("argument 'max_rows'", max_rows, at_least=100)
-    seed = check_seed(seed)
+    seed = checked("seed", seed)
     if bool(feature_vector) == (dataset is not None):
         rule = "must be given, or a dataset, and not both"
         raise InputError("argument 'feature_vector'", rule, feature_vector)

@@ -11,7 +11,7 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 
-from feature_sets.checks import InputError, check_integer, check_number
+from feature_sets.checks import InputError
 from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.column_medians import column_medians
@@ -33,6 +33,7 @@ from training.job.defaults import (
     TRAIN_ROWS,
     TRAINING_WINDOW,
 )
+from training.job.parameter_rules import checked
 from training.job.run_artifacts import log_figures, log_tables
 from training.search.time_folds import check_folds
 from training.selection.feature_stability import unstable_features
@@ -44,7 +45,6 @@ from training.selection.feature_votes import (
     VOTES,
     Election,
     elect_features,
-    votes_needed,
 )
 from training.selection.selection_mark import mark_selection
 from training.selection.selection_plots import scaled_scores_figure, votes_figure
@@ -203,10 +203,10 @@ def select_features(
     """
     telemetry = TelemetrySchema.load(schema)
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
-    select_k = check_integer("argument 'select_k'", select_k, at_least=1)
-    max_correlation = check_number("argument 'max_correlation'", max_correlation, above=0, at_most=1)
-    max_drift = check_number("argument 'max_drift'", max_drift, above=0, at_most=1)
-    votes_needed(min_votes)  # refused now, and not after the rows were read
+    select_k = checked("select_k", select_k)
+    max_correlation = checked("max_correlation", max_correlation)
+    max_drift = checked("max_drift", max_drift)
+    checked("min_votes", min_votes)  # refused now, and not after the rows were read
     for rule in horizons_too_long(feature_vector, telemetry).values():
         context.logger.warning(f"no model of this horizon will be trained: {rule}")
     parts = read_split(context, feature_vector, telemetry, arguments, check=check_folds)

@@ -339,8 +339,8 @@ def test_other_errors_of_the_system_are_bugs_and_keep_their_traceback(monkeypatc
 
 
 def test_assignments_become_arguments():
-    given = ["seed=3", "search=a=b", "promote=true"]
-    assert parse_assignments(given, NAMES["main"]) == {"seed": 3, "search": "a=b", "promote": True}
+    given = ["seed=3", "schema=a=b", "promote=true"]
+    assert parse_assignments(given, NAMES["main"]) == {"seed": 3, "schema": "a=b", "promote": True}
     assert parse_assignments(None, ()) == {}
 
 
@@ -349,6 +349,7 @@ def test_assignments_become_arguments():
     [
         ("seed", "--set: must be name=value, got 'seed'"),
         ("sead=1", "workflow parameter 'sead': must be among telemetry, .*, got 'sead'"),
+        ("combinations=0", "parameter 'combinations': must be a whole number of at least 1, got 0"),
         ("seed=x", "workflow parameter 'seed': must be a whole number of at least 0, got 'x'"),
         ("seed=-1", "workflow parameter 'seed': must be a whole number of at least 0, got -1"),
         ("max_drift=nan", "workflow parameter 'max_drift': must be a number, got nan"),

@@ -230,12 +230,19 @@ def test_a_training_window_that_is_a_time_is_of_one_run():
         ({"split": "group:rack"}, "'split': must group by one of device, box, or by a column .*got 'rack'"),
         ({"split": "column:part"}, "'split': must name a column of the labels .*got 'part'"),
         ({"scores_by": "a rack"}, "'scores_by': must be among device, box, got 'a rack'"),
+        ({"detectors": "; groups=rack"}, "'detectors': groups: must be among device, box, got 'rack'"),
+        ({"detectors": "glr; groups="}, "'detectors': must be cool_down, .*, got 'groups='"),
+        (
+            {"test_devices": 0.2, "split": "device_time"},
+            "'test_devices': must be 0 for the split device_time, which says what is tested, got 0.2",
+        ),
     ],
 )
 def test_columns_that_the_schema_does_not_keep_are_refused_before_anything_runs(lab, given, said):
     with pytest.raises(InputError, match=f"workflow parameter {said}"):
         resolve("p", MAIN, {**lab, **given}, None)
-    resolve("p", MAIN, {**lab, "split": "group:box", "scores_by": "device"}, ran(lab))
+    fits = {"split": "group:box", "scores_by": "device", "test_devices": 0.2, "detectors": "; groups=box"}
+    resolve("p", MAIN, {**lab, **fits}, ran(lab))
 
 
 def test_another_split_needs_no_other_history_unless_it_needs_another_column(lab, tmp_path):

@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import pandas as pd
 
-from feature_sets.checks import InputError, check_integer, check_number, duration_seconds
+from feature_sets.checks import InputError, duration_seconds
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import DEVICES, TIME, SplitRule
+from training.job.parameter_rules import checked
 from training.job.training_window import SINCE, is_since
-
-LARGEST_SEED = 2**32 - 1
-"""What numpy's older generators, and so scikit-learn, take."""
-
-
-def check_seed(value: object) -> int:
-    """Raise InputError unless the argument ``seed`` is a whole number that every library takes."""
-    return check_integer("argument 'seed'", value, at_least=0, at_most=LARGEST_SEED)
 
 
 @dataclass(frozen=True)
@@ -44,25 +37,9 @@ class SplitArguments:
     split: str = ""
 
     def __post_init__(self) -> None:
-        checked = {
-            "test_fraction": check_number("argument 'test_fraction'", self.test_fraction, above=0, below=1),
-            "test_devices": check_number("argument 'test_devices'", self.test_devices, at_least=0, below=1),
-            "train_rows": check_integer("argument 'train_rows'", self.train_rows, at_least=100),
-            "seed": check_seed(self.seed),
-        }
-        for name, value in checked.items():
-            object.__setattr__(self, name, value)  # frozen for everybody else
-        where = "argument 'training_window'"
-        if is_since(self.training_window):
-            _moment(self.training_window)
-        elif self.training_window != "":
-            check_number(where, duration_seconds(self.training_window, where), above=0)
-
-        where = "argument 'split'"
-        if not isinstance(self.split, str):
-            raise InputError(where, "must be text", self.split)
-        if self.split:
-            SplitRule.parse(self.split, where)
+        for each in fields(self):
+            value = checked(each.name, getattr(self, each.name))
+            object.__setattr__(self, each.name, value)  # frozen for everybody else
 
     def split_rule(self, schema: TelemetrySchema) -> SplitRule:
         """The rule of this run.
@@ -96,8 +73,5 @@ class SplitArguments:
 
 
 def _moment(window: str) -> pd.Timestamp:
-    text = window.removeprefix(SINCE).strip()
-    try:
-        return pd.Timestamp(round(seconds_of(text) * 1_000_000), unit="us", tz="UTC")
-    except InputError as error:
-        raise InputError("argument 'training_window'", f"{SINCE}: {error.rule}", text) from error
+    seconds = seconds_of(window.removeprefix(SINCE).strip())
+    return pd.Timestamp(round(seconds * 1_000_000), unit="us", tz="UTC")

@@ -46,9 +46,10 @@ class ThresholdRule:
         return self.kind if self.kind == MAX_F1 else f"{self.kind}:{self.value:g}"
 
 
-def parse_threshold_rule(text: object) -> ThresholdRule:
+def parse_threshold_rule(text: object, where: str = "argument 'threshold_rule'") -> ThresholdRule:
     """Rule of its text, such as ``min_precision:0.9``.
 
+    :param where: what an error calls the argument.
     :raises InputError: unless it is one.
     """
     rule = (
@@ -61,10 +62,10 @@ def parse_threshold_rule(text: object) -> ThresholdRule:
     try:
         value = float(number)
     except ValueError:
-        raise InputError("argument 'threshold_rule'", rule, text) from None
+        raise InputError(where, rule, text) from None
     valid = {MIN_PRECISION: 0.0 < value <= 1.0, COST: 0.0 < value < math.inf, FALSE_ALARMS: 0.0 < value < 1.0}
     if not valid.get(kind, False):
-        raise InputError("argument 'threshold_rule'", rule, text)
+        raise InputError(where, rule, text)
     return ThresholdRule(kind, value)
 
 

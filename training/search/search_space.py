@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from feature_sets.checks import InputError, check_choice, check_integer
+from feature_sets.checks import InputError
 from training.job.defaults import COMBINATIONS, SEARCH
+from training.job.parameter_rules import checked
 from training.search.candidates import Candidate
 from training.search.families import FAMILIES
 from training.search.parameter_check import checked_by_library
 
-SEARCHES = ("random", "grid")
 GIVEN = "given"
 
 
@@ -67,8 +67,8 @@ def plan_search(
     if candidates:
         given = tuple(_given(candidates))
         return Plan(GIVEN, given, len(given))
-    how = check_choice("argument 'search'", search, SEARCHES)
-    count = check_integer("argument 'combinations'", combinations, at_least=1)
+    how = checked("search", search)
+    count = checked("combinations", combinations)
     names = _family_names(families)
     sizes = [math.prod(len(values) for values in FAMILIES[name].space.values()) for name in names]
     chosen: list[Candidate] = []

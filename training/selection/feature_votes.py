@@ -18,6 +18,7 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from training.job.defaults import MAX_CORRELATION
+from training.job.parameter_rules import check_votes
 from training.selection.feature_scorers import (
     MODEL_SCORERS,
     SCORERS,
@@ -60,14 +61,8 @@ def votes_needed(min_votes: float, scorers: int = len(SCORERS)) -> int:
 
     :raises InputError: unless it is a share, or a count of at most the scorers there are.
     """
-    rule = f"must be a share of the scorers in (0, 1) or a whole number from 1 to {scorers}"
-    if isinstance(min_votes, bool) or not isinstance(min_votes, int | float) or not min_votes > 0:
-        raise InputError("argument 'min_votes'", rule, min_votes)
-    if min_votes < 1:
-        return math.ceil(min_votes * scorers)
-    if min_votes > scorers or min_votes != int(min_votes):
-        raise InputError("argument 'min_votes'", rule, min_votes)
-    return int(min_votes)
+    votes = check_votes("argument 'min_votes'", min_votes, scorers)
+    return math.ceil(votes * scorers) if votes < 1 else int(votes)
 
 
 def elect_features(
