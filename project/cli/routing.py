@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 VersionArgument = Annotated[str, typer.Argument(help="Version of the model, or how it begins.")]
 WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the trail of the endpoint.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Take a version that the gate has rejected, too.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Take a version that was rejected, too.")]
 OffOption = Annotated[bool, typer.Option("--off", help="No longer have it beside the champion.")]
 
 NO_REASON = "none was given"
@@ -88,7 +88,7 @@ def promote_version(
             return document
         if found.version == document.champion.version:
             raise NetopsError(f"version {found.version} must be another than the champion, which it is")
-        _check_gate(found, force)
+        _check_gate(settings, project, found, force)
         return with_role(document, found.routed(CHAMPION))
 
     def tag(document: RoutingDocument) -> None:
@@ -128,11 +128,22 @@ def _watch(settings: Settings, dbpath: str, project: str, version: str, address:
         typer.echo(f"the champion is not watched for drift: {error}", err=True)
 
 
-def _check_gate(found: RegisteredVersion, force: bool) -> None:
-    """Raise NetopsError if devices would be answered by a version that the gate has rejected."""
-    if found.rejected_for and not force:
+def _check_gate(settings: Settings, project: str, found: RegisteredVersion, force: bool) -> None:
+    """Raise NetopsError if devices would be answered by a version that was rejected: by the gate, or later.
+
+    The gate passes a candidate on the rows of its run. What its trial on live events has found since, or a
+    person who has turned it down, only the loop knows.
+    """
+    from project.retraining.history import turned_down
+    from project.retraining.state import StateFile
+
+    if force:
+        return
+    why = f"rejected by the gate: {found.rejected_for}" if found.rejected_for else ""
+    why = why or turned_down(StateFile(settings.loops, project).every_decision(), found.version)
+    if why:
         raise NetopsError(
-            f"version {found.version} was rejected by the gate: {found.rejected_for}; "
+            f"version {found.version} was {why}; "
             "next: --force takes it all the same, 'netops shadow' tries it and answers nobody with it"
         )
 
@@ -150,7 +161,7 @@ def _beside(
     from project.endpoint_routing import with_role, without
     from project.registered_versions import find_version
 
-    name = project_name(project)
+    name, settings = project_name(project), Settings.from_environment()
 
     def changed(document: RoutingDocument) -> RoutingDocument:
         if off:
@@ -164,10 +175,10 @@ def _beside(
         registered = find_version(name, version)
         if registered.version == document.champion.version:
             raise NetopsError(f"version {registered.version} must be another than the champion, which it is")
-        _check_gate(registered, force)
+        _check_gate(settings, name, registered, force)
         return with_role(document, registered.routed(role, share))
 
-    _change(Settings.from_environment(), name, f"netops {role}", changed, why, as_json)
+    _change(settings, name, f"netops {role}", changed, why, as_json)
 
 
 def _change(

@@ -12,7 +12,15 @@ from project.api_reader import runs
 from project.endpoint_routing import LOOP, champion_of
 from project.errors import NetopsError
 from project.retraining.operations import production_version
-from project.retraining.state import NEWER, ROLLED_BACK, Decision, StateFile
+from project.retraining.state import (
+    DECLINED,
+    NEWER,
+    PROMOTED,
+    REJECTED,
+    ROLLED_BACK,
+    Decision,
+    StateFile,
+)
 from project.settings import Settings
 from project.tables import column_lines
 
@@ -48,6 +56,27 @@ def replaced_version(dbpath: str, project: str) -> tuple[str, str]:
     raise NetopsError(
         f"project '{project}' must have replaced a model before it is put back, got {what} in production"
     )
+
+
+def turned_down(found: Sequence[Decision], version: str) -> str:
+    """How a version was turned down after the gate, in words; empty if it was not, or is in production since.
+
+    :param found: decisions of the loop, oldest first.
+    """
+    for decision in reversed(found):
+        if decision.after != version:
+            continue
+        if decision.outcome == REJECTED:
+            return f"rejected {_when(decision)}: {decision.reason}"
+        if decision.outcome == DECLINED:
+            return f"declined {_when(decision)} {decision.reason}"
+        if decision.outcome in (PROMOTED, ROLLED_BACK):
+            return ""
+    return ""
+
+
+def _when(decision: Decision) -> str:
+    return f"at {decision.time[:16].replace('T', ' ')}"
 
 
 def with_people(found: Sequence[Decision], changes: Sequence[Mapping[str, Any]]) -> list[Decision]:

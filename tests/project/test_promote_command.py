@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +15,7 @@ from project.cli import endpoint, models, routing
 from project.endpoint_routing import EndpointRouting
 from project.errors import NetopsError
 from project.http_json import AbsentError
+from project.retraining.state import Decision, StateFile
 
 DOCUMENT = RoutingDocument((RoutedVersion("one", CHAMPION, "m1", "a" * 64),))
 
@@ -113,6 +115,61 @@ def test_a_version_that_the_gate_rejected_answers_nobody_unless_that_is_meant(
     assert up.asked == []
     getattr(routing, command)("tw", force=True, **share)
     assert len(up.asked) == 1
+
+
+def of_loop(tmp_path: Any, *outcomes: tuple[str, str]) -> None:
+    """Have the loop have decided so of the version "two", or of others."""
+    file = StateFile(tmp_path / "retraining", "netops")
+    decided = [
+        Decision(f"2026-11-0{day}T10:00:00+00:00", outcome, "clearly worse on site oslo", after=version)
+        for day, (outcome, version) in enumerate(outcomes, start=1)
+    ]
+    with file.changing() as state:
+        file.write(replace(state, decisions=tuple(decided)))
+
+
+@pytest.mark.parametrize("command", ["promote", "canary"])
+@pytest.mark.parametrize(
+    ("outcomes", "said"),
+    [
+        (
+            [("rejected", "two")],
+            r"was rejected at 2026-11-01 10:00: clearly worse on site oslo; next: --force",
+        ),
+        ([("in shadow", "two"), ("declined", "two")], "was declined at 2026-11-02 10:00 clearly worse"),
+        ([("promoted", "two"), ("rejected", "two")], "was rejected at 2026-11-02"),
+    ],
+)
+def test_a_version_whose_trial_was_rejected_answers_nobody_unless_that_is_meant(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, command: str, outcomes: Any, said: str
+) -> None:
+    tagging(monkeypatch, lambda *_, **__: None)
+    of_loop(tmp_path, *outcomes)
+    share = {"share": 0.2} if command == "canary" else {}
+    with pytest.raises(NetopsError, match=said):
+        getattr(routing, command)("tw", **share)
+    assert up.asked == []
+    getattr(routing, command)("tw", force=True, **share)
+    assert len(up.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "outcomes",
+    [
+        [("rejected", "other")],
+        [("rejected", "two"), ("promoted", "two")],
+        [("rejected", "two"), ("rolled back", "two")],
+        [("not enough data", "two")],
+        [("staged", "two")],
+    ],
+)
+def test_a_version_that_nobody_has_turned_down_since_is_promoted(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Any, outcomes: Any
+) -> None:
+    tagging(monkeypatch, lambda *_, **__: None)
+    of_loop(tmp_path, *outcomes)
+    routing.promote("tw")
+    assert up.document.champion.version == "two"
 
 
 @pytest.mark.parametrize(
