@@ -12,9 +12,10 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.audit import MOST, SINCE, Audit, audit
 from project.errors import NetopsError
+from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
 from project.settings import Settings
-from project.summary.served import audit_text
+from project.summary.served import STREAMING, audit_text
 from training.report_page.page import Section, Table, with_section
 
 _COUNTS = {
@@ -40,7 +41,8 @@ def audit_served(
     """MLRun job: compare what was served with the history, see ``project.audit``.
 
     What was served by this run is history with the next one, and counts as ``not_in_history`` until then.
-    Results: the fields of ``Audit``, or why it ``failed``. That, or a difference, is an error of the log and
+    Results: the fields of ``Audit``, or why it ``failed``; ``while_streaming`` if the simulated network still
+    streamed, so that not all pairs were in files. That it failed, or a difference, is an error of the log and
     ends nothing. The report of the run gets a section with the figures.
 
     :param schema: path of the telemetry schema; empty for the simulated network's.
@@ -49,6 +51,7 @@ def audit_served(
     :param report: page of the run; none without one.
     """
     try:
+        streams = goes_on(generator_address(context.project))
         found = _audited(context.project, schema, int(pairs), since)
     except (NetopsError, InputError, OSError, mlrun.errors.MLRunBaseError) as error:
         context.log_result("failed", str(error))
@@ -56,6 +59,8 @@ def audit_served(
         _add_to_report(context, report, {"failed": str(error)})
         return
     results = {name: value for name, value in found.to_dict().items() if value is not None}
+    if streams:
+        results[STREAMING] = True
     for name, value in results.items():
         context.log_result(name, value)
     _add_to_report(context, report, results)

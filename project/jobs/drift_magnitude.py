@@ -32,8 +32,8 @@ from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.base_rows import base_of_served
 from project.endpoints import endpoint_address
-from project.errors import NetopsError
 from project.http_json import get_json
+from project.jobs.stream_state import generator_address, goes_on
 from project.labeled_files import read_pairs
 from project.settings import Settings
 
@@ -112,11 +112,13 @@ def measure_drift_magnitude(
     window = telemetry.longest_window_seconds
     min_rows = rows_needed(min_rows, rows_in_window(base, DEVICE, telemetry.time, window))
     folder = Path(get_json(f"{address}/labeled")["directory"])
-    streaming = _address(context.project, generator)
+    streaming = generator_address(context.project, generator)
     if streaming:
         context.logger.info(f"waiting for {min_rows} labeled rows while the simulated network streams")
         rows = RowCount(folder, wanted)
         wait_for_stream(address, streaming, lambda: rows.now() >= min_rows, timeout_seconds)
+    # While it streams, more pairs are joined than there are in files.
+    by_then = "those in files while the simulated network still streamed" if goes_on(streaming) else ""
     rehearsed = Settings.from_environment().rehearsed_pairs(context.project)
     found = chosen_rows(folder, rehearsed, wanted, min_rows)
     context.log_result("batch_rows", len(found.rows))
@@ -139,7 +141,7 @@ def measure_drift_magnitude(
     context.log_result("drifted", document["drifted"])
     context.log_result("kind", document["kind"])
     context.log_result("severity", (document["event"] or {}).get("severity", ""))
-    context.log_result("verdict", "; ".join(filter(None, (document["reason"], found.why, instead))))
+    context.log_result("verdict", "; ".join(filter(None, (document["reason"], found.why, by_then, instead))))
 
 
 def _measured(
@@ -258,11 +260,3 @@ def wait_for_stream(
         if done and not get_json(f"{address}/labeled")["unwritten"]:
             return
         sleep(0.5)
-
-
-def _address(project: str, function: str) -> str:
-    """Address of a function, or empty if it is not up."""
-    try:
-        return endpoint_address(project, function) if function else ""
-    except NetopsError:
-        return ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+STREAMING = "while_streaming"
+"""Result that says that the stream went on, so that more pairs were joined than there were in files."""
+
 
 def audit_text(results: Mapping[str, Any]) -> str:
     """The figures in a sentence; a difference, and that nothing was compared, is said in capitals.
@@ -45,6 +48,8 @@ def audit_text(results: Mapping[str, Any]) -> str:
         for name, why in reasons
         if results.get(name) and not (name == "not_in_history" and not compared)
     ]
+    if results.get(STREAMING):
+        told.append("these were in files while the network still streamed, and the next run audits the rest")
     if results.get("left_out"):
         told.append(f"{len(results['left_out'])} features of other devices not looked at, without an arrival")
     return "; ".join([text, *told])

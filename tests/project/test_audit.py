@@ -30,6 +30,7 @@ from project.live_history import LiveJournal, take_live
 from project.summary.served import audit_text
 from tests.feature_sets.ingestion.folders import forget_all
 from tests.mlrun_connection import new_project
+from tests.project.fake_endpoint import fake_endpoint
 from tests.project.live_network import (
     GROUPED_ARRIVING,
     GROUPED_PLAIN,
@@ -261,6 +262,11 @@ def test_late_readings_are_no_difference_and_what_was_changed_is_told(
         look()
 
 
+@pytest.fixture(autouse=True)
+def nobody_streams(monkeypatch):
+    monkeypatch.setattr(step, "generator_address", lambda _: "")
+
+
 def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monkeypatch):
     found = Audit(pairs=9, compared=7, mismatches=2, not_in_history=2, since="x", first="a", last="b")
     found.by_feature["cpu"] = 2
@@ -297,6 +303,17 @@ def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monk
         "7 served pairs become history with the next run, which audits them; "
         "2 had a late reading after the answer"
     )
+    with fake_endpoint(lambda *_: (200, {"done": False})) as address:
+        monkeypatch.setattr(step, "generator_address", lambda _: address)
+        step.audit_served(context)
+    assert results["while_streaming"] is True and audit_text(results).endswith(
+        "; these were in files while the network still streamed, and the next run audits the rest"
+    )
+    del results["while_streaming"]
+    with fake_endpoint(lambda *_: (200, {"done": True})) as address:
+        monkeypatch.setattr(step, "generator_address", lambda _: address)
+        step.audit_served(context)
+    assert "while_streaming" not in results
     late = {**results, "compared": 0, "not_in_history": 0, "after_late": 9}
     assert audit_text(late) == (
         "none of 9 served pairs could be compared; 9 had a late reading after the answer"

@@ -11,7 +11,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project import base_rows
 from project.errors import NetopsError
 from project.http_json import get_json
-from project.jobs import drift_magnitude
+from project.jobs import drift_magnitude, stream_state
 from project.jobs.drift_magnitude import (
     LIVE,
     REHEARSED,
@@ -136,14 +136,10 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
         "/labeled": {"directory": str(tmp_path / "labeled"), "unwritten": 2},
     }
 
-    def absent(_project, function):
-        if function == "serving":
-            return address
-        raise NetopsError("must be deployed, got none")
-
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setenv("MLRUN_DBPATH", "")  # MLRun may have put something there that is no address.
-    monkeypatch.setattr(drift_magnitude, "endpoint_address", absent)
+    monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: address)
+    monkeypatch.setattr(drift_magnitude, "generator_address", lambda *_: "")
     monkeypatch.setattr(drift_magnitude, "wait_for_stream", None)
     context = Context()
     times = pd.date_range("2024-01-01", periods=3, freq=f"{seconds}s", tz="UTC")
@@ -236,6 +232,45 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
     monkeypatch.setattr(drift_magnitude, "_measured", measured)
     measure_drift_magnitude(Context(), None, "serving")
     assert asked == [told]
+
+
+def test_that_the_stream_goes_on_is_said_of_the_rows_of_it(tmp_path, monkeypatch):
+    measured = {"base_rows_same_hours": 1, "drifted": False, "kind": "no drift", "reason": "no drift"}
+    done = []
+
+    def answer(_method, path, _body):
+        return 200, {
+            "/v2/models/model": {"versions": ["v1"]},
+            "/labeled": {"directory": str(tmp_path), "unwritten": 0},
+            "/drift": {},
+            "/stream": {"done": bool(done)},
+        }[path]
+
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.setenv("MLRUN_DBPATH", "")
+    monkeypatch.setattr(drift_magnitude, "_measured", lambda *_: {**measured, "event": None})
+    stream(0.0).assign(version="v1").to_parquet(tmp_path / "1.parquet")
+    evaluated(monkeypatch, stream(0.0).iloc[:0])
+    with fake_endpoint(answer) as address:
+        monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: address)
+        monkeypatch.setattr(drift_magnitude, "generator_address", lambda *_: f"{address}/stream")
+        for said in (
+            "live traffic; those in files while the simulated network still streamed",
+            "live traffic",
+        ):
+            context = Context()
+            measure_drift_magnitude(context, None, "serving", generator="g", min_rows=100)
+            assert context.results["verdict"] == f"no drift; measured on 600 labeled rows of {said}"
+            done.append(True)
+
+
+def test_a_generator_that_is_not_up_streams_nothing(monkeypatch):
+    def absent(_project, function):
+        raise NetopsError(f"function '{function}' must be deployed, got none")
+
+    monkeypatch.setattr(stream_state, "endpoint_address", absent)
+    assert stream_state.generator_address("p") == stream_state.generator_address("p", "") == ""
+    assert stream_state.goes_on("") is False
 
 
 @pytest.mark.parametrize("gone", [False, True])
