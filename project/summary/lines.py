@@ -211,6 +211,9 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
         since = "in this run" if watched else "since it was attached"
         for place, text in enumerate(drift_texts(watched or facts["drift"], since)):
             lines += _fact("" if place else "drift", text)
+        promise = facts["drift"].get("promise") or ""
+        if promise.startswith("none") or ";" in promise:
+            lines += _fact("", f"false alarms of the verdict: {promise}")
         for place, text in enumerate(alert_texts(facts["drift"])):
             lines += _fact("" if place else "alert", text)
         detectors = ((watched or {}).get("detectors") or {}).values()
