@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from project.summary.alerts import alert_texts
-from project.summary.live_labels import contradiction_lines
+from project.summary.live_labels import contradiction_lines, late_label_lines
 from project.summary.served import audit_text
 
 _WIDTH = 110
@@ -259,6 +259,8 @@ def _traffic_lines(facts: dict[str, Any]) -> list[str]:
         lines += _fact("labeled", f"{_pairs(counted or labeled)}, {which}")
     elif labeled:
         lines += _fact("live", f"{_pairs(labeled)}, all of real traffic")
+    for text in late_label_lines(labeled):
+        lines += _fact("", text)
     return lines
 
 
