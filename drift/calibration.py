@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from drift.dependent_rows import dependent_rows
 from drift.detectors.ddm import DDM
 from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
@@ -31,6 +32,12 @@ FALSE_ALARMS_PER_10_000 = 0.5
 BLOCKS = 20
 """Blocks that the base is cut into: long enough for its runs, enough of them to be dealt out."""
 
+LEAST_LABELS = 1_000
+"""A base of fewer says nothing of how long errors depend on each other."""
+
+LEAST_STRETCHES = 10
+"""So many times longer than errors depend on each other a base must be."""
+
 LEAST_ERRORS = 30
 LEAST_BLOCKS_WITH_ERRORS = 10
 
@@ -43,6 +50,7 @@ _OUT_OF_REACH = 1e9
 def promise(errors: Sequence[int] | npt.NDArray[Any], verdict: Verdict) -> str:
     """Say what a base of these error flags can promise of a verdict, in words.
 
+    A base must be longer than its errors depend on each other, else replays of it are no streams like it.
     Where any of several detectors may decide, their false alarms add up. Where all must agree, one that keeps
     its rate is enough.
 
@@ -62,6 +70,10 @@ def promise(errors: Sequence[int] | npt.NDArray[Any], verdict: Verdict) -> str:
         return f"none: limits that no base has moved ({', '.join(others)})"
     blocks = np.array_split(np.asarray(errors), BLOCKS)
     total, with_errors = int(np.sum(errors)), sum(bool(block.any()) for block in blocks)
+    together = dependent_rows([errors], np.array([len(errors)])) if len(errors) else 1
+    if together * LEAST_STRETCHES > len(errors) >= LEAST_LABELS:
+        needed = f"it takes {together * LEAST_STRETCHES:,} labels"
+        return f"none: errors of the base depend on each other over about {together:,} labels; {needed}"
     if total >= LEAST_ERRORS and with_errors >= LEAST_BLOCKS_WITH_ERRORS:
         rate = FALSE_ALARMS_PER_10_000 * max(1, len(deciding))
         return f"at most {rate:g} false alarms in 10,000 labels like the base"

@@ -25,6 +25,7 @@ class CodedColumn(NamedTuple):
     :param size: number of bins.
     :param numbers: values of base and batch, missing ones as NaN, if the column is one of numbers in bins.
     :param missing: share of missing values in base and batch; joint ones: of rows with any.
+    :param bins: what the values were put into; None of joint ones.
     """
 
     kind: Kind
@@ -34,6 +35,7 @@ class CodedColumn(NamedTuple):
     size: int
     numbers: tuple[Floats, Floats] | None
     missing: tuple[float, float]
+    bins: Bins | None = None
 
 
 def coded_columns(
@@ -57,7 +59,7 @@ def coded_columns(
         sides = (base[name], batch[name])
         numbers = (numbers_of(sides[0]), numbers_of(sides[1])) if isinstance(fitted, NumberBins) else None
         codes = fitted.index(sides[0]), fitted.index(sides[1])
-        coded.append(CodedColumn(kind, name, *codes, fitted.size, numbers, _missing(*sides)))
+        coded.append(CodedColumn(kind, name, *codes, fitted.size, numbers, _missing(*sides), fitted))
     if joint:
         by_name = {column.name: column for column in coded}
         parts = [by_name[name] for name in joint]

@@ -19,7 +19,7 @@ from typing import Any
 import pandas as pd
 
 from drift.magnitude import drift_magnitude
-from drift.shift import DriftMagnitude
+from drift.shift import ColumnShift, DriftMagnitude
 
 NONE, DATA, LABEL, CONCEPT = "no drift", "data drift", "label shift", "concept drift"
 BOTH = "data drift with more errors"
@@ -62,19 +62,22 @@ def kind_of_drift(
         if errors_rose:
             return KindOfDrift(UNKNOWN, f"the model is more often wrong; {found.reason}")
         return KindOfDrift(UNKNOWN, found.reason)
-    moved = [shift.name for shift in found.shifts if shift.kind in ("feature", "joint") and shift.drifted]
+    moved = [shift for shift in found.shifts if shift.kind in ("feature", "joint") and shift.drifted]
     labels = found.class_shift
     if labels is not None and labels.drifted:
         within = _moved_within(base, batch, features, label, how)
         if within is not None and not within:
-            return KindOfDrift(LABEL, f"{label} moved, and no feature among rows of one {label}")
+            return KindOfDrift(LABEL, f"{labels} moved, and no feature among rows of one {label}")
     if moved and errors_rose:
         return KindOfDrift(BOTH, f"{_named(moved)} moved, and the model is more often wrong")
     if moved:
         return KindOfDrift(DATA, f"{_named(moved)} moved, and the model is as often right as before")
     if errors_rose or (labels is not None and labels.drifted):
-        what = "the model is more often wrong" if errors_rose else f"{label} moved"
+        what = "the model is more often wrong" if errors_rose else f"{labels} moved"
         return KindOfDrift(CONCEPT, f"{what}, and no feature moved")
+    predictions = found.prediction_shift
+    if predictions is not None and predictions.drifted:
+        return KindOfDrift(DATA, f"{predictions} moved, though no feature did by itself")
     return KindOfDrift(NONE, found.reason)
 
 
@@ -91,6 +94,8 @@ def _moved_within(
     return moved if verdicts else None
 
 
-def _named(names: Sequence[str]) -> str:
-    more = f" and {len(names) - 2} more" if len(names) > 2 else ""
-    return f"{', '.join(names[:2])}{more}"
+def _named(moved: Sequence[ColumnShift]) -> str:
+    """The first columns, each with the share that moved if its distance did not: missing readings, say."""
+    more = f" and {len(moved) - 2} more" if len(moved) > 2 else ""
+    names = [shift.name if shift.by_distance else f"{shift.name} {shift.moved_share}" for shift in moved[:2]]
+    return f"{', '.join(names)}{more}"

@@ -5,7 +5,8 @@ is put into bins fitted on the base; the distributions over the bins are compare
 Hellinger, symmetric Kullback-Leibler and Jensen-Shannon distance and population stability index, columns of
 numbers also by Wasserstein distance. The verdict is computed once, from total variation: drift is a column
 that is further away than chance explains at these sample sizes (``chance.py``), and by more than a stated
-amount, since with enough rows chance explains nothing.
+amount, since with enough rows chance explains nothing. So is a column of which a share has moved that is
+small, but matters (``shares.py``): a class, missing readings, a new category, readings far off.
 
 Bins hold equally many base rows, and the outer two have no end. So one far reading in the base changes
 nothing; with equally wide bins it puts all other rows into one.
@@ -18,8 +19,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from drift.blocks import MOST_PROBED, chosen_block, needed_block, selected, stretches_of
 from drift.chance import compare_with_chance
 from drift.coded_columns import CodedColumn, coded_columns
+from drift.compared_columns import OWNER, Columns, compared_columns, joint_columns, known_columns
 from drift.discretize import How
 from drift.distances.distribution import distribution
 from drift.distances.hellinger import hellinger
@@ -29,13 +32,9 @@ from drift.distances.population_stability import population_stability
 from drift.distances.total_variation import total_variation
 from drift.distances.wasserstein import wasserstein
 from drift.reference_rows import LEAST_BLOCKS
-from drift.shift import ColumnShift, DriftMagnitude, Kind
+from drift.shares import USUAL_CHANGE, LeastChange, Share, rows_with, shares_of
+from drift.shift import ColumnShift, DriftMagnitude, ShareShift, reason_of
 from feature_sets.checks import InputError, check_integer, check_number
-
-_OWNER = "drift magnitude"
-
-MOST_JOINT = 3
-"""With more features than this there is no joint histogram unless its columns are named."""
 
 
 def drift_magnitude(
@@ -55,16 +54,19 @@ def drift_magnitude(
     block_rows: int = 1,
     max_rows: int = 20_000,
     seed: int = 0,
+    least_change: LeastChange = USUAL_CHANGE,
+    entity: str | None = None,
 ) -> DriftMagnitude:
     """Measure how far a batch is from the base data set and say whether that is drift.
 
     Neither frame is changed; the same frames and seed give the same answer.
 
-    :param base: rows the model was evaluated on, shape (n, any); sorted by device and time if
-        ``block_rows`` > 1.
+    :param base: rows the model was evaluated on, shape (n, any); sorted by device and time, or at least as
+        they came.
     :param batch: live rows, shape (m, any), sorted the same way.
     :param features: feature columns; numbers are binned, anything else counted by value.
-    :param prediction: column of predictions; whole numbers and text are classes, fractions are binned.
+    :param prediction: column of predictions; whole numbers and text are classes, fractions are binned. If no
+        row of a side has one, it is left out, and ``warnings`` tells so.
     :param label: column of labels, as predictions.
     :param bins: number of bins of a numeric column.
     :param min_rows: fewest rows on either side for a verdict; with fewer than ``rows_needed``, nothing is
@@ -77,45 +79,70 @@ def drift_magnitude(
     :param alpha: largest share of comparisons without drift that are called drift, all columns together.
     :param min_distance: least total variation distance above the one expected by chance that is called drift.
     :param permutations: random divisions for the comparison with chance, at least 1 / alpha - 1.
-    :param block_rows: consecutive rows that depend on each other, as rolling windows over the same
-        readings do: about the longest window divided by the time between rows. They are dealt out together.
-        With 1 all rows count as independent, and slow random changes of a few devices may be called drift.
+    :param block_rows: consecutive rows that certainly depend on each other, as rolling windows over the same
+        readings do: about the longest window divided by the time between rows. They are dealt out together,
+        and more where the base shows that rows depend on each other for longer (``dependent_rows.py``). If
+        they do for too long, ``warnings`` tells so.
     :param max_rows: with more rows on a side, a random selection (of blocks) of this size is compared.
     :param seed: for the random divisions and the selection.
+    :param least_change: from when on a share has moved.
+    :param entity: column of the device key, if rows are sorted by device: without it, different levels of
+        devices look like dependence.
     :raises InputError: naming the parameter or column, the rule and what was given.
     """
-    min_rows = check_integer(f"{_OWNER}: min_rows", min_rows, at_least=2)
-    block_rows = check_integer(f"{_OWNER}: block_rows", block_rows, at_least=1)
+    min_rows = check_integer(f"{OWNER}: min_rows", min_rows, at_least=2)
+    block_rows = check_integer(f"{OWNER}: block_rows", block_rows, at_least=1)
     least = rows_needed(min_rows, block_rows)
-    max_rows = check_integer(f"{_OWNER}: max_rows", max_rows, at_least=least)
-    permutations = check_integer(f"{_OWNER}: permutations", permutations, at_least=1)
+    max_rows = check_integer(f"{OWNER}: max_rows", max_rows, at_least=least)
+    permutations = check_integer(f"{OWNER}: permutations", permutations, at_least=1)
     if not (0 < alpha < 1 and alpha * (permutations + 1) >= 1):
         rule = "must be above 0, below 1 and at least 1 / (permutations + 1)"
-        raise InputError(f"{_OWNER}: alpha", rule, alpha)
-    check_number(f"{_OWNER}: min_distance", min_distance, at_least=0, below=1)
-    joint = _joint_columns(features, joint)
-    columns = _columns(base, batch, features, prediction, label)
-    if reason := _too_little(base, batch, columns, least, min_rows, block_rows):
+        raise InputError(f"{OWNER}: alpha", rule, alpha)
+    check_number(f"{OWNER}: min_distance", min_distance, at_least=0, below=1)
+    joint = joint_columns(features, joint)
+    columns = compared_columns(base, batch, features, prediction, label)
+    if entity is not None and entity not in base:
+        raise InputError(f"{OWNER}: entity", "must be a column of the base", entity)
+    if reason := _too_little(base, batch, least, min_rows, block_rows):
         return DriftMagnitude(len(base), len(batch), (), None, reason, least)
-    _check_known(base, batch, columns)
+    columns, warnings = known_columns(base, batch, columns)
+    if not columns:
+        return DriftMagnitude(len(base), len(batch), (), None, f"not enough data: {warnings[0]}", least)
+    smaller = min(len(base), len(batch), max_rows)
+    needed = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
+    block_rows, warning = chosen_block(block_rows, needed, smaller, entity)
     rng = np.random.default_rng(seed)
-    base = _selected(base, max_rows, block_rows, rng)
-    batch = _selected(batch, max_rows, block_rows, rng)
+    base = selected(base, max_rows, block_rows, rng)
+    batch = selected(batch, max_rows, block_rows, rng)
     coded = coded_columns(base, batch, columns, joint, bins, how)
+    shares = shares_of(coded, least_change)
+    pairs = [(column.base, column.batch) for column in coded] + [rows_with(share) for share in shares]
     chance = compare_with_chance(
-        np.column_stack([column.base for column in coded]),
-        np.column_stack([column.batch for column in coded]),
-        np.array([column.size for column in coded]),
+        np.column_stack([of_base for of_base, _ in pairs]),
+        np.column_stack([of_batch for _, of_batch in pairs]),
+        np.array([column.size for column in coded] + [2] * len(shares)),
         permutations,
         block_rows,
         rng,
     )
+    p_values = chance.p_values.tolist()
+    moved: list[list[ShareShift]] = [[] for _ in coded]
+    for share, p_value in zip(shares, p_values[len(coded) :], strict=True):
+        moved[share.column].append(_share_shift(share, p_value, alpha, least_change))
     shifts = [
-        _shift(column, float(expected), float(p_value), alpha, min_distance)
-        for column, expected, p_value in zip(coded, chance.expected, chance.p_values, strict=True)
+        _shift(column, float(expected), p_value, alpha, min_distance, found)
+        for column, expected, p_value, found in zip(coded, chance.expected, p_values, moved, strict=False)
     ]
-    drifted, reason = _verdict(shifts, min_distance)
-    return DriftMagnitude(len(base), len(batch), tuple(shifts), drifted, reason, least)
+    return DriftMagnitude(
+        n_base=len(base),
+        n_batch=len(batch),
+        shifts=tuple(shifts),
+        drifted=any(shift.drifted for shift in shifts),
+        reason=reason_of(shifts),
+        rows_needed=least,
+        block_rows=block_rows,
+        warnings=(*warnings, *([warning] if warning else [])),
+    )
 
 
 def rows_needed(min_rows: int, block_rows: int) -> int:
@@ -127,32 +154,47 @@ def rows_needed(min_rows: int, block_rows: int) -> int:
     return max(min_rows, LEAST_BLOCKS * block_rows)
 
 
-def _too_little(
-    base: pd.DataFrame,
-    batch: pd.DataFrame,
-    columns: Sequence[tuple[Kind, str]],
-    least: int,
-    min_rows: int,
-    block_rows: int,
-) -> str:
-    """Why there can be no verdict: too few rows on a side, or none with a label; empty if there can."""
+def _too_little(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows: int, block_rows: int) -> str:
+    """Why there can be no verdict: too few rows on a side; empty if there can."""
     blocks = f" ({LEAST_BLOCKS} blocks of {block_rows})" if least > min_rows else ""
     for side, frame in (("base", base), ("batch", batch)):
         if len(frame) < least:
             return f"not enough data: {side} has {len(frame)} rows, needs at least {least}{blocks}"
-        unknown = next((k for k, name in columns if k != "feature" and frame[name].isna().all()), None)
-        if unknown is not None:
-            return f"not enough data: {side} has no row with a {unknown}, needs at least {least}{blocks}"
     return ""
 
 
+def _needed_block(
+    base: pd.DataFrame, columns: Columns, bins: int, how: How, change: LeastChange, entity: str | None
+) -> int:
+    coded = coded_columns(base, base, columns, (), bins, how)
+    return needed_block(coded, shares_of(coded, change), stretches_of(base, entity))
+
+
+def _share_shift(share: Share, p_value: float, alpha: float, change: LeastChange) -> ShareShift:
+    base, batch = float(share.base.mean()), float(share.batch.mean())
+    return ShareShift(
+        what=share.what,
+        base=base,
+        batch=batch,
+        limit=change.limit(share.least, base, batch),
+        p_value=p_value,
+        moved=p_value <= alpha and change.is_beyond(share.least, base, batch),
+    )
+
+
 def _shift(
-    column: CodedColumn, expected: float, p_value: float, alpha: float, min_distance: float
+    column: CodedColumn,
+    expected: float,
+    p_value: float,
+    alpha: float,
+    min_distance: float,
+    shares: Sequence[ShareShift],
 ) -> ColumnShift:
     """Distances of one column, and whether it is further away than by chance and by enough."""
     p = distribution(np.bincount(column.base, minlength=column.size))
     q = distribution(np.bincount(column.batch, minlength=column.size))
     distance = total_variation(p, q)
+    far = p_value <= alpha and distance - expected >= min_distance
     return ColumnShift(
         kind=column.kind,
         name=column.name,
@@ -167,74 +209,7 @@ def _shift(
         expected_by_chance=expected,
         p_value=p_value,
         limit=min(1.0, expected + min_distance),
-        drifted=p_value <= alpha and distance - expected >= min_distance,
+        drifted=far or any(share.moved for share in shares),
+        by_distance=far,
+        shares=tuple(shares),
     )
-
-
-def _verdict(shifts: Sequence[ColumnShift], min_distance: float) -> tuple[bool, str]:
-    moved = sorted((s for s in shifts if s.drifted), key=lambda s: s.excess, reverse=True)
-    if moved:
-        worst = ", ".join(f"{s.kind} {s.name} {s.total_variation:.2f}" for s in moved[:3])
-        return True, (
-            f"{len(moved)} of {len(shifts)} distributions moved by at least {min_distance:g} more than by "
-            f"chance, furthest: {worst}"
-        )
-    furthest = max(shifts, key=lambda s: s.excess)
-    return False, (
-        f"none of {len(shifts)} distributions moved by at least {min_distance:g} more than by chance, "
-        f"furthest: {furthest.kind} {furthest.name} {furthest.total_variation:.2f} "
-        f"({furthest.expected_by_chance:.2f} by chance)"
-    )
-
-
-def _joint_columns(features: Sequence[str], joint: Sequence[str] | None) -> tuple[str, ...]:
-    if joint is None:
-        return tuple(features) if 2 <= len(features) <= MOST_JOINT else ()
-    unknown = [name for name in joint if name not in features]
-    if unknown or len(set(joint)) != len(joint) or len(joint) == 1:
-        rule = "must be two or more different features, or empty"
-        raise InputError(f"{_OWNER}: joint", rule, list(joint))
-    return tuple(joint)
-
-
-def _columns(
-    base: pd.DataFrame,
-    batch: pd.DataFrame,
-    features: Sequence[str],
-    prediction: str | None,
-    label: str | None,
-) -> list[tuple[Kind, str]]:
-    columns: list[tuple[Kind, str]] = [("feature", name) for name in features]
-    if prediction is not None:
-        columns.append(("prediction", prediction))
-    if label is not None:
-        columns.append(("label", label))
-    names = [name for _, name in columns]
-    if not names or len(set(names)) != len(names):
-        raise InputError(f"{_OWNER}: columns", "must be at least one, each once", names)
-    for side, frame in (("base", base), ("batch", batch)):
-        for _, name in columns:
-            where = f"{_OWNER}: {side} column '{name}'"
-            if list(frame.columns).count(name) != 1:
-                raise InputError(where, "must be present once", sorted(map(str, frame.columns)))
-    return columns
-
-
-def _check_known(base: pd.DataFrame, batch: pd.DataFrame, columns: Sequence[tuple[Kind, str]]) -> None:
-    """Raise InputError unless every row has its prediction and its label; features may be missing."""
-    for side, frame in (("base", base), ("batch", batch)):
-        for kind, name in columns:
-            missing = 0 if kind == "feature" else int(frame[name].isna().sum())
-            if missing:
-                rule = f"must be without missing values, as it is the {kind}"
-                where = f"{_OWNER}: {side} column '{name}'"
-                raise InputError(where, rule, f"{missing} of {len(frame)} missing")
-
-
-def _selected(frame: pd.DataFrame, max_rows: int, block_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-    if len(frame) <= max_rows:
-        return frame
-    blocks = -(-len(frame) // block_rows)
-    chosen = np.sort(rng.choice(blocks, max_rows // block_rows, replace=False))
-    rows = (chosen[:, None] * block_rows + np.arange(block_rows)).ravel()
-    return frame.iloc[rows[rows < len(frame)]]

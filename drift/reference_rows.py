@@ -33,12 +33,14 @@ class ReferenceRows(NamedTuple):
     :param batch: rows of the batch in device order.
     :param block_rows: consecutive rows that depend on each other.
     :param max_rows: rows of each side that are compared at most.
+    :param warning: what the base cannot tell, and what to do about it; empty if there is nothing.
     """
 
     base: pd.DataFrame
     batch: pd.DataFrame
     block_rows: int
     max_rows: int
+    warning: str = ""
 
 
 def reference_rows(
@@ -64,6 +66,29 @@ def reference_rows(
         batch=in_device_order(batch, entity, time),
         block_rows=block_rows,
         max_rows=max(MOST_ROWS, LEAST_BLOCKS * block_rows),
+        warning=shorter_than_season(base[time], season),
+    )
+
+
+def shorter_than_season(times: pd.Series, season: str = DAY) -> str:
+    """A warning if times span less than a day, or week: what repeats with it then looks like drift.
+
+    >>> shorter_than_season(pd.Series(pd.to_datetime(["2024-01-01T00:00Z", "2024-01-01T12:00Z"])))[:55]
+    'the test rows span 12.0 hours, which is less than a day'
+
+    :param times: event times of the base, with a zone, in any order.
+    :param season: ``day`` or ``week``; of any other there is no warning.
+    """
+    length = _LENGTHS.get(season)
+    if length is None or not len(times):
+        return ""
+    span = times.max() - times.min()
+    # Half a tick less than a whole season is one: the last reading of a day is just before its end.
+    if span >= 0.98 * length:
+        return ""
+    return (
+        f"the test rows span {span / pd.Timedelta(hours=1):.1f} hours, which is less than a {season}: "
+        f"what repeats every {season} may be called drift; train on a longer history, or a larger test part"
     )
 
 

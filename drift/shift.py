@@ -3,12 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from drift.drift_event import DriftEvent, Severity
+from drift.change_size import severity_of
+from drift.drift_event import SEVERITIES, DriftEvent, Severity
 
 Kind = Literal["feature", "prediction", "label", "joint"]
+
+
+@dataclass(frozen=True)
+class ShareShift:
+    """How much a share of one column has changed.
+
+    :param what: that its rows have in common, such as ``= 1``, ``is missing``, ``is above 12.5`` or ``is a
+        category that the base does not have``.
+    :param base: share of the rows of the base, 0 to 1.
+    :param batch: the same of the batch.
+    :param limit: share of the batch from which on it may be called moved, in the direction in which it is.
+    :param p_value: as that of a column, of which all share one risk with all shares.
+    :param moved: whether that is beyond chance and beyond the least change.
+    """
+
+    what: str
+    base: float
+    batch: float
+    limit: float
+    p_value: float
+    moved: bool
+
+    @property
+    def change(self) -> float:
+        """By how much it has changed, whichever way."""
+        return abs(self.batch - self.base)
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.base:.1%} to {self.batch:.1%}"
 
 
 @dataclass(frozen=True)
@@ -28,7 +59,9 @@ class ColumnShift:
     :param expected_by_chance: mean total variation distance of two samples of these sizes without drift.
     :param p_value: share of random divisions in which any column is as extreme; all columns share one risk.
     :param limit: total variation distance from which on this column may be called drift.
-    :param drifted: whether it is beyond chance and beyond the limit.
+    :param drifted: whether its distance, or one of its shares, is beyond chance and beyond the limit.
+    :param by_distance: whether its distance is.
+    :param shares: what is looked at of its values by itself, see ``drift/shares.py``.
     """
 
     kind: Kind
@@ -45,6 +78,41 @@ class ColumnShift:
     p_value: float
     limit: float
     drifted: bool
+    by_distance: bool = False
+    shares: tuple[ShareShift, ...] = ()
+
+    @property
+    def moved_share(self) -> ShareShift | None:
+        """The share that changed most of those that moved; of two classes, the one that is more."""
+        moved = [share for share in self.shares if share.moved]
+        return max(moved, key=lambda one: (round(one.change, 9), one.batch > one.base), default=None)
+
+    @property
+    def severity(self) -> Severity | None:
+        """How much the move matters: by the distance beyond chance, or the change of the share.
+
+        That of a class is judged as an error rate is, see ``severity_of``. None if nothing moved.
+        """
+        found = [_severity(self.excess)] if self.by_distance else []
+        share = self.moved_share
+        if share is not None:
+            classes = self.kind in ("label", "prediction")
+            found.append(severity_of(share.base, share.batch) if classes else _severity(share.change))
+        return max(found, key=SEVERITIES.index, default=None)
+
+    @property
+    def weight(self) -> tuple[int, float]:
+        """By which moves are put in order, the heaviest last; of what has not moved, below all others."""
+        share, severity = self.moved_share, self.severity
+        beyond = max(self.excess, share.change if share is not None else 0.0)
+        return (-1 if severity is None else SEVERITIES.index(severity)), beyond
+
+    def __str__(self) -> str:
+        share = self.moved_share
+        if share is None or self.by_distance:
+            more = "" if share is None else f" ({share})"
+            return f"{self.kind} {self.name} {self.total_variation:.2f}{more}"
+        return f"{self.kind} {self.name} {share}"
 
     @property
     def excess(self) -> float:
@@ -62,6 +130,8 @@ class DriftMagnitude:
     :param drifted: None if there were not enough rows to say.
     :param reason: why, in words.
     :param rows_needed: rows that each side needs for a verdict.
+    :param block_rows: consecutive rows that were dealt out together.
+    :param warnings: what lessens the verdict, and what to do about it, in words.
     """
 
     n_base: int
@@ -70,6 +140,8 @@ class DriftMagnitude:
     drifted: bool | None
     reason: str
     rows_needed: int
+    block_rows: int = 1
+    warnings: tuple[str, ...] = ()
 
     @property
     def features(self) -> tuple[ColumnShift, ...]:
@@ -103,26 +175,34 @@ class DriftMagnitude:
         return max(self.features, key=lambda shift: shift.total_variation, default=None)
 
     def event(self, event_time: str) -> DriftEvent | None:
-        """Make the event to report, of the column that moved furthest; None without drift.
+        """Make the event to report, of the column whose move is heaviest; None without drift.
 
-        Severity is by the distance beyond chance; how sure it is counts all columns together.
+        Its source is ``total_variation``, with the distance; or ``share``, with the share of the batch, if
+        only that has moved. How sure it is counts all columns together.
 
         :param event_time: event time of the last row of the batch, ISO 8601 with a zone.
         :raises InputError: if that is no time.
         """
         if not self.drifted:
             return None
-        worst = max((shift for shift in self.shifts if shift.drifted), key=lambda shift: shift.excess)
+        worst = max((shift for shift in self.shifts if shift.drifted), key=lambda shift: shift.weight)
+        share = worst.moved_share
+        detail, p_value = f"{worst.kind} {worst.name}", worst.p_value
+        source, value, limit = "total_variation", worst.total_variation, worst.limit
+        if share is not None:
+            detail, p_value = f"{detail} {share}", min(share.p_value, p_value)
+            if not worst.by_distance:
+                source, value, limit = "share", share.batch, share.limit
         return DriftEvent(
-            source="total_variation",
+            source=source,
             level="drift",
             event_time=event_time,
-            value=worst.total_variation,
-            limit=worst.limit,
+            value=value,
+            limit=limit,
             n_seen=self.n_batch,
-            detail=f"{worst.kind} {worst.name}",
-            severity=_severity(worst.excess),
-            confidence=1 - worst.p_value,
+            detail=detail,
+            severity=worst.severity,
+            confidence=1 - p_value,
             sample_labels=self.n_batch,
             reference_labels=self.n_base,
         )
@@ -136,6 +216,8 @@ class DriftMagnitude:
             "n_base": self.n_base,
             "n_batch": self.n_batch,
             "rows_needed": self.rows_needed,
+            "block_rows": self.block_rows,
+            "warnings": list(self.warnings),
             "feature_mean": self.feature_mean,
             "feature_max": None if furthest is None else furthest.total_variation,
             "feature_max_name": None if furthest is None else furthest.name,
@@ -144,6 +226,16 @@ class DriftMagnitude:
 
     def _only(self, kind: Kind) -> ColumnShift | None:
         return next((shift for shift in self.shifts if shift.kind == kind), None)
+
+
+def reason_of(shifts: Sequence[ColumnShift]) -> str:
+    """The verdict on some columns, in words, with the heaviest moves first."""
+    moved = sorted((shift for shift in shifts if shift.drifted), key=lambda shift: shift.weight, reverse=True)
+    if moved:
+        return f"{len(moved)} of {len(shifts)} columns moved: {', '.join(map(str, moved[:3]))}"
+    furthest = max(shifts, key=lambda shift: shift.excess)
+    chance = f"({furthest.expected_by_chance:.2f} by chance)"
+    return f"none of {len(shifts)} columns moved; furthest: {furthest} {chance}"
 
 
 def _severity(excess: float) -> Severity:

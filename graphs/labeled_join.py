@@ -15,6 +15,7 @@ from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
 from graphs.labels_by_request import LabelsByRequest
+from graphs.late_labels import late_warning
 from graphs.ledger_metrics import count_pairs, show_ledger, told_ledger
 from graphs.ledger_room import Room, check_room, check_unwritten
 from graphs.protocol.errors import ApiError
@@ -263,6 +264,7 @@ class LabeledJoin(RequestStep):
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,
             "deadline_seconds": self._deadline,
+            "warning": late_warning(self._ledger, self._deadline, self._horizon_seconds),
             **self._ahead.summary(),
         }
 

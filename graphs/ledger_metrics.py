@@ -66,6 +66,8 @@ def told_ledger(ledger: PredictionLedger | DerivedLedger, time: str) -> dict[str
         "conflicting": ledger.conflicting,
         "conflicts": _told_conflicts(ledger.conflicts, time),
         "contradicted": ledger.contradicted,
+        "late_labels": ledger.late,
+        "late_by_seconds": ledger.late_by,
         "remembered": len(ledger),
         "newest_event_time": None if ledger.newest is None else iso_time(ledger.newest),
     }

@@ -15,7 +15,7 @@ from drift.fit_recalibration import fit_recalibration
 from drift.grouped_monitor import GroupedMonitor, group_monitors
 from drift.performance import performance
 from drift.performance_watch import BasePerformance
-from drift.reference_rows import in_arrival_order
+from drift.reference_rows import in_arrival_order, shorter_than_season
 from drift.warm_up import warmed_monitor
 from feature_sets.devices import NAME as DEVICES
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
@@ -88,6 +88,8 @@ def attach_detectors(
     limits = choice.settings(min_instances_after_drift=min(len(base), 1000))
     labels, predictions = base[label].astype(int).tolist(), base[PREDICTION].astype(int).tolist()
     whole = warmed_monitor(labels, predictions, limits, choice.cool_down, choice.hysteresis)
+    if warning := shorter_than_season(base[telemetry.time]):
+        whole.promise = f"{whole.promise}; {warning}" if whole.promise else warning
     monitor = GroupedMonitor(whole)
     if choice.group_column:
         grouped = _by_group(base, telemetry, choice.group_column, devices)

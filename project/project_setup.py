@@ -222,6 +222,7 @@ def _serving(name: str, project: str, settings: Settings, **graph: Any) -> mlrun
         model_name=MODEL,
         devices=f"store://feature-sets/{project}/{devices.NAME}",
         unknown_devices=settings.unknown_devices,
+        label_deadline_seconds=settings.label_deadline_seconds,
         request_log=settings.request_log,
         history=f"store://feature-sets/{project}/{device_metrics.NAME}",
         labels=f"store://feature-sets/{project}/{device_labels.NAME}",

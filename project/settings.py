@@ -18,6 +18,7 @@ Variables:
 ``NETOPS_RETRAIN``          whether drift starts a training: auto, approve or off
 ``NETOPS_RETRAIN_POLICY``   when it does, such as ``cool_down=30m,runs_a_day=4``
 ``NETOPS_UNKNOWN_DEVICES``  reject or accept events of devices unknown or retired
+``NETOPS_LABEL_DEADLINE``   how much later than its event a label may come, such as ``6h``
 ``NETOPS_CLOCK``            what tells the endpoint the time: ``wall``, or ``arrival`` for scenarios
 ``NETOPS_LOG_FORMAT``       form of the log of deployed functions: text, or json for JSON lines
 ``NETOPS_REQUEST_LOG``      which requests of an endpoint are in it: failed, all or off
@@ -34,9 +35,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from feature_sets.checks import InputError, check_choice, check_number
+from feature_sets.checks import InputError, check_choice, check_number, duration_seconds
 from feature_sets.secret_files import FILE, secret_of_file
 from graphs.protocol.device_status import POLICIES, REJECT
+from graphs.protocol.label_status import DEADLINE_SETTING
 from graphs.protocol.request_logs import FAILED, REQUEST_LOGS
 from graphs.protocol.roles import Role
 from graphs.state.clocks import CLOCKS, WALL
@@ -45,6 +47,8 @@ from project.token_files import kept_token
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
 """The folder that holds the rooms: the checkout, or ``site-packages``."""
+
+LABEL_DEADLINE = "1h"
 
 TEXT, LOG_FORMATS = "text", ("text", "json")
 
@@ -79,6 +83,8 @@ class Settings:
     :param retraining: when it does, see ``RetrainingPolicy``.
     :param unknown_devices: what the endpoint does with events of unknown or retired devices, ``reject`` or
         ``accept``.
+    :param label_deadline: how much later than its event, and the horizon, a label may come to meet its
+        prediction: a duration such as ``6h``, longer than 0.
     :param clock: of the serving endpoint: ``wall``, or ``arrival`` to take it from the events. With that,
         whoever sends telemetry sets the clock; it is for scenarios.
     :param log_format: of deployed functions, ``text`` or ``json`` for JSON lines.
@@ -106,6 +112,7 @@ class Settings:
     retrain: str = ""
     retraining: RetrainingPolicy = field(default_factory=RetrainingPolicy)
     unknown_devices: str = REJECT
+    label_deadline: str = LABEL_DEADLINE
     clock: str = WALL
     log_format: str = TEXT
     request_log: str = FAILED
@@ -114,6 +121,8 @@ class Settings:
     def __post_init__(self) -> None:
         check_choice("NETOPS_PROFILE", self.profile, PROFILES)
         check_choice("NETOPS_UNKNOWN_DEVICES", self.unknown_devices, POLICIES)
+        if not duration_seconds(self.label_deadline, DEADLINE_SETTING):
+            raise InputError(DEADLINE_SETTING, "must be longer than 0", self.label_deadline)
         check_choice("NETOPS_CLOCK", self.clock, CLOCKS)
         check_choice("NETOPS_LOG_FORMAT", self.log_format, LOG_FORMATS)
         check_choice("NETOPS_REQUEST_LOG", self.request_log, REQUEST_LOGS)
@@ -169,11 +178,17 @@ class Settings:
             retrain=env.get("NETOPS_RETRAIN", ""),
             retraining=RetrainingPolicy.parse(env.get("NETOPS_RETRAIN_POLICY", "")),
             unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or REJECT,
+            label_deadline=env.get(DEADLINE_SETTING) or LABEL_DEADLINE,
             clock=env.get("NETOPS_CLOCK") or WALL,
             log_format=env.get("NETOPS_LOG_FORMAT") or TEXT,
             request_log=env.get("NETOPS_REQUEST_LOG") or FAILED,
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
         )
+
+    @property
+    def label_deadline_seconds(self) -> int:
+        """How much later than its event, and the horizon, a label may come."""
+        return duration_seconds(self.label_deadline, DEADLINE_SETTING)
 
     @property
     def trusted_keys(self) -> str | None:
@@ -221,6 +236,7 @@ class Settings:
             ("NETOPS_STREAMS", self.streams),
             ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
             ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != REJECT else ""),
+            (DEADLINE_SETTING, self.label_deadline if self.label_deadline != LABEL_DEADLINE else ""),
             ("NETOPS_LOG_FORMAT", self.log_format if self.log_format != TEXT else ""),
             ("MLRUN_LOG_FORMATTER", self.log_format if self.log_format != TEXT else ""),
             ("NETOPS_REQUEST_LOG", self.request_log if self.request_log != FAILED else ""),

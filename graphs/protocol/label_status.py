@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+DEADLINE_SETTING = "NETOPS_LABEL_DEADLINE"
+"""Variable that says how late a label may come."""
+
 
 class LabelStatus(StrEnum):
     """What became of a label."""

@@ -127,7 +127,8 @@ class DerivedLedger(RememberedLedger):
         if self.from_future(time, labeled_at):
             return LabelStatus.QUARANTINED, []
         micros = event_micros(time)
-        if self._is_old(micros):
+        if self._newest is not None and self._is_old(micros):
+            self.note_late((self._newest - micros) / 1e6)
             return LabelStatus.EXPIRED, []
         before = self._devices.get(device)
         told = before.told.get(micros) if before else None

@@ -176,6 +176,7 @@ class PredictionLedger(LedgerCounts):
         if self.from_future(time, labeled_at):
             return LabelStatus.QUARANTINED, None
         if time < self._newest - self._deadline:
+            self.note_late(self._newest - time)
             return LabelStatus.EXPIRED, None
         place, is_new = self._records.put(device, time)
         chunk, row = place

@@ -13,6 +13,10 @@ MOST_CONFLICTS = 100
 """Labels that contradict an earlier one, of which a ledger tells; all of them are in the archive."""
 
 
+MOST_DELAYS = 100
+"""Labels after their deadline whose delay is remembered: the newest."""
+
+
 class Conflict(NamedTuple):
     """A label that contradicts an earlier one of the same device and time, which counts.
 
@@ -46,6 +50,9 @@ class LedgerCounts:
         """The newest of them."""
         self.contradicted = 0
         """Pairs whose label was told otherwise since; they stay, and the history has what was told."""
+        self.late = 0
+        """Labels that came after their deadline."""
+        self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
 
     @property
     def states(self) -> dict[str, int]:
@@ -57,6 +64,25 @@ class LedgerCounts:
         """Share of the predictions that were joined, of those of which it is known; None before the first."""
         known = self.joined + self.expired["waiting_for_label"]
         return self.joined / known if known else None
+
+    @property
+    def late_by(self) -> float | None:
+        """How much older than the newest event 19 of 20 late labels are at most, in seconds."""
+        delays = sorted(self._delays)
+        return delays[-(-19 * len(delays) // 20) - 1] if delays else None
+
+    @property
+    def lost_to_delay(self) -> int:
+        """Predictions that a late label can have been of: one that is sent again is of none."""
+        return min(self.late, self.expired["waiting_for_label"])
+
+    def note_late(self, delay: float) -> None:
+        """Count a label that came after its deadline.
+
+        :param delay: how much older than the newest event it is, in seconds.
+        """
+        self.late += 1
+        self._delays.append(delay)
 
     def note_conflict(self, conflict: Conflict) -> None:
         """Count a label that contradicts another one, and remember both."""
@@ -84,6 +110,8 @@ class LedgerCounts:
             "conflicting": self.conflicting,
             "conflicts": [list(conflict) for conflict in self.conflicts],
             "contradicted": self.contradicted,
+            "late": self.late,
+            "delays": list(self._delays),
         }
 
     def restore_counts(self, saved: Mapping[str, Any]) -> None:
@@ -94,3 +122,5 @@ class LedgerCounts:
         self.conflicting = saved["conflicting"]
         self.conflicts.extend(Conflict(*row) for row in saved.get("conflicts", ()))
         self.contradicted = saved["contradicted"]
+        self.late = saved.get("late", 0)
+        self._delays.extend(saved.get("delays", ()))

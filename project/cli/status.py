@@ -23,7 +23,7 @@ def status(as_json: JsonOption = False) -> None:
 
     These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
     with its next time and what became of the last. It also names the newest report of each project, and its
-    alert of drift: the one that is open, or the newest that is over.
+    alert of drift: the one that is open, or the newest that is over. It warns of labels that come too late.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle
@@ -67,6 +67,7 @@ def _print(
     from project.cli.restarts import deployed, facts, lives
     from project.session import local_stack
     from project.summary.alerts import alerts_of
+    from project.summary.live_labels import late_labels_of
 
     under_way, reports = holders(settings.home), latest_reports(settings.home)
 
@@ -79,12 +80,14 @@ def _print(
     online = session.redis_url
     if not online and not session.owned:
         online = redis_url(session.mlrun_dbpath)
-    alerts = {
-        endpoint["project"]: alerts_of(endpoint["address"])
+    live = {
+        endpoint["project"]: endpoint["address"]
         for endpoint in shown
         if endpoint["name"] == SERVING and endpoint["state"] == "ready"
     }
     useless = {each["project"]: _none_usable(settings, each["project"]) for each in shown}
+    alerts = {project: alerts_of(address) for project, address in live.items()}
+    late = {project: late_labels_of(address) for project, address in live.items()}
     if as_json:
         told = {
             "mlrun_dbpath": session.mlrun_dbpath or None,
@@ -92,6 +95,7 @@ def _print(
             "endpoints": shown,
             "alerts": alerts,
             "none_usable": {project: text for project, text in useless.items() if text},
+            "late_labels": late,
             "schedules": [vars(schedule) for schedule in schedules],
             "under_way": [vars(holder) for holder in under_way],
             "reports": {project: str(path) for project, path in reports.items()},
@@ -115,6 +119,9 @@ def _print(
         for project, text in useless.items():
             if text:
                 print(f"models of {project}: {text}; 'netops retrain --project {project}' tells what is done")
+        for project, texts in late.items():
+            for text in texts:
+                print(f"labels of {project}: {text}")
         for endpoint in (endpoint for endpoint in shown if endpoint["reason"]):
             print(f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}")
         for endpoint in (endpoint for endpoint in shown if endpoint.get("restarts")):

@@ -87,8 +87,8 @@ def measure_drift_magnitude(
 
     Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``batch_rows``,
     ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``kind`` (see
-    ``KindOfDrift``), ``severity`` (of the event, which the artifact has as a whole), ``verdict``,
-    ``base_version`` (of the model).
+    ``KindOfDrift``), ``severity`` (of the event, which the artifact has as a whole), ``verdict`` (with what
+    lessens it, if anything does), ``base_version`` (of the model).
 
     :param test_set: rows that this run has evaluated on; the base of a model whose own evaluation is gone.
     :param function: name of the serving function whose labeled batches are measured.
@@ -140,8 +140,10 @@ def measure_drift_magnitude(
     context.log_result("base_rows_same_hours", document.pop("base_rows_same_hours"))
     context.log_result("drifted", document["drifted"])
     context.log_result("kind", document["kind"])
+    told = document["reason"] if document["drifted"] is None else f"{document['kind']}: {document['reason']}"
     context.log_result("severity", (document["event"] or {}).get("severity", ""))
-    context.log_result("verdict", "; ".join(filter(None, (document["reason"], found.why, by_then, instead))))
+    said = (told, found.why, by_then, instead, *document["warnings"])
+    context.log_result("verdict", "; ".join(filter(None, said)))
 
 
 def _measured(
@@ -166,13 +168,15 @@ def _measured(
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
     rows = reference_rows(base, batch, DEVICE, schema.time, schema.longest_window_seconds, season)
     how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
+    how["entity"] = DEVICE
     result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
     kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
     named: dict[str, Any] = {"kind": kind.kind, "kind_reason": kind.reason}
     newest = pd.Timestamp(batch[schema.time].max()).isoformat()
     event = result.event(newest)
     named |= {"event": event and event.to_dict()}
-    return {**result.to_dict(), **named, "base_rows_same_hours": len(rows.base)}
+    warnings = [*([rows.warning] if rows.warning else []), *result.warnings]
+    return {**result.to_dict(), **named, "warnings": warnings, "base_rows_same_hours": len(rows.base)}
 
 
 def _holds(times: pd.Series, moment: str) -> bool:

@@ -7,7 +7,7 @@ from collections import defaultdict
 from typing import Any
 
 from project.summary.alerts import alert_texts
-from project.summary.live_labels import contradiction_lines
+from project.summary.live_labels import contradiction_lines, late_label_lines
 from project.summary.served import audit_text
 
 _WIDTH = 110
@@ -211,6 +211,9 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
         since = "in this run" if watched else "since it was attached"
         for place, text in enumerate(drift_texts(watched or facts["drift"], since)):
             lines += _fact("" if place else "drift", text)
+        promise = facts["drift"].get("promise") or ""
+        if promise.startswith("none") or ";" in promise:
+            lines += _fact("", f"false alarms of the verdict: {promise}")
         for place, text in enumerate(alert_texts(facts["drift"])):
             lines += _fact("" if place else "alert", text)
         detectors = ((watched or {}).get("detectors") or {}).values()
@@ -256,6 +259,8 @@ def _traffic_lines(facts: dict[str, Any]) -> list[str]:
         lines += _fact("labeled", f"{_pairs(counted or labeled)}, {which}")
     elif labeled:
         lines += _fact("live", f"{_pairs(labeled)}, all of real traffic")
+    for text in late_label_lines(labeled):
+        lines += _fact("", text)
     return lines
 
 

@@ -78,15 +78,34 @@ def test_an_empty_batch_or_one_row_is_not_enough_data(rows):
 
 @pytest.mark.parametrize("column", ["prediction", "label"])
 @pytest.mark.parametrize("side", ["base", "batch"])
-def test_a_batch_without_any_label_or_prediction_is_not_enough_data(column, side):
-    base, batch = network(0), network(1)
+def test_features_are_judged_though_no_row_has_a_label_or_prediction(column, side):
+    base, batch = network(0), network(1, shift=2)
     if side == "base":
         base[column] = math.nan
     else:
         batch[column] = None
     found = measured(base, batch)
-    assert found.drifted is None
-    assert found.reason == f"not enough data: {side} has no row with a {column}, needs at least 100"
+    assert found.drifted
+    assert column not in {each.kind for each in found.shifts}
+    assert found.warnings == (f"{column} {column} is not compared, as no row of the {side} has one",)
+
+
+def test_labels_alone_that_are_all_missing_are_not_enough_data():
+    found = drift_magnitude(network(0), network(1).assign(label=None), [], label="label")
+    assert (found.drifted, found.shifts) == (None, ())
+    assert found.reason == "not enough data: label label is not compared, as no row of the batch has one"
+
+
+@pytest.mark.parametrize("cell", [[1, 2], {"a": 1}, {1, 2}, (1, [2])])
+@pytest.mark.parametrize("side", ["base", "batch"])
+def test_a_cell_that_is_no_single_value_is_refused(cell, side):
+    sides = {name: pd.DataFrame({"os": ["7.1", "7.2"] * 100}) for name in ("base", "batch")}
+    sides[side].at[3, "os"] = cell
+    with pytest.raises(
+        ValueError,
+        match=rf"{side} column 'os': must hold numbers or text, one in a cell, row 3 does not, got",
+    ):
+        drift_magnitude(sides["base"], sides["batch"], ["os"])
 
 
 @pytest.mark.parametrize("nothing", [math.nan, None])

@@ -1,12 +1,14 @@
 """Warm-up: from a base data set's labels and predictions to detectors that know its error rate."""
 
 import math
+import re
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from drift.warm_up import DetectorSettings, detectors_from, error_stream, warmed_monitor
+from tests.drift.error_streams import in_runs
 
 TIME = "2024-05-01T00:00:00Z"
 
@@ -187,6 +189,18 @@ def test_what_the_base_can_promise_is_told():
     assert warmed_monitor(*base(n=100)).status()["promise"].startswith("none: the base has")
     settings = DetectorSettings(calibrate=False)
     assert warmed_monitor(*base(), settings=settings).status()["promise"] == ""
+
+
+def test_a_base_that_is_shorter_than_its_errors_depend_on_each_other_promises_nothing():
+    wrong = in_runs(2000, 0.1, 0.99, np.random.default_rng(1))
+    promise = warmed_monitor(np.zeros(2000, dtype=int), wrong).status()["promise"]
+    assert re.fullmatch(
+        r"none: errors of the base depend on each other over about \d+ labels; it takes [\d,]+ labels",
+        promise,
+    )
+    wrong = in_runs(20_000, 0.1, 0.9, np.random.default_rng(1))
+    promise = warmed_monitor(np.zeros(20_000, dtype=int), wrong).status()["promise"]
+    assert promise.startswith("at most 0.5 false alarms")
 
 
 @pytest.mark.parametrize(

@@ -151,6 +151,8 @@ def test_a_restarted_graph_answers_like_one_that_never_stopped(
         "joined",
         "expired",
         "expired_labels",
+        "late_labels",
+        "late_by_seconds",
         "conflicting",
         "remembered",
     )

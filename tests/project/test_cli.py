@@ -188,6 +188,8 @@ def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, c
         (("devices", "retire"), {}, 2, "device: must be given to add or retire it, and not to list"),
         (("devices", "add", "x", "--attribute", "model"), {}, 2, "--attribute: must be name=value, got "),
         (("up",), {"NETOPS_UNKNOWN_DEVICES": "ignore"}, 2, "NETOPS_UNKNOWN_DEVICES: must be among reject, "),
+        (("up",), {"NETOPS_LABEL_DEADLINE": "0s"}, 2, "NETOPS_LABEL_DEADLINE: must be longer than 0"),
+        (("up",), {"NETOPS_LABEL_DEADLINE": "long"}, 2, "NETOPS_LABEL_DEADLINE: must be a whole number with"),
         (("status",), {"NETOPS_PROFILE": "moon"}, 2, "NETOPS_PROFILE: must be among local, "),
         (("stream",), {}, 1, "nothing is running; start it with "),
         (("status",), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "must answer GET with JSON, got "),

@@ -202,6 +202,17 @@ def test_a_drift_that_detectors_found_counts_for_the_rows_in_which_it_was(last_d
     assert found["kind"] == kind
 
 
+def test_a_base_shorter_than_a_season_is_warned_of():
+    short, live = stream(0.0).head(20), stream(0.0)
+    found = drift_magnitude._measured(stream(0.0), live, SCHEMA, "day", 200, "")
+    assert found["warnings"] == []
+    found = drift_magnitude._measured(short, live, SCHEMA, "day", 200, "")
+    assert found["warnings"][0].startswith("the test rows span 19.0 hours, which is less than a day: ")
+    found = drift_magnitude._measured(stream(0.0).head(150), live, SCHEMA, "week", 200, "")
+    assert found["warnings"][0].startswith("the test rows span 149.0 hours, which is less than a week: ")
+    assert drift_magnitude._measured(short, live, SCHEMA, "fixed", 200, "")["warnings"] == []
+
+
 @pytest.mark.parametrize(("source", "told"), [(LIVE, "2026-01-20T00:00:00Z"), (REHEARSED, "")])
 def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, told):
     asked = []
@@ -219,8 +230,10 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
             "kind": "no drift",
             "reason": "none",
             "event": None,
+            "warnings": ["the base is short"],
         }
 
+    context = Context()
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setenv("MLRUN_DBPATH", "")
     monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: "http://here")
@@ -230,12 +243,14 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
     rows = drift_magnitude.LabeledRows(stream(0.0), source, "so")
     monkeypatch.setattr(drift_magnitude, "chosen_rows", lambda *_: rows)
     monkeypatch.setattr(drift_magnitude, "_measured", measured)
-    measure_drift_magnitude(Context(), None, "serving")
+    measure_drift_magnitude(context, None, "serving")
+    assert context.results["verdict"] == "no drift: none; so; the base is short"
     assert asked == [told]
 
 
 def test_that_the_stream_goes_on_is_said_of_the_rows_of_it(tmp_path, monkeypatch):
-    measured = {"base_rows_same_hours": 1, "drifted": False, "kind": "no drift", "reason": "no drift"}
+    measured = {"base_rows_same_hours": 1, "drifted": False, "kind": "no drift", "reason": "none"}
+    measured["warnings"] = []
     done = []
 
     def answer(_method, path, _body):
@@ -260,7 +275,7 @@ def test_that_the_stream_goes_on_is_said_of_the_rows_of_it(tmp_path, monkeypatch
         ):
             context = Context()
             measure_drift_magnitude(context, None, "serving", generator="g", min_rows=100)
-            assert context.results["verdict"] == f"no drift; measured on 600 labeled rows of {said}"
+            assert context.results["verdict"] == f"no drift: none; measured on 600 labeled rows of {said}"
             done.append(True)
 
 

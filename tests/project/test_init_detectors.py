@@ -53,6 +53,8 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
         monkeypatch.setattr(job, "endpoint_address", lambda *_: address)
         job.init_detectors(context, test_set, "serving")
         assert context.results["kept"] is False
+        assert "; the test rows span 1.4 hours, which is less than a day" in context.results["promise"]
+        assert graph.get("/drift").json["promise"] == context.results["promise"]
         assert context.results["callback"] == graph.get("/drift").json["callback"] == f"{address}/drift"
         reading = {"device": "a", "timestamp": 1e9, **dict.fromkeys(SCHEMA.metric_names, 1.0)}
         graph.post("/telemetry", reading)

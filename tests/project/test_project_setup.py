@@ -50,6 +50,16 @@ def test_a_laptop_gets_its_home_and_token_and_the_local_engine(tmp_path):
     assert {workflow["engine"] for workflow in project.spec.workflows} == {"local"}
 
 
+@pytest.mark.parametrize(("given", "seconds"), [({}, 3600), ({"NETOPS_LABEL_DEADLINE": "6h"}, 21_600)])
+def test_the_deadline_of_labels_reaches_every_endpoint(given, seconds, tmp_path):
+    project = registered(given, tmp_path)
+    for name in (SERVING, STAGING):
+        parameters = project.get_function(name).spec.parameters
+        assert parameters[SETTINGS]["label_deadline_seconds"] == seconds
+    # A release that a job makes deploys with the same.
+    assert project.get_function(RUNNER).get_env("NETOPS_LABEL_DEADLINE") == given.get("NETOPS_LABEL_DEADLINE")
+
+
 def test_what_is_registered_holds_no_secret(tmp_path):
     given = {
         "NETOPS_TOKEN": "of-the-admin",

@@ -14,6 +14,7 @@ from project.summary.lines import (
     rows_text,
     summary_lines,
 )
+from project.summary.live_labels import late_labels_of
 from tests.project.fake_endpoint import fake_endpoint
 
 TRAIN = {
@@ -114,6 +115,36 @@ def test_a_run_that_is_not_split_by_time_says_how():
     text = "\n".join(summary_lines(facts_without_streaming(split="group:site", split_summary=said)))
     assert "on 500 of 700 training rows" in text and "on all 290 test rows" in text
     assert f"\nsplit         {said}\n" in text
+
+
+def test_a_run_warns_of_labels_that_come_too_late():
+    counted = {"joined": 10, "waiting": 1, "expired": 20, "conflicting": 0}
+    facts = facts_without_streaming() | {"labeled": {**counted, "warning": "66.7% of the labels came late"}}
+    assert "\n              66.7% of the labels came late\n" in "\n".join(summary_lines(facts))
+    facts["labeled"]["warning"] = None
+    assert "came late" not in "\n".join(summary_lines(facts))
+
+
+def test_status_warns_of_labels_that_come_too_late():
+    answers = {"/labeled": {"warning": "66.7% of the labels came late"}}
+    with fake_endpoint(lambda method, path, body: (200, answers[path])) as address:
+        assert late_labels_of(address) == ["66.7% of the labels came late"]
+        answers["/labeled"] = {"warning": None}
+        assert late_labels_of(address) == []
+    assert late_labels_of(address) == []
+
+
+@pytest.mark.parametrize(
+    ("promise", "told"),
+    [
+        ("at most 0.5 false alarms in 10,000 labels like the base", False),
+        ("at most 0.5 false alarms in 10,000 labels like the base; the test rows span 2.0 hours", True),
+        ("none: the base has 3 errors in 2 of 20 blocks; it takes 30 errors in 10 of them", True),
+    ],
+)
+def test_a_base_that_promises_nothing_is_told(promise, told):
+    facts = facts_without_streaming() | {"drift": {"detectors": {}, "promise": promise}}
+    assert (f"false alarms of the verdict: {promise[:4]}" in "\n".join(summary_lines(facts))) is told
 
 
 def test_a_run_without_streaming_says_that_nothing_is_deployed():

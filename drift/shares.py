@@ -1,0 +1,143 @@
+"""Shares of rows that matter though they are small: a class, missing readings, a new category, far readings.
+
+A distance over all bins hides them. Errors of networks are a few rows in a hundred, so ten times as many move
+the distribution of labels by less than what is no drift of a column. And bins with equally many rows do not
+tell a reading that is high from one that is impossible.
+
+Each share is a column of two values, so its total variation distance is the change of the share, and it is
+compared with chance together with all other columns. Which shares are looked at depends on how often they
+occur in base and batch together, not on which of both they are in: so they cost no false alarm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from drift.coded_columns import CodedColumn, Index
+from drift.discretize import CategoryBins, Floats
+from feature_sets.checks import check_number
+
+Bools = npt.NDArray[np.bool_]
+
+_FENCE = 3.0
+"""Interquartile ranges beyond the quartiles from which on a reading is far (J. W. Tukey, "Exploratory Data
+Analysis", 1977: the outer fences)."""
+
+
+@dataclass(frozen=True)
+class LeastChange:
+    """From when on a share that chance does not explain has moved.
+
+    :param ratio: least ratio of both shares, whichever is larger.
+    :param of_classes: least change of the share of a class, among labels or predictions.
+    :param of_features: least change of a share of a feature.
+    :raises InputError: naming the parameter, the rule and what was given.
+    """
+
+    ratio: float = 1.5
+    of_classes: float = 0.005
+    of_features: float = 0.05
+
+    def __post_init__(self) -> None:
+        owner = "drift magnitude: least change"
+        check_number(f"{owner}: ratio", self.ratio, at_least=1)
+        for name in ("of_classes", "of_features"):
+            check_number(f"{owner}: {name}", getattr(self, name), above=0, below=1)
+
+    def of(self, column: CodedColumn) -> float:
+        """Least change of a share of this column."""
+        classes = column.kind in ("label", "prediction") and column.numbers is None
+        return self.of_classes if classes else self.of_features
+
+    def is_beyond(self, least: float, base: float, batch: float) -> bool:
+        """Whether two shares differ by a least change and ratio, but for rounding."""
+        low, high = sorted((base, batch))
+        return high - low >= least - 1e-12 and high >= low * self.ratio
+
+    def limit(self, least: float, base: float, batch: float) -> float:
+        """The share from which on, in the direction of the batch, it may be called moved."""
+        if batch >= base:
+            return min(1.0, max(base + least, base * self.ratio))
+        return max(0.0, min(base - least, base / self.ratio))
+
+
+USUAL_CHANGE = LeastChange()
+
+
+class Share(NamedTuple):
+    """Rows of a column that have something in common.
+
+    :param column: number of the column.
+    :param what: that they have in common, for people.
+    :param base: which rows of the base, shape (n,).
+    :param batch: which rows of the batch, shape (m,).
+    :param least: change from which on it has moved.
+    """
+
+    column: int
+    what: str
+    base: Bools
+    batch: Bools
+    least: float
+
+
+def shares_of(columns: Sequence[CodedColumn], change: LeastChange) -> list[Share]:
+    """Every share of single columns that can change by its least, in the order of the columns.
+
+    :param columns: coded; joint ones have no shares.
+    """
+    found = []
+    for number, column in enumerate(columns):
+        least = change.of(column)
+        for what, base, batch in _candidates(column):
+            smaller, rows = min(len(base), len(batch)), len(base) + len(batch)
+            count = int(base.sum()) + int(batch.sum())
+            if min(count, rows - count) >= least * smaller:
+                found.append(Share(number, what, base, batch, least))
+    return found
+
+
+def _candidates(column: CodedColumn) -> Iterator[tuple[str, Bools, Bools]]:
+    if column.kind == "joint":
+        return
+    if column.numbers is not None:
+        yield from _far(*column.numbers)
+    for code, what in _named(column):
+        yield what, column.base == code, column.batch == code
+
+
+def _named(column: CodedColumn) -> Iterator[tuple[int, str]]:
+    """Bins whose share is looked at, and what is in them."""
+    if isinstance(column.bins, CategoryBins):
+        for code, category in enumerate(column.bins.categories):
+            yield code, f"= {_plain(category)}"
+        yield column.size - 2, "is a category that the base does not have"
+    yield column.size - 1, "is missing"
+
+
+def _plain(category: object) -> object:
+    """A class as it is written: 1 where the column holds 1.0."""
+    return int(category) if isinstance(category, float) and category.is_integer() else category
+
+
+def _far(base: Floats, batch: Floats) -> Iterator[tuple[str, Bools, Bools]]:
+    """Readings below and above the outer fences of the base; without spread, below and above its value."""
+    finite = base[np.isfinite(base)]
+    if not len(finite):
+        return
+    low, high = np.quantile(finite, [0.25, 0.75])
+    with np.errstate(invalid="ignore", over="ignore"):
+        below, above = (1 + _FENCE) * low - _FENCE * high, (1 + _FENCE) * high - _FENCE * low
+        if np.isfinite(below) and np.isfinite(above):
+            yield f"is below {below:.4g}", base < below, batch < below
+            yield f"is above {above:.4g}", base > above, batch > above
+
+
+def rows_with(share: Share) -> tuple[Index, Index]:
+    """The share as a column of two bins: 1 for its rows, 0 for all others."""
+    return share.base.astype(np.int64), share.batch.astype(np.int64)
