@@ -60,7 +60,8 @@ def _go_on(context: Any, held: Held, steps: Sequence[RequestStep], place: int) -
 def _wait_or_give_up(context: Any, held: Held, steps: Sequence[RequestStep], error: Exception) -> None:
     """Refuse what comes, or after long have the entry go on behind the step that fails at it.
 
-    That is kept beside the journal first, so that a restart has it go on there, too, and does not wait.
+    That is kept beside the journal first, so that a restart has it go on there, too, and does not wait. What
+    a start leaves out when the step had its time is not kept: the step may be broken in this release alone.
 
     :raises ApiError: 503.
     """
@@ -72,13 +73,16 @@ def _wait_or_give_up(context: Any, held: Held, steps: Sequence[RequestStep], err
         raise error
     is_model = isinstance(steps[place], ModelRouter)
     is_known = state.unfinished.is_given_up(held.request.entry, held.step)
-    if not is_known and 0 <= state.clock() - held.since < PATIENCE_SECONDS:
+    is_over = not is_known and state.unfinished.is_over(held.step)
+    if not (is_known or is_over) and 0 <= state.clock() - held.since < PATIENCE_SECONDS:
         raise refusal(held, is_model, type(error).__name__) from error
-    if not is_known:
+    if not (is_known or is_over):
         state.journal.merge(GIVEN_UP, lambda kept: state.unfinished.merged(kept, held))
     if is_model:
         for record in held.request.telemetry:
             record.prediction = None
     lost = "without a prediction" if is_model else f"out of the state of step {held.step}"
-    context.logger.error(f"the events of entry {held.request.entry} stay {lost}: {error}")
-    state.unfinished.give_up(held, steps[place + 1].name if place + 1 < len(steps) else None)
+    if not state.unfinished.left_out[held.step]:  # Of a start that leaves out all of them, one is enough.
+        context.logger.error(f"the events of entry {held.request.entry} stay {lost}: {error}")
+    following = steps[place + 1].name if place + 1 < len(steps) else None
+    state.unfinished.give_up(held, following, is_kept=not is_over)

@@ -18,6 +18,8 @@ from graphs.labels_by_request import LabelsByRequest
 from graphs.late_labels import late_warning
 from graphs.ledger_metrics import count_pairs, show_ledger, told_ledger
 from graphs.ledger_room import Room, check_room, check_unwritten
+from graphs.protocol.device_state import DeviceState
+from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import (
@@ -44,6 +46,7 @@ from graphs.state.ledger import PredictionLedger
 from graphs.state.ledger_records import warm_up
 from graphs.state.new_incidents import refuse_nameless
 from graphs.state.serving_state import serving_state
+from graphs.state.silenced import Silenced, SilencedPredictions
 from graphs.state.snapshots.saved_state import SavedState
 from graphs.state.told_labels import ToldPositives, untold_incidents, untold_positives
 
@@ -109,6 +112,7 @@ class LabeledJoin(RequestStep):
         show_ledger(state.metrics, self._ledger, self._ahead.join)
         if self._ahead.join is not None:
             self._ledger.on_settled = self._ahead.join.settle
+        self._silenced = None if state.calendar is None else SilencedPredictions(deadline)
         self._inputs = state.package.schema.input_names
         self._excluding = tuple(excluding_columns(schema).values())
         self._batches: LabeledBatches | None = None
@@ -159,6 +163,8 @@ class LabeledJoin(RequestStep):
         parts = {"ledger": self._ledger.saved(self._inputs), "by_request": self._by_request.saved()}
         if self._batches is not None:
             parts["batches"] = self._batches.saved()
+        if self._silenced is not None:
+            parts["silenced"] = self._silenced.saved(self._inputs)
         found = SavedState.of_parts(parts)
         if isinstance(self._ledger, DerivedLedger):
             found.plain["book"] = self._book.saved()
@@ -171,6 +177,8 @@ class LabeledJoin(RequestStep):
         """Go on from the ledger; predictions of an earlier model stay what they were."""
         self._ledger.restore(state.part("ledger"), self._inputs)
         self._by_request.restore(state.part("by_request"))
+        if self._silenced is not None:
+            self._silenced.restore(state.part("silenced"), self._inputs)
         if isinstance(self._ledger, DerivedLedger):
             self._book.restore(state.plain["book"])
         if self._batches is not None and "batches" in state.plain:
@@ -205,6 +213,8 @@ class LabeledJoin(RequestStep):
                 check_unwritten(self._batches.unwritten, self._most_unwritten)
             waiting = self._by_request.waiting(request.arrival)
             check_room(self._ledger, self._ahead.join, waiting, request, self._room)
+            if self._silenced is not None:
+                check_room(self._silenced.ledger, None, 0, request, self._room)
             if request.telemetry and self._by_request.is_full:
                 newest = request.newest_before(self._room.tolerance)
                 self._by_request.check_room(max(newest, self._ledger.newest or -math.inf))
@@ -277,6 +287,8 @@ class LabeledJoin(RequestStep):
                 self._each_prediction(request, names)
             request.done["joined"] = True
         newest = self._ledger.newest
+        if self._silenced is not None:
+            self._silenced.forget_before(newest)
         self._by_request.note(request, -math.inf if newest is None else newest - self._deadline)
 
     def _column_predictions(self, request: Request, columns: TelemetryColumns) -> bool:
@@ -326,13 +338,22 @@ class LabeledJoin(RequestStep):
         if first is not None:
             self._answer_again(record, first)
             return False
-        if record.maintenance is not None:
-            if record.status in event_status.COUNTED:
-                self._ahead.exclude(event.device, event.time, ledger.newest)
-            return False
+        arrived = request.arrived(index)
+        if self._silenced is not None:
+            self._silenced.forget_before(ledger.newest)
+            said = self._silenced.of(event.device, event.time)
+            if said is not None:
+                self._answer_again(record, said.made, said.maintenance)
+                return False
+            if record.maintenance is not None:
+                if record.status in event_status.COUNTED:
+                    self._ahead.exclude(event.device, event.time, ledger.newest)
+                    if made is not None:
+                        said = Silenced(made, record.maintenance)
+                        self._silenced.put(event.device, event.time, said, arrived)
+                return False
         if made is None:
             return False
-        arrived = request.arrived(index)
         if isinstance(ledger, DerivedLedger):
             self._take(request, ledger.add_prediction(event.device, event.time, made, arrived))
         else:
@@ -342,13 +363,18 @@ class LabeledJoin(RequestStep):
         return True
 
     @staticmethod
-    def _answer_again(record: TelemetryRecord, first: Prediction | None) -> None:
+    def _answer_again(
+        record: TelemetryRecord, first: Prediction | None, maintenance: str | None = None
+    ) -> None:
         """Give a repeated event the answer that it got first.
 
         Only the ledger knows all of them: the windows have lost an event that is older than they reach back,
         and all of a device that they have forgotten.
         """
-        record.status, record.prediction, record.maintenance = event_status.DUPLICATE, first, None
+        record.status, record.prediction, record.maintenance = event_status.DUPLICATE, first, maintenance
+        if record.device_state and maintenance is not None:  # By now that entry may be another, or none.
+            is_retired = record.device_status is DeviceStatus.RETIRED
+            record.device_state = (DeviceState.RETIRED if is_retired else DeviceState.MAINTENANCE).value
 
     def _labels(self, request: Request) -> None:
         for index, record in _left(request, request.labels):

@@ -29,7 +29,7 @@ from graphs.routing_state import RoutingState
 from graphs.scoring import ANSWER, Scoring, is_of_champion_alone
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
-from graphs.state.unfinished import refusal
+from graphs.state.unfinished import not_taken_in, refusal
 
 SERVER_METADATA = {"name": "netops", "version": "2", "extensions": []}
 
@@ -143,6 +143,8 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
         if self._state.unfinished.held:
             held = self._state.unfinished.held[0]
             return refusal(held, held.step == self.name)
+        for step, entries in self._state.unfinished.left_out.items():
+            return not_taken_in(step, entries, step == self.name)
         return self._state.journal.away()
 
     def _overview(self) -> dict[str, Any]:

@@ -81,6 +81,7 @@ class Respond:
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
         """All steps were made, this being the last: remember what was before."""
         started = time.perf_counter()
+        self._unfinished.is_starting = True
         replayed = replay(self._context)
         seconds = time.perf_counter() - started
         self._context.logger.info(f"replayed {replayed.events} events from the journal in {seconds:.1f} s")
@@ -92,8 +93,14 @@ class Respond:
             )
         else:
             self._context.logger.info(f"took over from the history: {told}")
+        self._unfinished.is_starting = False
+        for step, entries in self._unfinished.left_out.items():
+            self._context.logger.error(
+                f"step {step} failed at {entries} more entries, which stay out until the next start; "
+                "no snapshot is taken until then"
+            )
         self._metrics.started.set(serving_state(self._context).clock())
-        self._taker = snapshot_taker(self._context)
+        self._taker = None if self._unfinished.left_out else snapshot_taker(self._context)
         if self._taker is not None and replayed.lost:
             self._taker.take_anew()
 

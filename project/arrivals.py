@@ -22,12 +22,11 @@ from graphs.state.journal_entries import RawEntry
 from graphs.state.longest_reach import longest_reach
 from graphs.state.placed_labels import placed_labels
 from project.live_history import LiveJournal
+from project.live_order import CLOCKS_APART_SECONDS
 from project.live_rows import ARRIVED, live_rows
 from project.live_too_late import journaled_readings
 
 _MICRO = 1_000_000
-_CLOCKS_APART_SECONDS = 3600
-"""How far the clocks of an endpoint and of its journal may be apart."""
 
 _Rows = npt.NDArray[np.bool_]
 
@@ -39,7 +38,7 @@ class Arrivals:
     :param late: device, time and ``ARRIVED`` of readings that came after a later one of their device; none
         with an arrival in the schema, as the history then counts them from their arrival on, too.
     :param returned: the same of devices that came back after the silence after which an endpoint forgets
-        them; the time is that of their newest reading before.
+        them; the time is that of their newest reading before, or their arrival where that one is not known.
     :param labels: device and time, microseconds -> labels that arrived for it.
     """
 
@@ -78,23 +77,28 @@ def arrivals(journal: LiveJournal, schema: TelemetrySchema, files: list[pd.DataF
         return Arrivals(nothing, nothing, {})
     since = min(column_micros(file[PREDICTED_AT]).min() for file in files) / _MICRO
     # An entry is made after the arrival of its events, by a clock of its own; archives before are not read.
-    back = _CLOCKS_APART_SECONDS + longest_reach(WindowDefinition.from_schema(schema))
+    back = CLOCKS_APART_SECONDS + longest_reach(WindowDefinition.from_schema(schema))
     after = (max(0, int((since - back) * 1000)), 0)
     accepted = accepted_entries(journal.url, journal.key, journal.archive, after)
     entries = placed_labels(accepted, schema.reading_columns).new
     late = live_rows(AcceptedEntries(entries, []), schema).late if schema.arrival is None else nothing
-    return Arrivals(late, _returned(entries, schema), _labels(entries, schema))
+    return Arrivals(late, _returned(entries, schema, since - back), _labels(entries, schema))
 
 
-def _returned(entries: Iterable[RawEntry], schema: TelemetrySchema) -> pd.DataFrame:
+def _returned(entries: Iterable[RawEntry], schema: TelemetrySchema, begin: float) -> pd.DataFrame:
+    """Devices that came back.
+
+    :param begin: from when on there are entries, epoch seconds.
+    """
     silence = round(longest_reach(WindowDefinition.from_schema(schema)) * _MICRO)
     devices: dict[str, tuple[int, int]] = {}
     found: list[tuple[str, int, int]] = []
     for device, time, arrival in journaled_readings(entries, schema):
-        newest, last = devices.get(device, (event_micros(time), arrival))
+        newest, last = devices.get(device, (arrival, round(begin * _MICRO)))
         if arrival - last >= silence:
             found.append((device, newest, arrival))
-        devices[device] = max(newest, event_micros(time)), max(last, arrival)
+        known = device in devices
+        devices[device] = max(newest, event_micros(time)) if known else event_micros(time), max(last, arrival)
     frame = pd.DataFrame(found, columns=[DEVICE, schema.time, ARRIVED])
     return frame.assign(
         **{name: pd.to_datetime(frame[name], unit="us", utc=True) for name in (schema.time, ARRIVED)}

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ import pandas as pd
 
 from feature_sets.checks import InputError, duration_seconds
 from feature_sets.derived_features import DerivedFeatures
+from feature_sets.device_metrics import NAME as DEVICE_METRICS
 from feature_sets.feature_vector import ALL_FEATURES
 from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.stored_history import StoredHistory
@@ -25,9 +25,12 @@ from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.reading_history import stored_readings
 from project.arrivals import Arrivals, arrivals
+from project.audit_account import Audit
 from project.labeled_files import newest_files, read_pairs
 from project.live_history import LiveJournal
+from project.live_order import LiveOrder
 from project.same_answers import answers_differ
 from training.dataset.vector_rows import read_vector
 
@@ -35,105 +38,16 @@ _MICRO = 1_000_000
 MOST, SINCE = 100_000, "7d"
 """Newest labeled pairs that are looked at, about; and how long before the newest answer."""
 
-_THEN = "history: with the next run, or 'netops ingest --live'"
-
 _EXAMPLES = 5
 """Differences that are told one by one."""
 
 _FILE = "(file)"
 """Column of the file that a pair is from; no schema can have a column of this name."""
 
+_Rows = npt.NDArray[np.bool_]
+
 _BATCH_ROWS = 200_000
 """Pairs whose features are read at once."""
-
-
-@dataclass
-class Audit:
-    """What was found of the newest labeled pairs of an endpoint.
-
-    :param pairs: looked at.
-    :param compared: of these, those whose features and answer were recomputed.
-    :param not_in_history: those whose reading is not in the history yet.
-    :param after_late: those that a late reading touches: it came after the answer, and a schema without an
-        arrival has it in the history as if it had come in time.
-    :param after_silence: those that differ, and look back beyond a silence of their device after which the
-        endpoint may have begun it anew, from what was in the history by then.
-    :param unknown_models: those of a model that is registered no more.
-    :param without_input: those of a model with an input that the history, of another schema by now, lacks.
-    :param rounded: compared ones that look back on a late reading which came before the answer. A schema
-        without an arrival has it in the history in another place, and sums in another order: such features
-        may differ by the rounding of 32 bits.
-    :param mismatches: compared ones in which a feature differs in a bit, the probability by more than the
-        rounding of 32 bits, the prediction is not that of probability and threshold, or the label none that
-        arrived.
-    :param by_feature: feature, ``probability``, ``prediction`` or label -> compared ones in which it differs.
-    :param examples: the first differences: device, event time, file, column, ``expected`` and ``found``.
-    :param left_out: feature of other devices -> compared ones in which it is not looked at. Without an
-        arrival in the schema, the history does not know which of two devices was heard first.
-    :param absent: such an input -> pairs of models that take it.
-    :param since: from when on answers were looked at, ISO 8601; None without pairs.
-    :param first: event time of the earliest pair, ISO 8601; None without pairs.
-    :param last: of the latest.
-    """
-
-    pairs: int = 0
-    compared: int = 0
-    not_in_history: int = 0
-    after_late: int = 0
-    after_silence: int = 0
-    unknown_models: int = 0
-    without_input: int = 0
-    rounded: int = 0
-    mismatches: int = 0
-    by_feature: Counter[str] = field(default_factory=Counter)
-    left_out: Counter[str] = field(default_factory=Counter)
-    absent: Counter[str] = field(default_factory=Counter)
-    examples: list[dict[str, Any]] = field(default_factory=list)
-    since: str | None = None
-    first: str | None = None
-    last: str | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain form."""
-        return {
-            name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()
-        }
-
-    def lines(self) -> list[str]:
-        """For people."""
-        if not self.pairs:
-            return [f"no labeled pairs yet: what is served is compared once it is labeled and {_THEN}"]
-        found = [
-            f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}",
-            f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ"
-            if self.compared or not self.not_in_history
-            else "nothing to compare yet",
-        ]
-        reasons = (
-            (self.not_in_history, f"are compared once their readings are {_THEN}"),
-            (self.after_late, "not compared: a reading that came after the answer is in their windows now"),
-            (
-                self.after_silence,
-                "not compared: they differ, and the endpoint may have begun their silent device anew",
-            ),
-            (self.rounded, "but for rounding: a late reading is summed in another order in the history"),
-            (self.unknown_models, "not compared: their model is registered no more"),
-            (
-                self.without_input,
-                f"not compared: the history has no {', '.join(sorted(self.absent))} any more",
-            ),
-        )
-        found += [f"  {count:,} {text}" for count, text in reasons if count]
-        found += [f"  {count:,} in {name}" for name, count in self.by_feature.most_common()]
-        found += [
-            f"    {each[DEVICE]} at {each['time']}, {each['file']}: {each['column']} must be "
-            f"{each['expected']}, is {each['found']}"
-            for each in self.examples
-        ]
-        if self.left_out:
-            most, names = max(self.left_out.values()), ", ".join(sorted(self.left_out))
-            found.append(f"  not looked at in {most:,}, as the schema has no arrival: {names}")
-        return found
 
 
 def audit(
@@ -168,9 +82,11 @@ def audit(
     files = [file[column_micros(file[PREDICTED_AT]) >= begin] for file in files]
     files = [file for file in files if len(file)]
     found.since = _moment(begin)
-    came = arrivals(journal, schema, files)
+    readings = stored_readings(f"store://feature-sets/{project}/{DEVICE_METRICS}", schema)
+    came, live = arrivals(journal, schema, files), LiveOrder(journal, schema, readings)
+    served = _Served(project, history.metrics, came, live, schema)
     for pairs in _batches(files):
-        _add(found, project, pairs, history.metrics, came, schema)
+        served.add(found, pairs)
     return found
 
 
@@ -187,101 +103,139 @@ def _batches(files: list[pd.DataFrame]) -> Iterator[pd.DataFrame]:
         yield pd.concat(waiting, ignore_index=True)
 
 
-def _add(
-    found: Audit,
-    project: str,
-    pairs: pd.DataFrame,
-    stored: StoredHistory,
-    came: Arrivals,
-    schema: TelemetrySchema,
-) -> None:
-    """Compare pairs of one model version."""
-    pairs = pairs.drop_duplicates([DEVICE, schema.time], ignore_index=True)
-    times = column_micros(pairs[schema.time])
-    found.pairs += len(pairs)
-    earliest, latest = _moment(times.min()), _moment(times.max())
-    found.first = min(found.first or earliest, earliest)
-    found.last = max(found.last or latest, latest)
-    package = model_of(project, str(pairs[VERSION].iloc[0]))
-    if package is None:
-        found.unknown_models += len(pairs)
-        return
-    known = held_rows(stored, KeyedRows.of(pairs, DEVICE, schema.time))[0] >= 0
-    touched = known & came.missed_by(pairs, schema)
-    found.not_in_history += int(np.count_nonzero(~known))
-    found.after_late += int(np.count_nonzero(touched))
-    served = pairs[known & ~touched].reset_index(drop=True)
-    if not len(served):
-        return
-    keys, names = [DEVICE, schema.time], package.schema.input_names
-    vector = read_vector(f"store://feature-vectors/{project}/{ALL_FEATURES}", schema, served[keys])
-    absent = [name for name in names if name not in vector.columns]
-    if absent:
-        found.without_input += len(served)
-        found.absent.update(dict.fromkeys(absent, len(served)))
-        return
-    history = served[keys].merge(vector[[*keys, *names]], on=keys, how="left", validate="1:1")
-    unknown = [] if schema.arrival is not None else _of_others(names, schema)
-    rounded = came.summed_otherwise(served, schema)
-    looked_at = [name for name in names if name not in unknown]
-    expected: dict[str, Any] = {name: history[name].to_numpy() for name in looked_at}
-    differs = {
-        name: differing(served[name], history[name]) & ~(rounded & _is_close(served[name], history[name]))
-        for name in looked_at
-    }
-    # The answer is looked at all the same, from what the model was given; so is that of rounded inputs.
-    history = history.assign(**{name: served[name] for name in unknown})
-    for name in looked_at:
-        history[name] = history[name].where(~rounded | differs[name], served[name])
-    offline = package.session().probability(package.schema.matrix(history))
-    expected[PROBABILITY], differs[PROBABILITY] = offline, answers_differ(served[PROBABILITY], offline)
-    anew = np.logical_or.reduce(list(differs.values())) & came.begun_anew(served, schema)
-    differs = {name: rows & ~anew for name, rows in differs.items()}
-    found.after_silence += int(np.count_nonzero(anew))
-    found.compared += int(np.count_nonzero(~anew))
-    found.rounded += int(np.count_nonzero(rounded & ~anew))
-    found.left_out.update({name: int(np.count_nonzero(~anew)) for name in unknown})
-    threshold, said = package.schema.threshold, served[PROBABILITY].to_numpy(dtype=np.float64)
-    expected[PREDICTION] = (said >= threshold).astype(np.int64)
-    # At the threshold itself it is decided in the numbers of the model.
-    differs[PREDICTION] = (served[PREDICTION].to_numpy() != expected[PREDICTION]) & (
-        answers_differ(said, np.full(len(served), threshold))
-    )
-    expected[schema.target], differs[schema.target] = came.other_labels(served, schema)
-    found.mismatches += int(np.logical_or.reduce(list(differs.values())).sum())
-    found.by_feature.update({name: int(rows.sum()) for name, rows in differs.items() if rows.any()})
-    for row in np.flatnonzero(np.logical_or.reduce(list(differs.values())))[
-        : _EXAMPLES - len(found.examples)
-    ]:
-        column = next(name for name, rows in differs.items() if rows[row])
-        at = served.iloc[int(row)]
-        found.examples.append(
-            {
-                DEVICE: str(at[DEVICE]),
-                "time": at[schema.time].isoformat(),
-                "file": str(at[_FILE]),
-                "column": column,
-                "expected": _plain(expected[column][row]),
-                "found": _plain(at[column]),
-            }
+@dataclass(frozen=True)
+class _Served:
+    """What the pairs of an endpoint are held against.
+
+    :param stored: readings of the history, with their features.
+    :param came: what came out of order.
+    :param live: windows in the order of the journal, where that of the history is another one.
+    """
+
+    project: str
+    stored: StoredHistory
+    came: Arrivals
+    live: LiveOrder
+    schema: TelemetrySchema
+
+    def add(self, found: Audit, pairs: pd.DataFrame) -> None:
+        """Compare pairs of one model version."""
+        schema = self.schema
+        pairs = pairs.drop_duplicates([DEVICE, schema.time], ignore_index=True)
+        times = column_micros(pairs[schema.time])
+        found.pairs += len(pairs)
+        earliest, latest = _moment(times.min()), _moment(times.max())
+        found.first = min(found.first or earliest, earliest)
+        found.last = max(found.last or latest, latest)
+        package = model_of(self.project, str(pairs[VERSION].iloc[0]))
+        if package is None:
+            found.unknown_models += len(pairs)
+            return
+        known = held_rows(self.stored, KeyedRows.of(pairs, DEVICE, schema.time))[0] >= 0
+        found.not_in_history += int(np.count_nonzero(~known))
+        served = pairs[known].reset_index(drop=True)
+        if not len(served):
+            return
+        keys, names = [DEVICE, schema.time], package.schema.input_names
+        vector = read_vector(f"store://feature-vectors/{self.project}/{ALL_FEATURES}", schema, served[keys])
+        absent = [name for name in names if name not in vector.columns]
+        if absent:
+            found.without_input += len(served)
+            found.absent.update(dict.fromkeys(absent, len(served)))
+            return
+        history = served[keys].merge(vector[[*keys, *names]], on=keys, how="left", validate="1:1")
+        unknown = {name: np.ones(len(served), dtype=np.bool_) for name in self._of_others(names)}
+        kept = self._in_live_order(found, served, history, unknown)
+        if kept.any():
+            served, history = (frame[kept].reset_index(drop=True) for frame in (served, history))
+            unknown = {name: rows[kept] for name, rows in unknown.items()}
+            self._compare(found, package, served, history, unknown)
+
+    def _in_live_order(
+        self, found: Audit, served: pd.DataFrame, history: pd.DataFrame, unknown: dict[str, _Rows]
+    ) -> _Rows:
+        """Have ``history`` say what windows held that are not those of the history.
+
+        :param unknown: feature -> pairs in which it is not looked at; more of them may come.
+        :returns: pairs that can be compared.
+        """
+        came, schema, names = self.came, self.schema, [name for name in history if name in served]
+        inputs = [name for name in names if name not in (DEVICE, schema.time) and name not in unknown]
+        differ = np.logical_or.reduce([differing(served[name], history[name]) for name in inputs])
+        late: _Rows = came.missed_by(served, schema) | (differ & came.summed_otherwise(served, schema))
+        anew = differ & ~late & came.begun_anew(served, schema)
+        again: _Rows = late | anew
+        if not again.any():
+            return ~again
+        made = [name for name in inputs if name in self.live.names]
+        expected, journaled = self.live.closest(served[again], made)
+        held = again.copy()
+        held[again] = journaled
+        history.loc[held, made] = expected[journaled]
+        for name in inputs:
+            if name in self.live.relative:
+                unknown[name] = held
+        found.after_late += int(np.count_nonzero(held & late))
+        found.after_silence += int(np.count_nonzero(held & anew))
+        # Without its journal a silence excuses nothing.
+        gone: _Rows = late & ~held
+        found.not_in_journal += int(np.count_nonzero(gone))
+        return ~gone
+
+    def _of_others(self, names: Sequence[str]) -> list[str]:
+        """Features that depend on the order in which several devices were heard, which nobody knows."""
+        if self.schema.arrival is not None:
+            return []
+        of_others = set(DerivedFeatures(self.schema).groups.names)
+        return [name for name in names if name in of_others]
+
+    def _compare(
+        self,
+        found: Audit,
+        package: ModelPackage,
+        served: pd.DataFrame,
+        history: pd.DataFrame,
+        unknown: Mapping[str, _Rows],
+    ) -> None:
+        """Compare features, answers and labels of pairs with what they must be."""
+        names, target = package.schema.input_names, self.schema.target
+        # The answer is looked at all the same, from what the model was given.
+        for name, rows in unknown.items():
+            history[name] = history[name].where(~rows, served[name])
+            found.left_out[name] += int(np.count_nonzero(rows))
+        expected: dict[str, Any] = {name: history[name].to_numpy() for name in names}
+        differs = {name: differing(served[name], history[name]) for name in names}
+        offline = package.session().probability(package.schema.matrix(history))
+        expected[PROBABILITY], differs[PROBABILITY] = offline, answers_differ(served[PROBABILITY], offline)
+        threshold, said = package.schema.threshold, served[PROBABILITY].to_numpy(dtype=np.float64)
+        expected[PREDICTION] = (said >= threshold).astype(np.int64)
+        # At the threshold itself it is decided in the numbers of the model.
+        differs[PREDICTION] = (served[PREDICTION].to_numpy() != expected[PREDICTION]) & (
+            answers_differ(said, np.full(len(served), threshold))
         )
-
-
-def _is_close(values: pd.Series, others: pd.Series) -> npt.NDArray[np.bool_]:
-    """Which are the same but for the rounding of 32 bits."""
-    left, right = (column.to_numpy(dtype=np.float64, na_value=np.nan) for column in (values, others))
-    return np.isclose(left, right, rtol=1e-6, atol=1e-9)
+        expected[target], differs[target] = self.came.other_labels(served, self.schema)
+        any_of_them = np.logical_or.reduce(list(differs.values()))
+        found.compared += len(served)
+        found.mismatches += int(np.count_nonzero(any_of_them))
+        found.by_feature.update({name: int(rows.sum()) for name, rows in differs.items() if rows.any()})
+        for row in np.flatnonzero(any_of_them)[: _EXAMPLES - len(found.examples)]:
+            column = next(name for name, rows in differs.items() if rows[row])
+            at = served.iloc[int(row)]
+            found.examples.append(
+                {
+                    DEVICE: str(at[DEVICE]),
+                    "time": at[self.schema.time].isoformat(),
+                    "file": str(at[_FILE]),
+                    "column": column,
+                    "expected": _plain(expected[column][row]),
+                    "found": _plain(at[column]),
+                }
+            )
 
 
 def _plain(value: Any) -> Any:
     """A value as JSON has it; None where there is none."""
     return None if pd.isna(value) else getattr(value, "item", lambda: value)()
-
-
-def _of_others(names: Sequence[str], schema: TelemetrySchema) -> list[str]:
-    """Features that depend on the order in which several devices were heard."""
-    of_others = set(DerivedFeatures(schema).groups.names)
-    return [name for name in names if name in of_others]
 
 
 def _begin(since: str, newest: int) -> int:

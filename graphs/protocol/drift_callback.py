@@ -122,7 +122,8 @@ class DriftCallback:
     def _post(self, client: httpx.Client, body: Body) -> tuple[str, str]:
         try:
             content = orjson.dumps(body)
-            headers = {"Content-Type": "application/json", **self._headers, **self._signature(body, content)}
+            about = {"Content-Type": "application/json", "Idempotency-Key": body["id"]}
+            headers = {**about, **self._headers, **self._signature(body, content)}
             answer = client.post(self.url, content=content, headers=headers)
         except httpx.HTTPError as error:
             return "failed", repr(error)

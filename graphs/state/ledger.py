@@ -67,9 +67,7 @@ class PredictionLedger(LedgerCounts):
         :param predicted_at: when the event arrived, epoch seconds.
         :param position: of the event.
         """
-        if time > self._newest:
-            self._newest = time
-            self._forget_old()
+        self.advance(time)
         if time < self._newest - self._deadline:
             self.expired["waiting_for_label"] += 1
             return None
@@ -112,9 +110,7 @@ class PredictionLedger(LedgerCounts):
         newest = max(self._newest, float(times.max()))
         if times.min() < newest - self._deadline:  # What is forgotten depends on the order then.
             return self._one_by_one(devices, times, made, predicted_at, first, repeated)
-        if newest > self._newest:
-            self._newest = newest
-            self._forget_old()
+        self.advance(newest)
         block = MadeBlock(made.model, made.version, made.inputs, made.features, len(own))
         joined: list[tuple[int, Place]] = []
         names = list(map(devices.__getitem__, own.tolist())) if len(own) < len(devices) else devices
@@ -193,6 +189,12 @@ class PredictionLedger(LedgerCounts):
         self._states["waiting_for_label"] -= 1
         self._states["joined"] += 1
         return LabelStatus.JOINED, self._pair(device, time, place, position)
+
+    def advance(self, newest: float) -> None:
+        """Forget what is older than the deadline, if this is the newest event time so far, epoch seconds."""
+        if newest > self._newest:
+            self._newest = newest
+            self._forget_old()
 
     def _pair(self, device: str, time: float, place: Place, position: Position) -> LabeledPair:
         """The pair of a record that is complete now."""

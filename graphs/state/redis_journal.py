@@ -32,7 +32,12 @@ _TIMEOUT_SECONDS = 2.0
 _ARCHIVE_ROWS = 10_000
 _MOST_UNARCHIVED = 64_000_000
 _SAID = 200
-_REMEDY = "; nothing was processed, so send it again, and see to its store if that goes on"
+_AGAIN = "nothing was processed yet, so send it again: what the journal took all the same counts once"
+"""An answer may be lost behind an entry that was written; the next one finds it, see ``missed``."""
+_UNREAD = "nothing was changed, so do it again"
+_UNKNOWN = "what others accepted is not known, so nothing of this was journaled: send it again"
+_WAITS = "what the journal has already waits for that: sent again, it counts once"
+_UNSAVED = "without that a restart knows less, so send it again to have it kept"
 _ENTRY_BYTES = 400
 """What an entry takes beside its texts."""
 _OF_ANY_SCHEMA = (Kind.MAINTENANCE, Kind.CALENDAR, Kind.REROUTED)
@@ -178,7 +183,7 @@ class RedisJournal:
                 ],
             )
         except redis.RedisError as error:
-            raise _away("accept events", error) from error
+            raise _away("accept events", error, _AGAIN) from error
         return entry_id(written), entry_id(before) if before else BEFORE_ALL
 
     @property
@@ -189,7 +194,7 @@ class RedisJournal:
     def away(self) -> ApiError | None:
         """See ``Journal``."""
         failure = self._probe.failure()
-        return None if failure is None else _away("accept events", failure)
+        return None if failure is None else _away("accept events", failure, _AGAIN)
 
     def has_lost(self) -> bool:
         """See ``Journal``."""
@@ -273,14 +278,14 @@ class RedisJournal:
         try:
             yield from self._read(f"({id_text(after)}", "+")
         except redis.RedisError as error:
-            raise _away("give what it holds", error) from error
+            raise _away("give what it holds", error, _UNREAD) from error
 
     def look(self) -> bool:
         """See ``Journal``."""
         try:
             found = self._redis.get(f"{self._stream}:last")
         except redis.RedisError as error:
-            raise _away("tell what it holds", error) from error
+            raise _away("tell what it holds", error, _UNKNOWN) from error
         last = entry_id(found) if found else BEFORE_ALL
         if last > self._last:
             self._gap = (self._gap[0] if self._gap else self._last, (last[0], last[1] + 1))
@@ -300,7 +305,7 @@ class RedisJournal:
         try:
             found = list(self._read(f"({id_text(after)}", f"({id_text(before)}"))
         except redis.RedisError as error:
-            raise _away("accept events", error) from error
+            raise _away("give what others appended", error, _WAITS) from error
         for raw in found:
             self._keep(raw)
             size, entry = self._decoded(raw)
@@ -339,7 +344,7 @@ class RedisJournal:
             else:
                 self._redis.set(f"{self._key}:{name}", orjson.dumps(content))
         except redis.RedisError as error:
-            raise _away("save", error) from error
+            raise _away("save", error, _UNSAVED) from error
 
     def merge(self, name: str, merged: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
         """See ``Journal``.
@@ -354,7 +359,7 @@ class RedisJournal:
                 if self._redis.eval(_REPLACE, 1, key, kept or b"", content):
                     return
         except redis.RedisError as error:
-            raise _away("save", error) from error
+            raise _away("save", error, _UNSAVED) from error
         raise ApiError(503, "journal", f"must not change '{name}' in other processes all the time")
 
     def load(self, name: str) -> dict[str, Any] | None:
@@ -381,8 +386,13 @@ def _memory(entry: RawEntry) -> int:
     return len(entry.events) + len(entry.names) + _ENTRY_BYTES
 
 
-def _away(purpose: str, error: redis.RedisError) -> ApiError:
+def _away(purpose: str, error: redis.RedisError, then: str) -> ApiError:
+    """What is answered while the store is away.
+
+    :param then: what became of what was asked, and what to do.
+    """
     said = type(error).__name__
     if isinstance(error, redis.ResponseError):  # It answers, and says what it lacks: memory, or its disk.
         said = f"{said}: {str(error)[:_SAID]}"
-    return ApiError(503, "journal", f"must be reachable to {purpose} ({said}){_REMEDY}")
+    rule = f"must be reachable to {purpose} ({said}); {then}, and see to its store if that goes on"
+    return ApiError(503, "journal", rule)

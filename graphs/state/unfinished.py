@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,6 +42,19 @@ def refusal(held: Held, is_model: bool, why: str = "") -> ApiError:
     return ApiError(503, "model" if is_model else "state", f"{rule} ({why})" if why else rule)
 
 
+def not_taken_in(step: str, entries: int, is_model: bool) -> ApiError:
+    """What readiness says after a start that left entries out.
+
+    :param step: that failed at them.
+    :param is_model: whether it is the model.
+    """
+    rule = (
+        f"must take in, in its step {step}, what came before this start, and failed at {entries} entries, "
+        "which the next start gives it again; no snapshot is taken until then"
+    )
+    return ApiError(503, "model" if is_model else "state", rule)
+
+
 @dataclass
 class Unfinished:
     """What the rest of the steps must still be given, before anything that comes after it.
@@ -49,12 +63,18 @@ class Unfinished:
     :param held: entries in the order of the journal.
     :param finished: the last entry that was unfinished once.
     :param given_up: entries that went on behind a step that failed at them, with the name of the step.
+    :param is_starting: whether nobody is answered yet.
+    :param left_out: how many entries a start had go on behind a step whose time was over, by its name. The
+        next start gives them to it again, as nothing of that is kept.
     """
 
     clock: Callable[[], float]
     held: list[Held] = field(default_factory=list)
     finished: EntryId = BEFORE_ALL
     given_up: set[tuple[EntryId, str]] = field(default_factory=set)
+    is_starting: bool = False
+    left_out: Counter[str] = field(default_factory=Counter)
+    _waited_for: set[str] = field(default_factory=set)
 
     @property
     def request(self) -> Request | None:
@@ -91,12 +111,21 @@ class Unfinished:
         self.held.append(Held(rest, step, self.clock()))
         self.held.sort(key=lambda each: each.request.entry)
 
-    def give_up(self, held: Held, following: str | None) -> None:
+    def is_over(self, step: str) -> bool:
+        """Whether a start has given a step its time already: else it would take that for each entry."""
+        return self.is_starting and step in self._waited_for
+
+    def give_up(self, held: Held, following: str | None, is_kept: bool = True) -> None:
         """Have an entry go on behind the step that fails at it.
 
         :param following: name of the next step; None if there is none.
+        :param is_kept: whether that is so at the next start, too.
         """
-        self.given_up.add((held.request.entry, held.step))
+        if is_kept:
+            self.given_up.add((held.request.entry, held.step))
+            self._waited_for.add(held.step)
+        else:
+            self.left_out[held.step] += 1
         held.step, held.since = following or "", self.clock()
 
     def is_given_up(self, entry: EntryId, step: str) -> bool:

@@ -10,7 +10,8 @@ import pandas as pd
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
-from project.audit import MOST, SINCE, Audit, audit
+from project.audit import MOST, SINCE, audit
+from project.audit_account import Audit
 from project.errors import NetopsError
 from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
@@ -22,10 +23,10 @@ _COUNTS = {
     "looked at": "pairs",
     "compared": "compared",
     "that differ": "mismatches",
-    "equal but for rounding, after a late reading": "rounded",
     "no history yet": "not_in_history",
-    "a late reading after the answer": "after_late",
-    "forgotten in a silence": "after_silence",
+    "in the order of the journal, after a late reading": "after_late",
+    "in the order of the journal, after a silence": "after_silence",
+    "with a late reading, and no journal": "not_in_journal",
     "of a model that is registered no more": "unknown_models",
     "with an input that is no history": "without_input",
 }

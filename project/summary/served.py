@@ -35,8 +35,9 @@ def audit_text(results: Mapping[str, Any]) -> str:
         text = f"none of {pairs:,} served pairs could be compared"
     reasons = (
         ("not_in_history", "are no history yet and are audited with the next run"),
-        ("after_late", "had a late reading after the answer"),
-        ("after_silence", "differ after a silence of their device"),
+        ("after_late", "had a late reading and were compared in the order of the journal"),
+        ("after_silence", "came after a silence of their device and were, too"),
+        ("not_in_journal", "had a late reading, and no journal has them"),
         ("unknown_models", "are of a model that is registered no more"),
         (
             "without_input",
@@ -51,5 +52,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
     if results.get(STREAMING):
         told.append("these were in files while the network still streamed, and the next run audits the rest")
     if results.get("left_out"):
-        told.append(f"{len(results['left_out'])} features of other devices not looked at, without an arrival")
+        told.append(
+            f"{len(results['left_out'])} features not looked at where their order of arrival is not known"
+        )
     return "; ".join([text, *told])

@@ -5,9 +5,12 @@ of labels is twelve minutes: each prediction is remembered so long, so its memor
 With the address of an endpoint, such as that of ``netops run --keep``, it is that one, and ``--deadline``
 must say its own.
 
+A short one: ``--minutes 8 --labels 20 60 --deadline 90``.
+
 Single events are sent at a steady rate, each with the time of its sending. The label of each follows one to
-ten minutes later. Prints a JSON line a minute, and a last one: what was answered, how much each size grew a
-minute after the deadline, and whether every label was joined.
+ten minutes later, or as ``--labels`` says in seconds. Prints a JSON line a minute, and a last one: what was
+answered and how fast, how much each size grew a minute after the deadline and in the second half, which are
+flat, and whether every label was joined. The folder grows: it has the labeled pairs and the archive.
 """
 
 from __future__ import annotations
@@ -38,6 +41,8 @@ DEADLINE = 720.0
 """Of labels, seconds: two minutes after the last one."""
 DEVICES = 100
 """Of the endpoint that is deployed here."""
+_FLAT_A_MINUTE = 0.002
+"""Share of a size by which it may grow a minute and still be called flat: about a tenth in an hour."""
 _SETTLING = 1.0
 """Minutes after the deadline until sizes count: names are forgotten in parts, snapshots come and go."""
 
@@ -109,6 +114,7 @@ def soak(
     folder: Path | None,
     seed: int = 0,
     deadline: float = DEADLINE,
+    late: tuple[float, float] = (EARLIEST, LATEST),
 ) -> Iterator[dict[str, Any]]:
     """A line a minute, and the last one.
 
@@ -117,6 +123,7 @@ def soak(
     :param rate: events a second.
     :param folder: whose size is told; None for none.
     :param deadline: of the endpoint's labels, seconds.
+    :param late: seconds after which a label is told, from and to.
     :raises RuntimeError: if an event or a label is not accepted, or a label meets no prediction.
     """
     label = endpoint.ask("GET", "/")[1]["label"]
@@ -138,7 +145,7 @@ def soak(
         if status != 200:
             raise RuntimeError(f"an event was answered {status}: {answer}")
         sent += 1
-        heapq.heappush(due, Due(now + delays.uniform(EARLIEST, LATEST), device, now))
+        heapq.heappush(due, Due(now + delays.uniform(*late), device, now))
         if sent % int(rate) == 0:
             told += _tell(endpoint, due, label)
         if elapsed >= 60.0 * (len(lines) + 1):
@@ -157,10 +164,12 @@ def soak(
             yield lines[-1]
     labeled = endpoint.ask("GET", "/labeled")[1]
     counts = {name: labeled[name] for name in ("joined", "waiting", "expired", "remembered")}
-    since = deadline / 60.0 + _SETTLING
+    grown = growth(lines, max(deadline / 60.0 + _SETTLING, minutes / 2.0))
     yield {
         **{"benchmark": "soak", "minutes": minutes, "events": sent, "labels": told, **counts},
-        **growth(lines, since),
+        "events_a_second": round(sent / (60.0 * minutes), 1),
+        **grown,
+        **verdict(lines, grown),
     }
 
 
@@ -190,6 +199,16 @@ def growth(lines: list[dict[str, Any]], since: float) -> dict[str, float]:
     }
 
 
+def verdict(lines: list[dict[str, Any]], grown: Mapping[str, float]) -> dict[str, list[str]]:
+    """Which sizes are flat, and which grow; nothing without ``growth``.
+
+    :param grown: what that gave of the lines.
+    """
+    sizes = [size for size in SIZES if f"{size}_a_minute" in grown]
+    flat = [size for size in sizes if grown[f"{size}_a_minute"] <= _FLAT_A_MINUTE * lines[-1][size]]
+    return {"flat": flat, "grows": [size for size in sizes if size not in flat]} if sizes else {}
+
+
 def main() -> None:
     """Print the lines."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -198,24 +217,31 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=25.0)
     parser.add_argument("--rate", type=float, default=200.0)
     parser.add_argument("--deadline", type=float, default=DEADLINE, help="of labels, seconds")
+    parser.add_argument("--labels", type=float, nargs=2, default=(EARLIEST, LATEST), help="after, seconds")
     parser.add_argument("--folder", type=Path)
     given = parser.parse_args()
+    late = tuple(given.labels)
+    if not 0.0 <= late[0] <= late[1] < given.deadline:
+        parser.error("--labels must be two numbers in order, below --deadline")
     if given.url is None:
-        _soak_own(given.minutes, given.rate, given.deadline)
+        _soak_own(given.minutes, given.rate, given.deadline, late)
         return
     endpoint = Endpoint(given.url, Settings.from_environment().bearer(Role.WRITE))
     devices = [found["device"] for found in endpoint.ask("GET", "/devices")[1]["devices"]]
     metrics = given.metrics.split(",")
-    _print(soak(endpoint, devices, metrics, given.minutes, given.rate, given.folder, deadline=given.deadline))
+    how = (given.minutes, given.rate, given.folder)
+    _print(soak(endpoint, devices, metrics, *how, deadline=given.deadline, late=late))
 
 
-def _soak_own(minutes: float, rate: float, deadline: float) -> None:
+def _soak_own(minutes: float, rate: float, deadline: float, late: tuple[float, float]) -> None:
     """Deploy an endpoint, soak it, and end it."""
     with own_endpoint(schema(), INPUTS) as own:
         found = deploy_function(own.stack, own.folder, {}, label_deadline_seconds=deadline)
         devices = [f"dev-{number}" for number in range(DEVICES)]
         endpoint = Endpoint(found.url, {})
-        _print(soak(endpoint, devices, list(METRICS), minutes, rate, own.folder, deadline=deadline))
+        _print(
+            soak(endpoint, devices, list(METRICS), minutes, rate, own.folder, deadline=deadline, late=late)
+        )
 
 
 def _print(lines: Iterator[dict[str, Any]]) -> None:

@@ -3,8 +3,8 @@
 ``python -m tests.benchmarks.swaps [swaps] [rate]``: the local control plane runs a serving graph that trusts
 one key. Single events come at a steady rate. Champion, canary and shadow change by ``PUT /routing``
 meanwhile, and champions are rolled back. The models take the readings of an event alone, so each answer is
-computed once more by the package of the version that it names. Then packages that must not be trusted are
-offered.
+computed once more by the package of the version that it names. Then ``netops promote`` and ``netops
+rollback`` do the same as a person would, and packages that must not be trusted are offered.
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ import dataclasses
 import hashlib
 import http.client
 import json
+import os
 import shutil
+import subprocess
 import sys
 import threading
 import time
@@ -33,10 +35,12 @@ from feature_sets.model_package.package import read_model_package
 from feature_sets.model_package.schema import SCHEMA_FILE
 from feature_sets.model_package.signature import sign_package
 from graphs.routing.document import CANARY, CHAMPION, SHADOW, RoutedVersion, RoutingDocument
-from project.endpoint_routing import RefusedError, change_routing, read_routing
+from project.endpoint_routing import RefusedError, champion_of, change_routing, read_routing
+from project.model_addresses import MODEL_ARTIFACT
 from tests.benchmarks.own_endpoint import own_endpoint
 from tests.benchmarks.restart import METRICS, schema
-from tests.benchmarks.restart_process import deploy_function
+from tests.benchmarks.restart_process import PROJECT, deploy_function
+from tests.conftest import SOURCE_ROOT
 from tests.graphs.conftest import offline_probability, write_golden, write_package
 
 DEVICES = {f"dev-{number}": {} for number in range(100)}
@@ -170,6 +174,68 @@ def untrusted(folder: Path, key: ed25519.Ed25519PrivateKey) -> dict[str, RoutedV
     }
 
 
+def register(packages: Mapping[str, Path], address: str) -> None:
+    """Have the project know the versions as a run registers them.
+
+    :param address: of the control plane.
+    """
+    import mlrun
+
+    for version, package in packages.items():
+        model = mlrun.artifacts.ModelArtifact(
+            MODEL_ARTIFACT, model_file=MODEL_FILE, target_path=str(package), parameters={"version": version}
+        )
+        model.labels = {"version": version}
+        model.metadata.tree = model.spec.producer = version
+        database = mlrun.get_run_db(address, force_reconnect=True)
+        database.store_artifact(
+            MODEL_ARTIFACT, model.to_dict(), tree=version, tag=version, project=PROJECT, iter=0
+        )
+
+
+def netops(home: Path, *arguments: str) -> tuple[float, dict[str, Any]]:
+    """Seconds that a command took, and what it told as JSON.
+
+    :raises RuntimeError: with what it said, if it failed.
+    """
+    started = time.monotonic()
+    command = [
+        sys.executable,
+        "-c",
+        "from project.cli import main; main()",
+        *arguments,
+        "--project",
+        PROJECT,
+        "--json",
+    ]
+    # Those of MLRun are of this process, whose tests have no API.
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("MLRUN_")}
+    own = {**kept, "NETOPS_HOME": str(home)}
+    done = subprocess.run(command, env=own, cwd=SOURCE_ROOT, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(
+            f"netops {' '.join(arguments)} ended with {done.returncode}: {done.stderr[-2000:]}"
+        )
+    return time.monotonic() - started, json.loads(done.stdout)
+
+
+def by_command(home: Path, url: str, version: str) -> dict[str, Any]:
+    """Promote a version, and roll it back, by commands; how long each took, and what the trail has of it.
+
+    :raises RuntimeError: if a command failed.
+    """
+    before = read_routing(url, "").document.champion.version
+    promoted, _ = netops(home, "promote", version, "--why", "by a person")
+    rolled, told = netops(home, "rollback")
+    newest = [each for each in read_routing(url, "").changes if each["outcome"] == "applied"][-2:]
+    return {
+        "promote_s": round(promoted, 2),
+        "rollback_s": round(rolled, 2),
+        "is_back": (told["before"], told["after"]) == (version, before),
+        "trail": [[champion_of(each["from"]), champion_of(each["to"]), each["why"]] for each in newest],
+    }
+
+
 def main(swaps: int = 20, rate: float = 300.0) -> dict[str, Any]:
     """Print what was answered, and raise if anything was wrong."""
     with own_endpoint(schema(), METRICS) as own:
@@ -193,6 +259,10 @@ def main(swaps: int = 20, rate: float = 300.0) -> dict[str, Any]:
             values = dict.fromkeys(METRICS, 1.0)
             body = [{"device": device, "timestamp": time.time(), **values} for device in DEVICES]
             apart += inexact(asking.send(body), document)
+        register(packages, own.stack.up().mlrun_dbpath)
+        champion = read_routing(url, "").document.champion.version
+        other = next(version for version in VERSIONS if version != champion)
+        commands = by_command(own.stack.home, url, other)
         before = read_routing(url, "").document
         for what, version in untrusted(own.folder, key).items():
             try:
@@ -215,12 +285,15 @@ def main(swaps: int = 20, rate: float = 300.0) -> dict[str, Any]:
         "wrong_answers": wrong,
         "devices_apart": apart,
         "longest_swap_s": round(longest, 2),
+        "commands": commands,
         "refused": refused,
         "trail": dict(told),
     }
     print(json.dumps(result), flush=True)
     assert not result["failed"] and not result["wrong_answers"] and not apart
     assert len(refused) == 4 and after.document == before
+    assert commands["is_back"]
+    assert commands["trail"] == [[champion, other, "by a person"], [other, champion, "rolled back"]]
     assert told == {"applied": swaps, "refused": 4}, "all of it is in the trail"
     return result
 

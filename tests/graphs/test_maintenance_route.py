@@ -73,6 +73,48 @@ def test_a_device_in_maintenance_raises_no_alarm_and_its_probability_is_told(cli
     assert 'netops_maintenance_changes_total{status="opened"} 1.0' in metrics
 
 
+@pytest.mark.parametrize("then", ["goes on", "cancelled", "another one"])
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_repeat_of_an_event_in_maintenance_gets_its_first_answer(
+    planned: Path, redis_url: str, tmp_path: Path, then: str, restarted: bool
+) -> None:
+    kept = {"redis_url": redis_url, "journal_key": f"silenced-{then}-{restarted}"}
+    client = make_client(planned, **kept, snapshot_directory=str(tmp_path))
+    client.post("/maintenance", window(10, 30, id="chg-1", device="a/1"))
+    client.post("/telemetry", [event("a/1", at) for at in (0, 5)])
+    inside = event("a/1", 10, cpu=100.0, latency=9000.0)
+    first = client.post("/telemetry", inside).json
+    # Both of one list, too: the second finds the first.
+    twice = client.post("/telemetry", [event("a/1", 20), event("a/1", 20)]).json
+    assert first["prediction"] is None and first["probability"] > 0.5
+    if then != "goes on":
+        client.post("/maintenance", {"id": "chg-1", "cancel": True})
+    if then == "another one":
+        client.post("/maintenance", window(0, 40, id="chg-2", device="a/1"))
+    if restarted:
+        client.shut_down()
+        client = make_client(planned, **kept, snapshot_directory=str(tmp_path))
+    again = [client.post("/telemetry", inside).json for _ in range(2)]
+    assert again == [{**first, "status": "duplicate"}] * 2
+    later = client.post("/telemetry", event("a/1", 20)).json
+    assert twice[1] == later == {**twice[0], "status": "duplicate"}
+    assert client.get("/labeled").json["waiting"] == 2
+
+
+def test_what_was_said_in_a_maintenance_is_forgotten_with_the_rest(planned: Path) -> None:
+    client = make_client(planned, label_deadline_seconds=100.0, ledger_max_size=3)
+    client.post("/maintenance", window(0, None, id="open", device="a/1"))
+    assert client.post("/telemetry", [event("a/1", at) for at in (10, 20, 30)]).status == 200
+    refused = client.post("/telemetry", event("a/1", 40))
+    assert (refused.status, refused.json["error"]["field"]) == (503, "ledger")
+    # The time of the others ends it.
+    assert client.post("/telemetry", event("a/2", 150)).status == 200
+    again = client.post("/telemetry", event("a/1", 20)).json
+    assert (again["status"], again["probability"]) == ("duplicate", None)
+    silenced = client.step("labeled_join")._silenced
+    assert (len(silenced.ledger), len(silenced._names)) == (0, 0)
+
+
 def test_windows_count_the_readings_of_a_maintenance(client: Client, planned: Path) -> None:
     other = make_client(planned)
     client.post("/maintenance", window(0, 40, site="a"))

@@ -57,6 +57,8 @@ class Oracle:
         self.pairs: list[Pair] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
         self._calendar: dict[str, tuple[str, float, float | None]] = {}
+        self._silenced: dict[tuple[str, float], tuple[Said, str]] = {}
+        self._silenced_until = -math.inf
         self._monitor: DriftMonitor | None = None
         self._watched = ""
 
@@ -147,16 +149,29 @@ class Oracle:
                 self.counts["predictions", "model", said.version, str(said.prediction)] += 1
                 for horizon, (version, prediction, _) in said.ahead:
                     self.counts["predictions", f"model-{horizon}", version, str(prediction)] += 1
+            self._forget_silenced()
+            silenced = self._silenced.get((device, time))
             if first is not None:
                 answer.update(status="duplicate", said=first, maintenance=None)
+            elif silenced is not None:
+                answer.update(status="duplicate", said=silenced[0], maintenance=silenced[1])
             elif answer["maintenance"]:
                 if answer["status"] in COUNTED:
                     self._exclude(device, time)
+                    self._silenced[device, time] = said, answer["maintenance"]
+                    self._forget_silenced(time)
             elif said is not None:
                 self.pairs += self.ledger.predict(device, time, said, arrival, (*entry.id, place))
                 self._look_ahead(arrival)
             self.counts["events", answer["status"]] += 1
         return answers
+
+    def _forget_silenced(self, newest: float = -math.inf) -> None:
+        """What was said in a maintenance is told again for as long as other answers are."""
+        settled = self.ledger.settled_until
+        oldest = (-math.inf if settled is None else settled, newest - DEADLINE_SECONDS)
+        self._silenced_until = until = max(self._silenced_until, *oldest)
+        self._silenced = {at: one for at, one in self._silenced.items() if at[1] >= until}
 
     def _exclude(self, device: str, time: float) -> None:
         if self.ahead is not None:

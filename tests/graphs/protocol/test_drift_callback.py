@@ -55,6 +55,7 @@ def test_what_is_not_taken_is_tried_again_in_order() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         assert request.headers["authorization"] == "Bearer secret"
         posted.append(json.loads(request.content))
+        assert request.headers["idempotency-key"] == posted[-1]["id"], "of each attempt"
         given = next(answers, httpx.Response(202))
         if isinstance(given, Exception):
             raise given

@@ -70,9 +70,13 @@ def test_what_could_not_be_read_of_another_process_is_given_the_next_time(
 
     with monkeypatch.context() as patch:
         patch.setattr(ours._redis, "xrange", away)
-        with pytest.raises(ApiError, match="journal: must be reachable to accept events") as raised:
+        with pytest.raises(ApiError, match="journal: must be reachable to give what others") as raised:
             list(ours.missed())
         assert raised.value.status == 503
+        # The entry of the request itself is in the journal by then.
+        assert "what the journal has already waits for that: sent again, it counts" in raised.value.rule
+        with pytest.raises(ApiError, match=r"must be reachable to give what it holds .*nothing was changed"):
+            list(ours.raw())
     theirs.append(Kind.TELEMETRY, 0.0, [reading(2)])
     ours.append(Kind.TELEMETRY, 0.0, [reading(3)])
     missed = [event.device for entry in ours.missed() for event in entry.events]

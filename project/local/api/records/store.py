@@ -10,7 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -120,10 +120,10 @@ class DamagedStoreError(NetopsError):
     """The file of the control plane cannot be read.
 
     :param path: the file.
-    :param error: of SQLite.
+    :param error: of SQLite, or what is wrong with it.
     """
 
-    def __init__(self, path: Path, error: sqlite3.Error) -> None:
+    def __init__(self, path: Path, error: sqlite3.Error | str) -> None:
         super().__init__(
             f"{path}: must be the control plane's database, and is damaged ({error}); next: put a backup "
             f"in its place, or move it and {path.name}-wal away, which begins without projects and models"
@@ -143,27 +143,32 @@ class Store:
         self._local = threading.local()
         self._writer = threading.RLock()
         path.parent.mkdir(parents=True, exist_ok=True)
-        if not path.exists():
-            path.touch(mode=0o600)
         try:
+            if path.exists():
+                self._check()
+            else:
+                _make(path)
             self._open()
         except sqlite3.OperationalError:  # It is locked, or the disk is full.
             raise
         except sqlite3.DatabaseError as error:
             raise DamagedStoreError(path, error) from error
 
+    def _check(self) -> None:
+        """Find damage now: a file that lost its end is only noticed else where that is read."""
+        if not self._path.stat().st_size:  # SQLite takes it for a new one, and all projects would be gone.
+            raise DamagedStoreError(self._path, "it is empty")
+        # One of its own, which changes nothing in the file of another program.
+        with closing(sqlite3.connect(self._path, isolation_level=None, timeout=30)) as connection:
+            if not connection.execute("PRAGMA user_version").fetchone()[0]:
+                raise DamagedStoreError(self._path, "it has no tables of ours")
+            found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if found != "ok":
+            raise DamagedStoreError(self._path, " ".join(str(found).split()))
+
     def _open(self) -> None:
-        path = self._path
         with self._writer:
-            connection = self._connection()
-            version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise RuntimeError(
-                    f"{path}: schema version must be at most {SCHEMA_VERSION}, got {version}; "
-                    "use the newer program"
-                )
-            for number, schema in enumerate(_SCHEMAS[version:], start=version + 1):
-                connection.executescript(f"BEGIN IMMEDIATE;{schema}PRAGMA user_version={number};COMMIT;")
+            _bring_up_to_date(self._connection(), self._path)
 
     def _connection(self) -> sqlite3.Connection:
         connection: sqlite3.Connection | None = getattr(self._local, "connection", None)
@@ -207,3 +212,27 @@ class Store:
         if connection is not None:
             connection.close()
             self._local.connection = None
+
+
+def _make(path: Path) -> None:
+    """A new file, there only when it is whole: an empty one is never that of a start that was killed."""
+    log = path.with_name(f"{path.name}-wal")
+    if log.exists() and log.stat().st_size:
+        raise DamagedStoreError(path, f"it is gone, and {log.name} is there")
+    half = path.with_name(f"{path.name}.new")
+    for left in (half, half.with_name(f"{half.name}-journal")):
+        left.unlink(missing_ok=True)
+    half.touch(mode=0o600)
+    with closing(sqlite3.connect(half, isolation_level=None)) as connection:
+        _bring_up_to_date(connection, half)
+    half.replace(path)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    if version > SCHEMA_VERSION:
+        raise RuntimeError(
+            f"{path}: schema version must be at most {SCHEMA_VERSION}, got {version}; use the newer program"
+        )
+    for number, schema in enumerate(_SCHEMAS[version:], start=version + 1):
+        connection.executescript(f"BEGIN IMMEDIATE;{schema}PRAGMA user_version={number};COMMIT;")

@@ -1,3 +1,4 @@
+import re
 import signal
 import sqlite3
 import stat
@@ -113,3 +114,51 @@ def test_a_damaged_file_is_told_with_what_to_do(tmp_path):
     (tmp_path / "store.sqlite3-wal").unlink(missing_ok=True)
     with pytest.raises(DamagedStoreError, match=r"is damaged .*next: put a backup in its place"):
         Store(path)
+
+
+def _of_another_program(path):
+    connection = sqlite3.connect(path)
+    connection.execute("CREATE TABLE other (name TEXT)")
+    connection.close()
+
+
+def _without_its_middle(path):
+    content = path.read_bytes()
+    page = 4096
+    path.write_bytes(content[:page] + bytes(len(content) - 2 * page) + content[-page:])
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda path: path.write_bytes(b""), "it is empty"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-4096]), "malformed"),
+        (lambda path: path.write_bytes(b"no database" * 1000), "not a database"),
+        (lambda path: (path.unlink(), _of_another_program(path)), "it has no tables of ours"),
+        (_without_its_middle, "malformed|page|Tree"),
+        (lambda path: path.rename(f"{path}-wal"), "it is gone, and store.sqlite3-wal is there"),
+    ],
+    ids=["empty", "no end", "no database", "another one", "holes", "gone"],
+)
+def test_a_file_that_is_not_whole_is_never_taken_for_a_new_one(tmp_path, damage, why):
+    path = tmp_path / "store.sqlite3"
+    store = Store(path)
+    with store.write() as connection:
+        connection.executemany(
+            "INSERT INTO projects VALUES (?, 0, ?)", [(f"p{number}", "x" * 900) for number in range(50)]
+        )
+    store.row("PRAGMA wal_checkpoint(TRUNCATE)")
+    store.close()
+    damage(path)
+    before = path.read_bytes() if path.exists() else None
+    with pytest.raises(DamagedStoreError) as refused:
+        Store(path)
+    assert str(path) in str(refused.value) and re.search(why, str(refused.value)), refused.value
+    assert "put a backup in its place, or move it and store.sqlite3-wal away" in str(refused.value)
+    assert (path.read_bytes() if path.exists() else None) == before
+
+
+def test_a_start_that_was_killed_while_it_made_the_file_begins_again(tmp_path):
+    (tmp_path / "store.sqlite3.new").write_bytes(b"half")
+    store = Store(tmp_path / "store.sqlite3")
+    assert _projects(store) == [] and not (tmp_path / "store.sqlite3.new").exists()

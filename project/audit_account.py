@@ -1,0 +1,99 @@
+"""What an audit found, for programs and for people."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from typing import Any
+
+from feature_sets.telemetry.schema import DEVICE
+
+THEN = "history: with the next run, or 'netops ingest --live'"
+
+
+@dataclass
+class Audit:
+    """What was found of the newest labeled pairs of an endpoint.
+
+    :param pairs: looked at.
+    :param compared: of these, those whose features and answer were recomputed.
+    :param not_in_history: those whose reading is not in the history yet.
+    :param after_late: compared ones that look back on a late reading, which a schema without an arrival has
+        in the history as if it had come in time. Their windows are made anew in the order of the journal.
+    :param after_silence: compared ones with windows that are not those of the history, after a silence in
+        which the endpoint may have forgotten their device. So are theirs, begun after the silence.
+    :param not_in_journal: ones with a late reading of which the journal has nothing any more.
+    :param unknown_models: those of a model that is registered no more.
+    :param without_input: those of a model with an input that the history, of another schema by now, lacks.
+    :param mismatches: compared ones in which a feature differs in a bit, the probability by more than the
+        rounding of 32 bits, the prediction is not that of probability and threshold, or the label none that
+        arrived.
+    :param by_feature: feature, ``probability``, ``prediction`` or label -> compared ones in which it differs.
+    :param examples: the first differences: device, event time, file, column, ``expected`` and ``found``.
+    :param left_out: feature -> compared ones in which it is not looked at. One of other devices: without an
+        arrival in the schema, the history does not know which of two devices was heard first. One that is
+        relative to all that the device sent before: after a late reading, or a silence.
+    :param absent: such an input -> pairs of models that take it.
+    :param since: from when on answers were looked at, ISO 8601; None without pairs.
+    :param first: event time of the earliest pair, ISO 8601; None without pairs.
+    :param last: of the latest.
+    """
+
+    pairs: int = 0
+    compared: int = 0
+    not_in_history: int = 0
+    after_late: int = 0
+    after_silence: int = 0
+    not_in_journal: int = 0
+    unknown_models: int = 0
+    without_input: int = 0
+    mismatches: int = 0
+    by_feature: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+    absent: Counter[str] = field(default_factory=Counter)
+    examples: list[dict[str, Any]] = field(default_factory=list)
+    since: str | None = None
+    first: str | None = None
+    last: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain form."""
+        return {
+            name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()
+        }
+
+    def lines(self) -> list[str]:
+        """For people."""
+        if not self.pairs:
+            return [f"no labeled pairs yet: what is served is compared once it is labeled and {THEN}"]
+        found = [
+            f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}",
+            f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ"
+            if self.compared or not self.not_in_history
+            else "nothing to compare yet",
+        ]
+        reasons = (
+            (self.not_in_history, f"are compared once their readings are {THEN}"),
+            (self.after_late, "in the order of the journal: a late reading is in their windows"),
+            (self.after_silence, "in the order of the journal: their device was begun anew after a silence"),
+            (
+                self.not_in_journal,
+                "not compared: a late reading is in their windows, and no journal has them",
+            ),
+            (self.unknown_models, "not compared: their model is registered no more"),
+            (
+                self.without_input,
+                f"not compared: the history has no {', '.join(sorted(self.absent))} any more",
+            ),
+        )
+        found += [f"  {count:,} {text}" for count, text in reasons if count]
+        found += [f"  {count:,} in {name}" for name, count in self.by_feature.most_common()]
+        found += [
+            f"    {each[DEVICE]} at {each['time']}, {each['file']}: {each['column']} must be "
+            f"{each['expected']}, is {each['found']}"
+            for each in self.examples
+        ]
+        if self.left_out:
+            most, names = max(self.left_out.values()), ", ".join(sorted(self.left_out))
+            found.append(f"  not looked at in {most:,}, as their order of arrival is not known: {names}")
+        return found
