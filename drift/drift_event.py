@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
@@ -30,13 +31,20 @@ def utc_time(text: object, name: str = "event_time") -> str:
     :param text: ISO 8601 with an offset or ``Z``.
     :param name: field named in the error.
     """
-    try:
-        time = datetime.fromisoformat(text) if isinstance(text, str) else None
-    except ValueError:
-        time = None
-    if time is None or time.tzinfo is None:
+    found = _in_utc(text) if isinstance(text, str) else None
+    if found is None:
         raise InputError(name, "must be ISO 8601 text with a time zone", text)
-    return time.astimezone(UTC).isoformat()
+    return found
+
+
+@lru_cache(maxsize=4096)  # Of one time there are often several labels.
+def _in_utc(text: str) -> str | None:
+    """A time in UTC; None if it is none, or has no zone."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return None if time.tzinfo is None else time.astimezone(UTC).isoformat()
 
 
 @dataclass(frozen=True)

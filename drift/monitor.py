@@ -125,7 +125,8 @@ class DriftMonitor:
                 continue
             if self._note(self._records[detector.name], level, time):
                 events += self._events(detector, level, time)
-        events += self._all_together(time)
+        if self.verdict.within is not None:
+            events += self._all_together(time)
         if self._alerting.is_due:
             events += self._alerting.worse(time, self._inflation)
         return events
@@ -261,8 +262,6 @@ class DriftMonitor:
 
     def _all_together(self, time: str) -> list[DriftEvent]:
         """Drift that enough detectors found within the labels of the verdict, if it is news."""
-        if self.verdict.within is None:
-            return []
         last = {name: record.last_drift_at for name, record in self._records.items()}
         # only a drift of this very value can complete the set
         if self.n_seen not in last.values() or not self.verdict.together(last, self.n_seen):

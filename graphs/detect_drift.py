@@ -184,8 +184,7 @@ class DetectDrift(RequestStep):
                 request.done["noted"] = True
             self._report_all()  # What could not be reported when it was found.
             if self._monitor is not None:
-                for pair in request.pairs:
-                    self._feed(self._monitor, pair)
+                self._feed(self._monitor, request.pairs)
             if self._unsaved >= _SAVE_EVERY:
                 self._save_or_log()
 
@@ -300,14 +299,17 @@ class DetectDrift(RequestStep):
         token = "" if secret else self._state.token
         return DriftCallback(url, token, self._called, secret=secret, clock=self._state.clock)
 
-    def _feed(self, monitor: GroupedMonitor, pair: LabeledPair) -> None:
-        if pair.position <= self._seen or pair.made.version != self._watched:
-            return
-        wrong = int(pair.made.prediction != pair.label)
-        self._found_now += monitor.update(wrong, iso_time(pair.time), self._group_of(monitor, pair))
-        self._seen = pair.position
-        self._unsaved += 1
-        self._report_all()
+    def _feed(self, monitor: GroupedMonitor, pairs: Iterable[LabeledPair]) -> None:
+        for pair in pairs:
+            if pair.position <= self._seen or pair.made.version != self._watched:
+                continue
+            wrong = int(pair.made.prediction != pair.label)
+            found = monitor.update(wrong, iso_time(pair.time), self._group_of(monitor, pair))
+            self._seen = pair.position
+            self._unsaved += 1
+            if found:
+                self._found_now += found
+                self._report_all()
 
     def _report_all(self) -> None:
         while self._found_now:

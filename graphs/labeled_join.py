@@ -8,19 +8,16 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from feature_sets.checks import duration_seconds
-from feature_sets.rows.event_micros import event_micros
-from feature_sets.telemetry.cell_text import cell_text, says_the_same
-from feature_sets.telemetry.events import LabelEvent, excluding_columns
-from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.incident_events import IncidentStatus
 from feature_sets.windows import event_status
+from graphs.excluded_labels import ExcludedLabels
+from graphs.joined_incidents import JoinedIncidents
 from graphs.labels_by_request import LabelsByRequest
 from graphs.late_labels import late_warning
 from graphs.ledger_metrics import count_pairs, show_ledger, told_ledger
 from graphs.ledger_room import Room, check_room, check_unwritten
 from graphs.protocol.device_state import DeviceState
 from graphs.protocol.device_status import DeviceStatus
-from graphs.protocol.errors import ApiError
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import (
     IncidentRecord,
@@ -37,21 +34,17 @@ from graphs.request_step import RequestStep
 from graphs.state.ahead_stream import AheadStream
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import BEFORE_ALL, EntryId
-from graphs.state.history_incidents import HistoryIncidents
 from graphs.state.incident_book import IncidentBook
 from graphs.state.journal import Journal, JournalEvent
-from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.labeled_batches import LabeledBatches
-from graphs.state.ledger import PredictionLedger
+from graphs.state.ledger import LabelOf, PredictionLedger
 from graphs.state.ledger_records import warm_up
-from graphs.state.new_incidents import refuse_nameless
 from graphs.state.serving_state import serving_state
 from graphs.state.silenced import Silenced, SilencedPredictions
 from graphs.state.snapshots.saved_state import SavedState
-from graphs.state.told_labels import ToldPositives, untold_incidents, untold_positives
 
-_INCIDENTS = "incidents"
-"""Document beside the journal."""
+_SEVERAL = 8
+"""Labels of a list that are noted at once, at least: fewer are quicker one by one."""
 _NOWHERE = Position(0, 0, 0)
 Record = TypeVar("Record")
 
@@ -74,7 +67,7 @@ class LabeledJoin(RequestStep):
         state = serving_state(context)
         settings, schema = state.settings, state.schema
         self._metrics = state.metrics
-        self._calendar, self._horizon_seconds = state.calendar, schema.horizon_seconds
+        self._calendar = state.calendar
         # With a horizon a label is not known any sooner.
         deadline = settings.label_deadline_seconds + schema.horizon_seconds
         if schema.labels.is_derived:
@@ -84,26 +77,16 @@ class LabeledJoin(RequestStep):
         tolerance = duration_seconds(schema.windows.future_tolerance)
         self._room = Room(settings.ledger_max_size, deadline, tolerance)
         self._ledger: PredictionLedger | DerivedLedger
-        self._journal, self._told, self._devices = state.journal, state.told, state.devices
-        self._schema, self._most_told = schema, max(1, settings.ledger_max_size // 2)
-        self._save_every, self._unsaved = max(1, settings.journal_max_events // 4), 0
-        self._contradicted = 0
-        self._incidents: KeptIncidents | None = None
-        self._place: EntryId = BEFORE_ALL
-        self._told_positives = ToldPositives()
+        self._schema, self._contradicted = schema, 0
+        self._incidents: JoinedIncidents | None = None
         if schema.labels.is_derived:
             features = state.devices.features if state.devices is not None else lambda device, time: {}
             self._book = IncidentBook(schema, features, settings.ledger_max_size)
-            if schema.labels.has_incidents:
-                self._history = HistoryIncidents(schema, self._most_told)
-                self._incidents = KeptIncidents(lambda name: self._book.get(name) is not None)
-            self._ledger = DerivedLedger(
-                schema.labels,
-                self._book,
-                self._deadline,
-                tolerance,
-                horizon_seconds=schema.horizon_seconds,
+            ledger = DerivedLedger(
+                schema.labels, self._book, deadline, tolerance, horizon_seconds=schema.horizon_seconds
             )
+            self._incidents = JoinedIncidents(state, ledger, self._book, context.logger)
+            self._ledger = ledger
         else:
             self._ledger = PredictionLedger(deadline, tolerance)
         most = settings.ledger_max_size
@@ -114,7 +97,7 @@ class LabeledJoin(RequestStep):
             self._ledger.on_settled = self._ahead.join.settle
         self._silenced = None if state.calendar is None else SilencedPredictions(deadline)
         self._inputs = state.package.schema.input_names
-        self._excluding = tuple(excluding_columns(schema).values())
+        self._excluded = ExcludedLabels(schema, state.calendar)
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:
             self._batches = LabeledBatches(
@@ -133,8 +116,8 @@ class LabeledJoin(RequestStep):
         if request.kind is Kind.LABELED:
             request.reply(self.summary())
             return
-        self._place = max(self._place, request.entry)
-        self._take_incidents(request.entry)
+        if self._incidents is not None:
+            self._incidents.go_to(request.entry)
         self._by_request.expire(request.arrival)
         if request.kind is Kind.TELEMETRY:
             self._predictions(request)
@@ -142,7 +125,7 @@ class LabeledJoin(RequestStep):
             self._labels(request)
         if self._calendar is not None:
             request.pairs = [
-                pair for pair in request.pairs if not self._in_maintenance(pair.device, pair.time)
+                pair for pair in request.pairs if not self._excluded.in_maintenance(pair.device, pair.time)
             ]
         if request.pairs and self._batches is not None and "batches" not in request.done:
             self._batches.add(request.pairs, request.replayed)
@@ -154,9 +137,8 @@ class LabeledJoin(RequestStep):
         if self._ledger.contradicted != self._contradicted:
             self._contradicted = self._ledger.contradicted
             self._metrics.contradicted.set(self._contradicted)
-        self._unsaved += len(request.telemetry) + len(request.labels)
-        if self._unsaved >= self._save_every and not request.replayed:
-            self._save_incidents()
+        if self._incidents is not None:
+            self._incidents.note(request)
 
     def saved(self) -> SavedState:
         """The ledger, the incidents, and pairs that are in no file yet."""
@@ -168,8 +150,9 @@ class LabeledJoin(RequestStep):
         found = SavedState.of_parts(parts)
         if isinstance(self._ledger, DerivedLedger):
             found.plain["book"] = self._book.saved()
-        if self._incidents is not None:
-            found.plain["changes"] = self._incidents.content()
+        changes = None if self._incidents is None else self._incidents.changes()
+        if changes is not None:
+            found.plain["changes"] = changes
         ahead = self._ahead.saved()
         return found if not ahead.plain else found.with_part("ahead", ahead)
 
@@ -183,7 +166,7 @@ class LabeledJoin(RequestStep):
             self._book.restore(state.plain["book"])
         if self._batches is not None and "batches" in state.plain:
             self._batches.restore(state.part("batches"))
-        if self._incidents is not None:
+        if self._incidents is not None and "changes" in state.plain:
             self._incidents.restore(state.plain["changes"])
         self._ahead.restore(state.part("ahead"))
         return True
@@ -191,22 +174,20 @@ class LabeledJoin(RequestStep):
     def before_snapshot(self, lost: bool) -> None:
         """Keep the incidents beside the journal again, if they are lost there."""
         if lost and self._incidents is not None:
-            self._incidents.is_saved = False
-            self._save_incidents()
+            self._incidents.keep_anew()
 
     def before_replay(self, journal: Journal, after: EntryId) -> None:
         """Remember incidents of which the journal may have dropped what was said."""
-        self._place = after
         if self._incidents is not None:
-            self._incidents.load(journal.load(_INCIDENTS), after)
+            self._incidents.before_replay(journal, after)
 
     def after_replay(self) -> None:
         """Take over the incidents that are left."""
-        self._take_incidents(None)
-        self._unsaved = self._save_every  # What was replayed may be dropped soon.
+        if self._incidents is not None:
+            self._incidents.after_replay()
 
     def prepare(self, request: Request) -> None:
-        """Have what is said of an incident that files told say all of it, so that history reads it alone."""
+        """Refuse what there is no room for, and have labels and incidents say all of what they are about."""
         if request.entry == BEFORE_ALL:
             self._by_request.resolve(request)
             if self._batches is not None:
@@ -218,53 +199,24 @@ class LabeledJoin(RequestStep):
             if request.telemetry and self._by_request.is_full:
                 newest = request.newest_before(self._room.tolerance)
                 self._by_request.check_room(max(newest, self._ledger.newest or -math.inf))
-            if isinstance(self._ledger, DerivedLedger):
-                self._take_incidents(None)
-                refuse_nameless(request, self._book)
-        if self._incidents is None or (request.kind is Kind.INCIDENTS and request.entry > BEFORE_ALL):
-            return
-        self._take_incidents(request.entry if request.entry > BEFORE_ALL else None)
-        seen: set[str] = set()
-        for record in request.labels:
-            if isinstance(record, IncidentRecord) and record.event.id not in seen:
-                seen.add(record.event.id)
-                known = self._book.get(record.event.id)
-                if known is not None and known.source:
-                    record.event = known.whole(record.event)
+        if self._incidents is not None:
+            self._incidents.prepare(request)
 
     def untold(self) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
         """Incidents and positives that the history has, as far as they are not known here."""
-        ledger = self._ledger
-        state = self._told.read() if self._told is not None else None
-        if state is None or not isinstance(ledger, DerivedLedger):
-            return
-        if self._incidents is not None:
-            oldest, most = ledger.oldest, self._most_told
-            self._history.load(state.incidents)
-            incidents = untold_incidents(
-                state.incidents, self._schema, self._book, self._incidents, oldest, most
-            )
-            yield Kind.INCIDENTS, incidents
-        elif not self._schema.horizon_seconds:
-            told, most = self._told_positives, self._most_told
-            yield Kind.INCIDENTS, untold_positives(state, self._schema, ledger, told, most)
+        return self._incidents.untold() if self._incidents is not None else iter(())
 
     def asked(self, request: Request) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
         """Incidents that are not known here any more: the history knows what a request leaves out."""
-        if self._incidents is None or not request.labels:
-            return
-        self._take_incidents(None)
-        ids = [record.event.id for record in request.labels if isinstance(record, IncidentRecord)]
-        names = [name for name in dict.fromkeys(ids) if self._book.get(name) is None]
-        if names:
-            yield Kind.INCIDENTS, list(self._history.told(names, self._incidents))
+        return self._incidents.asked(request) if self._incidents is not None else iter(())
 
     def terminate(self) -> None:
         """Write the pairs that are in no batch yet, and save the incidents."""
         if self._batches is not None:
             self._batches.close()
         self._ahead.close()
-        self._save_incidents()
+        if self._incidents is not None:
+            self._incidents.save()
 
     def summary(self) -> dict[str, Any]:
         """Answer of ``GET /labeled``; the counts cover what the journal holds, and this process since."""
@@ -274,7 +226,7 @@ class LabeledJoin(RequestStep):
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,
             "deadline_seconds": self._deadline,
-            "warning": late_warning(self._ledger, self._deadline, self._horizon_seconds),
+            "warning": late_warning(self._ledger, self._deadline, self._schema.horizon_seconds),
             **self._ahead.summary(),
         }
 
@@ -377,13 +329,42 @@ class LabeledJoin(RequestStep):
             record.device_state = (DeviceState.RETIRED if is_retired else DeviceState.MAINTENANCE).value
 
     def _labels(self, request: Request) -> None:
+        if self._plain_labels(request):
+            return
         for index, record in _left(request, request.labels):
             if isinstance(record, IncidentRecord):
                 self._incident(request, record, request.arrived(index))
             else:
-                if request.kind is Kind.INCIDENTS:
-                    self._told_positives.note(record.event)
+                if request.kind is Kind.INCIDENTS and self._incidents is not None:
+                    self._incidents.note_positive(record.event)
                 self._label(request, record, index)
+
+    def _plain_labels(self, request: Request) -> bool:
+        """Note a list of labels at once, if each is one of an event, by device and time; whether it was."""
+        ledger = self._ledger
+        if (
+            not isinstance(ledger, PredictionLedger)
+            or len(request.labels) < _SEVERAL
+            or "records" in request.done
+            or request.arrivals
+            or self._ahead.join is not None
+            or not self._excluded.is_none
+        ):
+            return False
+        labels = []
+        for record in request.labels:
+            if isinstance(record, IncidentRecord):
+                return False
+            device, time, label, _, _, name = record.event
+            if name or label is None:
+                return False
+            labels.append(LabelOf(device, time, label))
+        statuses, pairs = ledger.add_labels(labels, request.arrival, request.position(0))
+        request.done["records"] = len(labels)
+        for record, status in zip(request.labels, statuses, strict=True):
+            record.status = status.value
+        request.pairs += pairs
+        return True
 
     def _label(self, request: Request, record: LabelRecord, index: int) -> None:
         event, arrived = record.event, request.arrived(index)
@@ -393,7 +374,7 @@ class LabeledJoin(RequestStep):
                 record.status = told.value
                 return
             record.event = event = told
-        ledger, excluded = self._ledger, self._excluded(event)
+        ledger, excluded = self._ledger, self._excluded.has(event)
         if isinstance(ledger, DerivedLedger) and (event.label is not None or excluded):
             label = None if excluded else event.label
             status, pairs = ledger.add_label(event.device, event.time, label, arrived)
@@ -418,76 +399,15 @@ class LabeledJoin(RequestStep):
 
     def _incident(self, request: Request, record: IncidentRecord, arrived: float) -> None:
         """Note an incident; the ingress takes none, unless the schema has its labels in that form."""
-        if not isinstance(self._ledger, DerivedLedger):  # Of a journal from before the schema was another.
+        if self._incidents is None:  # Of a journal from before the schema was another.
             record.status = IncidentStatus.UNKNOWN.value
             return
-        if self._incidents is not None and self._incidents.tells(record.event, self._book):
-            record.status = IncidentStatus.DUPLICATE.value
-            return
-        changed = self._ledger.add_incident(record.event, arrived)
-        record.status, record.labeled = changed.status.value, changed.labeled
-        record.too_late = changed.too_late
-        if not request.replayed and not record.event.source:  # Nobody waits for the other answers.
-            record.devices = self._named(record.event.id)
-            known = self._book.get(record.event.id)
-            record.stays_cancelled = (
-                known is not None and known.cancelled and changed.status != IncidentStatus.CANCELLED
-            )
-        self._take(request, changed.pairs)
-        incident = self._book.get(record.event.id)
-        if changed.status in CHANGES and incident is not None and self._incidents is not None:
-            self._incidents.note(request.entry, incident)
-
-    def _named(self, name: str) -> int | None:
-        """How many registered devices an incident names at its start; None if there is none of this id."""
-        incident = self._book.get(name)
-        if incident is None or self._devices is None:
-            return None
-        micros = event_micros(incident.start)
-        one = incident.names.get(DEVICE)
-        devices = self._devices.known if one is None else [one] if one in self._devices.known else []
-        return sum(self._book.names(incident, device, micros) for device in devices)
-
-    def _take_incidents(self, until: EntryId | None) -> None:
-        """Take over the incidents that were kept of before an entry; all of them without one."""
-        if self._incidents is not None:
-            for incident in self._incidents.before(until):
-                self._book.put(incident)
-
-    def _save_incidents(self) -> None:
-        """Save; a failure only makes a restart know less of what the journal has dropped."""
-        self._unsaved = 0
-        if self._incidents is None or self._incidents.is_saved:
-            return
-        try:
-            incidents, place = self._incidents, self._place
-            self._journal.merge(_INCIDENTS, lambda kept: incidents.merged(kept, place))
-            self._incidents.is_saved = True
-        except ApiError as error:
-            self._logger.error(f"incidents could not be saved beside the journal: {error}")
+        self._take(request, self._incidents.take(request, record, arrived))
 
     def _take(self, request: Request, pairs: list[LabeledPair]) -> None:
         """Have each pair of a request its own position: one event may complete several."""
         for pair in pairs:
             request.pairs.append(pair._replace(position=request.position(len(request.pairs))))
-
-    def _excluded(self, event: LabelEvent) -> bool:
-        """Whether the schema or a maintenance excludes a label, so that nothing is learned from it either."""
-        if self._in_maintenance(event.device, event.time):
-            return True
-        said = event.observed if self._horizon_seconds else event.label
-        excluded = self._schema.exclude_labels.get(self._schema.label)
-        if excluded is not None and says_the_same(cell_text(said), excluded):
-            return True
-        return any(
-            says_the_same(cell_text(other), value)
-            for other, value in zip(event.others, self._excluding, strict=False)
-        )
-
-    def _in_maintenance(self, device: str, time: float) -> bool:
-        """Whether a device is in maintenance at a time, or within the horizon after it."""
-        calendar = self._calendar
-        return calendar is not None and calendar.meets(device, time, self._horizon_seconds)
 
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()

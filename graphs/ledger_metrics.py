@@ -41,13 +41,20 @@ def show_ledger(
 
 def count_pairs(metrics: ServingMetrics, request: Request) -> None:
     """Count the pairs that a request completed; how late they are is told of live ones alone."""
-    for pair in request.pairs:
-        metrics.pairs.labels("yes" if pair.made.prediction == pair.label else "no").inc()
-        delay = pair.labeled_at - pair.predicted_at
-        if delay < 0:
-            metrics.early.inc()
-        if request.started:
-            metrics.join_delay.of().observe(delay)
+    if not request.pairs:
+        return
+    right = sum(pair.made.prediction == pair.label for pair in request.pairs)
+    for outcome, count in (("yes", right), ("no", len(request.pairs) - right)):
+        if count:
+            metrics.pairs.labels(outcome).inc(count)
+    delays = [pair.labeled_at - pair.predicted_at for pair in request.pairs]
+    early = sum(delay < 0 for delay in delays)
+    if early:
+        metrics.early.inc(early)
+    if request.started:
+        histogram = metrics.join_delay.of()
+        for delay in delays:
+            histogram.observe(delay)
 
 
 def told_ledger(ledger: PredictionLedger | DerivedLedger, time: str) -> dict[str, Any]:

@@ -17,6 +17,8 @@ def error_value(x: Any, name: str = "x") -> int:
     :param x: 0, 1, a boolean, or a number equal to 0 or 1.
     :param name: field named in the error.
     """
+    if type(x) is int and (x == 0 or x == 1):  # As nearly always.
+        return x
     try:
         known = not isinstance(x, str) and bool(x == 0 or x == 1)
     except (TypeError, ValueError):  # pandas' NA and arrays do not say whether they equal 0
@@ -31,6 +33,8 @@ def finite_value(x: Any, name: str = "x") -> float:
 
     :param name: field named in the error.
     """
+    if type(x) is int and (x == 0 or x == 1):
+        return float(x)
     try:
         value = math.nan if isinstance(x, str) else float(x)
     except (TypeError, ValueError):

@@ -111,6 +111,9 @@ class EventParser:
         self._devices, self._whole_keys = devices, whole_keys and bool(schema.separator)
         self._sent_as = {name: sent for sent, name in schema.rename.items()}
         self._takes_names = REQUEST_ID not in schema.rename
+        meanings = {number: self._form.truth_of(str(number)) for number in (0, 1)}
+        self._plain_truths = {number: int(truth) for number, truth in meanings.items() if truth is not None}
+        self._moment_before: tuple[str | None, float] = (None, math.nan)
 
     def telemetry(self, body: Any) -> TelemetryEvent:
         """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
@@ -201,8 +204,13 @@ class EventParser:
         moment = self.field_of(body, self._time)
         if moment is None:
             raise EventError(self._time, "is required", None)
+        before, seconds = self._moment_before
+        if type(moment) is str and moment == before:  # As often in a list.
+            return device, seconds
         try:
-            return device, seconds_of(moment, *self._times)
+            seconds = seconds_of(moment, *self._times)
+            self._moment_before = moment, seconds
+            return device, seconds
         except InputError as error:
             raise EventError(self._time, error.rule, moment) from None
 
@@ -214,6 +222,8 @@ class EventParser:
         value = self.field_of(body, name, self)
         if value is self:
             return None
+        if type(value) is int and (known := self._plain_truths.get(value)) is not None:
+            return known
         text = plain_text(name, value) if isinstance(value, str | int | float) else None
         truth = self._form.truth_of(text)
         if truth is None:

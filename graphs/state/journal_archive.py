@@ -6,7 +6,7 @@ import os
 import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -23,6 +23,8 @@ _ADVICE = "put it back from a backup; without it, what the endpoint accepted the
 _STALE_SECONDS = 600.0
 _RETRY_SECONDS = 5.0
 _FILE_BYTES = 16_000_000
+_AT_ONCE = 500
+"""Entries that are made columns without a break: requests wait for the interpreter meanwhile."""
 _SCHEMA = pa.schema(
     [
         ("milliseconds", pa.int64()),
@@ -134,12 +136,8 @@ class JournalArchive:
         milliseconds, sequence = batch[-1].id
         path = self.directory / f"{milliseconds:013d}-{sequence:06d}.parquet"
         unfinished = self.directory / f"{path.stem}.{os.getpid()}{_UNFINISHED}"
-        columns = [
-            [entry.id[0] for entry in batch],
-            [entry.id[1] for entry in batch],
-            *([entry[at] for entry in batch] for at in range(1, len(RawEntry._fields))),
-        ]
-        table = pa.table(dict(zip(_SCHEMA.names, columns, strict=True)), schema=_SCHEMA)
+        parts = [_part(batch[at : at + _AT_ONCE]) for at in range(0, len(batch), _AT_ONCE)]
+        table = pa.Table.from_batches(parts).combine_chunks()
         with unfinished.open("wb") as stream:
             pq.write_table(table, stream, compression="zstd")
             stream.flush()
@@ -147,6 +145,16 @@ class JournalArchive:
             os.fsync(stream.fileno())
         unfinished.rename(path)
         self.last = batch[-1].id
+
+
+def _part(entries: Sequence[RawEntry]) -> pa.RecordBatch:
+    """Some entries as columns."""
+    columns = [
+        [entry.id[0] for entry in entries],
+        [entry.id[1] for entry in entries],
+        *([entry[at] for entry in entries] for at in range(1, len(RawEntry._fields))),
+    ]
+    return pa.record_batch(dict(zip(_SCHEMA.names, columns, strict=True)), schema=_SCHEMA)
 
 
 def archived_to(directory: Path) -> list[EntryId]:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.made_predictions import MadePredictions
 from graphs.protocol.records import LabeledPair, Position, Prediction
-from graphs.state.ledger_chunk import NONE, Floats, MadeBlock
+from graphs.state.ledger_chunk import NONE, Floats, LedgerChunk, MadeBlock
 from graphs.state.ledger_counts import Conflict, LedgerCounts
+from graphs.state.ledger_index import Bits
 from graphs.state.ledger_records import Forgotten, LedgerRecords, Place
 from graphs.state.settled import OnSettled, Settled
 from graphs.state.snapshots.ledger_content import put_records, saved_records
@@ -18,6 +20,18 @@ from graphs.state.snapshots.saved_state import SavedState
 
 _STATES = ("", "waiting_for_label", "waiting_for_prediction", "joined")
 """By what a record has: 1 for a prediction, and 2 for a label."""
+
+
+class LabelOf(NamedTuple):
+    """A label and what it is of.
+
+    :param time: of the event, epoch seconds.
+    :param label: 0 or 1.
+    """
+
+    device: str
+    time: float
+    label: int
 
 
 class PredictionLedger(LedgerCounts):
@@ -175,7 +189,90 @@ class PredictionLedger(LedgerCounts):
             self.note_late(self._newest - time)
             return LabelStatus.EXPIRED, None
         place, is_new = self._records.put(device, time)
-        chunk, row = place
+        return self._labeled(LabelOf(device, time, label), place, is_new, labeled_at, position)
+
+    def add_labels(
+        self, labels: Sequence[LabelOf], labeled_at: float, first: Position
+    ) -> tuple[list[LabelStatus], list[LabeledPair]]:
+        """The same of several that arrived together; gives what became of each, and the pairs in their order.
+
+        What comes of it is what ``add_label`` gives for one after the other.
+
+        :param first: position of the first label.
+        """
+        statuses = [LabelStatus.QUARANTINED] * len(labels)
+        oldest, own = self._newest - self._deadline, []
+        for at, told in enumerate(labels):
+            if self.from_future(told.time, labeled_at):
+                continue
+            if told.time < oldest:
+                statuses[at] = LabelStatus.EXPIRED
+            else:
+                own.append(at)
+        found: list[LabeledPair | None] = [None] * len(labels)
+        if own:
+            devices = [labels[at].device for at in own]
+            parts = list(self._records.put_all(devices, np.array([labels[at].time for at in own])))
+            if all((part[0].label[part[2]] == NONE).all() and _each_once(part[2]) for part in parts):
+                for part in parts:
+                    self._label_rows(part, own, labels, labeled_at, first, statuses, found)
+            else:
+                # What a label says of one before it, or told before, depends on their order.
+                rows = {
+                    place: (chunk, row, row >= before)
+                    for chunk, at, numbers, before in parts
+                    for place, row in zip(at.tolist(), numbers.tolist(), strict=True)
+                }
+                for place, at in enumerate(own):
+                    chunk, row, is_new = rows[place]
+                    position = first._replace(place=first.place + at)
+                    statuses[at], found[at] = self._labeled(
+                        labels[at], Place(chunk, row), is_new, labeled_at, position
+                    )
+        return statuses, [pair for pair in found if pair is not None]
+
+    def _label_rows(
+        self,
+        part: tuple[LedgerChunk, Bits, Bits, int],
+        own: Sequence[int],
+        labels: Sequence[LabelOf],
+        labeled_at: float,
+        first: Position,
+        statuses: list[LabelStatus],
+        found: list[LabeledPair | None],
+    ) -> None:
+        """Note labels of different rows that have none.
+
+        :param part: see ``LedgerRecords.put_all``.
+        :param own: places in the list of those that were put.
+        :param statuses: out, by their place in the list; and so are the pairs.
+        """
+        chunk, at, rows, _ = part
+        places = [own[each] for each in at.tolist()]
+        chunk.label[rows], chunk.labeled_at[rows] = [labels[each].label for each in places], labeled_at
+        joined = 0
+        predicted_at = chunk.predicted_at[rows].tolist()
+        for each, made, when in zip(places, chunk.predictions(rows), predicted_at, strict=True):
+            if made is None:
+                statuses[each] = LabelStatus.WAITING
+                continue
+            joined += 1
+            statuses[each] = LabelStatus.JOINED
+            device, time, label = labels[each]
+            position = first._replace(place=first.place + each)
+            found[each] = LabeledPair(device, time, made, when, label, labeled_at, position)
+        if joined:
+            self._states["waiting_for_label"] -= joined
+            self._states["joined"] += joined
+            self.joined += joined
+        if joined < len(places):
+            self._states["waiting_for_prediction"] += len(places) - joined
+
+    def _labeled(
+        self, told: LabelOf, place: Place, is_new: bool, labeled_at: float, position: Position
+    ) -> tuple[LabelStatus, LabeledPair | None]:
+        """Note the label of a record."""
+        (device, time, label), (chunk, row) = told, place
         known = int(chunk.label[row])
         if known == label:
             return LabelStatus.DUPLICATE, None
@@ -250,3 +347,7 @@ class PredictionLedger(LedgerCounts):
         self._newest = state.plain["newest"]
         self._records.forget(self._newest - self._deadline)
         self.restore_counts(state.plain["counts"])
+
+
+def _each_once(rows: Bits) -> bool:
+    return bool((np.diff(rows) == 1).all()) or len(np.unique(rows)) == len(rows)

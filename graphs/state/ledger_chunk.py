@@ -146,6 +146,26 @@ class LedgerChunk:
             block.ahead.get(place, ()),
         )
 
+    def predictions(self, rows: Bits) -> list[Prediction | None]:
+        """The prediction of each of several rows, as far as they have one."""
+        columns = (self.made, self.block, self.place, self.probability, self.missing)
+        found: list[Prediction | None] = []
+        for made, number, place, probability, missing in zip(
+            *(column[rows].tolist() for column in columns), strict=True
+        ):
+            if made == NONE:
+                found.append(None)
+                continue
+            block = self.blocks[number]
+            shadows, ahead = block.shadows.get(place, ()), block.ahead.get(place, ())
+            features, inputs = block.features[place], block.inputs
+            found.append(
+                Prediction(
+                    block.model, block.version, features, made, probability, missing, inputs, shadows, ahead
+                )
+            )
+        return found
+
     def forget(self, oldest: float) -> Bits:
         """Forget the rows before a time; gives them, the earliest first."""
         if len(self.order) < self.count:  # What came since is not before what is forgotten.

@@ -26,11 +26,11 @@ from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text, w
 from graphs.state.redis_script import RedisScript
 from graphs.state.snapshots.saved_state import SavedState
 from graphs.state.store_probe import StoreProbe
+from graphs.state.unarchived import Unarchived
 
 _CHUNK = 500
 _TIMEOUT_SECONDS = 2.0
 _ARCHIVE_ROWS = 10_000
-_MOST_UNARCHIVED = 64_000_000
 _SAID = 200
 _AGAIN = "nothing was processed yet, so send it again: what the journal took all the same counts once"
 """An answer may be lost behind an entry that was written; the next one finds it, see ``missed``."""
@@ -38,8 +38,6 @@ _UNREAD = "nothing was changed, so do it again"
 _UNKNOWN = "what others accepted is not known, so nothing of this was journaled: send it again"
 _WAITS = "what the journal has already waits for that: sent again, it counts once"
 _UNSAVED = "without that a restart knows less, so send it again to have it kept"
-_ENTRY_BYTES = 400
-"""What an entry takes beside its texts."""
 _OF_ANY_SCHEMA = (Kind.MAINTENANCE, Kind.CALENDAR, Kind.REROUTED)
 
 _APPEND = """
@@ -117,12 +115,13 @@ class RedisJournal:
         self._probe = StoreProbe(url, f"{key}:probe")
         self._last: EntryId = BEFORE_ALL
         self._gap: tuple[EntryId, EntryId] | None = None
-        self._unarchived: list[RawEntry] = []
-        self._unarchived_bytes = 0
+        self._unarchived = Unarchived()
         self.archive: JournalArchive | None = None
         if archive is not None:
             rows = max(1, min(_ARCHIVE_ROWS, max_events // 2))
-            self.archive = JournalArchive(archive, self._to_archive, rows, on_failure)
+            self.archive = JournalArchive(
+                archive, lambda after: self._unarchived.read(after, self.raw), rows, on_failure
+            )
 
     def append(
         self, kind: Kind, arrival: float, events: Sequence[JournalEvent], sent: Sequence[SentEvents] = ()
@@ -143,32 +142,18 @@ class RedisJournal:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
         self._keep(row._replace(id=entry))
         self._note(entry, size)
+        self._note_whole()
         return entry
 
     def _keep(self, entry: RawEntry) -> None:
-        """Keep an entry until it is in a file, so that it gets there also if the server loses it.
+        """Keep an entry until it is in a file."""
+        if self.archive is not None:
+            self._unarchived.keep(entry, self.archive.last)
 
-        If no file can be written, the oldest are left to the server in the end.
-        """
-        if self.archive is None or entry.id <= self.archive.last:
-            return
-        kept = self._unarchived
-        if kept and (kept[0].id <= self.archive.last or self._unarchived_bytes > _MOST_UNARCHIVED):
-            # A list of its own: the archive may be reading the one before.
-            rest = kept if self._unarchived_bytes <= _MOST_UNARCHIVED else kept[len(kept) // 2 :]
-            self._unarchived = kept = [each for each in rest if each.id > self.archive.last]
-            self._unarchived_bytes = sum(map(_memory, kept))
-        kept.append(entry)
-        self._unarchived_bytes += _memory(entry)
-
-    def _to_archive(self, after: EntryId) -> Iterator[RawEntry]:
-        """Everything after an id, oldest first: what the server has, and what it lost since."""
-        kept = sorted(entry for entry in self._unarchived[:] if entry.id > after)
-        newest = after
-        for entry in heapq.merge(kept, self.raw(after), key=lambda each: each.id):
-            if entry.id > newest:
-                newest = entry.id
-                yield entry
+    def _note_whole(self) -> None:
+        """All up to the last entry is kept, unless what others appended has yet to be read."""
+        if self._gap is None:
+            self._unarchived.is_whole_to(self._last)
 
     def _written(self, row: RawEntry, size: int) -> tuple[EntryId, EntryId]:
         """Append an entry; its id, and that of the one before it."""
@@ -229,6 +214,8 @@ class RedisJournal:
         """
         self.bounds.forget_after(after)
         self.skipped = 0
+        self._unarchived.begin()
+        archived_before = self.archive.last if self.archive is not None else BEFORE_ALL
         if self.archive is not None and after > self.archive.last:
             for raw in self._read(f"({id_text(self.archive.last)}", id_text(after)):
                 self._keep(raw)
@@ -242,6 +229,7 @@ class RedisJournal:
         newest = max(after, last_archived, self._last)
         if newest > BEFORE_ALL:
             self._go_on_after(newest)
+        self._unarchived.is_whole_after(archived_before, self._last)
 
     def _after(self, after: EntryId) -> Iterator[RawEntry]:
         """Entries of the server and, where it lost what is in a file, those of the archive, each once."""
@@ -314,6 +302,7 @@ class RedisJournal:
             self.bounds.add(size)
             self._gap = (raw.id, before)
         self._gap = None
+        self._note_whole()
 
     def _read(self, start: str, end: str) -> Iterator[RawEntry]:
         while True:
@@ -380,10 +369,6 @@ class RedisJournal:
         self.bounds.note(entry, size)
         if self.archive is not None:
             self.archive.note(entry, size)
-
-
-def _memory(entry: RawEntry) -> int:
-    return len(entry.events) + len(entry.names) + _ENTRY_BYTES
 
 
 def _away(purpose: str, error: redis.RedisError, then: str) -> ApiError:

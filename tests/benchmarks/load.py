@@ -19,7 +19,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -31,24 +30,22 @@ import mlrun
 import psutil
 
 from graphs.serving_graph import build_serving_graph
-from project.local import valkey
 from tests.benchmarks.load_generator import Load
+from tests.benchmarks.own_endpoint import OwnEndpoint, own_endpoint
 from tests.benchmarks.restart import INPUTS, schema
 from tests.conftest import SOURCE_ROOT
-from tests.graphs.conftest import write_package
 
 ECHO = b"async def handler(context, event):\n    return event.body\n"
 
 
-def serving(folder: Path, redis_url: str, **settings: Any) -> dict[str, Any]:
-    """Document of the endpoint, with all that keeps what it accepts."""
-    (folder / "model").mkdir()
-    write_package(folder / "model", schema(), inputs=INPUTS)
+def serving(own: OwnEndpoint, **settings: Any) -> dict[str, Any]:
+    """Document of the endpoint, with all that keeps what it accepts; its store runs from now on."""
+    folder = own.folder
     function = mlrun.new_function("load", kind="serving", image="mlrun/mlrun", project="load")
     build_serving_graph(
         function,
-        model_path=str(folder / "model"),
-        redis_url=redis_url,
+        model_path=str(own.package),
+        redis_url=own.store(),
         labeled_directory=str(folder / "labeled"),
         archive_directory=str(folder / "accepted"),
         snapshot_directory=str(folder / "snapshots"),
@@ -200,18 +197,12 @@ def endpoint(**settings: Any) -> Iterator[tuple[tuple[int, int], Measured]]:
 
     :param settings: of the endpoint.
     """
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        home = folder / "valkey"
-        url = valkey.start(home).url
-        try:
-            with (
-                host(serving(folder, url, **settings), folder) as server,
-                host(echo(), folder) as bare,
-            ):
-                yield server, Measured(server, bare)
-        finally:
-            valkey.stop(home)
+    with (
+        own_endpoint(schema(), INPUTS) as own,
+        host(serving(own, **settings), own.folder) as server,
+        host(echo(), own.folder) as bare,
+    ):
+        yield server, Measured(server, bare)
 
 
 def measure(every: list[Load], **settings: Any) -> Iterator[dict[str, Any]]:

@@ -15,7 +15,6 @@ import asyncio
 import contextlib
 import json
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -26,9 +25,9 @@ import numpy as np
 import psutil
 import uvloop
 
-from project.local import valkey
 from tests.benchmarks.load import host, serving
-from tests.benchmarks.restart import METRICS
+from tests.benchmarks.own_endpoint import own_endpoint
+from tests.benchmarks.restart import INPUTS, METRICS, schema
 
 LIST, MINUTE, CONNECTIONS = 1000, 60.0, 4
 _LOOK_SECONDS = 1.0
@@ -167,21 +166,15 @@ class Sender:
 @contextlib.contextmanager
 def endpoint(devices: int, minutes: int) -> Iterator[tuple[int, Memory]]:
     """An endpoint with its store; gives its port, and who looks at the memory of both."""
-    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        home = folder / "valkey"
-        store = valkey.start(home)
-        try:
-            document = serving(folder, store.url, ledger_max_size=max(2_000_000, 2 * devices * minutes))
-            with host(document, folder) as (port, process):
-                memory = Memory({"endpoint": process, "valkey": valkey_process(home)})
-                memory.start()
-                try:
-                    yield port, memory
-                finally:
-                    memory.end()
-        finally:
-            valkey.stop(home)
+    with own_endpoint(schema(), INPUTS) as own:
+        document = serving(own, ledger_max_size=max(2_000_000, 2 * devices * minutes))
+        with host(document, own.folder) as (port, process):
+            memory = Memory({"endpoint": process, "valkey": valkey_process(own.stack.home)})
+            memory.start()
+            try:
+                yield port, memory
+            finally:
+                memory.end()
 
 
 def valkey_process(home: Path) -> int:

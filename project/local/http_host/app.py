@@ -11,6 +11,7 @@ from feature_sets.checks import InputError
 from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
 from graphs.protocol.errors import ApiError
 from graphs.protocol.request_id import given_id, made_id
+from project.local.http_host.asked import Asked
 from project.local.http_host.body import (
     BodyTooLargeError,
     BodyTooSlowError,
@@ -90,6 +91,16 @@ class HostApp:
         """
         path = path.replace("?", "%3F")  # A part of a name, as no query is in here.
         return make_event(method, path, query, headers, body, self.function.json_only)
+
+    def asked(self, method: str, path: str, headers: Headers, body: bytes) -> Asked:
+        """A request without a query, whose event is made when its turn comes."""
+        return Asked(
+            method,
+            path,
+            len(body),
+            lambda: _id_of(headers),
+            lambda: self.event(method, path, b"", headers, body),
+        )
 
     def refused(self, error: InputError, headers: Headers) -> Result:
         """The answer to a request that the function never gets."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from feature_sets.checks import InputError
+from project.local.http_host.asked import Asked
 from project.local.http_host.nuclio import NuclioFunction
 
 
@@ -23,8 +24,8 @@ class Function(Protocol):
     async def __call__(self, event: Any) -> Any:
         """Answer one event."""
 
-    def take(self, event: Any, done: Callable[[Any], None]) -> None:
-        """Answer one event without a task of its own.
+    def take(self, asked: Asked, done: Callable[[Any], None]) -> None:
+        """Answer one request without a task of its own.
 
         :param done: called with the output, or the error, once; it never raises.
         """

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
+from project.local.http_host.asked import Asked, UnreadableError
 from project.local.http_host.code import load_handler
 from project.local.http_host.hooks import Tasks, call_hook, settled
 
@@ -46,8 +47,13 @@ class NuclioFunction:
             return await settled(self._handler(self._context, event))
         return await settled(await asyncio.to_thread(self._handler, self._context, event))
 
-    def take(self, event: Any, done: Callable[[Any], None]) -> None:
+    def take(self, asked: Asked, done: Callable[[Any], None]) -> None:
         """Hand the event to the handler, which runs beside others."""
+        try:
+            event = asked.event()
+        except UnreadableError as error:
+            done(error)
+            return
         self._tasks.start(self(event), done)
 
     async def terminate(self) -> None:

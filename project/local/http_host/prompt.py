@@ -18,8 +18,8 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from feature_sets.checks import InputError
 from project.local.http_host.app import HostApp, Scope, Send, head_of, send_result
+from project.local.http_host.asked import UnreadableError
 from project.local.http_host.body import SECONDS, BodyTooSlowError, Receive
 from project.local.http_host.head_limits import LimitedProtocol
 from project.local.http_host.results import Result
@@ -149,17 +149,18 @@ class PromptProtocol(LimitedProtocol):
         host: HostApp = self.config.loaded_app  # type: ignore[assignment]
         body = exchange.chunks[0] if len(exchange.chunks) == 1 else b"".join(exchange.chunks)
         exchange.chunks = []
-        try:
-            event = host.event(exchange.method, exchange.path, b"", exchange.headers, body)
-        except InputError as error:
-            self._write(exchange, host.refused(error, exchange.headers))
-            return
-        host.function.take(event, partial(self._answered, exchange))
+        host.function.take(
+            host.asked(exchange.method, exchange.path, exchange.headers, body),
+            partial(self._answered, exchange),
+        )
 
     def _answered(self, exchange: Exchange, output: Any) -> None:
         if not exchange.disconnected and not self.transport.is_closing():
             host: HostApp = self.config.loaded_app  # type: ignore[assignment]
             request = exchange.method, exchange.path, exchange.headers
+            if isinstance(output, UnreadableError):
+                self._write(exchange, host.refused(output.error, exchange.headers))
+                return
             try:
                 self._write(exchange, host.answered(output, *request))
             except (UnicodeEncodeError, KeyError) as error:  # Of a header or status that HTTP does not have.

@@ -16,6 +16,7 @@ from mlrun.serving import serving_wrapper
 from mlrun.serving.server import v2_serving_init
 
 from graphs.together import ATTRIBUTE
+from project.local.http_host.asked import Asked, UnreadableError, asked_of
 from project.local.http_host.code import load_module
 from project.local.http_host.hooks import Tasks, call_hook, settled
 
@@ -48,8 +49,8 @@ class ServingFunction:
         self._module = module
         self._together = getattr(getattr(context, "_server", None), ATTRIBUTE, None)
         self._tasks = Tasks()
-        self._arrived: deque[tuple[Any, Callable[[Any], None]]] = deque()
-        self._urgent: list[tuple[Any, Callable[[Any], None]]] = []
+        self._arrived: deque[tuple[Asked, Callable[[Any], None]]] = deque()
+        self._urgent: list[tuple[Asked, Callable[[Any], None]]] = []
         self._bytes = 0
 
     @classmethod
@@ -83,26 +84,31 @@ class ServingFunction:
             else:
                 answer.set_result(output)
 
-        self.take(event, done)
+        self.take(asked_of(event), done)
         return await answer
 
-    def take(self, event: Any, done: Callable[[Any], None]) -> None:
-        """Have the event answered with others that arrive by the time that its turn comes."""
+    def take(self, asked: Asked, done: Callable[[Any], None]) -> None:
+        """Have a request answered with others that arrive by the time that its turn comes."""
         if self._together is None:
+            try:
+                event = asked.event()
+            except UnreadableError as error:
+                done(error)
+                return
             self._tasks.start(self(event), done)
             return
-        refusal = self.refusal(event.method, event.path, lambda: str(event.id))
+        refusal = self.refusal(asked.method, asked.path, asked.named)
         if refusal is not None:
             done(refusal)
             return
         if not self._arrived and not self._urgent:
             # Whatever arrived with it is read before this is called.
             asyncio.get_running_loop().call_soon(self._answer_some)
-        if self._together.is_urgent(event.method, event.path):
-            self._urgent.append((event, done))
+        if self._together.is_urgent(asked.method, asked.path):
+            self._urgent.append((asked, done))
             return
-        self._arrived.append((event, done))
-        self._bytes += event.size
+        self._arrived.append((asked, done))
+        self._bytes += asked.size
 
     def refusal(self, method: str, path: str, named: Callable[[], str]) -> Any | None:
         """The answer to a request that there is no room for.
@@ -130,12 +136,18 @@ class ServingFunction:
         self._bytes -= size
         if self._arrived or self._urgent:
             asyncio.get_running_loop().call_soon(self._answer_some)
-        events = [event for event, _ in arrived]
+        events, waiting = [], []
+        for asked, done in arrived:
+            try:
+                events.append(asked.event())
+                waiting.append(done)
+            except UnreadableError as error:
+                done(error)
         try:
             outputs = self._together(events, self._alone) if self._together is not None else []
         except Exception as error:
-            outputs = [error] * len(arrived)
-        for (_, done), output in zip(arrived, outputs, strict=True):
+            outputs = [error] * len(events)
+        for done, output in zip(waiting, outputs, strict=True):
             done(output)
 
     async def terminate(self) -> None:

@@ -41,7 +41,7 @@ NOT_STATE = {
     # Found once; each is walked by itself.
     "JournalStep._steps",
     # What is read from the store anew at the start.
-    "LabeledJoin._devices",
+    "JoinedIncidents._devices",
     "DeviceActivity._devices",
     "*._history",
     "*._told",
@@ -71,7 +71,7 @@ NOT_STATE = {
     "DeviceStates._looked",
     # The newest entry of this journal, and alerts of this process, for merging with what another one kept.
     "DeviceStates._place",
-    "LabeledJoin._place",
+    "JoinedIncidents._place",
     "DriftCallbacks._known",
     # Devices by state, counted for the metrics a few seconds ago.
     "DeviceActivity._counted",

@@ -129,6 +129,26 @@ def test_a_label_that_waits_for_its_reading_is_not_lost_where_the_reading_fails(
     assert live["joined"] == 2 and live == answered(made())
 
 
+def test_a_list_of_labels_that_fails_is_joined_before_the_next_entry(
+    package: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def made() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key=str(tmp_path))
+
+    failing = Failing(PredictionLedger.add_labels, 1, MemoryError())
+    monkeypatch.setattr(PredictionLedger, "add_labels", failing)
+    client, seconds = made(), range(0, 100, 10)
+    assert client.post("/telemetry", [event("a/1", second) for second in seconds]).status == 200
+    failing.is_on = True
+    labels = [label("a/1", second, second // 10 % 2) for second in seconds]
+    assert client.post("/labels", labels).status == 500
+    failing.is_on = False
+    again = client.post("/labels", labels).json
+    assert failing.failures == 1 and [each["status"] for each in again] == ["duplicate"] * 10
+    live = answered(client)
+    assert live["joined"] == 10 and live == answered(made())
+
+
 def test_what_another_process_appended_is_taken_in_first_though_a_step_fails_at_it(
     network: Networks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

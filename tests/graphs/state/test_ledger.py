@@ -11,7 +11,7 @@ import pytest
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.made_predictions import MadePredictions
 from graphs.protocol.records import LabeledPair, Position, Prediction
-from graphs.state.ledger import PredictionLedger
+from graphs.state.ledger import LabelOf, PredictionLedger
 from graphs.state.ledger_counts import Conflict
 
 AT = Position(1, 0, 0)
@@ -262,6 +262,48 @@ def test_lists_and_single_predictions_give_what_a_dictionary_gives_also_after_a_
             saved, ledger = ledger.saved(("at", "said")), PredictionLedger(deadline, 1e9)
             ledger.restore(saved, ("at", "said"))
     assert plain.expired["waiting_for_label"] > 20
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_a_list_of_labels_gives_what_they_give_one_by_one(seed: int) -> None:
+    generator = random.Random(seed)
+    deadline = generator.choice([3.0, 40.0, 400.0])
+    lists, singles = make(deadline, 60.0), make(deadline, 60.0)
+    second, seen = 0.0, Counter[LabelStatus]()
+    for step in range(120):
+        second += generator.choice([0.0, 0.25, 3.0, 30.0])
+        spread = generator.choice([0.0, 5.0, 3 * deadline])
+        keys = [
+            (f"d{generator.randrange(12)}", round(second - generator.uniform(0, spread), 1)) for _ in "abc"
+        ]
+        for device, at in keys:
+            for ledger in (lists, singles):
+                ledger.add_prediction(device, at, made(step % 2, at), NOW + step, Position(step, 0, 0))
+        ahead = [61.0 if generator.random() < 0.02 else 0.0 for _ in range(generator.choice([1, 8, 40]))]
+        labels = [
+            LabelOf(
+                *(generator.choice(keys) if generator.random() < 0.5 else (f"d{number}", second - number)),
+                generator.randrange(2),
+            )
+            for number in range(len(ahead))
+        ]
+        if step % 3:  # Nothing in them that depends on their order.
+            labels = list({label[:2]: label for label in labels}.values())
+        labels = [told._replace(time=told.time + more) for told, more in zip(labels, ahead, strict=False)]
+        first = Position(step, 1, 0)
+        statuses, pairs = lists.add_labels(labels, second, first)
+        one_by_one = [
+            singles.add_label(*told, second, first._replace(place=place)) for place, told in enumerate(labels)
+        ]
+        assert statuses == [status for status, _ in one_by_one]
+        assert repr(pairs) == repr([pair for _, pair in one_by_one if pair is not None])
+        assert (lists.states, lists.joined, len(lists)) == (singles.states, singles.joined, len(singles))
+        assert (lists.conflicting, lists.conflicts) == (singles.conflicting, singles.conflicts)
+        seen.update(statuses)
+    assert set(seen) == {*LabelStatus} - {LabelStatus.KEPT}
+    one, other = lists.saved(("at",)), singles.saved(("at",))
+    assert one.plain == other.plain and one.arrays.keys() == other.arrays.keys()
+    assert all(np.array_equal(one.arrays[name], other.arrays[name]) for name in one.arrays)
 
 
 def test_names_of_devices_without_a_record_are_forgotten() -> None:

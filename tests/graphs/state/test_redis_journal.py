@@ -12,8 +12,9 @@ import redis
 from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
-from graphs.state import journal_archive, redis_journal
+from graphs.state import journal_archive, unarchived
 from graphs.state.accepted_entries import accepted_entries
+from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import last_archived
 from graphs.state.journal_entries import RawEntry
 from graphs.state.redis_journal import RedisJournal
@@ -138,6 +139,11 @@ def everything(url: str, key: str, folder: Path, after=(0, 0)) -> list[str]:
     return [event.device for entry in entries for event in entry.decoded(("cpu", "latency")).events]
 
 
+def in_files(folder: Path) -> list[str]:
+    entries = journal_archive.archived(folder, BEFORE_ALL)
+    return [event.device for entry in entries for event in entry.decoded(("cpu", "latency")).events]
+
+
 def wait_until(true) -> None:
     deadline = time.monotonic() + 10
     while not true():
@@ -255,11 +261,62 @@ def test_what_the_server_lost_before_it_was_in_a_file_gets_there_from_memory(red
 
 
 def test_what_is_kept_for_the_archive_is_bounded(redis_url, tmp_path, monkeypatch):
-    monkeypatch.setattr(redis_journal, "_MOST_UNARCHIVED", 10_000)
+    monkeypatch.setattr(unarchived, "MOST_BYTES", 10_000)
     monkeypatch.setattr(journal_archive.pq, "write_table", lambda *_, **__: 1 / 0)
     journal = archived_journal(redis_url, "bounded", tmp_path, max_events=10_000)
     for number in range(200):
         journal.append(Kind.TELEMETRY, 0.0, [reading(number)])
-        size = sum(len(entry.events) + len(entry.names) + 400 for entry in journal._unarchived)
-        assert journal._unarchived_bytes == size <= 10_500
+        kept = journal._unarchived._entries
+        size = sum(len(entry.events) + len(entry.names) + 400 for entry in kept)
+        assert journal._unarchived.bytes == size <= 10_500
     assert everything(redis_url, "bounded", tmp_path) == [f"a/{number}" for number in range(200)]
+
+
+def test_what_is_kept_here_as_a_whole_is_archived_without_asking_the_server(redis_url, tmp_path, monkeypatch):
+    archived_journal(redis_url, "whole", tmp_path).append(Kind.TELEMETRY, 0.0, [reading(0)])
+    journal = archived_journal(redis_url, "whole", tmp_path, max_events=10_000)
+    assert [entry.events[0].device for entry in journal.entries()] == ["a/0"]
+    asked: list[Any] = []
+    monkeypatch.setattr(journal, "raw", lambda after: asked.append(after) or iter(()))
+    journal.append(Kind.TELEMETRY, 0.0, [reading(1)])
+    journal.archive.catch_up()
+    assert everything(redis_url, "whole", tmp_path) == ["a/0", "a/1"] and not asked
+
+
+def test_what_another_process_appended_is_archived_in_its_place(redis_url, tmp_path):
+    journal = archived_journal(redis_url, "in between", tmp_path, max_events=10_000)
+    list(journal.entries())
+    theirs = archived_journal(redis_url, "in between", tmp_path / "theirs", max_events=10_000)
+    journal.append(Kind.TELEMETRY, 0.0, [reading(0)])
+    theirs.append(Kind.TELEMETRY, 0.0, [reading(1)])
+    journal.append(Kind.TELEMETRY, 0.0, [reading(2)])
+    journal.archive.catch_up()
+    assert in_files(tmp_path) == ["a/0"], "what is between is not known here yet"
+    theirs.append(Kind.TELEMETRY, 0.0, [reading(3)])
+    journal.append(Kind.TELEMETRY, 0.0, [reading(4)])
+    list(journal.missed())
+    journal.append(Kind.TELEMETRY, 0.0, [reading(5)])
+    journal.archive.catch_up()
+    assert in_files(tmp_path) == [f"a/{number}" for number in range(6)]
+
+
+@pytest.mark.parametrize(("most_bytes", "is_asked"), [(2_000, True), (64_000_000, False)])
+def test_the_archive_gets_all_from_memory_or_else_from_the_server(monkeypatch, most_bytes, is_asked):
+    monkeypatch.setattr(unarchived, "MOST_BYTES", most_bytes)
+    every = [RawEntry((number, 0), "telemetry", "", "", 0.0, b"[]") for number in range(1, 40)]
+    asked: list[Any] = []
+
+    def of_server(after: Any) -> Any:
+        asked.append(after)
+        return iter(appended)
+
+    kept, archived = unarchived.Unarchived(), BEFORE_ALL
+    kept.is_whole_after(BEFORE_ALL, BEFORE_ALL)
+    for number, entry in enumerate(every, start=1):
+        appended = every[:number]
+        kept.keep(entry, archived)
+        kept.is_whole_to(entry.id)
+        assert list(kept.read(archived, of_server)) == [each for each in appended if each.id > archived]
+        if not number % 12:
+            archived = entry.id
+    assert bool(asked) == is_asked

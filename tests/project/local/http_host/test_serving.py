@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
+from feature_sets.checks import InputError
 from graphs.together import ATTRIBUTE
 from project.local.http_host import serving
 from project.local.http_host.app import HostApp
+from project.local.http_host.asked import Asked, UnreadableError
 from project.local.http_host.serving import ServingFunction
 from tests.project.local.http_host.support import receiver
 
@@ -69,6 +72,31 @@ def test_what_arrived_together_is_answered_together():
 
     asyncio.run(run())
     assert together.seen == [[7], [0, 1, 2, 3, 4], [1, 2], [3]]
+
+
+def test_a_body_is_read_when_its_turn_comes_and_one_that_cannot_be_harms_no_other():
+    together, read, answers = Together(), [], {}
+    context = SimpleNamespace(
+        mlrun_handler=lambda context, event: event * 2, _server=SimpleNamespace(**{ATTRIBUTE: together})
+    )
+
+    def made(number):
+        read.append(number)
+        if number == 2:
+            raise InputError("body", "must be JSON", "x")
+        return number
+
+    async def run():
+        served = ServingFunction(context, None)
+        for number in (1, 2, 3):
+            asked = Asked("POST", "/telemetry", 100, str, partial(made, number))
+            served.take(asked, partial(answers.__setitem__, number))
+        assert not read and not answers
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert together.seen == [[1, 3]] and (answers[1], answers[3]) == (2, 6)
+    assert isinstance(answers[2], UnreadableError) and answers[2].error.rule == "must be JSON"
 
 
 def test_a_failure_is_that_of_each_and_a_client_that_left_harms_nobody():
