@@ -184,7 +184,7 @@ class DetectDrift(RequestStep):
                 request.done["noted"] = True
             self._report_all()  # What could not be reported when it was found.
             if self._monitor is not None:
-                self._feed(self._monitor, request.pairs)
+                self._feed(self._monitor, request.mature)
             if self._unsaved >= _SAVE_EVERY:
                 self._save_or_log()
 
@@ -288,7 +288,7 @@ class DetectDrift(RequestStep):
         self._note_pairs(request)
 
     def _note_pairs(self, request: Request) -> None:
-        for pair in request.pairs:
+        for pair in request.mature:
             if pair.made.version == self._version:
                 self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)
 

@@ -124,9 +124,10 @@ class LabeledJoin(RequestStep):
         else:
             self._labels(request)
         if self._calendar is not None:
-            request.pairs = [
-                pair for pair in request.pairs if not self._excluded.in_maintenance(pair.device, pair.time)
-            ]
+            request.pairs = self._counting(request.pairs)
+            request.mature = self._counting(request.mature)
+        if not isinstance(self._ledger, DerivedLedger):
+            request.mature = request.pairs
         if request.pairs and self._batches is not None and "batches" not in request.done:
             self._batches.add(request.pairs, request.replayed)
             request.done["batches"] = True
@@ -408,6 +409,13 @@ class LabeledJoin(RequestStep):
         """Have each pair of a request its own position: one event may complete several."""
         for pair in pairs:
             request.pairs.append(pair._replace(position=request.position(len(request.pairs))))
+        if isinstance(self._ledger, DerivedLedger):
+            for pair in self._ledger.take_mature():
+                request.mature.append(pair._replace(position=request.position(len(request.mature))))
+
+    def _counting(self, pairs: list[LabeledPair]) -> list[LabeledPair]:
+        """Those that no maintenance excludes by now."""
+        return [pair for pair in pairs if not self._excluded.in_maintenance(pair.device, pair.time)]
 
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()

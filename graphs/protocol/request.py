@@ -53,6 +53,8 @@ class Request:
     :param errors: error objects of refused events, each with its position.
     :param entry: id of the journal entry that holds the accepted events.
     :param pairs: pairs that this request completed.
+    :param mature: pairs of which errors and healthy readings are known alike, which is what scores and
+        detectors see; see ``DerivedLedger.take_mature``.
     :param status: HTTP status of the answer.
     :param answer: content of the answer; ``answered`` tells whether it is complete.
     :param content_type: MIME type of the answer.
@@ -87,6 +89,7 @@ class Request:
     errors: list[dict[str, Any]] = field(default_factory=list)
     entry: tuple[int, int] = (0, 0)
     pairs: list[LabeledPair] = field(default_factory=list)
+    mature: list[LabeledPair] = field(default_factory=list)
     status: int = 200
     answer: Any = None
     answered: bool = False

@@ -58,6 +58,7 @@ class DerivedLedger(RememberedLedger):
         self._horizon = horizon_seconds * 1_000_000
         self._joins = not horizon_seconds
         self.on_settled: OnSettled | None = None
+        self._mature: list[LabeledPair] = []
         # What follows a prediction is known when rows up to twice the horizon after it are.
         healthy = form.healthy_seconds * 1_000_000
         self._healthy_after = healthy + 2 * self._horizon if healthy else self._deadline + 1
@@ -106,7 +107,7 @@ class DerivedLedger(RememberedLedger):
         self._remember(micros, device, True, "waiting_for_label")
         known.made[micros].excluded = self._joins and self._is_excluded(device, micros)
         pairs += self._settled(device, known)
-        if self._is_watched(micros):
+        if self._is_watched(micros) and (micros > self._bound or not self._joins):
             heapq.heappush(self._unlabeled, (micros, device))
             if len(self._unlabeled) > 2 * self._size + _SPARE:  # Most are of predictions that are forgotten.
                 self._unlabeled = [(at, of) for at, of in self._unlabeled if self._has_made(of, at)]
@@ -243,13 +244,15 @@ class DerivedLedger(RememberedLedger):
         return self._watches and micros >= self._from and (self._to is None or micros < self._to)
 
     def _healthy(self, now: float) -> list[LabeledPair]:
-        """Predictions that are old enough to count as healthy."""
+        """Predictions that are old enough to count as healthy; those that are in error mature with them."""
         pairs: list[LabeledPair] = []
         while self._unlabeled and self._unlabeled[0][0] <= self._bound:
             micros, device = heapq.heappop(self._unlabeled)
             known = self._devices.get(device)
             record = known.made.get(micros) if known else None
             if known is None or record is None or not record.is_open:
+                if record is not None and record.label is not None:
+                    self._mature.append(self._pair(device, record, now))
                 continue
             told = known.pending(micros, self._beside)
             if told is not None:
@@ -331,7 +334,27 @@ class DerivedLedger(RememberedLedger):
         self._states["waiting_for_label"] -= 1
         self._states["joined"] += 1
         self.joined += 1
-        return LabeledPair(device, record.time, record.made, record.predicted_at, label, labeled_at, _NOWHERE)
+        pair = self._pair(device, record, labeled_at)
+        micros = event_micros(record.time)
+        if micros <= self._bound or not self._is_watched(micros):
+            self._mature.append(pair)
+        return pair
+
+    @staticmethod
+    def _pair(device: str, record: Made, labeled_at: float) -> LabeledPair:
+        assert record.label is not None
+        made, at = record.made, record.predicted_at
+        return LabeledPair(device, record.time, made, at, record.label, labeled_at, _NOWHERE)
+
+    def take_mature(self) -> list[LabeledPair]:
+        """Pairs that have become mature since the last call, each once.
+
+        An error is told within minutes, while a healthy reading is one only when nothing was told for long
+        enough. In the order of labels the newest readings would all be errors, whatever the model does. So
+        an error matures when a healthy reading of its time would; what waits for nothing, at once.
+        """
+        mature, self._mature = self._mature, []
+        return mature
 
     def _remember(self, micros: int, device: str, is_made: bool, state: str) -> None:
         self._size += 1

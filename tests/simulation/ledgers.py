@@ -44,6 +44,7 @@ class Known:
     predicted_at: float = 0.0
     label: int | None = None
     labeled_at: float = 0.0
+    is_mature: bool = False
 
     @property
     def state(self) -> str:
@@ -160,6 +161,8 @@ class IncidentLedger(Ledger):
 
     def __init__(self, deadline: float, tolerance: float) -> None:
         super().__init__(deadline, tolerance)
+        self.mature: list[Pair] = []
+        """For detectors, for who takes them: errors in the order in which they could have been healthy."""
         self.incidents: dict[str, dict[str, Any]] = {}
         self.sent: dict[str, float] = {}
         """When each incident was sent that the history did not tell of last."""
@@ -234,11 +237,27 @@ class IncidentLedger(Ledger):
         pairs: list[Pair] = []
         if self._newest is None:
             return pairs
-        for known in sorted(self._known, key=lambda one: (one.time, one.device)):
-            if known.label is None and known.time <= self._newest - HEALTHY_AFTER:
+        bound = self._newest - HEALTHY_AFTER
+        due = [one for one in self._known if one.said is not None and not one.is_mature and one.time <= bound]
+        for known in sorted(due, key=lambda one: (one.time, one.device)):
+            if known.label is None:
                 label = int(self._is_covered(known.device, known.time))
                 pairs += self._meet(known, label, arrival, position)
+            else:
+                self._matured(known, arrival, position)
         return pairs
+
+    def _meet(self, known: Known, label: int | None, at: float, position: tuple[int, int, int]) -> list[Pair]:
+        pairs = super()._meet(known, label, at, position)
+        if pairs and self._newest is not None and known.time <= self._newest - HEALTHY_AFTER:
+            self._matured(known, at, position)
+        return pairs
+
+    def _matured(self, known: Known, at: float, position: tuple[int, int, int]) -> None:
+        known.is_mature = True
+        assert known.said is not None and known.label is not None
+        made = known.said, known.predicted_at, known.label
+        self.mature.append(Pair(known.device, known.time, *made, at, position))
 
 
 def _has(incident: dict[str, Any], device: str, time: float) -> bool:

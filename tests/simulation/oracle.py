@@ -100,8 +100,13 @@ class Oracle:
             made = [pair._replace(position=(*entry.id, at)) for at, pair in enumerate(self.pairs[before:])]
             self.pairs[before:] = made
         self.pairs[before:] = [one for one in self.pairs[before:] if not self._working(one.device, one.time)]
-        for pair in self.pairs[before:]:
+        mature = self.pairs[before:]
+        for pair in mature:
             self.counts["labeled_pairs", "yes" if pair.said.prediction == pair.label else "no"] += 1
+        if isinstance(self.ledger, IncidentLedger):
+            mature = [one for one in self.ledger.mature if not self._working(one.device, one.time)]
+            self.ledger.mature.clear()
+        for pair in mature:
             if self._monitor is not None and pair.said.version == self._watched:
                 self._monitor.update(int(pair.said.prediction != pair.label), iso_time(pair.time))
 
