@@ -31,7 +31,7 @@ from graphs.protocol.routes import Kind
 from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.replay import tell_history
-from graphs.request_counts import count_request
+from graphs.request_counts import count_refused, count_request
 from graphs.request_log import RequestLog
 from graphs.rerouting import start_routing
 from graphs.restart import patiently, replay
@@ -116,6 +116,8 @@ class Respond:
         request: Request = event.body
         if not request.answered:
             self._complete(request)
+        elif request.single:  # Refused by the ingress, so that no other step counts it.
+            count_refused(self._metrics, request)
         if request.content_type == JSON:
             body = orjson.dumps(request.answer, option=orjson.OPT_SERIALIZE_NUMPY)
         else:

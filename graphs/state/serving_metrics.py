@@ -9,8 +9,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from graphs.protocol.routes import Kind
 from graphs.state.histograms import HistogramFamily
 from graphs.state.read_at_scrape import ReadAtScrape
+
+_REASONS = ("waiting", "unwritten_pairs", "ledger", "names")
+"""Why there is no room for a request, see ``ApiError``."""
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _SHORT = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *_SECONDS)
@@ -122,6 +126,20 @@ class ServingMetrics:
             registry=self.registry,
         )
         self._add_times()
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Make the series that alerts ask for: the increase of one that begins with its first count is 0."""
+        self.events.labels("refused")
+        for reason in _REASONS:
+            self.refused.labels(reason)
+        for kind in (Kind.TELEMETRY, Kind.LABELS, Kind.INCIDENTS, Kind.MAINTENANCE, Kind.INFER):
+            for status in (500, 503):
+                self.requests.labels(kind.value, status)
+        for outcome in ("written", "failed", "damaged"):
+            self.snapshots.labels(outcome)
+        for outcome in ("delivered", "failed", "refused", "dropped"):
+            self.callbacks.labels(outcome)
 
     def _add_ledger(self) -> None:
         self.ledger = ReadAtScrape(

@@ -195,3 +195,19 @@ def test_when_the_process_began_and_when_the_newest_snapshot_was_written(
     client.shut_down()
     # Time stamps of files are those of a coarser clock.
     assert begin - 1 <= value(client, "netops_snapshot_timestamp_seconds") <= time.time()
+
+
+def test_an_event_that_is_refused_alone_counts_like_one_of_a_list(client: Client) -> None:
+    wrong = {**event(), "cpu": "much"}
+
+    def refused() -> float:
+        return value(client, "netops_events_total", status="refused")
+
+    assert refused() == 0
+    assert client.post("/telemetry", wrong).status == 422 and refused() == 1
+    client.post("/telemetry", [wrong])
+    assert refused() == 2
+    client.post("/telemetry", [wrong, event()])
+    assert refused() == 3
+    client.post("/telemetry", event())
+    assert client.post("/labels", {**label(), "is_error": "much"}).status == 422 and refused() == 3
