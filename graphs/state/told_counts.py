@@ -32,8 +32,6 @@ class ToldCounts:
 
         While the store is away the series show what this process knows; the next time has the rest.
         """
-        if self._journal.away() is not None:
-            return
         now = {_key(name, labels): value for name, labels, value in self._metrics.told()}
         totals: dict[str, float] = {}
 
@@ -48,7 +46,7 @@ class ToldCounts:
 
         try:
             self._journal.merge(_SAVED, merged)
-        except ApiError:  # It has gone away just now.
+        except ApiError:  # It is away, within the time that any request waits for it.
             return
         for key, total in totals.items():
             name, labels = orjson.loads(key)
