@@ -36,7 +36,12 @@ def _telemetry(metrics: ServingMetrics, request: Request) -> None:
     for record in request.telemetry:
         for metric in record.event.out_of_range:
             metrics.out_of_range.labels(metric).inc()
-    if request.errors:
+    count_refused(metrics, request)
+
+
+def count_refused(metrics: ServingMetrics, request: Request) -> None:
+    """Count the readings of a request that broke a rule; one that was sent alone is answered without them."""
+    if request.errors and request.kind is Kind.TELEMETRY:
         metrics.events.labels("refused").inc(len(request.errors))
 
 

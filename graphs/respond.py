@@ -31,13 +31,14 @@ from graphs.protocol.routes import Kind
 from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.replay import tell_history
-from graphs.request_counts import count_request
+from graphs.request_counts import count_refused, count_request
 from graphs.request_log import RequestLog
 from graphs.rerouting import start_routing
 from graphs.restart import patiently, replay
 from graphs.snapshot import snapshot_taker
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.taker import SnapshotTaker
+from graphs.state.told_counts import ToldCounts
 
 NO_DEVICE = "no registered device has the values of this scope; it holds for those that register later"
 """Note of an answer whose scope names none."""
@@ -76,6 +77,7 @@ class Respond:
         """Of this deployment; those of earlier ones are in the trail."""
         self._journal, self._unfinished = state.journal, state.unfinished
         self._taker: SnapshotTaker | None = None
+        self._told_counts = ToldCounts(state.metrics, state.journal)
         self._log = RequestLog(context.logger, state.settings.request_log)
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:
@@ -116,6 +118,8 @@ class Respond:
         request: Request = event.body
         if not request.answered:
             self._complete(request)
+        elif request.single:  # Refused by the ingress, so that no other step counts it.
+            count_refused(self._metrics, request)
         if request.content_type == JSON:
             body = orjson.dumps(request.answer, option=orjson.OPT_SERIALIZE_NUMPY)
         else:
@@ -165,6 +169,7 @@ class Respond:
 
     def terminate(self) -> None:
         """Shutdown hook, the last of all steps: keep the state as it is now."""
+        self._told_counts.settle()
         place = self._journal.place
         if self._taker is not None and place is not None and self._unfinished.request is None:
             self._taker.close(place)
@@ -193,6 +198,7 @@ class Respond:
         elif request.kind is Kind.RELOAD:
             self._tell(request)
         elif request.kind is Kind.METRICS:
+            self._told_counts.settle()
             request.reply(self._metrics.text(), content_type=self._metrics.content_type)
         elif request.kind is Kind.OPENAPI:
             request.reply(openapi_document(self._schema, self._anonymous))

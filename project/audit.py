@@ -38,6 +38,11 @@ _MICRO = 1_000_000
 MOST, SINCE = 100_000, "7d"
 """Newest labeled pairs that are looked at, about; and how long before the newest answer."""
 
+RELATIVE_BOUND = 1e-3
+"""How far a feature relative to the past of its device may be from that of the history, as a share of it, or
+of 1 where it is less. A late reading, maybe long ago, had its row and those after it taken in with other
+windows, so that level and spread are others since, ever less so."""
+
 _EXAMPLES = 5
 """Differences that are told one by one."""
 
@@ -145,11 +150,25 @@ class _Served:
             return
         history = served[keys].merge(vector[[*keys, *names]], on=keys, how="left", validate="1:1")
         unknown = {name: np.ones(len(served), dtype=np.bool_) for name in self._of_others(names)}
+        self._take_near_ones(found, served, history)
         kept = self._in_live_order(found, served, history, unknown)
         if kept.any():
             served, history = (frame[kept].reset_index(drop=True) for frame in (served, history))
             unknown = {name: rows[kept] for name, rows in unknown.items()}
             self._compare(found, package, served, history, unknown)
+
+    def _take_near_ones(self, found: Audit, served: pd.DataFrame, history: pd.DataFrame) -> None:
+        """Have ``history`` say what was served where a relative feature is within ``RELATIVE_BOUND``."""
+        if self.schema.arrival is not None:
+            return
+        rounded = np.zeros(len(served), dtype=np.bool_)
+        for name in self.live.relative.intersection(history.columns):
+            ours, theirs = served[name].to_numpy(np.float64), history[name].to_numpy(np.float64)
+            near = differing(served[name], history[name])
+            near &= np.abs(ours - theirs) <= RELATIVE_BOUND * np.maximum(1.0, np.abs(theirs))
+            history[name] = np.where(near, ours, theirs)
+            rounded |= near
+        found.rounded += int(np.count_nonzero(rounded))
 
     def _in_live_order(
         self, found: Audit, served: pd.DataFrame, history: pd.DataFrame, unknown: dict[str, _Rows]
@@ -174,7 +193,7 @@ class _Served:
         history.loc[held, made] = expected[journaled]
         for name in inputs:
             if name in self.live.relative:
-                unknown[name] = held
+                unknown[name] = held & differing(served[name], history[name])
         found.after_late += int(np.count_nonzero(held & late))
         found.after_silence += int(np.count_nonzero(held & anew))
         # Without its journal a silence excuses nothing.

@@ -22,6 +22,8 @@ class Audit:
         in the history as if it had come in time. Their windows are made anew in the order of the journal.
     :param after_silence: compared ones with windows that are not those of the history, after a silence in
         which the endpoint may have forgotten their device. So are theirs, begun after the silence.
+    :param rounded: ones in which a feature relative to the past of its device is not that of the history, but
+        within ``RELATIVE_BOUND`` of ``project.audit``, as after a late reading; this is no mismatch.
     :param not_in_journal: ones with a late reading of which the journal has nothing any more.
     :param unknown_models: those of a model that is registered no more.
     :param without_input: those of a model with an input that the history, of another schema by now, lacks.
@@ -44,6 +46,7 @@ class Audit:
     not_in_history: int = 0
     after_late: int = 0
     after_silence: int = 0
+    rounded: int = 0
     not_in_journal: int = 0
     unknown_models: int = 0
     without_input: int = 0
@@ -76,6 +79,10 @@ class Audit:
             (self.not_in_history, f"are compared once their readings are {THEN}"),
             (self.after_late, "in the order of the journal: a late reading is in their windows"),
             (self.after_silence, "in the order of the journal: their device was begun anew after a silence"),
+            (
+                self.rounded,
+                "within a thousandth in features relative to their device's past, as after a late reading",
+            ),
             (
                 self.not_in_journal,
                 "not compared: a late reading is in their windows, and no journal has them",

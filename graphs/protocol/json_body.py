@@ -16,8 +16,18 @@ def decode(body: Any, max_bytes: int) -> Any:
 
     :raises ApiError: 413 if it is too large, 400 if it is absent, null or not JSON.
     """
-    if isinstance(body, bytes | str) and body:
+    if isinstance(body, bytes) and body:
         body = _value(body, max_bytes)
+    elif isinstance(body, str) and body:
+        try:
+            body = _value(body, max_bytes)
+        except ApiError as error:
+            if error.status != 400:
+                raise
+            # A trigger that has decoded a text in quotes gives what is between them.
+            raise ApiError(
+                400, "body", f"must be an object or a list; as text it {error.rule}", body
+            ) from None
     # A trigger that has decoded null gives what it gives for nothing.
     if body is None or body == b"" or body == "":
         raise ApiError(400, "body", "must be JSON, and neither empty nor null", None)

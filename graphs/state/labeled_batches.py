@@ -66,7 +66,6 @@ class LabeledBatches:
         anew: bool = False,
     ) -> None:
         self.directory = directory
-        self.written = 0
         self._time = time
         self._label = label
         self._inputs = list(inputs)
@@ -80,6 +79,8 @@ class LabeledBatches:
             if _NAME.match(earlier.name):
                 earlier.unlink()
         self._last = last_position(directory)
+        self.written = _count(directory)
+        """Files in the directory, also those of earlier processes."""
         self._pairs: list[LabeledPair] = []
         self._changed = threading.Condition()
         self._writing = threading.Lock()
@@ -136,7 +137,7 @@ class LabeledBatches:
         """Leave out pairs that another process of the same function has written meanwhile."""
         last = last_position(self.directory)
         if last is not None and last != self._last:
-            self._last = last
+            self._last, self.written = last, _count(self.directory)
             with self._changed:
                 self._pairs = [pair for pair in self._pairs if pair.position > last]
 
@@ -213,6 +214,10 @@ def last_position(directory: Path) -> Position | None:
     """Position of the last pair that is in a file of a directory."""
     found = (_NAME.match(path.name) for path in directory.iterdir())
     return max((Position(*map(int, match.groups())) for match in found if match), default=None)
+
+
+def _count(directory: Path) -> int:
+    return sum(_NAME.match(path.name) is not None for path in directory.iterdir())
 
 
 def _instants(seconds: list[float]) -> pa.Array:

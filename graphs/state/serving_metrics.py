@@ -9,8 +9,12 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
+from graphs.protocol.routes import Kind
 from graphs.state.histograms import HistogramFamily
 from graphs.state.read_at_scrape import ReadAtScrape
+
+_REASONS = ("waiting", "unwritten_pairs", "ledger", "names")
+"""Why there is no room for a request, see ``ApiError``."""
 
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _SHORT = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *_SECONDS)
@@ -38,8 +42,8 @@ class FoundCounter(Counter):
 class ServingMetrics:
     """Counters in a registry of their own; those of events go on over restarts.
 
-    What is replayed counts: the process begins with the counts of its snapshot, or with none. Requests, calls
-    and failures are counted since the process started.
+    What is replayed counts: the process begins with the counts of its snapshot, or with none. What is in no
+    journal goes on by ``ToldCounts``. Requests, calls and failures are counted since the process started.
     """
 
     content_type = CONTENT_TYPE_LATEST
@@ -47,6 +51,7 @@ class ServingMetrics:
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
         self._kept: dict[str, Counter] = {}
+        self._told: dict[str, Counter] = {}
 
         def counter(name: str, text: str, *labels: str) -> Counter:
             return FoundCounter(f"netops_{name}", text, labels, registry=self.registry)
@@ -54,6 +59,10 @@ class ServingMetrics:
         def kept(name: str, text: str, *labels: str) -> Counter:
             self._kept[name] = counter(name, text, *labels)
             return self._kept[name]
+
+        def told(name: str, text: str, *labels: str) -> Counter:
+            self._told[name] = counter(name, text, *labels)
+            return self._told[name]
 
         self.started = Gauge(
             "netops_start_timestamp_seconds", "When this process began to serve", registry=self.registry
@@ -66,10 +75,10 @@ class ServingMetrics:
         )
         self.requests = counter("requests", "Answered requests", "kind", "status")
         self.events = kept("events", "Telemetry events by what became of them", "status")
-        self.unregistered = kept(
+        self.unregistered = told(
             "unregistered_devices", "Events and labels of devices unknown or retired", "device", "policy"
         )
-        self.out_of_range = kept("out_of_range", "Readings outside the plausible range", "metric")
+        self.out_of_range = told("out_of_range", "Readings outside the plausible range", "metric")
         self.predictions = kept("predictions", "Predictions made", "model", "version", "prediction")
         self.shadow_predictions = kept(
             "shadow_predictions",
@@ -108,7 +117,7 @@ class ServingMetrics:
         )
         self.maintenance = kept("maintenance_changes", "Changes of the calendar of maintenance", "status")
         self.snapshots = counter("snapshots", "Snapshots of the state by what became of them", "outcome")
-        self.refused = counter("refused_requests", "Requests that the state has no room for", "reason")
+        self.refused = told("refused_requests", "Requests that the state has no room for", "reason")
         self.store_losses = counter("journal_losses", "Times that the journal's store lost its content")
         self.devices = Gauge(
             "netops_devices", "Devices by what they are doing now", ("state",), registry=self.registry
@@ -122,6 +131,20 @@ class ServingMetrics:
             registry=self.registry,
         )
         self._add_times()
+        self._begin_at_zero()
+
+    def _begin_at_zero(self) -> None:
+        """Make the series that alerts ask for: the increase of one that begins with its first count is 0."""
+        self.events.labels("refused")
+        for reason in _REASONS:
+            self.refused.labels(reason)
+        for kind in (Kind.TELEMETRY, Kind.LABELS, Kind.INCIDENTS, Kind.MAINTENANCE, Kind.INFER):
+            for status in (500, 503):
+                self.requests.labels(kind.value, status)
+        for outcome in ("written", "failed", "damaged"):
+            self.snapshots.labels(outcome)
+        for outcome in ("delivered", "failed", "refused", "dropped"):
+            self.callbacks.labels(outcome)
 
     def _add_ledger(self) -> None:
         self.ledger = ReadAtScrape(
@@ -196,22 +219,42 @@ class ServingMetrics:
         )
 
     def saved(self) -> list[tuple[str, dict[str, str], float]]:
-        """The counts that go on over restarts: name, labels, count."""
-        return [
-            (name, sample.labels, sample.value)
-            for name, counter in self._kept.items()
-            for metric in counter.collect()
-            for sample in metric.samples
-            if sample.name.endswith("_total")
-        ]
+        """The counts that a replay counts on: name, labels, count."""
+        return [each for each in _samples(self._kept) if not _is_refused(each[1])]
+
+    def told(self) -> list[tuple[str, dict[str, str], float]]:
+        """The counts of what no replay counts, see ``ToldCounts``: the same."""
+        refused = [each for each in _samples({"events": self.events}) if _is_refused(each[1])]
+        return refused + _samples(self._told)
+
+    def add_told(self, name: str, labels: Mapping[str, str], more: float) -> None:
+        """Add to one of ``told``; one of an earlier version that is no more is left out."""
+        counter = self.events if name == "events" else self._told.get(name)
+        if counter is not None and more > 0:
+            counter.labels(**labels).inc(more)
 
     def restore(self, saved: Iterable[tuple[str, Mapping[str, str], float]]) -> None:
         """Go on from saved counts; those of earlier versions that are no more are left out."""
         for name, labels, value in saved:
             counter = self._kept.get(name)
-            if counter is not None:
+            if counter is not None and not _is_refused(labels):
                 (counter.labels(**labels) if labels else counter).inc(value)
 
     def text(self) -> str:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry).decode()
+
+
+def _samples(counters: Mapping[str, Counter]) -> list[tuple[str, dict[str, str], float]]:
+    return [
+        (name, sample.labels, sample.value)
+        for name, counter in counters.items()
+        for metric in counter.collect()
+        for sample in metric.samples
+        if sample.name.endswith("_total")
+    ]
+
+
+def _is_refused(labels: Mapping[str, str]) -> bool:
+    """Whether a series of ``events`` is of those that broke a rule: they are in no journal."""
+    return labels.get("status") == "refused"

@@ -26,6 +26,7 @@ _COUNTS = {
     "no history yet": "not_in_history",
     "in the order of the journal, after a late reading": "after_late",
     "in the order of the journal, after a silence": "after_silence",
+    "within a thousandth in relative features": "rounded",
     "with a late reading, and no journal": "not_in_journal",
     "of a model that is registered no more": "unknown_models",
     "with an input that is no history": "without_input",

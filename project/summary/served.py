@@ -37,6 +37,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
         ("not_in_history", "are no history yet and are audited with the next run"),
         ("after_late", "had a late reading and were compared in the order of the journal"),
         ("after_silence", "came after a silence of their device and were, too"),
+        ("rounded", "are so but for a thousandth in features relative to the past of their device"),
         ("not_in_journal", "had a late reading, and no journal has them"),
         ("unknown_models", "are of a model that is registered no more"),
         (

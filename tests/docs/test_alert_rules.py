@@ -38,6 +38,31 @@ def test_an_endpoint_has_every_metric_that_a_rule_asks_for() -> None:
             assert name.endswith("_total") == (family.type == "counter"), name
 
 
+def test_series_whose_increase_is_asked_for_are_there_before_their_first_count() -> None:
+    series = {
+        (sample.name, *sorted(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(ServingMetrics().text())
+        for sample in family.samples
+    }
+    wanted = [
+        ("netops_events_total", ("status", "refused")),
+        *(
+            ("netops_refused_requests_total", ("reason", reason))
+            for reason in ("waiting", "unwritten_pairs", "ledger", "names")
+        ),
+        *(
+            ("netops_requests_total", ("kind", kind), ("status", status))
+            for kind in ("telemetry", "labels", "incidents", "maintenance", "infer")
+            for status in ("500", "503")
+        ),
+        *(("netops_snapshots_total", ("outcome", outcome)) for outcome in ("failed", "damaged")),
+        ("netops_journal_losses_total",),
+        ("netops_archive_write_failures_total",),
+        ("netops_batch_write_failures_total",),
+    ]
+    assert {one: series.get(one) for one in wanted} == dict.fromkeys(wanted, 0)
+
+
 def test_every_alert_says_what_it_means() -> None:
     names = [rule["alert"] for rule in rules()]
     assert len(set(names)) == len(names) >= 12
@@ -73,7 +98,11 @@ FIRING = {
         ('netops_events_total{instance="a", job="netops", status="accepted"}', "0+100x60"),
     ],
     "NetOpsStoreLostItsContent": [('netops_journal_losses_total{instance="a"}', "0x50 1x10")],
-    "NetOpsDrift": [('netops_drift_events_total{instance="a", detector="ddm", level="drift"}', "0x50 1x10")],
+    "NetOpsDrift": [('netops_drift_alerts{instance="a", severity="major"}', "0x55 1x5")],
+    "NetOpsModelIsWorse": [
+        ('netops_performance{instance="a", job="netops", of="realized", score="recall"}', "0.8x30 0.5x30"),
+        ('netops_performance{instance="a", job="netops", of="reference", score="recall"}', "0.8x60"),
+    ],
 }
 """Series a minute apart after which each alert fires."""
 
@@ -89,7 +118,11 @@ QUIET = [
     ('netops_snapshots_total{instance="a", outcome="written"}', "0+2x130"),
     ('netops_snapshot_timestamp_seconds{instance="a", job="netops"}', "0+60x130"),
     ('netops_events_total{instance="a", job="netops", status="accepted"}', "0+100x130"),
-    ('netops_drift_events_total{instance="a", detector="ddm", level="warning"}', "0+1x130"),
+    ('netops_drift_alerts{instance="a", severity="major"}', "0x130"),
+    ('netops_performance{instance="a", job="netops", of="realized", score="f1"}', "0.7x130"),
+    ('netops_performance{instance="a", job="netops", of="reference", score="f1"}', "0.8x130"),
+    ('netops_performance{instance="a", job="netops", of="realized", score="precision"}', "0.1x130"),
+    ('netops_performance{instance="a", job="netops", of="reference", score="precision"}', "0.8x130"),
 ]
 """An endpoint at which nothing fires."""
 

@@ -13,6 +13,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.protocol.errors import ApiError
+from graphs.protocol.json_body import decode
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import INPUTS, START, Client, event, make_client, write_package
 from tests.graphs.test_incidents_route import ALERTMANAGER, with_labels
@@ -155,3 +157,13 @@ def test_while_the_journal_is_away_nothing_is_accepted_and_nothing_is_half_done(
         assert (answered.status, answered.json["error"]["field"]) == (503, "journal")
         assert client.get("/v2/health/live").status == 200
     assert client.post("/telemetry", event()).json["status"] == "accepted"
+
+
+@pytest.mark.parametrize("text", ["hi", "5 devices", "[1"])
+def test_a_text_in_quotes_is_no_object(text: str) -> None:
+    # A trigger that has decoded it gives what is between the quotes.
+    with pytest.raises(ApiError, match="body: must be an object or a list") as refused:
+        decode(text, 100)
+    assert refused.value.status == 400
+    with pytest.raises(ApiError, match="body: must be JSON: unexpected"):
+        decode(text.encode(), 100)

@@ -195,3 +195,52 @@ def test_when_the_process_began_and_when_the_newest_snapshot_was_written(
     client.shut_down()
     # Time stamps of files are those of a coarser clock.
     assert begin - 1 <= value(client, "netops_snapshot_timestamp_seconds") <= time.time()
+
+
+def test_an_event_that_is_refused_alone_counts_like_one_of_a_list(client: Client) -> None:
+    wrong = {**event(), "cpu": "much"}
+
+    def refused() -> float:
+        return value(client, "netops_events_total", status="refused")
+
+    assert refused() == 0
+    assert client.post("/telemetry", wrong).status == 422 and refused() == 1
+    client.post("/telemetry", [wrong])
+    assert refused() == 2
+    client.post("/telemetry", [wrong, event()])
+    assert refused() == 3
+    client.post("/telemetry", event())
+    assert client.post("/labels", {**label(), "is_error": "much"}).status == 422 and refused() == 3
+
+
+def test_what_no_journal_has_is_counted_on_after_a_kill_by_whoever_answers(
+    package: Path, redis_url: str
+) -> None:
+    settings = {"redis_url": redis_url, "journal_key": "tests:told-counts"}
+
+    def counts(client: Client) -> tuple[float, float]:
+        return (
+            value(client, "netops_events_total", status="refused"),
+            value(client, "netops_out_of_range_total", metric="cpu"),
+        )
+
+    first = make_client(package, **settings)
+    for second in (0, 10):
+        first.post("/telemetry", {**event(seconds=second), "cpu": 400.0})
+    first.post("/telemetry", {**event(), "cpu": "much"})
+    assert counts(first) == counts(first) == (1, 2)
+    again = make_client(package, **settings)  # The first one was killed.
+    assert counts(again) == (1, 2)
+    again.post("/telemetry", [{**event(), "cpu": "much"}] * 3)
+    again.shut_down()  # Nobody asked since.
+    third = make_client(package, **settings)
+    third.post("/telemetry", {**event(seconds=20), "cpu": 400.0})
+    assert counts(third) == (4, 3)
+    # Two processes of one function, as while a deployment takes over.
+    other = make_client(package, **settings)
+    other.post("/telemetry", {**event(), "cpu": "much"})
+    third.post("/telemetry", {**event(), "cpu": "much"})
+    assert counts(other) == (5, 3) and counts(third) == counts(other) == (6, 3)
+    # A store that lost its content takes nothing away.
+    other.step("respond")._journal._redis.delete("tests:told-counts:told-counts")
+    assert counts(other) == (6, 3)

@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -36,6 +37,7 @@ from tests.project.live_network import (
     GROUPED_PLAIN,
     INPUTS,
     PLAIN,
+    RELATIVE_PLAIN,
     START,
     Past,
     conversation,
@@ -329,6 +331,64 @@ def test_late_readings_are_no_difference_and_what_was_changed_is_told(
     path.write_bytes(b"PAR1")
     with pytest.raises(DamagedFileError, match="put it back from a backup"):
         look()
+
+
+def test_a_late_reading_is_no_difference_of_features_relative_to_the_past(
+    project, local_stack, tmp_path, monkeypatch
+):
+    forget_all()
+    generator = np.random.default_rng(16)
+    Past.random(generator).folder(tmp_path / "files", RELATIVE_PLAIN).ingest()
+    all_features(RELATIVE_PLAIN).save()
+    pairs, relative = tmp_path / "pairs", DerivedFeatures(RELATIVE_PLAIN).relative.names[:2]
+    endpoint = open_endpoint(
+        tmp_path,
+        project,
+        local_stack.info.redis_url,
+        RELATIVE_PLAIN,
+        (*INPUTS, *relative),
+        labeled_directory=str(pairs),
+    )
+    client, times = endpoint.start(), []
+    package = fetch_model_package(str(endpoint.package))
+    monkeypatch.setattr(audits, "model_of", lambda project, version: package)
+    for second in range(1500):
+        late = 7.5 if second == 700 else 0.0
+        times.append((START + pd.Timedelta(seconds=second - late)).isoformat())
+        values = {"cpu": float(generator.normal(50, 10)), "latency": float(generator.gamma(2.0, 5.0))}
+        event = {"device": "dev-1", "timestamp": times[-1], **values}
+        assert endpoint.send("/telemetry", [event]).status == 200
+    labels = [{"device": "dev-1", "timestamp": at, "is_error": 0} for at in times]
+    assert endpoint.send("/labels", labels).status == 200
+    client.shut_down()
+    take_live(endpoint.journal, RELATIVE_PLAIN)
+
+    def look(since="3650d"):
+        return audit(project, pairs, endpoint.journal, RELATIVE_PLAIN, 10_000, since)
+
+    found = look()
+    assert (found.mismatches, found.pairs, found.compared) == (0, 1500, 1500), found.lines()
+    assert 700 < found.rounded < 810 and not found.left_out.total() > 100, found.lines()
+    assert any("within a thousandth in features relative to" in line for line in found.lines())
+
+    # An audit that looks back no further than to answers after the late reading sees the level of then.
+    def ordered(*given):
+        came = arrivals.arrivals(*given)
+        return replace(came, late=came.late.iloc[:0], returned=came.returned.iloc[:0])
+
+    monkeypatch.setattr(audits, "arrivals", ordered)
+    answered = pd.concat([pd.read_parquet(path)["predicted_at"] for path in pairs.glob("*.parquet")])
+    later = answered.sort_values().iloc[900].isoformat()
+    found = look(later)
+    assert (found.mismatches, found.compared, found.left_out.total()) == (0, 600, 0), found.lines()
+    assert found.rounded > 500 and found.after_late == 0
+    path = max(pairs.glob("*.parquet"))
+    rows = pd.read_parquet(path)
+    rows.loc[rows.index[-1], relative[0]] *= 1.01
+    rows.loc[rows.index[-1], relative[0]] += 0.01
+    rows.to_parquet(path)
+    found = look(later)
+    assert found.mismatches == 1 and found.by_feature[relative[0]] == 1, found.lines()
 
 
 @pytest.fixture(autouse=True)

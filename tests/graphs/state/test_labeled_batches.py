@@ -147,3 +147,11 @@ def test_pairs_are_kept_when_the_disk_fails_and_written_later(
     batches.close()
     assert read(tmp_path)["device"].tolist() == ["a/0"]
     assert batches.unwritten == 0
+
+
+def test_files_of_earlier_processes_count(tmp_path: Path) -> None:
+    for second in (1, 2):
+        (tmp_path / f"{second:013d}-000000-000000.parquet").write_bytes(b"")
+    (tmp_path / "notes.txt").write_text("")
+    batches = LabeledBatches(tmp_path, "timestamp", "is_error", ["cpu"], 10, 60.0, lambda error: None)
+    assert batches.written == 2
