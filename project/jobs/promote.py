@@ -29,7 +29,8 @@ def promote(context: mlrun.MLClientCtx) -> None:
     changed = before is None or before.uid != staged.uid
     if changed:
         mlrun.get_run_db().tag_artifacts(staged, context.project, tag_name=PRODUCTION)
-    outcome = after_rehearsal(staged.spec.parameters.get("promotion", ""))
+    # One that was there already was promoted by somebody else: the gate may have kept another one out.
+    outcome = after_rehearsal(staged.spec.parameters.get("promotion", "")) if changed else ""
     if outcome:
         mlrun.artifacts.update_model(staged, parameters={"promotion": outcome}, write_spec_copy=False)
         context.log_result("promoted", True)

@@ -11,7 +11,7 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 import pytest
-from mlrun.artifacts import get_model
+from mlrun.artifacts import get_model, update_model
 from mlrun.runtimes.utils import RunError
 
 from feature_sets.feature_vector import ALL_FEATURES
@@ -186,6 +186,11 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     assert production.spec.parameters["promotion"] == logged["promotion"] == "promoted by request"
     assert (logged["promoted"], logged["promotion_reason"]) == (True, passed["promotion_reason"])
     assert logged["replaced"] == forced["version"]
+    logged.clear()
+    promote_job(context)
+    assert logged == {"version": passed["version"], "changed": False, "replaced": ""}
+    # Promoted at once while it waited for approval: it is no promotion of the run that rehearses it again.
+    update_model(production, parameters={"promotion": "waits for approval"}, write_spec_copy=False)
     logged.clear()
     promote_job(context)
     assert logged == {"version": passed["version"], "changed": False, "replaced": ""}
