@@ -36,8 +36,9 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from drift.detectors.dependence import BlockSums, lag_inflation, neighbor_inflation
+from drift.detectors.dependence import BlockSums, lag_inflation
 from drift.detectors.detector import Detector
+from drift.detectors.two_rates import correlated_inflation, root_of_ratio
 from feature_sets.checks import InputError, check_integer, check_number
 
 WINDOWS = (50, 100, 200, 400, 800, 1600)
@@ -63,6 +64,9 @@ _WIDE, _WIDE_SHARE = 400, 0.75
 """Windows so long must be beyond the level for this share of the persistence."""
 _SLOW, _SLOW_REFERENCE, _STEEPER = 400, 2_000, 8.0
 """Of a slow fall: shortest window, labels before it, steepness by what was before."""
+_SINCE_BASE = (1_600, 3_200)
+_LEAST_BEGINNING = 2_000
+"""Windows that are compared with the beginning of the episode, too, and how many labels of it it takes."""
 _HALVED = 200
 _LEAST_SHARE = 0.4
 """Of the rise over a window, what each half of it must show."""
@@ -102,6 +106,8 @@ class LikelihoodRatio(Detector):
         "first_length": int,
         "lag_factor": float,
         "base_errors": int,
+        "beginning": int,
+        "beginning_errors": int,
         "blocks": list,
         "floors": list,
         "bits": str,
@@ -169,6 +175,7 @@ class LikelihoodRatio(Detector):
         self._errors = [0] * (HISTORY + 1)
         self._pairs = [0] * (HISTORY + 1)
         self._last = 0
+        self._beginning = self._beginning_errors = 0
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
@@ -181,7 +188,10 @@ class LikelihoodRatio(Detector):
             parameters, state = {**parameters, "persistence": 0}, {"beyond": 0, "first_length": 0, **state}
             saved = {**saved, "parameters": parameters, "state": state}
         if isinstance(state, Mapping):
-            saved = {**saved, "state": {"fallen": 0, "wide": 0, **state}}
+            saved = {
+                **saved,
+                "state": {"fallen": 0, "wide": 0, "beginning": 0, "beginning_errors": 0, **state},
+            }
         return super().from_dict(saved)
 
     def _is_possible(self) -> bool:
@@ -189,6 +199,9 @@ class LikelihoodRatio(Detector):
 
     def _learn_and_test(self, x: float) -> None:
         self._append(int(x))
+        if not self._testing or self._n <= REFERENCE:
+            self._beginning += 1
+            self._beginning_errors += int(x)
         if not self._testing:
             if not self._restarted:
                 self._learn_from_base(int(x))
@@ -215,9 +228,8 @@ class LikelihoodRatio(Detector):
             return
         for i, length in enumerate(WINDOWS):
             if n % length == 0:
-                self._sums.add(
-                    i, self._errors[n % (HISTORY + 1)] - self._errors[(n - length) % (HISTORY + 1)]
-                )
+                first = (n - length) % (HISTORY + 1)
+                self._sums.add(i, self._errors[n % (HISTORY + 1)] - self._errors[first])
         self._floors = self._sums.inflations(self._base_errors / n)
 
     def _test(self) -> None:
@@ -235,6 +247,11 @@ class LikelihoodRatio(Detector):
             wide = wide or (w >= _WIDE and root > self.drift_level)
             if not self._tested or share > best:
                 best, self._tested, self._length, self._statistic = share, True, w, root
+        for w in _SINCE_BASE:
+            root = self._since_beginning(w)
+            wide = wide or root > self.drift_level
+            if root > best * self.drift_level:
+                best, self._tested, self._length, self._statistic = root / self.drift_level, True, w, root
         self._fell = best > 1 and self._statistic < 0
         self._beyond = self._beyond + 1 if best > 1 and not self._fell else 0
         self._wide = self._wide + 1 if wide and not self._fell else 0
@@ -242,9 +259,8 @@ class LikelihoodRatio(Detector):
             self._first_length = self._length or 0
         self._fallen = self._fallen + 1 if not self._beyond and self._falls_slowly() else 0
         self._fell = self._fell or self._has_lasted(self._fallen, _WIDE_SHARE)
-        self._drift = (
-            self._fell or self._has_lasted(self._beyond) or self._has_lasted(self._wide, _WIDE_SHARE)
-        )
+        has_risen = self._has_lasted(self._beyond) or self._has_lasted(self._wide, _WIDE_SHARE)
+        self._drift = self._fell or has_risen
         self._warning = not self._drift and self._statistic > self.warning_level
 
     def _has_lasted(self, tests: int, share: float = 1.0) -> bool:
@@ -284,6 +300,22 @@ class LikelihoodRatio(Detector):
                 return True
         return False
 
+    def _since_beginning(self, w: int) -> float:
+        """Root of the newest w labels against the beginning of the episode; 0 if they are no rise."""
+        m, before = self._beginning, self._beginning_errors
+        if m < _LEAST_BEGINNING or self._n - w < m:
+            return 0.0
+        near = min(REFERENCE, self._n - w, HISTORY - w)
+        now, cut, first = ((self._n - k) % (HISTORY + 1) for k in (0, w, w + near))
+        newest = self._errors[now] - self._errors[cut]
+        if newest * m <= before * w or not self._halves_rise(w, before / m):
+            return 0.0
+        pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
+        runs = correlated_inflation(newest, w, self._errors[cut] - self._errors[first], near, pairs)
+        factor = max(runs, self._lag_factor, self._floors[-1])
+        is_enough = m >= _LEAST_EFFECTIVE[0] * factor and w >= _LEAST_EFFECTIVE[1] * factor
+        return root_of_ratio(newest, w, before, m, factor) if is_enough else 0.0
+
     def _compared(self, i: int, w: int, m: int) -> float | None:
         """Signed root of the newest w labels against the m before them, below 0 for a fall.
 
@@ -306,17 +338,19 @@ class LikelihoodRatio(Detector):
         now, cut, first = self._n % size, (self._n - w) % size, (self._n - w - m) % size
         newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
         pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
-        factor = max(_correlated(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
+        factor = max(correlated_inflation(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
         if m < _LEAST_EFFECTIVE[0] * factor or w < _LEAST_EFFECTIVE[1] * factor:
             return None
-        return _root(newest, w, before, m, factor)
+        return root_of_ratio(newest, w, before, m, factor)
 
     def _lasts(self, w: int, m: int) -> bool:
         """Whether both halves of the newest w labels rise above the m before them."""
-        if w < _HALVED:
-            return True
-        now, half, cut, first = (self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w // 2, w, w + m))
-        before = (cut - first) / m
+        cut, first = ((self._n - k) % (HISTORY + 1) for k in (w, w + m))
+        return w < _HALVED or self._halves_rise(w, (self._errors[cut] - self._errors[first]) / m)
+
+    def _halves_rise(self, w: int, before: float) -> bool:
+        """Whether both halves of the newest w labels rise above an error rate."""
+        now, half, cut = (self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w // 2, w))
         least = before + _LEAST_SHARE * ((now - cut) / w - before)
         return min(now - half, half - cut) / (w / 2) >= least
 
@@ -364,26 +398,3 @@ class LikelihoodRatio(Detector):
             self._n += 1
             self._append(bit)
         self._n = n
-
-
-def _correlated(newest: int, w: int, before: int, m: int, pairs: tuple[int, int]) -> float:
-    """Variance inflation by neighbors, from errors that follow errors within either part."""
-    p1, p0 = newest / w, before / m
-    variance = (m * p0 * (1 - p0) + w * p1 * (1 - p1)) / (m + w)
-    if variance <= 0:
-        return neighbor_inflation(0.0, newest + before)
-    covariance = (pairs[1] - m * p0 * p0 + pairs[0] - w * p1 * p1) / (m + w)
-    return neighbor_inflation(covariance / variance, newest + before)
-
-
-def _root(newest: int, w: int, before: int, m: int, factor: float) -> float:
-    pooled = (newest + before + 0.5) / (w + m + 1)
-    return math.sqrt(max(0.0, 2 * (_divergence(newest, w, pooled) + _divergence(before, m, pooled)) / factor))
-
-
-def _divergence(errors: int, n: int, pooled: float) -> float:
-    """How much likelier errors of n labels are at their own rate than at the pooled one, as a logarithm."""
-    right = n - errors
-    log = math.log
-    wrong_part = errors * log(errors / n / pooled) if errors else 0.0
-    return wrong_part + (right * log(right / n / (1 - pooled)) if right else 0.0)

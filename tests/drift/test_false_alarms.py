@@ -29,7 +29,7 @@ STREAMS = 5
 
 # kind of stream, error rate -> alarms of each detector in 50,000 labels
 ALARMS = {
-    ("independent", 0.01): (0, 1, 2, 0),
+    ("independent", 0.01): (1, 1, 2, 0),
     ("independent", 0.1): (0, 0, 0, 0),
     ("runs, lag-1 correlation 0.5", 0.01): (1, 3, 2, 1),
     ("runs, lag-1 correlation 0.5", 0.1): (0, 1, 0, 1),
@@ -37,12 +37,12 @@ ALARMS = {
     ("runs, lag-1 correlation 0.95", 0.1): (1, 0, 0, 1),
     ("20 devices in turn", 0.01): (1, 0, 0, 2),
     ("20 devices in turn", 0.1): (1, 1, 0, 1),
-    ("20 devices, some together", 0.01): (1, 5, 3, 4),
+    ("20 devices, some together", 0.01): (2, 5, 3, 4),
     ("20 devices, some together", 0.1): (2, 2, 1, 2),
 }
 
 # lag-1 correlation -> alarms of GLR without a base in 68 streams of 20,000 labels, 17 of each error rate
-STATIONARY = {0.0: 12, 0.5: 6, 0.95: 11}
+STATIONARY = {0.0: 13, 0.5: 7, 0.95: 12}
 
 
 def alarms(detector, stream):

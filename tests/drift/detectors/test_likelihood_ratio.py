@@ -83,6 +83,29 @@ def test_a_slow_rise_is_found():
     assert (6000 < at < 8500, direction) == (True, "rise")
 
 
+@pytest.mark.parametrize(("labels", "within"), [(20_000, 12_000), (40_000, 18_000)])
+def test_a_climb_over_tens_of_thousands_of_labels_is_found_against_the_base(labels, within):
+    """From 0.02 to 0.06: the labels right before are nearly as bad, so without the base one in eight was."""
+    for seed in range(4):
+        random = np.random.default_rng([seed, 41])
+        detector = LikelihoodRatio(min_instances=8000)
+        found(detector, (random.random(8000) < 0.02).astype(int).tolist())
+        climb = (random.random(labels) < np.linspace(0.02, 0.06, labels)).astype(int).tolist()
+        drifts = [at for at, direction in found(detector, climb) if direction == "rise"]
+        assert drifts and drifts[0] < within
+
+
+def test_one_saved_before_the_beginning_of_the_episode_counted_goes_on():
+    detector = LikelihoodRatio()
+    found(detector, independent(1, (9000, 0.02)))
+    saved = detector.to_dict()
+    for name in ("beginning", "beginning_errors"):
+        del saved["state"][name]
+    restored = LikelihoodRatio.from_dict(saved)
+    assert restored.n_seen == 9000
+    assert found(restored, independent(2, (1000, 0.2)))[0][1] == "rise"
+
+
 def test_devices_that_take_turns_are_known_from_the_first_test_on():
     base = taking_turns(5_050, 0.1, 20, np.random.default_rng(0)).tolist()
     detector = LikelihoodRatio(min_instances=len(base))
