@@ -254,15 +254,17 @@ class LabeledJoin(RequestStep):
             is_new = columns.made is not None and set(columns.statuses).issubset(event_status.COUNTED)
             if columns.made is None or not is_new or not isinstance(ledger, PredictionLedger):
                 return False
-            repeated: list[int] = []
-            request.pairs += ledger.add_predictions(
-                columns.plain.devices,
-                columns.seconds,
-                columns.made,
-                request.arrival,
-                request.position(0),
-                repeated,
-            )
+            seconds, made = columns.seconds, columns.made
+            if "joining" not in request.done:
+                if ledger.forgets_some(seconds[made.events]):
+                    return False
+                repeated: list[int] = []
+                joined = ledger.note_predictions(
+                    columns.plain.devices, seconds, made, request.arrival, repeated
+                )
+                request.done["joining"] = joined, repeated
+            joined, repeated = request.done["joining"]
+            request.pairs += ledger.pairs_of(columns.plain.devices, seconds, joined, request.position(0))
             request.done["repeated"] = repeated
         for place in request.done["repeated"]:
             record = columns.records[place]

@@ -94,37 +94,46 @@ class PredictionLedger(LedgerCounts):
         if is_new:  # As nearly always.
             self._states["waiting_for_label"] += 1
             return None
+        try:
+            pair = self._pair(
+                device, time, place, int(chunk.label[row]), float(chunk.labeled_at[row]), position
+            )
+        except BaseException:  # Else who tries again finds it as a repeat, and the pair is nowhere.
+            chunk.made[row] = NONE
+            raise
         self._states["waiting_for_prediction"] -= 1
         self._states["joined"] += 1
-        return self._pair(device, time, place, position)
+        self.joined += 1
+        return pair
 
-    def add_predictions(
+    def forgets_some(self, times: Floats) -> bool:
+        """Whether some of these events are forgotten by others of them: that depends on their order.
+
+        :param times: event times, epoch seconds.
+        """
+        return bool(len(times)) and times.min() < max(self._newest, float(times.max())) - self._deadline
+
+    def note_predictions(
         self,
         devices: Sequence[str],
         times: Floats,
         made: MadePredictions,
         predicted_at: float,
-        first: Position,
-        repeated: list[int] | None = None,
-    ) -> list[LabeledPair]:
-        """The same of several events that arrived together; gives their pairs in the order of the events.
-
-        What comes of it is what ``add_prediction`` gives for one after the other.
+        repeated: list[int],
+    ) -> list[tuple[int, Place]]:
+        """Note the predictions of several events that arrived together, see ``add_prediction``.
 
         :param devices: of every event of the list.
-        :param times: event times of all of them, epoch seconds.
+        :param times: event times of all of them, epoch seconds; none that is forgotten, see ``forgets_some``.
         :param made: what was predicted of some of them.
-        :param first: position of the first event.
         :param repeated: is given the places of the events that had a prediction before.
+        :returns: place of each event whose label was waiting, and its record, for ``pairs_of``.
         """
         own = made.events
         times = times[own]
         if not len(own):
             return []
-        newest = max(self._newest, float(times.max()))
-        if times.min() < newest - self._deadline:  # What is forgotten depends on the order then.
-            return self._one_by_one(devices, times, made, predicted_at, first, repeated)
-        self.advance(newest)
+        self.advance(float(times.max()))
         block = MadeBlock(made.model, made.version, made.inputs, made.features, len(own))
         joined: list[tuple[int, Place]] = []
         names = list(map(devices.__getitem__, own.tolist())) if len(own) < len(devices) else devices
@@ -132,46 +141,44 @@ class PredictionLedger(LedgerCounts):
             is_open = chunk.made[rows] == NONE
             # A reading that is there twice is predicted once, as the windows have it; the first counts here.
             taken = np.flatnonzero(is_open)
-            if repeated is not None and len(taken) < len(rows):
+            if len(taken) < len(rows):
                 repeated += own[at[~is_open]].tolist()
             if len(taken) > 1 and (np.diff(rows[taken]) != 1).any():
                 taken = taken[np.sort(np.unique(rows[taken], return_index=True)[1])]
             rows, at = rows[taken], at[taken]
             waited = np.flatnonzero(rows < before)  # Their labels came first.
-            joined += [(int(at[each]), Place(chunk, int(rows[each]))) for each in waited.tolist()]
+            joined += [(int(own[at[each]]), Place(chunk, int(rows[each]))) for each in waited.tolist()]
             if len(waited):
                 self._states["waiting_for_prediction"] -= len(waited)
                 self._states["joined"] += len(waited)
+                self.joined += len(waited)
             if len(waited) < len(rows):
                 self._states["waiting_for_label"] += len(rows) - len(waited)
             chunk.made[rows], chunk.probability[rows] = made.decided[at], made.probability[at]
             chunk.missing[rows], chunk.predicted_at[rows] = made.missing[at], predicted_at
             chunk.note_made(rows, block, at)
-        joined.sort(key=lambda each: each[0])
+        return sorted(joined, key=lambda each: each[0])
+
+    def pairs_of(
+        self, devices: Sequence[str], times: Floats, joined: Sequence[tuple[int, Place]], first: Position
+    ) -> list[LabeledPair]:
+        """Pairs of what ``note_predictions`` has joined, in the order of the events; it changes nothing.
+
+        :param devices: of every event of the list.
+        :param times: event times of all of them, epoch seconds.
+        :param first: position of the first event.
+        """
         return [
-            self._pair(names[at], float(times[at]), place, first._replace(place=first.place + int(own[at])))
+            self._pair(
+                devices[at],
+                float(times[at]),
+                place,
+                int(place.chunk.label[place.row]),
+                float(place.chunk.labeled_at[place.row]),
+                first._replace(place=first.place + at),
+            )
             for at, place in joined
         ]
-
-    def _one_by_one(
-        self,
-        devices: Sequence[str],
-        times: Floats,
-        made: MadePredictions,
-        predicted_at: float,
-        first: Position,
-        repeated: list[int] | None,
-    ) -> list[LabeledPair]:
-        """``add_prediction`` for one after the other."""
-        pairs = []
-        for at, (event, time) in enumerate(zip(made.events.tolist(), times.tolist(), strict=True)):
-            position = first._replace(place=first.place + event)
-            if repeated is not None and self.prediction(devices[event], time) is not None:
-                repeated.append(event)
-            pair = self.add_prediction(devices[event], time, made.one(at), predicted_at, position)
-            if pair is not None:
-                pairs.append(pair)
-        return pairs
 
     def add_label(
         self, device: str, time: float, label: int, labeled_at: float, position: Position
@@ -279,13 +286,17 @@ class PredictionLedger(LedgerCounts):
         if known != NONE:
             self.note_conflict(Conflict(device, time, known, label, labeled_at))
             return LabelStatus.CONFLICTING, None
-        chunk.label[row], chunk.labeled_at[row] = label, labeled_at
         if is_new or chunk.made[row] == NONE:
+            chunk.label[row], chunk.labeled_at[row] = label, labeled_at
             self._states["waiting_for_prediction"] += 1
             return LabelStatus.WAITING, None
+        # First the pair: if that fails, who tries again must not find the label as a repeat.
+        pair = self._pair(device, time, place, label, labeled_at, position)
+        chunk.label[row], chunk.labeled_at[row] = label, labeled_at
         self._states["waiting_for_label"] -= 1
         self._states["joined"] += 1
-        return LabelStatus.JOINED, self._pair(device, time, place, position)
+        self.joined += 1
+        return LabelStatus.JOINED, pair
 
     def advance(self, newest: float) -> None:
         """Forget what is older than the deadline, if this is the newest event time so far, epoch seconds."""
@@ -293,15 +304,16 @@ class PredictionLedger(LedgerCounts):
             self._newest = newest
             self._forget_old()
 
-    def _pair(self, device: str, time: float, place: Place, position: Position) -> LabeledPair:
-        """The pair of a record that is complete now."""
+    @staticmethod
+    def _pair(
+        device: str, time: float, place: Place, label: int, labeled_at: float, position: Position
+    ) -> LabeledPair:
+        """The pair of a record that is complete, or is about to be."""
         chunk, row = place
         made = chunk.prediction(row)
         if made is None:
             raise ValueError(f"a pair must have its prediction, got none of {device} at {time}")
-        self.joined += 1
-        predicted_at, labeled_at = float(chunk.predicted_at[row]), float(chunk.labeled_at[row])
-        return LabeledPair(device, time, made, predicted_at, int(chunk.label[row]), labeled_at, position)
+        return LabeledPair(device, time, made, float(chunk.predicted_at[row]), label, labeled_at, position)
 
     def _forget_old(self) -> None:
         for chunk, rows in self._records.forget(self._newest - self._deadline):

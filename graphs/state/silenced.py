@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +10,6 @@ from typing import NamedTuple
 from feature_sets.rows.event_micros import event_micros
 from graphs.protocol.records import Position, Prediction
 from graphs.state.ledger import PredictionLedger
-from graphs.state.settled import Settled
 from graphs.state.snapshots.saved_state import SavedState
 
 _NOWHERE = Position(0, 0, 0)
@@ -35,8 +35,9 @@ class SilencedPredictions:
     def __init__(self, deadline_seconds: float) -> None:
         self.ledger = PredictionLedger(deadline_seconds, 0.0)
         """Has them by device and time, and nobody gives it a label."""
-        self.ledger.on_settled = self._forget
+        self._deadline = deadline_seconds
         self._names: dict[tuple[str, int], str] = {}
+        self._by_time: list[tuple[int, str]] = []
 
     def of(self, device: str, time: float) -> Silenced | None:
         """What was said of an event first; None if it was in no maintenance then, or is forgotten.
@@ -54,12 +55,16 @@ class SilencedPredictions:
         :param predicted_at: when the event arrived, epoch seconds.
         """
         self.ledger.add_prediction(device, time, said.made, predicted_at, _NOWHERE)
-        if self.ledger.prediction(device, time) is not None:
-            self._names[device, event_micros(time)] = said.maintenance
+        key = device, event_micros(time)
+        if key not in self._names:
+            heapq.heappush(self._by_time, (key[1], device))
+        self._names[key] = said.maintenance
+        self._forget()
 
     def forget_before(self, newest: float | None) -> None:
         """Forget what is more than the deadline behind the newest prediction of the other ledger."""
         self.ledger.advance(-math.inf if newest is None else newest)
+        self._forget()
 
     def saved(self, inputs: Sequence[str]) -> SavedState:
         """Everything that is remembered; ``restore`` goes on from it exactly.
@@ -75,6 +80,12 @@ class SilencedPredictions:
         if state.plain:
             self.ledger.restore(state.part("ledger"), inputs)
             self._names = {(device, micros): name for device, micros, name in state.plain["names"]}
+            self._by_time = [(micros, device) for device, micros in self._names]
+            heapq.heapify(self._by_time)
 
-    def _forget(self, settled: Settled) -> None:
-        self._names.pop((settled.device, event_micros(settled.time)), None)
+    def _forget(self) -> None:
+        newest = self.ledger.newest
+        oldest = -math.inf if newest is None else 1_000_000 * (newest - self._deadline)
+        while self._by_time and self._by_time[0][0] < oldest:
+            micros, device = heapq.heappop(self._by_time)
+            self._names.pop((device, micros), None)

@@ -299,6 +299,36 @@ def test_a_store_that_comes_back_empty_costs_nothing_that_was_answered(folder: P
     check_restart(folder, store, sender)
 
 
+@pytest.mark.parametrize("how", ["killed", "hung"])
+def test_a_list_of_labels_that_finds_the_store_away_is_taken_once_when_it_is_sent_again(
+    folder: Path, store: Store, how: str
+) -> None:
+    client = opened(folder, store)
+    readings = [event(f"a/{number % 4}", number) for number in range(40)]
+    assert client.post("/telemetry", readings).status == 200
+    labels = [label(f"a/{number % 4}", number, number % 2) for number in range(40)]
+    assert store.process is not None
+    if how == "killed":
+        store.kill()
+    else:  # It has the list by then, and takes it when it goes on.
+        os.kill(store.process.pid, signal.SIGSTOP)
+    refused = client.post("/labels", labels)
+    assert (refused.status, refused.headers["Retry-After"]) == (503, "2")
+    error = refused.json["error"]
+    assert error["field"] == "journal" and "so send it again: what the journal took all the" in error["rule"]
+    assert "results" not in refused.json and client.get("/labeled").json["joined"] == 0
+    if how == "killed":
+        store.start()
+    else:
+        os.kill(store.process.pid, signal.SIGCONT)
+    again = client.post("/labels", labels)
+    assert again.status == 200
+    statuses = {answer["status"] for answer in again.json}
+    assert statuses == ({"joined"} if how == "killed" else {"duplicate"})
+    found = client.get("/labeled").json
+    assert (found["joined"], found["waiting"], found["conflicting"]) == (40, 0, 0)
+
+
 def test_a_full_disk_of_the_endpoint_stops_no_answer_and_everything_is_written_when_there_is_room(
     folder: Path, store: Store
 ) -> None:

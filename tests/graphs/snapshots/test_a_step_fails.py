@@ -25,6 +25,7 @@ from graphs.protocol.routes import Kind
 from graphs.state.device_activity import DeviceActivity
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
+from graphs.state.ledger_chunk import LedgerChunk
 from graphs.state.live_groups import LiveGroups
 from graphs.state.live_levels import LiveLevels
 from graphs.state.maintenance_calendar import MaintenanceCalendar
@@ -45,13 +46,17 @@ PLACES = {
     "model": (OnnxModel, "probability"),
     "prediction": (PredictionLedger, "add_prediction"),
     "label": (PredictionLedger, "add_label"),
+    "pair": (LedgerChunk, "prediction"),
     "names": (LabelsByRequest, "note"),
     "batches": (LabeledBatches, "add"),
     "counts": (graphs.labeled_join, "count_pairs"),
     "detectors": (GroupedMonitor, "update"),
     "alerts": (DetectDrift, "_report"),
 }
-"""What a step has inside, by step in the order of the graph: it fails before it has done anything."""
+"""What a step has inside, by step in the order of the graph: it fails before it has done anything.
+
+A pair is made between the ledger's note of its second half and the request that has it.
+"""
 
 
 class Failing:
