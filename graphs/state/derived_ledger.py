@@ -178,7 +178,7 @@ class DerivedLedger(RememberedLedger):
         pairs: list[LabeledPair] = []
         too_late = 0
         for device, known, times in named:
-            inside = [at for at in times if not incident.cancelled and self._book.has(incident, at)]
+            inside = [] if incident.cancelled else self._inside(incident, times)
             if not self._book.is_excluded(incident):
                 too_late += sum(known.was_healthy(at, self._beside) for at in inside)
             pairs += self._looked_at(device, known, times, arrived)
@@ -192,14 +192,16 @@ class DerivedLedger(RememberedLedger):
         whom = {one.names.get(DEVICE) for one in both}
         devices = list(self._devices) if None in whom else [name for name in whom if name in self._devices]
         for device in sorted(map(str, devices)):
-            known = self._devices[device]
-            times = [
-                at
-                for at in known.times
-                if any(self._book.has(one, at) and self._book.names(one, device, at) for one in both)
-            ]
-            if times:
-                yield device, known, times
+            known, found = self._devices[device], set[int]()
+            for one in both:
+                found.update(at for at in self._inside(one, known.times) if self._book.names(one, device, at))
+            if found:
+                yield device, known, sorted(found)
+
+    def _inside(self, incident: Incident, times: list[int]) -> list[int]:
+        """Those of times, which ascend, that are in an incident."""
+        start, end = self._book.stretch(incident)
+        return times[bisect_left(times, start) : len(times) if end is None else bisect_left(times, end)]
 
     def _contradicted(self, device: str, known: RememberedDevice, times: Iterable[int]) -> int:
         """How many of these predictions were joined with another label than their reading has by now."""
@@ -231,7 +233,9 @@ class DerivedLedger(RememberedLedger):
         return pairs + self._healthy(now)
 
     def _is_excluded(self, device: str, micros: int) -> bool:
-        return any(self._book.is_excluded(one) for one in self._book.covering(device, micros))
+        return self._book.excludes and any(
+            self._book.is_excluded(one) for one in self._book.covering(device, micros)
+        )
 
     @property
     def _bound(self) -> int:
