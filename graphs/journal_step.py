@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 from graphs.finish import finish_entry
 from graphs.protocol.errors import ApiError
+from graphs.protocol.records import IncidentRecord
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.telemetry_columns import ColumnEvents, columns_of
@@ -67,6 +68,9 @@ class JournalStep(RequestStep):
         if not request.records or request.replayed or request.entry > BEFORE_ALL:
             return
         steps = self._steps.all
+        # What an incident leaves out is completed by what is known of it, whichever process was told of it.
+        if any(isinstance(record, IncidentRecord) for record in request.labels) and self._journal.look():
+            replay_missed(self._context)
         if request.labels:
             tell(self._context, [partial(step.asked, request) for step in steps])
         for step in steps:

@@ -97,4 +97,4 @@ def incident_of(row: Mapping[Any, Any], schema: TelemetrySchema) -> Incident:
 
 
 def _seconds(moment: object) -> float | None:
-    return None if moment is pd.NaT else event_micros(moment) / 1_000_000
+    return None if moment is None or moment is pd.NaT else event_micros(moment) / 1_000_000

@@ -18,6 +18,8 @@ MOST_VERSIONS = 8
 SALT = "netops"
 
 _SHA256 = re.compile(r"[0-9a-f]{64}")
+_HALF = re.compile("[\ud800-\udfff]")
+"""Half a character, which no text that is kept may have."""
 _LONGEST = 1000
 _OF_VERSION = ("version", "role", "model_path", "sha256", "share", "until")
 _REQUIRED = _OF_VERSION[:4]
@@ -175,6 +177,6 @@ def _require(where: str, given: Mapping[str, Any], names: tuple[str, ...]) -> No
 def check_text(where: str, value: object) -> str:
     """Raise InputError unless a value is text that can be kept, not blank and not too long."""
     is_text = isinstance(value, str) and 0 < len(value.strip()) <= len(value) <= _LONGEST
-    if not isinstance(value, str) or not is_text or any("\ud800" <= one <= "\udfff" for one in value):
+    if not isinstance(value, str) or not is_text or _HALF.search(value):
         raise InputError(where, f"must be text of 1 to {_LONGEST} characters", value)
     return value

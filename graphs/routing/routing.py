@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
@@ -103,9 +103,9 @@ class Routing:
             "devices": list(self.devices),
             "thresholds": dict(self.thresholds),
         }
-        return (
-            plain if self.further is None else {**plain, "further": [asdict(each) for each in self.further]}
-        )
+        if self.further is None:
+            return plain
+        return {**plain, "further": [dict(vars(each)) for each in self.further]}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> Routing:

@@ -180,7 +180,7 @@ class DerivedLedger(RememberedLedger):
         pairs: list[LabeledPair] = []
         too_late = 0
         for device, known, times in named:
-            inside = [at for at in times if not incident.cancelled and self._book.has(incident, at)]
+            inside = [] if incident.cancelled else self._inside(incident, times)
             if not self._book.is_excluded(incident):
                 too_late += sum(known.was_healthy(at, self._beside) for at in inside)
             pairs += self._looked_at(device, known, times, arrived)
@@ -194,14 +194,16 @@ class DerivedLedger(RememberedLedger):
         whom = {one.names.get(DEVICE) for one in both}
         devices = list(self._devices) if None in whom else [name for name in whom if name in self._devices]
         for device in sorted(map(str, devices)):
-            known = self._devices[device]
-            times = [
-                at
-                for at in known.times
-                if any(self._book.has(one, at) and self._book.names(one, device, at) for one in both)
-            ]
-            if times:
-                yield device, known, times
+            known, found = self._devices[device], set[int]()
+            for one in both:
+                found.update(at for at in self._inside(one, known.times) if self._book.names(one, device, at))
+            if found:
+                yield device, known, sorted(found)
+
+    def _inside(self, incident: Incident, times: list[int]) -> list[int]:
+        """Those of times, which ascend, that are in an incident."""
+        start, end = self._book.stretch(incident)
+        return times[bisect_left(times, start) : len(times) if end is None else bisect_left(times, end)]
 
     def _contradicted(self, device: str, known: RememberedDevice, times: Iterable[int]) -> int:
         """How many of these predictions were joined with another label than their reading has by now."""
@@ -233,7 +235,9 @@ class DerivedLedger(RememberedLedger):
         return pairs + self._healthy(now)
 
     def _is_excluded(self, device: str, micros: int) -> bool:
-        return any(self._book.is_excluded(one) for one in self._book.covering(device, micros))
+        return self._book.excludes and any(
+            self._book.is_excluded(one) for one in self._book.covering(device, micros)
+        )
 
     @property
     def _bound(self) -> int:
@@ -252,7 +256,7 @@ class DerivedLedger(RememberedLedger):
             record = known.made.get(micros) if known else None
             if known is None or record is None or not record.is_open:
                 if record is not None and record.label is not None:
-                    self._mature.append(self._pair(device, record, now))
+                    self._mature.append(_pair(device, record, record.label, now))
                 continue
             told = known.pending(micros, self._beside)
             if told is not None:
@@ -334,17 +338,11 @@ class DerivedLedger(RememberedLedger):
         self._states["waiting_for_label"] -= 1
         self._states["joined"] += 1
         self.joined += 1
-        pair = self._pair(device, record, labeled_at)
+        pair = _pair(device, record, label, labeled_at)
         micros = event_micros(record.time)
         if micros <= self._bound or not self._is_watched(micros):
             self._mature.append(pair)
         return pair
-
-    @staticmethod
-    def _pair(device: str, record: Made, labeled_at: float) -> LabeledPair:
-        assert record.label is not None
-        made, at = record.made, record.predicted_at
-        return LabeledPair(device, record.time, made, at, record.label, labeled_at, _NOWHERE)
 
     def take_mature(self) -> list[LabeledPair]:
         """Pairs that have become mature since the last call, each once.
@@ -399,3 +397,7 @@ class DerivedLedger(RememberedLedger):
         if not known.made and not known.told:
             del self._devices[device]
         return pairs
+
+
+def _pair(device: str, record: Made, label: int, labeled_at: float) -> LabeledPair:
+    return LabeledPair(device, record.time, record.made, record.predicted_at, label, labeled_at, _NOWHERE)

@@ -35,7 +35,9 @@ def further_packages(
         package = _fetched(model_path, horizon, verify_key)
         if package is None:
             logger.warn(f"horizon {horizon} has no model: its predictions are null")
-        elif answers_depend_on(package.schema.telemetry.to_dict()) != answers_depend_on(one.to_dict()):
+        elif package.schema.telemetry != one and (
+            answers_depend_on(package.schema.telemetry.to_dict()) != answers_depend_on(one.to_dict())
+        ):
             logger.warn(
                 f"horizon {horizon} has a model of another telemetry schema: its predictions are null"
             )

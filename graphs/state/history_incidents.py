@@ -36,15 +36,7 @@ class HistoryIncidents:
 
         :param rows: of all sources, see ``incident_types``.
         """
-        named = rows[rows[ID].notna()]
-        if not len(named):
-            self._rows = None
-            return
-        ordered = in_order(named)
-        live = ordered[ordered[SOURCE] == LIVE].drop_duplicates(ID, keep="last").set_index(ID)[KNOWN]
-        last = ordered.drop_duplicates(ID, keep="last")
-        last = last.assign(**{_TAKEN: last[ID].map(live)}).sort_values(START, kind="stable").tail(self._most)
-        self._rows = pa.Table.from_pandas(last, preserve_index=False)
+        self._rows = _last_of_each(rows, self._most)
 
     def told(self, names: Collection[str], kept: KeptIncidents) -> Iterator[IncidentEvent]:
         """The incidents of these ids as whole events of the history; those that nobody knows are left out.
@@ -57,7 +49,7 @@ class HistoryIncidents:
             sent = kept.last(name)
             if sent is not None and sent.source in ("", LIVE, SENT):
                 taken = None if row is None else row[_TAKEN]
-                if taken is None or pd.isna(taken) or event_micros(sent.changed) > event_micros(taken):
+                if taken is None or event_micros(sent.changed) > event_micros(taken):
                     yield told_event(sent, SENT)
                     continue
             if row is not None:
@@ -65,8 +57,33 @@ class HistoryIncidents:
                 yield told_event(incident_of(row, self._schema), source)
 
     def _found(self, names: Collection[str]) -> dict[str, dict[Any, Any]]:
+        """The rows of these ids; times are None where there are none."""
         if self._rows is None:
             return {}
-        places = pc.index_in(pa.array(names, pa.string()), value_set=self._rows[ID].cast(pa.string()))
-        frame = self._rows.take(places.drop_null()).to_pandas()
-        return {str(row[ID]): row for row in frame.to_dict("records")}
+        # Few are asked for among many: these are hashed, and not those.
+        rows = self._rows.filter(pc.is_in(self._rows[ID], value_set=pa.array(names, pa.string())))
+        return {row[ID]: row for row in rows.to_pylist()}
+
+
+def _last_of_each(rows: pd.DataFrame, most: int) -> pa.Table | None:
+    """The row that counts of each incident with an id, and when the last one was sent live; None without any.
+
+    :param most: so many at most, those that began last.
+    """
+    named = rows[rows[ID].notna()]
+    if not len(named):
+        return None
+    ordered = in_order(named)
+    live = ordered[ordered[SOURCE] == LIVE].drop_duplicates(ID, keep="last").set_index(ID)[KNOWN]
+    last = ordered.drop_duplicates(ID, keep="last")
+    last = last.assign(**{_TAKEN: last[ID].map(live)}).sort_values(START, kind="stable").tail(most)
+    table = pa.Table.from_pandas(last, preserve_index=False)
+    columns = [
+        column.cast(pa.string())
+        if name == ID
+        else column.cast(pa.timestamp("us", "UTC"), safe=False)
+        if pa.types.is_timestamp(column.type)
+        else column
+        for name, column in zip(table.column_names, table.columns, strict=True)
+    ]
+    return pa.table(dict(zip(table.column_names, columns, strict=True)))

@@ -79,7 +79,7 @@ class IncidentBook:
             self._tidy()
         if not incident.cancelled:
             place = self._group(incident)
-            self._groups.setdefault(place, IntervalIndex()).put(incident.id, *self._stretch(incident))
+            self._groups.setdefault(place, IntervalIndex()).put(incident.id, *self.stretch(incident))
             if place[0] not in (DEVICE, *self._schema.entity):
                 self._static[place] = None
 
@@ -104,15 +104,20 @@ class IncidentBook:
 
     def has(self, incident: Incident, micros: int) -> bool:
         """Whether a moment is in an incident, which begins earlier by the tolerance."""
-        start, end = self._stretch(incident)
+        start, end = self.stretch(incident)
         return start <= micros and (end is None or micros < end)
+
+    def stretch(self, incident: Incident) -> tuple[int, int | None]:
+        """First moment that is in an incident, and the first after it, microseconds."""
+        end = None if incident.end is None else event_micros(incident.end)
+        return event_micros(incident.start) - self._tolerance, end
 
     def names(self, incident: Incident, device: str, micros: int) -> bool:
         """Whether an incident names a device, as it is at a time."""
         schema = self._schema
         for column, value in incident.names.items():
             if column == DEVICE:
-                if value not in device_names(device, schema):
+                if value != device and value not in device_names(device, schema):
                     return False
             elif column in schema.entity:
                 parts = key_parts(device, len(schema.entity), schema.separator)
@@ -123,6 +128,11 @@ class IncidentBook:
                 return False
         return True
 
+    @property
+    def excludes(self) -> bool:
+        """Whether there can be incidents whose labels are left out."""
+        return bool(self._schema.exclude_labels)
+
     def is_excluded(self, incident: Incident) -> bool:
         """Whether the schema leaves out the labels of an incident, which says that the label is 1."""
         if not self._schema.exclude_labels:
@@ -132,20 +142,15 @@ class IncidentBook:
             says_the_same(texts.get(column), value) for column, value in self._schema.exclude_labels.items()
         )
 
-    def _stretch(self, incident: Incident) -> tuple[int, int | None]:
-        """First moment that is in an incident, and the first after it, microseconds."""
-        end = None if incident.end is None else event_micros(incident.end)
-        return event_micros(incident.start) - self._tolerance, end
-
     def _counts(self, incident: Incident, device: str) -> bool:
         """Whether an incident overlaps none of an earlier source, where the schema asks for it."""
         rank = self._rank(incident) if self._of_first else 0
         if not rank:
             return True
-        start, end = self._stretch(incident)
+        start, end = self.stretch(incident)
         for group in self._groups_of(device, start):
             for other in (self._known[name] for name in group.names()):
-                since, until = self._stretch(other)
+                since, until = self.stretch(other)
                 if (
                     self._rank(other) < rank
                     and (until is None or start < until)
@@ -169,6 +174,8 @@ class IncidentBook:
     def _groups_of(self, device: str, micros: int) -> Iterator[IntervalIndex]:
         """Groups of incidents that may name a device."""
         schema = self._schema
+        if not self._groups:
+            return
         parts = zip(schema.entity, key_parts(device, len(schema.entity), schema.separator), strict=False)
         wanted = [(DEVICE, name) for name in device_names(device, schema)]
         wanted += [pair for pair in parts if pair[0] != DEVICE]

@@ -91,9 +91,9 @@ class KeptIncidents:
         """
         own = self.content()
         unread = [
-            (at, incident.plain())
-            for at, incident in _read(kept)
-            if at > place and (at, incident.id) not in self._changes
+            (at, incident)
+            for at, incident in (kept["changes"] if kept else ())
+            if tuple(at) > place and (tuple(at), incident["id"]) not in self._changes
         ]
         return {"changes": [*own["changes"], *unread]}
 

@@ -170,6 +170,7 @@ class RoutingTrail:
         is_older = content["dropped"] < self.dropped
         if not is_older:
             self.base, self.dropped = Routing.from_dict(content["base"]), content["dropped"]
+        known = {placed.change.id for placed in self.changes}
         for place, row in content["changes"]:
-            if not is_older or tuple(place) > oldest:
+            if row["id"] not in known and (not is_older or tuple(place) > oldest):
                 self.note((place[0], place[1]), RoutingChange.of_row(row))

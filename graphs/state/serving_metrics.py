@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from graphs.protocol.routes import Kind
+from graphs.state.counters import CounterFamily
 from graphs.state.histograms import HistogramFamily
 from graphs.state.read_at_scrape import ReadAtScrape
 
@@ -19,24 +19,6 @@ _REASONS = ("waiting", "unwritten_pairs", "ledger", "names")
 _SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0)
 _SHORT = (0.00001, 0.000025, 0.00005, 0.0001, 0.00025, *_SECONDS)
 _AGES = (0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0, 14_400.0, 86_400.0)
-
-
-class FoundCounter(Counter):
-    """A counter that finds the series of label values again without a lock."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._found: dict[tuple[str, ...], FoundCounter] = {}
-
-    def labels(self, *values: Any, **named: Any) -> FoundCounter:
-        """The series of these label values, made with the first call."""
-        key = tuple(map(str, values))
-        found = self._found.get(key)
-        if found is None or named:
-            found = super().labels(*values, **named)
-            if not named:
-                self._found[key] = found
-        return found
 
 
 class ServingMetrics:
@@ -50,19 +32,23 @@ class ServingMetrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._kept: dict[str, Counter] = {}
-        self._told: dict[str, Counter] = {}
+        self._kept: dict[str, CounterFamily] = {}
+        self._told: dict[str, CounterFamily] = {}
 
-        def counter(name: str, text: str, *labels: str) -> Counter:
-            return FoundCounter(f"netops_{name}", text, labels, registry=self.registry)
+        def counter(name: str, text: str, *labels: str) -> CounterFamily:
+            return CounterFamily(self.registry, f"netops_{name}", text, labels)
 
-        def kept(name: str, text: str, *labels: str) -> Counter:
+        def kept(name: str, text: str, *labels: str) -> CounterFamily:
             self._kept[name] = counter(name, text, *labels)
             return self._kept[name]
 
-        def told(name: str, text: str, *labels: str) -> Counter:
+        def told(name: str, text: str, *labels: str) -> CounterFamily:
             self._told[name] = counter(name, text, *labels)
             return self._told[name]
+
+        def beside(name: str, text: str, *labels: str) -> Counter:
+            """Of what threads beside the requests count, too."""
+            return Counter(f"netops_{name}", text, labels, registry=self.registry)
 
         self.started = Gauge(
             "netops_start_timestamp_seconds", "When this process began to serve", registry=self.registry
@@ -109,9 +95,9 @@ class ServingMetrics:
         self.performance = Gauge(
             "netops_performance", "Scores of the model", ("of", "score"), registry=self.registry
         )
-        self.callbacks = counter("drift_callbacks", "Calls that report a drift", "outcome")
-        self.batch_failures = counter("batch_write_failures", "Failed attempts to write a Parquet batch")
-        self.archive_failures = counter("archive_write_failures", "Failed attempts to archive the journal")
+        self.callbacks = beside("drift_callbacks", "Calls that report a drift", "outcome")
+        self.batch_failures = beside("batch_write_failures", "Failed attempts to write a Parquet batch")
+        self.archive_failures = beside("archive_write_failures", "Failed attempts to archive the journal")
         self.suppressed = kept(
             "suppressed_predictions", "Predictions of devices in maintenance: no alarm", "prediction"
         )
@@ -124,7 +110,8 @@ class ServingMetrics:
         )
         self.early = kept("early_labels", "Labels that arrived before their event, by now joined with it")
         self._add_ledger()
-        self._add_routing(counter)
+        self.swaps = counter("champion_swaps", "Times that another version became the champion")
+        self._add_routing()
         self.contradicted = Gauge(
             "netops_contradicted_pairs",
             "Pairs whose label was told otherwise since: the history has that",
@@ -164,8 +151,7 @@ class ServingMetrics:
             "Share of the predictions that were joined, of those that were or expired without a label",
         )
 
-    def _add_routing(self, counter: Callable[..., Counter]) -> None:
-        self.swaps = counter("champion_swaps", "Times that another version became the champion")
+    def _add_routing(self) -> None:
         self.routed = ReadAtScrape(
             self.registry,
             GaugeMetricFamily,
@@ -220,39 +206,33 @@ class ServingMetrics:
 
     def saved(self) -> list[tuple[str, dict[str, str], float]]:
         """The counts that a replay counts on: name, labels, count."""
-        return [each for each in _samples(self._kept) if not _is_refused(each[1])]
+        return [each for each in _counts(self._kept) if not _is_refused(each[1])]
 
     def told(self) -> list[tuple[str, dict[str, str], float]]:
         """The counts of what no replay counts, see ``ToldCounts``: the same."""
-        refused = [each for each in _samples({"events": self.events}) if _is_refused(each[1])]
-        return refused + _samples(self._told)
+        refused = [each for each in _counts({"events": self.events}) if _is_refused(each[1])]
+        return refused + _counts(self._told)
 
     def add_told(self, name: str, labels: Mapping[str, str], more: float) -> None:
         """Add to one of ``told``; one of an earlier version that is no more is left out."""
         counter = self.events if name == "events" else self._told.get(name)
         if counter is not None and more > 0:
-            counter.labels(**labels).inc(more)
+            counter.add(labels, more)
 
     def restore(self, saved: Iterable[tuple[str, Mapping[str, str], float]]) -> None:
         """Go on from saved counts; those of earlier versions that are no more are left out."""
         for name, labels, value in saved:
             counter = self._kept.get(name)
             if counter is not None and not _is_refused(labels):
-                (counter.labels(**labels) if labels else counter).inc(value)
+                counter.add(labels, value)
 
     def text(self) -> str:
         """Everything in Prometheus' text format."""
         return generate_latest(self.registry).decode()
 
 
-def _samples(counters: Mapping[str, Counter]) -> list[tuple[str, dict[str, str], float]]:
-    return [
-        (name, sample.labels, sample.value)
-        for name, counter in counters.items()
-        for metric in counter.collect()
-        for sample in metric.samples
-        if sample.name.endswith("_total")
-    ]
+def _counts(counters: Mapping[str, CounterFamily]) -> list[tuple[str, dict[str, str], float]]:
+    return [(name, *each) for name, counter in counters.items() for each in counter.counts()]
 
 
 def _is_refused(labels: Mapping[str, str]) -> bool:

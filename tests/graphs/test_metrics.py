@@ -9,11 +9,12 @@ from pathlib import Path
 
 import prometheus_client
 import pytest
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.state.counters import CounterFamily
 from graphs.state.histograms import HistogramFamily
 from tests.graphs.conftest import START, Client, event, label, make_client
 from tests.graphs.test_routing import change, graph, packages, routed
@@ -165,6 +166,31 @@ def test_a_value_costs_less_than_in_the_client_library_and_counts_the_same() -> 
     child = theirs.labels("x")
     cost = min(timeit.repeat(lambda: ours.observe(0.05), number=2000, repeat=5))
     assert cost < 0.5 * min(timeit.repeat(lambda: child.observe(0.05), number=2000, repeat=5))
+
+
+def test_a_count_is_told_as_the_client_library_tells_it() -> None:
+    registry, another = CollectorRegistry(), CollectorRegistry()
+    ours = CounterFamily(registry, "netops_events", "what became of them", ("status", "kind"))
+    theirs = prometheus_client.Counter(
+        "netops_events", "what became of them", ("status", "kind"), registry=another
+    )
+    CounterFamily(registry, "netops_all", "all of them", ()).inc(3)
+    prometheus_client.Counter("netops_all", "all of them", registry=another).inc(3)
+    for values, amount in ((("late", 1), 2), (("late", "1"), 0.5), (("too late", 'a "b"'), 1)):
+        ours.labels(*values).inc(amount)
+        theirs.labels(*values).inc(amount)
+    ours.add({"kind": "1", "status": "late"}, 4)
+    theirs.labels("late", "1").inc(4)
+    told = [
+        sorted(
+            re.sub(r"(_created.*) \S+$", r"\1", line) for line in generate_latest(each).decode().splitlines()
+        )
+        for each in (registry, another)
+    ]
+    assert told[0] == told[1]
+    assert next(iter(ours.counts())) == ({"status": "late", "kind": "1"}, 6.5)
+    with pytest.raises(ValueError, match=r"must have values of \('status', 'kind'\), got \('late',\)"):
+        ours.labels("late")
 
 
 def test_ages_are_told_by_the_clock_of_the_endpoint(schema: TelemetrySchema, package: Path) -> None:

@@ -132,7 +132,10 @@ class Ledger:
         return [Pair(known.device, known.time, known.said, known.predicted_at, label, at, position)]
 
     def _find(self, device: str, time: float) -> Known | None:
-        return next((one for one in self._known if one.device == device and one.time == time), None)
+        for one in self._known:
+            if one.time == time and one.device == device:
+                return one
+        return None
 
     def _advance(self, time: float, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
         """Forget what is past the deadline, if a prediction is the newest."""
@@ -222,9 +225,11 @@ class IncidentLedger(Ledger):
         pairs: list[Pair] = []
         too_late = 0
         position = (*entry, 0)
-        for known in sorted(self._known, key=lambda one: (one.device, one.time)):
+        for known in self._known:
             inside = _has(now, known.device, known.time) and not now["cancelled"]
             too_late += inside and known.label == 0
+        open_ones = [one for one in self._known if one.label is None]
+        for known in sorted(open_ones, key=lambda one: (one.device, one.time)):
             if known.label is None and self._is_covered(known.device, known.time):
                 pairs += self._meet(known, 1, arrival, position)
         pairs += self._healthy(arrival, position)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,7 @@ from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.model_input import ModelInput
 from feature_sets.model_package.package import ModelPackage
 from feature_sets.model_package.schema import ModelSchema
-from feature_sets.telemetry.each_horizon import further
+from feature_sets.telemetry.each_horizon import by_horizon, further
 from feature_sets.telemetry.schema import TelemetrySchema
 
 FOLDER = "models/"
@@ -29,6 +30,7 @@ HORIZONS = {"1m": 60, "2m": 120}
 """Further horizons of a schema that has several, in seconds."""
 
 
+@cache
 def schema_of(form: str, is_ahead: bool = False) -> TelemetrySchema:
     """Schema of a form of labels: ``rows`` or ``incidents``.
 
@@ -53,11 +55,24 @@ def schema_of(form: str, is_ahead: bool = False) -> TelemetrySchema:
     )
 
 
+@cache
+def _by_horizon(form: str, is_ahead: bool) -> dict[str, TelemetrySchema]:
+    return by_horizon(schema_of(form, is_ahead))
+
+
+def horizons_of(schema: TelemetrySchema) -> dict[str, TelemetrySchema]:
+    """``by_horizon``; of one of these schemas it is made once."""
+    form, is_ahead = schema.labels.form, bool(schema.further_horizons)
+    return _by_horizon(form, is_ahead) if schema is schema_of(form, is_ahead) else by_horizon(schema)
+
+
 def score(version: str, inputs: list[float]) -> float:
     """Probability of an error; the version of a further horizon is that beside it and the horizon."""
     base, _, horizon = version.partition("-")
-    total = sum(weight * value for weight, value in zip(_WEIGHTS[base], inputs, strict=True))
-    return ((total + HORIZONS.get(horizon, 0)) % 97) / 97
+    total = float(HORIZONS.get(horizon, 0))
+    for weight, value in zip(_WEIGHTS[base], inputs, strict=True):
+        total += weight * value
+    return (total % 97) / 97
 
 
 def digest(version: str) -> str:

@@ -201,17 +201,17 @@ class Oracle:
         if device is None:
             device = self._devices[name] = _Device()
         device.heard = max(device.heard, arrival)
-        times = [at for at, _ in device.readings]
-        if times:
-            newest = max(times) // PERIOD
-            if any(at == time and at // PERIOD > newest - LONGEST // PERIOD for at in times):
+        latest = max((at for at, _ in device.readings), default=-math.inf)
+        if device.readings:
+            oldest = latest // PERIOD - LONGEST // PERIOD
+            if any(at == time and at // PERIOD > oldest for at, _ in device.readings):
                 return {**answer, "status": "duplicate"}
-            if time // PERIOD <= newest - LONGEST // PERIOD:
+            if time // PERIOD <= oldest:
                 return {**answer, "status": "too_late"}
-            if time < max(times):
+            if time < latest:
                 answer["status"] = "late"
         device.readings.append((time, cpu))
-        newest = max(at for at, _ in device.readings) // PERIOD
+        newest = max(latest, time) // PERIOD
         device.readings = [one for one in device.readings if one[0] // PERIOD > newest - LONGEST // PERIOD]
         features: dict[str, float] = {"model_x": DEVICES[name]["model_x"]}
         if cpu is not None:

@@ -19,6 +19,7 @@ import pyarrow as pa
 import redis
 
 import graphs.change_loader
+import graphs.labeled_join
 import graphs.loaded_versions
 import graphs.onnx_model
 import graphs.preprocess
@@ -29,11 +30,13 @@ import graphs.state.journal_archive
 import graphs.state.labeled_batches
 import graphs.state.serving_state
 import graphs.state.snapshots.taker
+from feature_sets.telemetry import each_horizon
 from graphs.scoring import Scoring
+from graphs.state import history_incidents, ledger_records, told_labels
 from graphs.state.snapshots import files
 from graphs.state.snapshots.saved_state import SavedState
 from graphs.state.snapshots.taker import SnapshotTaker
-from tests.simulation.models import Models
+from tests.simulation.models import Models, horizons_of
 from tests.simulation.store import Client
 from tests.simulation.world import World
 
@@ -43,6 +46,23 @@ class Machine:
 
     world: World
     models: Models
+
+
+class _Once:
+    """A function of a frame that never changes, which each process and request of a history asks anew.
+
+    :param function: of the frame and something that is the same in all of the history.
+    """
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+        self._frame: Any = None
+        self._found: Any = None
+
+    def __call__(self, frame: Any, other: Any) -> Any:
+        if frame is not self._frame:
+            self._frame, self._found = frame, self._function(frame, other)
+        return self._found
 
 
 class _Rendered(bytes):
@@ -215,6 +235,10 @@ def simulated() -> Iterator[None]:
             (graphs.state.further_packages, "_fetched", _beside),
             (graphs.onnx_model, "fetch_model_package", _fetched),
             (graphs.preprocess, "warm_up", lambda: None),
+            (graphs.labeled_join, "warm_up", lambda: None),
+            (each_horizon, "by_horizon", horizons_of),
+            # A stretch of the ledger is as long as with the deadline of an hour that it has by default.
+            (ledger_records, "_CHUNKS", 40),
             (graphs.restart, "gc", SimpleNamespace(disable=lambda: None, enable=lambda: None)),
             (graphs.restart, "time", _Time()),
             (graphs.snapshot, "SnapshotTaker", _Taker),
@@ -231,6 +255,8 @@ def simulated() -> Iterator[None]:
             (archive, "pq", _Parquet()),
             (Path, "rename", _renamed),
             (Scoring, "_answer", _answered),
+            *((told_labels, name, _Once(getattr(told_labels, name))) for name in ("_wanted", "_taken")),
+            (history_incidents, "_last_of_each", _Once(history_incidents._last_of_each)),
         ):
             stack.enter_context(patch.object(where, name, value))
         yield

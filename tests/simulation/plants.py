@@ -15,6 +15,7 @@ from graphs.journal_step import JournalStep
 from graphs.labeled_join import LabeledJoin
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
+from graphs.respond import Respond
 from graphs.snapshot import Restored
 from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_bounds import JournalBounds
@@ -23,7 +24,6 @@ from graphs.state.routing_trail import RoutingTrail
 from graphs.state.snapshots import ledger_content
 from graphs.state.snapshots.files import snapshot_files
 from graphs.state.unfinished import Unfinished
-from graphs.together import Together
 from tests.simulation.patches import Machine
 
 
@@ -94,15 +94,14 @@ def stale_swap() -> Any:
 
 
 def early_note() -> Any:
-    """With the first answer of a group a snapshot may be due, before the others are counted."""
-    real = Together._response
+    """A snapshot may be due before the events of requests that have arrived together are counted."""
+    real = Respond.note_shared
 
-    def response(self: Any, event: Any, failure: Any) -> Any:
-        found = real(self, event, failure)
-        self._note_entry(len(event.body.records) if isinstance(event.body, Request) else 1)
-        return found
+    def note_shared(self: Any, merged: Request, requests: int) -> None:
+        self.note_entry(len(merged.records))
+        real(self, merged, requests)
 
-    return patch.object(Together, "_response", response)
+    return patch.object(Respond, "note_shared", note_shared)
 
 
 def unfinished_forgotten() -> Any:

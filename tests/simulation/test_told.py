@@ -54,13 +54,17 @@ def test_what_another_process_was_sent_stays_where_the_history_says_something_ol
     assert ends(first) == ends(second) == {"i0": now - 10}
 
 
-def test_an_incident_that_waits_for_what_a_step_failed_at_is_counted(history: History) -> None:
+def test_an_incident_that_waits_for_what_a_step_failed_at_is_counted(
+    history: History, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = history.world
     first, second = two_processes(history)
     now = world.now
     reading = reading_at(now)
     assert first.send("POST", "/telemetry", reading)[0] == 200
     world.model_failures = 1
+    # As if the reading were appended between the look for it and the incident.
+    monkeypatch.setattr(second.state.journal, "look", lambda: False)
     incident = [{"id": "i0", "device": "d0", "start": now}]
     assert second.send("POST", "/incidents", incident)[0] == 500
     world.now += 5
@@ -85,3 +89,22 @@ def test_a_cancelled_incident_that_is_forgotten_is_not_opened_by_an_older_histor
     assert process.send("POST", "/telemetry", reading_at(world.now))[0] == 200
     assert ends(process) == {}
     assert process.send("POST", "/devices/reload")[1]["incidents"] == 0
+
+
+def test_an_incident_is_completed_by_what_another_process_was_sent(history: History) -> None:
+    world = history.world
+    first, second = two_processes(history)
+    now = world.now
+    world.history._file["i0"] = (
+        now,
+        {"device": "d0", "start": now - 50, "end": now - 20, "cancelled": False},
+    )
+    assert first.send("POST", "/devices/reload")[1]["incidents"] == 1
+    assert second.send("POST", "/telemetry", reading_at(now))[0] == 200
+    assert ends(first) == ends(second) == {"i0": now - 20}
+    world.now += 5
+    assert first.send("POST", "/incidents", [{"id": "i0", "end": None}])[0] == 200
+    status, answer = second.send("POST", "/incidents", [{"id": "i0", "start": now - 10}])
+    assert (status, answer[0]["status"]) == (200, "changed")
+    assert first.send("POST", "/telemetry", reading_at(now))[0] == 200
+    assert ends(first) == ends(second) == {"i0": None}

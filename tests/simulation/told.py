@@ -40,9 +40,15 @@ class ToldHistory:
         self._schema, self._chance = schema, chance
         self._sent: dict[str, tuple[float, dict[str, Any]]] = {}
         self._file: dict[str, tuple[float, dict[str, Any]]] = {}
+        self._read: tuple[Any, LabelState] | None = None
 
     def read(self) -> LabelState:
-        """What the newest ingestion left."""
+        """What the newest ingestion left; the same object while that is the same."""
+        if self._read is None or self._read[0] != (self._file, self._sent):
+            self._read = ({**self._file}, {**self._sent}), self._made()
+        return self._read[1]
+
+    def _made(self) -> LabelState:
         rows = [self._row(FILE, *one) for one in self._file.items()]
         rows += [self._row(LIVE, *one) for one in self._sent.items()]
         for place, row in enumerate(rows):

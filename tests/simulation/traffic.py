@@ -51,6 +51,18 @@ class Traffic:
             return Message("/incidents", incidents)
         return Message("/labels", [self._label(step) for _ in range(chance.choice((1, 2, 3)))])
 
+    def turn(self, step: int, outbox: list[Message]) -> list[Message]:
+        """Requests that arrive together: some that wait, some that are new, and one of them twice.
+
+        :param outbox: those that wait; the new ones wait, too.
+        """
+        chance = self._chance
+        found = outbox[: chance.randrange(2)]
+        for _ in range(chance.randrange(1, 3)):
+            found.append(self.message(step))
+            outbox.append(found[-1])
+        return [*found, found[0]] if chance.random() < 0.2 else found
+
     def _reading(self, step: int) -> dict[str, Any]:
         chance = self._chance
         time = _time(chance, step, 20)
