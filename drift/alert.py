@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
@@ -14,6 +14,8 @@ from feature_sets.checks import check_choice, check_integer, check_number
 Raised = Literal["raised", "worse"]
 
 _HALF_AS_MANY_AGAIN = 1.5
+_LEAST_RISE = 0.005
+"""So much more than before is no alert for ever: no reading of an error rate is finer."""
 _LEAST_LABELS = 100
 """The error rate of fewer labels says too little to call an open alert worse."""
 
@@ -26,7 +28,8 @@ class Hysteresis:
     """When an alert is over.
 
     Errors come in episodes: of a model that is wrong about all of them, a thousand labels between two look
-    calm. So the usual batches are long.
+    calm. So the usual batches are long. Calm after a burst is not yet what was before: the alert stays open
+    as long as all calm labels have half as many errors again, see ``Alert.is_above``.
 
     :param below: the error rate must fall below what it was before plus this share of its rise, 0 to 1.
     :param batches: in so many batches in a row; 0 raises no alerts: drift is told again after the cool-down.
@@ -93,6 +96,18 @@ class Alert:
     def worse_limit(self) -> float:
         """Share of errors from which on it is worse."""
         return min(1.0, _HALF_AS_MANY_AGAIN * self.rate)
+
+    def is_above(self, calm: Counts) -> bool:
+        """Whether the error rate of calm labels is still half as high again as before the alert, or more.
+
+        What was before is taken as high as it certainly may have been; without labels of it nobody knows.
+        """
+        before, now = self.rate_before, calm.rate
+        if before is None or now is None or not self.labels_before:
+            return False
+        usual = Counts(self.labels_before, round(before * self.labels_before))
+        certain = usual.bounds(calm.inflation())[1]
+        return now > max(_HALF_AS_MANY_AGAIN * before, before + _LEAST_RISE, certain)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -168,11 +183,12 @@ class AlertWatch:
         """Whether calm batches can begin with the next label at the earliest."""
         return self.open is not None and not self.open.calm and not self._labels
 
-    def add(self, error: int, time: str) -> Alert | None:
+    def add(self, error: int, time: str, calm: Callable[[], Counts]) -> Alert | None:
         """Take the next label.
 
         :param error: 1 if it was predicted wrong, else 0.
         :param time: its event time, ISO 8601 UTC.
+        :param calm: gives the counts of the labels in calm batches, of the newest of them if they are many.
         :returns: the alert that it clears, if it does.
         """
         if self.open is None:
@@ -181,10 +197,12 @@ class AlertWatch:
         self._errors += error
         if self._labels < self.hysteresis.batch:
             return None
-        calm = self._errors / self._labels <= self.open.lower_limit
+        is_calm = self._errors / self._labels <= self.open.lower_limit
         self._labels = self._errors = 0
-        self.open = replace(self.open, calm=self.open.calm + 1 if calm else 0)
-        return self.close(time) if self.open.calm >= self.hysteresis.batches else None
+        self.open = replace(self.open, calm=self.open.calm + 1 if is_calm else 0)
+        if self.open.calm < self.hysteresis.batches or self.open.is_above(calm()):
+            return None
+        return self.close(time)
 
     def close(self, time: str) -> Alert | None:
         """End the alert that is open, for whatever reason; gives it."""

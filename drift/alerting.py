@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from drift.alert import RECENT, USUAL, Alert, AlertWatch, Hysteresis
-from drift.change_size import NOTHING, Change, Counts, LabelMarks, saved_counts
+from drift.change_size import LONGEST_RECENT, NOTHING, Change, Counts, LabelMarks, saved_counts
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
 
@@ -55,7 +55,7 @@ class Alerting:
         :param time: its event time, ISO 8601 UTC.
         """
         self._marks.add(error, time)
-        alert = self._alerts.add(error, time)
+        alert = self._alerts.add(error, time, self._calm)
         if self._alerts.is_not_calm:
             self._calm_from = self.now
         if alert is None:
@@ -65,6 +65,10 @@ class Alerting:
         calm = self.now.since(self._calm_from)
         batches = f"{self.hysteresis.batches} batches of {self.hysteresis.batch} labels"
         return [self._cleared(alert, calm, f"error stream: below the lower limit in {batches}")]
+
+    def _calm(self) -> Counts:
+        """The newest labels of those that are calm."""
+        return self._marks.recent(LONGEST_RECENT, self._calm_from.n)
 
     def close(self, time: str, why: str) -> list[DriftEvent]:
         """End the alert that is open; what is to be told of that, if there is one.

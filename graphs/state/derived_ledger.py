@@ -25,7 +25,6 @@ from graphs.state.remembered import Made, RememberedDevice, Told
 from graphs.state.remembered_ledger import RememberedLedger
 from graphs.state.settled import OnSettled, Settled
 
-_NOWHERE = Position(0, 0, 0)
 _EXCLUDED = 2
 _SPARE = 1000
 
@@ -248,7 +247,7 @@ class DerivedLedger(RememberedLedger):
         return self._watches and micros >= self._from and (self._to is None or micros < self._to)
 
     def _healthy(self, now: float) -> list[LabeledPair]:
-        """Predictions that are old enough to count as healthy; those that are in error mature with them."""
+        """Predictions that are old enough to count as healthy; errors of their time mature."""
         pairs: list[LabeledPair] = []
         while self._unlabeled and self._unlabeled[0][0] <= self._bound:
             micros, device = heapq.heappop(self._unlabeled)
@@ -339,17 +338,15 @@ class DerivedLedger(RememberedLedger):
         self._states["joined"] += 1
         self.joined += 1
         pair = _pair(device, record, label, labeled_at)
-        micros = event_micros(record.time)
-        if micros <= self._bound or not self._is_watched(micros):
+        if (at := event_micros(record.time)) <= self._bound or not self._is_watched(at):
             self._mature.append(pair)
         return pair
 
     def take_mature(self) -> list[LabeledPair]:
-        """Pairs that have become mature since the last call, each once.
+        """Pairs that have become mature since the last call, each once: what waits for nothing, at once.
 
-        An error is told within minutes, while a healthy reading is one only when nothing was told for long
-        enough. In the order of labels the newest readings would all be errors, whatever the model does. So
-        an error matures when a healthy reading of its time would; what waits for nothing, at once.
+        Errors are told soon, and healthy is what nothing was told of for long. So an error matures when a
+        healthy reading of its time would; by the order of labels the newest pairs would all be errors.
         """
         mature, self._mature = self._mature, []
         return mature
@@ -400,4 +397,5 @@ class DerivedLedger(RememberedLedger):
 
 
 def _pair(device: str, record: Made, label: int, labeled_at: float) -> LabeledPair:
-    return LabeledPair(device, record.time, record.made, record.predicted_at, label, labeled_at, _NOWHERE)
+    made, nowhere = record.made, Position(0, 0, 0)
+    return LabeledPair(device, record.time, made, record.predicted_at, label, labeled_at, nowhere)

@@ -213,6 +213,7 @@ class PredictionLedger(LedgerCounts):
             if self.from_future(told.time, labeled_at):
                 continue
             if told.time < oldest:
+                self.note_late(self._newest - told.time)
                 statuses[at] = LabelStatus.EXPIRED
             else:
                 own.append(at)

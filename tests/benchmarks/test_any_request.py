@@ -26,7 +26,7 @@ def test_what_was_answered_is_counted_and_what_was_accepted_is_told(tmp_path: Pa
         known = state(told)
     assert known["labeled"]["remembered"] == 1
     assert [entry["id"] for entry in known["calendar"]["entries"]] == ["m"]
-    assert counted(client.get("/metrics").json) == {"2xx": 5, "4xx": 2}
+    assert counted(client.get("/metrics").json) == {"2xx": 5, "4xx": 2, "5xx": 0}
 
 
 def test_what_an_answer_tells_of_is_what_the_journal_keeps(tmp_path: Path, redis_url: str) -> None:

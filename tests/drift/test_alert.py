@@ -1,12 +1,13 @@
 """An alert is raised once, told again only when it is worse, and cleared after calm batches."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from drift.alert import AlertWatch, Hysteresis
-from drift.change_size import Change, Counts
+from drift.change_size import NOTHING, Change, Counts
 from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.drift_event import DriftEvent
 from drift.monitor import DriftMonitor
@@ -33,9 +34,9 @@ def watch_with_alert(sample_errors=30):
     return watch
 
 
-def fed(watch, flags):
+def fed(watch, flags, calm=NOTHING):
     """Numbers of the labels that cleared the alert."""
-    return [i for i, flag in enumerate(flags) if watch.add(flag, at(i)) is not None]
+    return [i for i, flag in enumerate(flags) if watch.add(flag, at(i), lambda: calm) is not None]
 
 
 def test_it_is_cleared_by_calm_batches_in_a_row_and_by_no_fewer():
@@ -48,6 +49,25 @@ def test_it_is_cleared_by_calm_batches_in_a_row_and_by_no_fewer():
     assert watch.open is None
     assert watch.last_cleared.cleared == at(9)
     assert fed(watch, calm + calm) == []
+
+
+@pytest.mark.parametrize(
+    ("calm", "cleared"),
+    [
+        (Counts(2000, 390, 80), False),  # a tenth before
+        (Counts(2000, 300, 50), True),
+        (NOTHING, True),
+    ],
+)
+def test_calm_after_a_burst_is_no_end_while_there_are_half_as_many_errors_again(calm, cleared):
+    watch = watch_with_alert(sample_errors=90)
+    assert bool(fed(watch, 20 * [0], calm)) is cleared
+
+
+def test_an_alert_of_a_rate_that_is_not_known_is_over_with_its_batches():
+    watch = watch_with_alert(sample_errors=90)
+    watch.open = replace(watch.open, labels_before=0)
+    assert fed(watch, 20 * [0], Counts(2000, 390, 80)) == [19]
 
 
 def test_further_drift_is_the_same_alert_until_it_is_worse():

@@ -260,6 +260,10 @@ def test_an_incident_labels_nothing_that_is_in_maintenance(schema: TelemetrySche
     client.post("/maintenance", window(115, 125, device="a/1"))  # After the prediction, before the incident.
     answer = client.post("/incidents", {"device": "a/1", "start": at(85), "end": at(130)})
     assert answer.status == 200, answer.json
+    assert client.get("/drift").json["n"] == 0  # A healthy reading of that time would not be known, either.
+    client.post("/telemetry", event("a/1", 90 + 3600))
+    assert client.get("/drift").json["n"] == 0
+    client.post("/telemetry", event("a/1", 91 + 3600))
     assert client.get("/drift").json["n"] == 1
 
 

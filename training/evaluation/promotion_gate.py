@@ -296,7 +296,8 @@ def _compared(
     decides = _decides_better(comparison, max(MARGIN, least))
     f1 = comparison.f1_difference
     if difference.low > least and comparison.candidate > comparison.champion and not (f1 and f1.high < 0.0):
-        return PROMOTED, f"better: {figures}"
+        how = "better" if difference.low > 0.0 else "better, though not clearly"
+        return PROMOTED, f"{how}: {figures}"
     if decides:
         return PROMOTED, f"better at its threshold, and it ranks about as well: {decides}; {figures}"
     if difference.high < 0.0:

@@ -129,8 +129,8 @@ def comparison(new=0.80, old=0.70, low=0.05, high=0.15, **changes):
             candidate(),
             comparison(0.71, 0.70, -0.005, 0.03),
             "promoted",
-            r"better: average precision 0.710 against 0.700 of version old in production \(difference -0.005 "
-            r"to 0.030, 4,000 later rows\)",
+            r"better, though not clearly: average precision 0.710 against 0.700 of version old in production "
+            r"\(difference -0.005 to 0.030, 4,000 later rows\)",
         ),
     ],
 )
