@@ -85,4 +85,4 @@ def _wait_or_give_up(context: Any, held: Held, steps: Sequence[RequestStep], err
     if not state.unfinished.left_out[held.step]:  # Of a start that leaves out all of them, one is enough.
         context.logger.error(f"the events of entry {held.request.entry} stay {lost}: {error}")
     following = steps[place + 1].name if place + 1 < len(steps) else None
-    state.unfinished.give_up(held, following, is_kept=not is_over)
+    state.unfinished.give_up(held, following, not is_over, has_waited=not (is_known or is_over))

@@ -195,7 +195,7 @@ class LabeledJoin(RequestStep):
                 check_unwritten(self._batches.unwritten, self._most_unwritten)
             waiting = self._by_request.waiting(request.arrival)
             check_room(self._ledger, self._ahead.join, waiting, request, self._room)
-            if self._silenced is not None:
+            if self._silenced is not None and request.telemetry:  # Nothing else takes of its room.
                 check_room(self._silenced.ledger, None, 0, request, self._room)
             if request.telemetry and self._by_request.is_full:
                 newest = request.newest_before(self._room.tolerance)

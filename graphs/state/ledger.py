@@ -222,8 +222,10 @@ class PredictionLedger(LedgerCounts):
             devices = [labels[at].device for at in own]
             parts = list(self._records.put_all(devices, np.array([labels[at].time for at in own])))
             if all((part[0].label[part[2]] == NONE).all() and _each_once(part[2]) for part in parts):
-                for part in parts:
-                    self._label_rows(part, own, labels, labeled_at, first, statuses, found)
+                # What can fail comes first: who tries again must not find labels as repeats.
+                made = [chunk.predictions(rows) for chunk, _, rows, _ in parts]
+                for part, ones in zip(parts, made, strict=True):
+                    self._label_rows(part, ones, own, labels, labeled_at, first, statuses, found)
             else:
                 # What a label says of one before it, or told before, depends on their order.
                 rows = {
@@ -242,6 +244,7 @@ class PredictionLedger(LedgerCounts):
     def _label_rows(
         self,
         part: tuple[LedgerChunk, Bits, Bits, int],
+        predictions: Sequence[Prediction | None],
         own: Sequence[int],
         labels: Sequence[LabelOf],
         labeled_at: float,
@@ -252,6 +255,7 @@ class PredictionLedger(LedgerCounts):
         """Note labels of different rows that have none.
 
         :param part: see ``LedgerRecords.put_all``.
+        :param predictions: of its rows.
         :param own: places in the list of those that were put.
         :param statuses: out, by their place in the list; and so are the pairs.
         """
@@ -260,7 +264,7 @@ class PredictionLedger(LedgerCounts):
         chunk.label[rows], chunk.labeled_at[rows] = [labels[each].label for each in places], labeled_at
         joined = 0
         predicted_at = chunk.predicted_at[rows].tolist()
-        for each, made, when in zip(places, chunk.predictions(rows), predicted_at, strict=True):
+        for each, made, when in zip(places, predictions, predicted_at, strict=True):
             if made is None:
                 statuses[each] = LabelStatus.WAITING
                 continue

@@ -61,7 +61,7 @@ class RememberedLedger(LedgerCounts):
             "unlabeled": saved_moments(self._unlabeled),
         }
         found = SavedState.of_parts(parts)
-        found.plain.update(counts=self.saved_counts(), newest=self._newest)
+        found.plain.update(counts=self.saved_counts(), newest=self._newest, matures=True)
         return found
 
     def restore(self, state: SavedState, inputs: Sequence[str]) -> None:
@@ -77,6 +77,9 @@ class RememberedLedger(LedgerCounts):
             for is_made, times in ((True, known.made), (False, known.told))
             for at in times
         ]
+        if "matures" not in state.plain:  # Of a version whose detectors saw an error when it was told.
+            made = {(at, of): one for of, known in self._devices.items() for at, one in known.made.items()}
+            self._unlabeled = [each for each in self._unlabeled if each in made and made[each].is_open]
         heapq.heapify(self._unlabeled)
         heapq.heapify(self._by_time)
         self._size = len(self._by_time)

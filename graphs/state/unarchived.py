@@ -6,7 +6,7 @@ import heapq
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from graphs.state.entry_id import EntryId
+from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal_entries import RawEntry
 
 MOST_BYTES = 64_000_000
@@ -25,6 +25,7 @@ class Unarchived:
         self._entries: list[RawEntry] = []
         self.bytes = 0
         self._whole: _Whole | None = None
+        self._dropped = BEFORE_ALL
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -42,19 +43,20 @@ class Unarchived:
             # A list of its own: the archive may be reading the one before.
             self._entries = [each for each in kept[len(dropped) :] if each.id > archived]
             self.bytes = sum(map(_memory, self._entries))
+            self._dropped = max((each.id for each in dropped), default=self._dropped)
             if self._whole is not None and dropped:
-                after = max(self._whole.after, *(each.id for each in dropped))
-                self._whole = _Whole(after, max(after, self._whole.last), self._entries)
+                self.is_whole_after(self._whole.after, self._whole.last)
         self._entries.append(entry)
         self.bytes += _memory(entry)
 
     def begin(self) -> None:
         """The journal is about to be read: it may have more than is kept, until ``is_whole_after``."""
-        self._whole = None
+        self._whole, self._dropped = None, BEFORE_ALL
 
     def is_whole_after(self, after: EntryId, last: EntryId) -> None:
-        """All that the journal has after an entry, up to another one, is kept."""
-        self._whole = _Whole(after, last, self._entries)
+        """All that the journal has after an entry, up to another one, was kept; the oldest may be dropped."""
+        after = max(after, self._dropped)
+        self._whole = _Whole(after, max(after, last), self._entries)
 
     def is_whole_to(self, last: EntryId) -> None:
         """The same up to a later entry; it begins where it did."""

@@ -115,15 +115,19 @@ class Unfinished:
         """Whether a start has given a step its time already: else it would take that for each entry."""
         return self.is_starting and step in self._waited_for
 
-    def give_up(self, held: Held, following: str | None, is_kept: bool = True) -> None:
+    def give_up(
+        self, held: Held, following: str | None, is_kept: bool = True, has_waited: bool = True
+    ) -> None:
         """Have an entry go on behind the step that fails at it.
 
         :param following: name of the next step; None if there is none.
         :param is_kept: whether that is so at the next start, too.
+        :param has_waited: whether the step had its time at it; not where it was given up by a process before.
         """
+        if has_waited:
+            self._waited_for.add(held.step)
         if is_kept:
             self.given_up.add((held.request.entry, held.step))
-            self._waited_for.add(held.step)
         else:
             self.left_out[held.step] += 1
         held.step, held.since = following or "", self.clock()

@@ -12,6 +12,7 @@ from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.made_predictions import MadePredictions
 from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.ledger import LabelOf, PredictionLedger
+from graphs.state.ledger_chunk import LedgerChunk
 from graphs.state.ledger_counts import Conflict
 
 AT = Position(1, 0, 0)
@@ -265,6 +266,20 @@ def test_lists_and_single_predictions_give_what_a_dictionary_gives_also_after_a_
             saved, ledger = ledger.saved(("at", "said")), PredictionLedger(deadline, 1e9)
             ledger.restore(saved, ("at", "said"))
     assert plain.expired["waiting_for_label"] > 20
+
+
+def test_a_list_of_labels_of_which_no_pairs_can_be_made_is_joined_when_it_comes_again(monkeypatch) -> None:
+    ledger = make(400.0, 60.0)
+    labels = [LabelOf(f"d{number}", 30.0 * number, 1) for number in range(12)]
+    for device, at, _ in labels:
+        ledger.add_prediction(device, at, made(1, at), NOW, Position(1, 0, 0))
+    with monkeypatch.context() as patched:
+        patched.setattr(LedgerChunk, "predictions", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            ledger.add_labels(labels, 330.0, Position(2, 0, 0))
+    statuses, pairs = ledger.add_labels(labels, 330.0, Position(2, 0, 0))
+    assert statuses == 12 * [LabelStatus.JOINED] and len(pairs) == 12
+    assert ledger.states["joined"] == 12
 
 
 @pytest.mark.parametrize("seed", range(8))

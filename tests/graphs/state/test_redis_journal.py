@@ -320,3 +320,15 @@ def test_the_archive_gets_all_from_memory_or_else_from_the_server(monkeypatch, m
         if not number % 12:
             archived = entry.id
     assert bool(asked) == is_asked
+
+
+def test_what_a_start_had_no_memory_for_is_asked_of_the_server(monkeypatch):
+    monkeypatch.setattr(unarchived, "MOST_BYTES", 10_000)
+    every = [RawEntry((number, 0), "telemetry", "", "", 0.0, b"[]") for number in range(1, 60)]
+    kept = unarchived.Unarchived()
+    kept.begin()
+    for entry in every:
+        kept.keep(entry, BEFORE_ALL)
+    kept.is_whole_after(BEFORE_ALL, every[-1].id)
+    assert len(kept) < len(every)
+    assert list(kept.read(BEFORE_ALL, lambda after: iter(every))) == every
