@@ -51,7 +51,11 @@ def production(installation):
     stack = Stack(installation.home, SOURCE_ROOT).find()
     journal = redis.Redis.from_url(stack.redis_url).xlen(f"netops:{PROJECT}:serving:journal")
     metrics = httpx.get(f"{address}/metrics").text.splitlines()
-    sent = [line for line in metrics if line.startswith("netops_requests_total") and "telemetry" in line]
+    sent = [
+        line
+        for line in metrics
+        if line.startswith("netops_requests_total") and "telemetry" in line and not line.endswith(" 0.0")
+    ]
     return {
         "labeled": httpx.get(f"{address}/labeled").json(),
         "n": [d.get("n") for d in httpx.get(f"{address}/drift").json()["detectors"].values()],
