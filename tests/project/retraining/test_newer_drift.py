@@ -1,5 +1,6 @@
 """A newer drift while an older one is answered: none is lost, whatever is under way, also after kills."""
 
+import json
 import os
 from dataclasses import replace
 from datetime import timedelta
@@ -7,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from project.retraining.history import lines
-from project.retraining.next_run import Begin, next_step
+from project.retraining.next_run import Begin, next_step, outlook
 from project.retraining.policy import (
     RunResult,
     after_run,
@@ -66,6 +67,71 @@ def test_the_same_change_found_again_joins_the_case():
     worse = take(again, newer(3, onset=None, alert="a1"), "v1", NOW)
     assert outcomes(worse) == ["opened", "merged", "merged"]
     assert worse.case == state.case
+
+
+def worse(number, hour, **event):
+    """The alert of the case is told again, as worse since an hour of the third day."""
+    times = {
+        "onset": f"2024-05-03T{hour:02d}:00:00+00:00",
+        "event_time": f"2024-05-03T{hour:02d}:30:00+00:00",
+    }
+    return told(number, **{"alert": "a1", **times, **event})
+
+
+def test_an_open_alert_that_gets_worse_and_worse_does_not_keep_a_run_from_beginning():
+    state = first = take(LoopState(), told(alert="a1"), "v1", NOW)
+    for number in range(2, 12):
+        state = take(state, worse(number, number), "v1", NOW)
+    assert (state.case.id, state.case.onset) == ("e1", first.case.onset)
+    assert outcomes(state) == ["opened"] + 10 * ["merged"]
+    assert outlook(state, PLENTY, "", NOW, POLICY).found_again == 10
+    assert next_step(state, replace(PLENTY, rows=1000), NOW, POLICY) == Begin(1000)
+
+
+def test_after_a_rejected_run_rows_count_since_the_alert_was_worst_and_the_rejections_go_on():
+    state = take(take(LoopState(), told(alert="a1"), "v1", NOW), worse(2, 11), "v1", NOW)
+    state = began(state, Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW)
+    state = take(state, worse(3, 13), "v1", NOW)
+    assert not state.attempt.outdated
+    state = take(state, worse(4, 12), "v1", NOW)  # Sent late.
+    state = done(state, "rejected")
+    assert (state.case.onset, state.case.rejections) == ("2024-05-03T13:00:00+00:00", 1)
+    assert outcomes(state)[-2:] == ["rejected", "newer drift"]
+    assert next_step(state, replace(PLENTY, rows=1000), NOW, replace(POLICY, growth=2.0)) == Begin(1000)
+    # And then it waits for the next rejected run again.
+    state = take(state, worse(5, 15), "v1", NOW)
+    assert (state.case.onset, outcomes(state)[-1]) == ("2024-05-03T13:00:00+00:00", "merged")
+    for _ in range(POLICY.rejections - 1):
+        state = tried(state, "rejected")
+    assert (state.case, outcomes(state)[-1]) == (None, "champion stays")
+
+
+def test_an_alert_that_gets_worse_after_a_rejected_run_moves_the_onset_once():
+    state = tried(take(LoopState(), told(alert="a1"), "v1", NOW), "rejected")
+    state = take(take(state, worse(2, 11), "v1", NOW), worse(3, 12), "v1", NOW)
+    assert (state.case.onset, state.case.rows_tried, state.case.rejections) == (ONSET, 0, 1)
+    assert outcomes(state)[-2:] == ["newer drift", "merged"]
+
+
+def test_a_run_that_said_nothing_of_the_model_does_not_move_the_onset_of_an_alert_that_got_worse():
+    for outcome in ("not yet", "interrupted", "failed"):
+        state = take(take(LoopState(), told(alert="a1"), "v1", NOW), worse(2, 11), "v1", NOW)
+        state = take(tried(state, outcome), worse(3, 12), "v1", NOW)
+        assert (state.case.id, state.case.onset) == ("e1", "2024-05-01T11:00:00+00:00")
+
+
+def test_the_alert_of_another_group_moves_the_onset_once_and_after_its_end_again():
+    state = take(LoopState(), told(alert="a1"), "v1", NOW)
+    state = take(state, worse(2, 11, alert="a2", group="oslo"), "v1", NOW)
+    assert (state.case.id, state.case.onset) == ("e2", ONSET)
+    for number, alert in ((3, "a1"), (4, "a2"), (5, "a1")):
+        state = take(state, worse(number, 10 + number, alert=alert), "v1", NOW)
+    assert (state.case.id, state.case.onset) == ("e2", ONSET)
+    state = LoopState.from_dict(json.loads(json.dumps(state.to_dict())))
+    state = take(state, cleared(6, alert="a1"), "v1", NOW)
+    assert not state.case.cleared
+    state = take(state, worse(7, 20, alert="a3"), "v1", NOW)
+    assert (state.case.id, state.case.onset) == ("e7", "2024-05-03T20:00:00+00:00")
 
 
 def test_a_candidate_that_waits_for_a_person_does_not_keep_a_newer_drift_waiting():
