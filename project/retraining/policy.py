@@ -129,7 +129,7 @@ def _with_newer(state: LoopState, case: Case, told: Mapping[str, Any], now: date
         since = trial.since
         if since and trial.stage == words.SHADOW:
             since = max(since, onset, key=time_of)
-        trial = replace(trial, outdated=True, since=since)
+        trial = replace(trial, outdated=True, since=since, wanted=0)  # The rows are counted anew.
     outdated = bool(state.candidate)
     changed = replace(state, case=newer, attempt=attempt, trial=trial, candidate_outdated=outdated)
     about: dict[str, Any] = {"cause": event, "before": case.version}

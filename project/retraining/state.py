@@ -142,7 +142,7 @@ class Trial:
     :param begun: wall clock at which the stage began, ISO 8601 UTC.
     :param until: wall clock after which it gives up, ISO 8601 UTC.
     :param since: event time from which on both are scored, ISO 8601 UTC; empty before it is in shadow.
-    :param wanted: mature labeled rows at which they are compared next.
+    :param wanted: mature labeled rows at which they are compared next; 0 for ``shadow_rows``.
     :param outcome: of the comparison, once there is one.
     :param reason: why.
     :param outdated: whether a newer change came since the run began: it is compared on what is later, and the

@@ -3,7 +3,7 @@
 import json
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -237,14 +237,53 @@ def test_a_candidate_in_shadow_is_compared_on_what_is_later_than_the_newer_chang
         return unclear if trial.version == "v2" else BETTER
 
     world.compare = compare
+    labeled_until(world, 20)
     state = drive(world, tmp_path, 6, policy=SHADOWED)
     assert ("v2", ONSET, 1000) in seen
-    # What is not decided then makes room for the run on the newer window.
+    # It is tried on, at twice as many rows, until there is enough for the run on the newer window.
+    assert seen.count(("v2", ONSET, 2000)) > 10
     assert outcomes(state)[3:] == [
         "in shadow", "newer drift", "rejected", "begun", "passed", "in shadow", "promoted",
     ]  # fmt: skip
     assert windows(world)[-1] == NEWEST
     assert state.case is None
+
+
+def labeled_until(world, ticks):
+    """Few rows since the newer change are labeled for so many ticks."""
+    enough_at = world.now + timedelta(seconds=10 * ticks)
+    every = world.evidence
+
+    def evidence(onset):
+        return replace(every(onset), rows=5000 if onset != ONSET or world.now >= enough_at else 200)
+
+    world.evidence = evidence
+
+
+def test_a_candidate_that_a_newer_drift_has_outdated_is_tried_until_the_comparison_decides(tmp_path):
+    world = World("staged", "staged")
+    few = compared(with_errors=1)  # One episode with errors says nothing yet.
+    world.looks = [few, few, TrialEvidence(400), BETTER]
+    labeled_until(world, 1000)
+    state = drive(world, tmp_path, 5, policy=SHADOWED)
+    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "newer drift", "promoted"]
+    assert (world.production, state.case.version, state.case.onset) == ("v2", "v2", ONSET)
+
+
+def test_without_enough_for_its_own_run_newer_drift_leaves_a_trial_all_of_its_time(tmp_path):
+    world = World("staged", "staged")
+    world.looks = [compared(with_errors=1)]
+    labeled_until(world, 1000)
+    state = drive(world, tmp_path, 5, policy=SHADOWED)
+    (end,) = [each for each in state.decisions if each.outcome == "not enough data"]
+    began = next(each for each in state.decisions if each.outcome == "passed")
+    lasted = datetime.fromisoformat(end.time) - datetime.fromisoformat(began.time)
+    assert lasted >= timedelta(seconds=SHADOWED.shadow)
+    assert (state.case.onset, state.trial, windows(world)) == (
+        ONSET,
+        None,
+        ["since 2024-05-01T11:00:00+00:00"],
+    )
 
 
 @pytest.mark.parametrize(
