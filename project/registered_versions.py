@@ -27,7 +27,7 @@ class RegisteredVersion:
 
     :param version: of the model.
     :param algorithm: its family.
-    :param registered: when, ISO 8601 UTC.
+    :param registered: when it was stored first, ISO 8601 UTC: a tag or another outcome stores it again.
     :param tags: it has.
     :param artifact: of MLRun.
     :param rejected_for: why the gate kept it out; empty if it did not.
@@ -54,23 +54,25 @@ def registered_versions(project: str) -> list[RegisteredVersion]:
     """Every version, the newest first."""
     import mlrun
 
-    found: dict[str, tuple[Any, list[str]]] = {}
+    found: dict[str, tuple[Any, str, list[str]]] = {}
     listed = mlrun.get_run_db().list_artifacts(name=MODEL_ARTIFACT, project=project, tag="*")
     for row in listed:
         model = mlrun.artifacts.dict_to_artifact(row)
-        tags = found.setdefault(model.uid, (model, []))[1]
+        # The metadata of the client leaves out when it was created.
+        stored = str(row["metadata"].get("created") or row["metadata"].get("updated") or "")
+        tags = found.setdefault(model.uid, (model, stored, []))[2]
         if model.metadata.tag and model.metadata.tag not in tags:
             tags.append(model.metadata.tag)
     every = [
         RegisteredVersion(
             str(model.spec.parameters["version"]),
             str(model.spec.algorithm or ""),
-            str(model.metadata.updated or model.metadata.created or ""),
+            registered,
             tuple(tags),
             model,
             _rejected_for(model.spec.parameters, tags),
         )
-        for model, tags in found.values()
+        for model, registered, tags in found.values()
     ]
     return sorted(every, key=lambda each: each.registered, reverse=True)
 

@@ -24,6 +24,7 @@ def history(
     Those of the loop from drift to a new model, those of the gate in other runs, and those of people. What
     was promoted at once is told while the endpoint is up, which has it.
     """
+    from project.api_reader import check_project
     from project.cli.endpoint import running_endpoint
     from project.endpoint_routing import routing_if_any
     from project.retraining.history import decisions, lines, with_people
@@ -32,6 +33,7 @@ def history(
     settings = Settings.from_environment()
     session = open_session(settings)
     name = project_name(project)
+    check_project(session.mlrun_dbpath, name)
     found, up = decisions(settings, session.mlrun_dbpath, name), running_endpoint(session, name)
     if up is not None:
         try:

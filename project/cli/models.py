@@ -17,6 +17,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     It says so where the endpoint and the tag production disagree.
     """
     from feature_sets.model_package.tags import PRODUCTION
+    from project.api_reader import check_project
     from project.cli.endpoint import running_endpoint
     from project.endpoint_routing import routing_if_any
     from project.registered_versions import registered_versions
@@ -25,6 +26,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     settings = Settings.from_environment()
     session = open_session(settings)
     name = project_name(project)
+    check_project(session.mlrun_dbpath, name)
     up = running_endpoint(session, name)
     routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
     registered = registered_versions(name)

@@ -41,6 +41,7 @@ def retrain(
 
     settings = Settings.from_environment()
     name = project_name(project)
+    _check_project(settings, name)
     file = StateFile(settings.loops, name)
     now = datetime.now(UTC)
     if approve + decline + resume > 1:
@@ -74,6 +75,18 @@ def retrain(
         print(f"no runner answers, so nothing is begun and nobody knows its mode: {failure}")
     for line in status_lines(known, told, now):
         print(line)
+
+
+def _check_project(settings: Settings, project: str) -> None:
+    """Raise NetopsError if there is no such project, where an API is up that knows."""
+    from project.api_reader import check_project
+    from project.session import existing_session
+
+    try:
+        session = existing_session(settings)
+    except NetopsError:
+        return  # The state of the loop is told without one, and that no runner answers.
+    check_project(session.mlrun_dbpath, project)
 
 
 def _of_runner(settings: Settings, project: str) -> tuple[dict[str, Any] | None, str]:

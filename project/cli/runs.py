@@ -19,14 +19,16 @@ def list_runs(
     as_json: JsonOption = False,
 ) -> None:
     """List the runs of a project, newest first."""
-    from project.api_reader import runs
+    from project.api_reader import check_project, runs
     from project.orphaned_runs import settle
     from project.session import open_session
 
     settings = Settings.from_environment()
     session = open_session(settings)
     settle(settings, session)
-    found = runs(session.mlrun_dbpath, project_name(project))[:limit]
+    name = project_name(project)
+    check_project(session.mlrun_dbpath, name)
+    found = runs(session.mlrun_dbpath, name)[:limit]
     if as_json:
         print(json.dumps(found, default=str))
         return

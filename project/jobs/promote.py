@@ -51,8 +51,11 @@ def _promote_further(project: str, horizon: str) -> tuple[str, str]:
     staged = horizon_model(project, horizon, STAGING)
     if staged is None:
         return "", ""
-    mlrun.get_run_db().tag_artifacts(staged, project, tag_name=PRODUCTION)
-    outcome = after_rehearsal(staged.spec.parameters.get("promotion", ""))
+    before = horizon_model(project, horizon, PRODUCTION)
+    changed = before is None or before.uid != staged.uid
+    if changed:
+        mlrun.get_run_db().tag_artifacts(staged, project, tag_name=PRODUCTION)
+    outcome = after_rehearsal(staged.spec.parameters.get("promotion", "")) if changed else ""
     if outcome:
         mlrun.artifacts.update_model(staged, parameters={"promotion": outcome}, write_spec_copy=False)
     return str(staged.spec.parameters["version"]), outcome

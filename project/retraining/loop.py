@@ -261,11 +261,20 @@ class Loop:
         if not last and self._looked is not None and now - self._looked < _LOOK_EVERY:
             return
         self._looked = now
-        if trial.outdated:  # The rows are counted anew.
-            trial = replace(trial, wanted=min(trial.wanted, self._policy.shadow_rows))
+        trial = replace(trial, wanted=trial.wanted or self._policy.shadow_rows)
+        last = last or self._is_next_due(state, trial, now)
         found = self._operations.compare(trial, last)
         self._waiting = f"{found.rows:,} mature labeled rows in shadow, of {trial.wanted:,}"
-        self._write(state, after_look(state, trial, found, now, self._mode, self._policy))
+        self._write(state, after_look(state, trial, found, now, self._mode, self._policy, last))
+
+    def _is_next_due(self, state: LoopState, trial: Trial, now: datetime) -> bool:
+        """Whether the run for a newer change than that of the trial would begin, but for the trial."""
+        if state.case is None or not trial.outdated:
+            return False
+        without = replace(state, attempt=None, trial=None)
+        if isinstance(next_step(without, PLENTY, now, self._policy), Wait):
+            return False
+        return isinstance(next_step(without, self._evidence(state.case), now, self._policy), Begin)
 
     def _promote(self, state: LoopState, trial: Trial, now: datetime) -> None:
         if is_before(now, state.hold_until):  # It began after the trial: a person has decided meanwhile.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -31,13 +32,37 @@ def is_end_of(cleared: Mapping[str, Any], event: Mapping[str, Any]) -> bool:
     return bool(cleared.get("group", "") == event.get("group", ""))
 
 
+def is_told_again(event: Mapping[str, Any], case: Case) -> bool:
+    """Whether an open alert of the case is told again, as one that got worse is."""
+    alert = event.get("alert")
+    return bool(alert) and (alert in case.alerts or (alert == case.event.get("alert") and not case.cleared))
+
+
 def is_newer(event: Mapping[str, Any], case: Case) -> bool:
-    """Whether a drift is a change of its own, after that of the case, and not the same one found again."""
+    """Whether a drift is a change of its own, after that of the case, and not the same one found again.
+
+    An alert that gets worse begins anew each time. If each began a case, no count of rows would be enough; so
+    it is a newer one only once a run was rejected on what was labeled since the onset.
+    """
     onset = time_of(onset_of(event))
     if onset <= time_of(case.onset):
         return False
+    if is_told_again(event, case):
+        return case.onset_rejected and bool(event.get("onset"))
     if case.cleared:
         return True
-    if not event.get("onset") and event.get("alert") and event["alert"] == case.event.get("alert"):
-        return False  # The same alert is told as worse, and nobody says since when.
     return onset > time_of(case.event["event_time"])
+
+
+def with_alert(known: tuple[str, ...], event: Mapping[str, Any]) -> tuple[str, ...]:
+    """The open alerts of a case with that of a drift."""
+    alert = event.get("alert")
+    return (*known, alert) if alert and alert not in known else known
+
+
+def with_merged(case: Case, event: Mapping[str, Any]) -> Case:
+    """The case after the same change was found again, or an alert of it got worse."""
+    worse_since = case.worse_since
+    if is_told_again(event, case) and event.get("onset"):
+        worse_since = max(worse_since or case.onset, onset_of(event), key=time_of)
+    return replace(case, alerts=with_alert(case.alerts, event), worse_since=worse_since)

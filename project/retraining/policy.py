@@ -12,7 +12,16 @@ from typing import Any
 
 from drift.drift_event import utc_time
 from project.retraining import state as words
-from project.retraining.newer_drift import is_end_of, is_newer, of_group, onset_of, time_of
+from project.retraining.newer_drift import (
+    is_end_of,
+    is_newer,
+    is_told_again,
+    of_group,
+    onset_of,
+    time_of,
+    with_alert,
+    with_merged,
+)
 from project.retraining.state import Attempt, Case, Decision, LoopState, Trial
 from project.retraining_policy import RetrainingPolicy
 
@@ -50,6 +59,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
 
     A drift whose change began after the case's was found, or that is found once the alert of the case is
     cleared, is a newer one: the case is answered from its onset on, and what was tried before does not count.
+    An alert that gets worse joins the case; the run after a rejected one counts since it was worse.
     That an alert is cleared changes nothing else: the gate compares on what is labeled by now.
 
     :param told: ``id``, ``version`` of the model and ``event``, see ``DriftEvent``.
@@ -65,9 +75,12 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         reason = f"the alert of {event['source']}{of_group(event)}, {since}"
         decision = _decision(now, words.CLEARED, reason, case=_case_id(state), **about)
         case = state.case
-        if case is not None and is_end_of(event, case.event):
-            return replace(seen, case=replace(case, cleared=event["event_time"])).told(decision)
-        return seen.told(decision)
+        if case is None:
+            return seen.told(decision)
+        left = replace(case, alerts=tuple(each for each in case.alerts if each != event.get("alert")))
+        if is_end_of(event, case.event):
+            left = replace(left, cleared=event["event_time"])
+        return replace(seen, case=left).told(decision)
     seen = replace(seen, untold=(*seen.untold, dict(told))[-_UNTOLD:])
     if champion and version != champion:
         reason = f"version {version[:8]} is not in production any more"
@@ -81,7 +94,8 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         return _with_newer(seen, state.case, told, now)
     if state.case is not None:
         reason = f"drift {state.case.id} is being answered"
-        return seen.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
+        merged = replace(seen, case=with_merged(state.case, event))
+        return merged.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
     if state.stopped:
         return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
     case = _case_of(told, now)
@@ -92,7 +106,8 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
 def _case_of(told: Mapping[str, Any], now: datetime) -> Case:
     """The case that a drift event opens."""
     event = told["event"]
-    return Case(told["id"], told["version"], event, onset_of(event), text_of(now))
+    alerts = with_alert((), event)
+    return Case(told["id"], told["version"], event, onset_of(event), text_of(now), alerts=alerts)
 
 
 def _with_newer(state: LoopState, case: Case, told: Mapping[str, Any], now: datetime) -> LoopState:
@@ -104,6 +119,9 @@ def _with_newer(state: LoopState, case: Case, told: Mapping[str, Any], now: date
     )
     newer = replace(_case_of(told, now), version=case.version, finish=case.finish)
     newer = replace(newer, not_before=case.not_before, finish_outdated=bool(case.finish))
+    newer = replace(newer, alerts=with_alert(case.alerts, event))
+    if is_told_again(event, case):  # It does not end by itself, so its rejections are counted on.
+        newer = replace(newer, attempts=case.attempts, rejections=case.rejections)
     attempt, trial = state.attempt, state.trial
     if attempt is not None:
         attempt = replace(attempt, outdated=True)
@@ -111,7 +129,7 @@ def _with_newer(state: LoopState, case: Case, told: Mapping[str, Any], now: date
         since = trial.since
         if since and trial.stage == words.SHADOW:
             since = max(since, onset, key=time_of)
-        trial = replace(trial, outdated=True, since=since)
+        trial = replace(trial, outdated=True, since=since, wanted=0)  # The rows are counted anew.
     outdated = bool(state.candidate)
     changed = replace(state, case=newer, attempt=attempt, trial=trial, candidate_outdated=outdated)
     about: dict[str, Any] = {"cause": event, "before": case.version}
@@ -132,7 +150,8 @@ def began(state: LoopState, attempt: Attempt, now: datetime) -> LoopState:
     what = "training" if attempt.workflow == "main" else f"serving version {attempt.candidate[:8]}"
     reason = f"{what} with {attempt.rows:,} labeled rows since the change" if attempt.rows else what
     decision = of_case(state, now, words.BEGUN, reason, before=attempt.champion)
-    return replace(state, attempt=attempt, begun=(*recent, attempt.begun)).told(decision)
+    case = state.case and replace(state.case, onset_rejected=False)
+    return replace(state, case=case, attempt=attempt, begun=(*recent, attempt.begun)).told(decision)
 
 
 def after_run(
@@ -212,13 +231,24 @@ def after_candidate(
         return replace(state, failures=0)
     if result.outcome != words.REJECTED:
         return replace(state, case=replace(case, rows_tried=rows), failures=0)
-    rejected = replace(case, rejections=case.rejections + 1, rows_tried=rows)
+    rejected = replace(case, rejections=case.rejections + 1, rows_tried=rows, onset_rejected=True)
     after = replace(state, case=rejected, failures=0)
     if rejected.rejections < policy.rejections:
-        return after
+        return _since_worse(after, rejected, now)
     count = rejected.rejections
     reason = f"{count} candidate{' was' if count == 1 else 's were'} rejected"
     return closed(after.told(of_case(after, now, words.CHAMPION_STAYS, reason)), now, policy)
+
+
+def _since_worse(state: LoopState, case: Case, now: datetime) -> LoopState:
+    """The state after a rejected run: where the alert got worse meanwhile, rows count since then."""
+    worse = case.worse_since
+    if not worse or time_of(worse) <= time_of(case.onset):
+        return state
+    moved = replace(case, onset=worse, worse_since="", rows_tried=0, onset_rejected=False)
+    reason = f"the alert got worse than at {case.onset}: rows count since {worse}"
+    changed = replace(state, case=moved)
+    return changed.told(_decision(now, words.NEWER, reason, case=case.id, before=case.version))
 
 
 def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:

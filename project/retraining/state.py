@@ -82,6 +82,10 @@ class Case:
     :param not_before: wall clock before which no run begins, ISO 8601 UTC or empty.
     :param cleared: event time at which the alert of that event was over, ISO 8601 UTC; empty while it lasts.
     :param finish_outdated: whether a newer change came after the run that made ``finish`` began.
+    :param alerts: ids of the open alerts that it has been told of.
+    :param worse_since: event time since which one of them is worse, by the newest onset, ISO 8601 UTC or
+        empty: rows count since then once a run is rejected.
+    :param onset_rejected: whether the last run that began was rejected, on what was labeled since ``onset``.
     """
 
     id: str
@@ -97,6 +101,9 @@ class Case:
     not_before: str = ""
     cleared: str = ""
     finish_outdated: bool = False
+    alerts: tuple[str, ...] = ()
+    worse_since: str = ""
+    onset_rejected: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,7 +142,7 @@ class Trial:
     :param begun: wall clock at which the stage began, ISO 8601 UTC.
     :param until: wall clock after which it gives up, ISO 8601 UTC.
     :param since: event time from which on both are scored, ISO 8601 UTC; empty before it is in shadow.
-    :param wanted: mature labeled rows at which they are compared next.
+    :param wanted: mature labeled rows at which they are compared next; 0 for ``shadow_rows``.
     :param outcome: of the comparison, once there is one.
     :param reason: why.
     :param outdated: whether a newer change came since the run began: it is compared on what is later, and the
@@ -218,7 +225,7 @@ class LoopState:
         return cls(
             **{
                 **fields,
-                "case": Case(**case) if case else None,
+                "case": Case(**{**case, "alerts": tuple(case.get("alerts", ()))}) if case else None,
                 "attempt": Attempt(**attempt) if attempt else None,
                 "trial": Trial(**trial) if trial else None,
                 "begun": tuple(content["begun"]),

@@ -55,24 +55,28 @@ def in_shadow(state: LoopState, trial: Trial, since: str, now: datetime) -> Loop
 
 
 def after_look(
-    state: LoopState, trial: Trial, found: TrialEvidence, now: datetime, mode: str, policy: RetrainingPolicy
+    state: LoopState,
+    trial: Trial,
+    found: TrialEvidence,
+    now: datetime,
+    mode: str,
+    policy: RetrainingPolicy,
+    last: bool,
 ) -> LoopState:
     """The state after champion and candidate were compared; the same if more rows are to be waited for.
 
     They are compared at ``shadow_rows``, at twice as many and so on, and when the time is over. So a
-    candidate does not pass because it was looked at until it once was ahead. One that a newer change has
-    outdated is compared once, for the next one is to come.
+    candidate does not pass because it was looked at until it once was ahead.
 
     :param mode: ``auto``, or ``approve`` to have a person promote what passes.
+    :param last: whether it is decided now: its time is over, or the run for a newer change is to begin.
     """
-    last = not is_before(now, trial.until)
     comparison = found.comparison
     if comparison is None or (not last and found.rows < trial.wanted):
         if not last:
             return state
-        few = f"not enough data: {found.rows:,} mature labeled rows by {trial.until[:19]}"
+        few = f"not enough data: {found.rows:,} mature labeled rows by {min(text_of(now), trial.until)[:19]}"
         return verdict(state, trial, words.NOT_ENOUGH, f"{few}, of {policy.shadow_rows:,}", now)
-    last |= trial.outdated
     state = replace(state, none_usable=comparison.none_usable)
     enough = comparison.with_errors >= policy.least_units and comparison.difference is not None
     better, reason = decide_on_live_rows(comparison, policy.margin, found.false_alarm_share, found.worse_on)

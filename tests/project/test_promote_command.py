@@ -20,6 +20,16 @@ from project.retraining.state import Decision, StateFile
 DOCUMENT = RoutingDocument((RoutedVersion("one", CHAMPION, "m1", "a" * 64),))
 
 
+class Artifact:
+    """The model of the other version, as it is registered."""
+
+    def __init__(self) -> None:
+        self.spec = SimpleNamespace(parameters={"version": "two"})
+
+    def __str__(self) -> str:
+        return "artifact of two"
+
+
 class Endpoint:
     """An endpoint that takes every change, and a registry of one other version."""
 
@@ -31,6 +41,7 @@ class Endpoint:
         self.fails = False
         self.tags: tuple[str, ...] = ()
         self.rejected_for = ""
+        self.artifact = Artifact()
 
     def read(self, address: str, token: str) -> EndpointRouting:
         return EndpointRouting(self.document, len(self.asked), {"two": 4}, [])
@@ -53,7 +64,7 @@ class Endpoint:
         return SimpleNamespace(
             version="two",
             routed=routed,
-            artifact="artifact of two",
+            artifact=self.artifact,
             tags=self.tags,
             algorithm="forest",
             registered="2026-11-01T00:00:00",
@@ -77,6 +88,7 @@ def up(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Endpoint:
     known = {"schema": TelemetrySchema.load().to_dict(), "arguments": {"detectors": "river.adwin"}}
     monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(**known))
     monkeypatch.setattr(api_reader, "ready_endpoint", lambda *_: SimpleNamespace(address="http://runner"))
+    monkeypatch.setattr(api_reader, "projects", lambda _: ["netops"])
     return found
 
 
@@ -115,6 +127,30 @@ def test_a_version_that_the_gate_rejected_answers_nobody_unless_that_is_meant(
     assert up.asked == []
     getattr(routing, command)("tw", force=True, **share)
     assert len(up.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("waits for approval", "promoted by approval"),
+        ("to be promoted after its rehearsal", "promoted"),
+        ("not promoted", "not promoted"),
+        ("promoted", "promoted"),
+    ],
+)
+def test_a_model_that_waited_for_approval_does_not_say_so_any_more(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, before: str, after: str
+) -> None:
+    import mlrun
+
+    def update(model: Any, parameters: dict[str, str], write_spec_copy: bool) -> None:
+        model.spec.parameters.update(parameters)
+
+    tagging(monkeypatch, lambda *_, **__: None)
+    monkeypatch.setattr(mlrun.artifacts, "update_model", update)
+    up.artifact.spec.parameters["promotion"] = before
+    routing.promote("tw")
+    assert up.artifact.spec.parameters["promotion"] == after
 
 
 def of_loop(tmp_path: Any, *outcomes: tuple[str, str]) -> None:

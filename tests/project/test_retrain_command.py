@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
-from project import api_reader, session
+from project import api_reader, orphaned_runs, session
+from project.cli.history import history
+from project.cli.models import models
 from project.cli.retrain import retrain
+from project.cli.runs import list_runs
 from project.errors import NetopsError
 from project.retraining.state import StateFile
 from tests.project.fake_endpoint import fake_endpoint
@@ -26,6 +29,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setenv("NETOPS_RETRAIN", "off")  # Of this shell, and not of the runner.
     monkeypatch.setattr(session, "existing_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
+    monkeypatch.setattr(api_reader, "projects", lambda _: ["p", "q"])
     file = StateFile(tmp_path / "retraining", "p")
     with file.changing():
         file.write(opened())
@@ -76,3 +80,25 @@ def test_a_runner_of_an_earlier_version_is_said(
 ) -> None:
     text, _ = printed(capsys, monkeypatch, {"mode": "auto"})
     assert "the runner is of an earlier version; 'netops serve --project p' deploys it anew" in text
+
+
+@pytest.mark.parametrize("command", [history, list_runs, models, retrain])
+def test_a_project_that_does_not_exist_is_refused_and_those_that_do_are_named(
+    home: Any, monkeypatch: pytest.MonkeyPatch, command: Any
+) -> None:
+    monkeypatch.setattr(session, "open_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
+    monkeypatch.setattr(orphaned_runs, "settle", lambda *_: None)
+    with pytest.raises(NetopsError, match="there is no project 'absent'; there are p, q"):
+        command(project="absent")
+    assert not list(home.rglob("*absent*"))
+
+
+def test_without_an_api_the_state_of_the_loop_is_told_all_the_same(
+    home: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def none(*_: Any) -> Any:
+        raise NetopsError("nothing is running")
+
+    monkeypatch.setattr(session, "existing_session", none)
+    retrain(project="p")
+    assert "no runner answers" in capsys.readouterr().out

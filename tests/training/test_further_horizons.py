@@ -110,6 +110,13 @@ def test_each_horizon_is_judged_for_itself_and_goes_into_production_alone(steps)
     assert logged["promotions"] == {"5m": "promoted"}
     promoted = horizon_model("test-network", "5m", "production")
     assert promoted.spec.parameters["promotion"] == "promoted"
+    # Promoted at once while it waited for approval: it is no promotion of the run that rehearses it again.
+    mlrun.artifacts.update_model(
+        promoted, parameters={"promotion": "waits for approval"}, write_spec_copy=False
+    )
+    logged.clear()
+    promote(SimpleNamespace(project="test-network", log_result=logged.__setitem__))
+    assert logged["versions"]["5m"] == rows.loc["5m", "version"] and logged["promotions"] == {}
     assert horizon_model("test-network", "20m", "production") is None
 
 

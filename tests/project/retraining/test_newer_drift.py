@@ -1,13 +1,14 @@
 """A newer drift while an older one is answered: none is lost, whatever is under way, also after kills."""
 
+import json
 import os
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from project.retraining.history import lines
-from project.retraining.next_run import Begin, next_step
+from project.retraining.next_run import Begin, next_step, outlook
 from project.retraining.policy import (
     RunResult,
     after_run,
@@ -66,6 +67,71 @@ def test_the_same_change_found_again_joins_the_case():
     worse = take(again, newer(3, onset=None, alert="a1"), "v1", NOW)
     assert outcomes(worse) == ["opened", "merged", "merged"]
     assert worse.case == state.case
+
+
+def worse(number, hour, **event):
+    """The alert of the case is told again, as worse since an hour of the third day."""
+    times = {
+        "onset": f"2024-05-03T{hour:02d}:00:00+00:00",
+        "event_time": f"2024-05-03T{hour:02d}:30:00+00:00",
+    }
+    return told(number, **{"alert": "a1", **times, **event})
+
+
+def test_an_open_alert_that_gets_worse_and_worse_does_not_keep_a_run_from_beginning():
+    state = first = take(LoopState(), told(alert="a1"), "v1", NOW)
+    for number in range(2, 12):
+        state = take(state, worse(number, number), "v1", NOW)
+    assert (state.case.id, state.case.onset) == ("e1", first.case.onset)
+    assert outcomes(state) == ["opened"] + 10 * ["merged"]
+    assert outlook(state, PLENTY, "", NOW, POLICY).found_again == 10
+    assert next_step(state, replace(PLENTY, rows=1000), NOW, POLICY) == Begin(1000)
+
+
+def test_after_a_rejected_run_rows_count_since_the_alert_was_worst_and_the_rejections_go_on():
+    state = take(take(LoopState(), told(alert="a1"), "v1", NOW), worse(2, 11), "v1", NOW)
+    state = began(state, Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW)
+    state = take(state, worse(3, 13), "v1", NOW)
+    assert not state.attempt.outdated
+    state = take(state, worse(4, 12), "v1", NOW)  # Sent late.
+    state = done(state, "rejected")
+    assert (state.case.onset, state.case.rejections) == ("2024-05-03T13:00:00+00:00", 1)
+    assert outcomes(state)[-2:] == ["rejected", "newer drift"]
+    assert next_step(state, replace(PLENTY, rows=1000), NOW, replace(POLICY, growth=2.0)) == Begin(1000)
+    # And then it waits for the next rejected run again.
+    state = take(state, worse(5, 15), "v1", NOW)
+    assert (state.case.onset, outcomes(state)[-1]) == ("2024-05-03T13:00:00+00:00", "merged")
+    for _ in range(POLICY.rejections - 1):
+        state = tried(state, "rejected")
+    assert (state.case, outcomes(state)[-1]) == (None, "champion stays")
+
+
+def test_an_alert_that_gets_worse_after_a_rejected_run_moves_the_onset_once():
+    state = tried(take(LoopState(), told(alert="a1"), "v1", NOW), "rejected")
+    state = take(take(state, worse(2, 11), "v1", NOW), worse(3, 12), "v1", NOW)
+    assert (state.case.onset, state.case.rows_tried, state.case.rejections) == (ONSET, 0, 1)
+    assert outcomes(state)[-2:] == ["newer drift", "merged"]
+
+
+def test_a_run_that_said_nothing_of_the_model_does_not_move_the_onset_of_an_alert_that_got_worse():
+    for outcome in ("not yet", "interrupted", "failed"):
+        state = take(take(LoopState(), told(alert="a1"), "v1", NOW), worse(2, 11), "v1", NOW)
+        state = take(tried(state, outcome), worse(3, 12), "v1", NOW)
+        assert (state.case.id, state.case.onset) == ("e1", "2024-05-01T11:00:00+00:00")
+
+
+def test_the_alert_of_another_group_moves_the_onset_once_and_after_its_end_again():
+    state = take(LoopState(), told(alert="a1"), "v1", NOW)
+    state = take(state, worse(2, 11, alert="a2", group="oslo"), "v1", NOW)
+    assert (state.case.id, state.case.onset) == ("e2", ONSET)
+    for number, alert in ((3, "a1"), (4, "a2"), (5, "a1")):
+        state = take(state, worse(number, 10 + number, alert=alert), "v1", NOW)
+    assert (state.case.id, state.case.onset) == ("e2", ONSET)
+    state = LoopState.from_dict(json.loads(json.dumps(state.to_dict())))
+    state = take(state, cleared(6, alert="a1"), "v1", NOW)
+    assert not state.case.cleared
+    state = take(state, worse(7, 20, alert="a3"), "v1", NOW)
+    assert (state.case.id, state.case.onset) == ("e7", "2024-05-03T20:00:00+00:00")
 
 
 def test_a_candidate_that_waits_for_a_person_does_not_keep_a_newer_drift_waiting():
@@ -171,14 +237,53 @@ def test_a_candidate_in_shadow_is_compared_on_what_is_later_than_the_newer_chang
         return unclear if trial.version == "v2" else BETTER
 
     world.compare = compare
+    labeled_until(world, 20)
     state = drive(world, tmp_path, 6, policy=SHADOWED)
     assert ("v2", ONSET, 1000) in seen
-    # What is not decided then makes room for the run on the newer window.
+    # It is tried on, at twice as many rows, until there is enough for the run on the newer window.
+    assert seen.count(("v2", ONSET, 2000)) > 10
     assert outcomes(state)[3:] == [
         "in shadow", "newer drift", "rejected", "begun", "passed", "in shadow", "promoted",
     ]  # fmt: skip
     assert windows(world)[-1] == NEWEST
     assert state.case is None
+
+
+def labeled_until(world, ticks):
+    """Few rows since the newer change are labeled for so many ticks."""
+    enough_at = world.now + timedelta(seconds=10 * ticks)
+    every = world.evidence
+
+    def evidence(onset):
+        return replace(every(onset), rows=5000 if onset != ONSET or world.now >= enough_at else 200)
+
+    world.evidence = evidence
+
+
+def test_a_candidate_that_a_newer_drift_has_outdated_is_tried_until_the_comparison_decides(tmp_path):
+    world = World("staged", "staged")
+    few = compared(with_errors=1)  # One episode with errors says nothing yet.
+    world.looks = [few, few, TrialEvidence(400), BETTER]
+    labeled_until(world, 1000)
+    state = drive(world, tmp_path, 5, policy=SHADOWED)
+    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "newer drift", "promoted"]
+    assert (world.production, state.case.version, state.case.onset) == ("v2", "v2", ONSET)
+
+
+def test_without_enough_for_its_own_run_newer_drift_leaves_a_trial_all_of_its_time(tmp_path):
+    world = World("staged", "staged")
+    world.looks = [compared(with_errors=1)]
+    labeled_until(world, 1000)
+    state = drive(world, tmp_path, 5, policy=SHADOWED)
+    (end,) = [each for each in state.decisions if each.outcome == "not enough data"]
+    began = next(each for each in state.decisions if each.outcome == "passed")
+    lasted = datetime.fromisoformat(end.time) - datetime.fromisoformat(began.time)
+    assert lasted >= timedelta(seconds=SHADOWED.shadow)
+    assert (state.case.onset, state.trial, windows(world)) == (
+        ONSET,
+        None,
+        ["since 2024-05-01T11:00:00+00:00"],
+    )
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,15 @@ def test_an_artifact_is_listed_once_for_each_of_its_tags_unless_one_is_asked_for
     assert _keys(api, tag="v1") == ["a_data"]
 
 
+def test_an_artifact_that_is_stored_again_keeps_the_time_of_its_first_store(api):
+    _put(api, "a_data")
+    (first,) = (each["metadata"] for each in api.get(ARTIFACTS).json()["artifacts"])
+    _put(api, "a_data")
+    (again,) = (each["metadata"] for each in api.get(ARTIFACTS).json()["artifacts"])
+    assert (again["uid"], again["created"]) == (first["uid"], first["created"])
+    assert again["updated"] > first["updated"]
+
+
 def test_kind_and_category_exclude_each_other(api):
     assert "can't be given together" in api.get(ARTIFACTS, params={"kind": "x", "category": "model"}).text
 
