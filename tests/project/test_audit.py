@@ -272,6 +272,19 @@ def test_pairs_after_a_silence_are_held_against_what_the_journal_says(
     assert example["column"] == "cpu_avg_1m" and example["expected"] < example["found"]
 
 
+def serve_a_device(endpoint, generator, readings, late):
+    """Send a reading a second, each so many seconds too late, and all of their labels."""
+    client, times = endpoint.start(), []
+    for second in range(readings):
+        times.append((START + pd.Timedelta(seconds=second - late(second))).isoformat())
+        values = {"cpu": float(generator.normal(50, 10)), "latency": float(generator.gamma(2.0, 5.0))}
+        event = {"device": "dev-1", "timestamp": times[-1], **values}
+        assert endpoint.send("/telemetry", [event]).status == 200
+    labels = [{"device": "dev-1", "timestamp": at, "is_error": 0} for at in times]
+    assert endpoint.send("/labels", labels).status == 200
+    client.shut_down()
+
+
 def test_late_readings_are_no_difference_and_what_was_changed_is_told(
     project, local_stack, tmp_path, monkeypatch
 ):
@@ -282,18 +295,13 @@ def test_late_readings_are_no_difference_and_what_was_changed_is_told(
     pairs = tmp_path / "pairs"
     redis_url = local_stack.info.redis_url
     endpoint = open_endpoint(tmp_path, project, redis_url, PLAIN, INPUTS, labeled_directory=str(pairs))
-    client, times = endpoint.start(), []
     package = fetch_model_package(str(endpoint.package))
     monkeypatch.setattr(audits, "model_of", lambda project, version: package)
-    for second in range(600):
-        late = float(generator.integers(5, 55)) + 0.5 if generator.random() < 0.05 else 0.0
-        times.append((START + pd.Timedelta(seconds=second - late)).isoformat())
-        values = {"cpu": float(generator.normal(50, 10)), "latency": float(generator.gamma(2.0, 5.0))}
-        event = {"device": "dev-1", "timestamp": times[-1], **values}
-        assert endpoint.send("/telemetry", [event]).status == 200
-    labels = [{"device": "dev-1", "timestamp": at, "is_error": 0} for at in times]
-    assert endpoint.send("/labels", labels).status == 200
-    client.shut_down()
+
+    def late(_second):
+        return float(generator.integers(5, 55)) + 0.5 if generator.random() < 0.05 else 0.0
+
+    serve_a_device(endpoint, generator, 600, late)
     take_live(endpoint.journal, PLAIN)
 
     def look():
@@ -349,18 +357,9 @@ def test_a_late_reading_is_no_difference_of_features_relative_to_the_past(
         (*INPUTS, *relative),
         labeled_directory=str(pairs),
     )
-    client, times = endpoint.start(), []
     package = fetch_model_package(str(endpoint.package))
     monkeypatch.setattr(audits, "model_of", lambda project, version: package)
-    for second in range(1500):
-        late = 7.5 if second == 700 else 0.0
-        times.append((START + pd.Timedelta(seconds=second - late)).isoformat())
-        values = {"cpu": float(generator.normal(50, 10)), "latency": float(generator.gamma(2.0, 5.0))}
-        event = {"device": "dev-1", "timestamp": times[-1], **values}
-        assert endpoint.send("/telemetry", [event]).status == 200
-    labels = [{"device": "dev-1", "timestamp": at, "is_error": 0} for at in times]
-    assert endpoint.send("/labels", labels).status == 200
-    client.shut_down()
+    serve_a_device(endpoint, generator, 1500, lambda second: 7.5 if second == 700 else 0.0)
     take_live(endpoint.journal, RELATIVE_PLAIN)
 
     def look(since="3650d"):
@@ -397,6 +396,9 @@ def nobody_streams(monkeypatch):
 
 
 def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monkeypatch):
+    monkeypatch.setattr(
+        step, "LiveJournal", SimpleNamespace(of=lambda *_: None)
+    )  # It has MLRun write an address.
     found = Audit(pairs=9, compared=7, mismatches=2, not_in_history=2, since="x", first="a", last="b")
     found.by_feature["cpu"] = 2
     given, results, errors = [], {}, []
