@@ -97,6 +97,12 @@ class Alert:
         """Share of errors from which on it is worse."""
         return min(1.0, _HALF_AS_MANY_AGAIN * self.rate)
 
+    @property
+    def before(self) -> Counts:
+        """Counts of before it, as far as it tells them."""
+        rate, n = self.rate_before or 0.0, self.labels_before
+        return Counts(n, round(rate * n), round(rate * rate * n))
+
     def is_above(self, calm: Counts) -> bool:
         """Whether the error rate of calm labels is still half as high again as before the alert, or more.
 
@@ -105,8 +111,7 @@ class Alert:
         before, now = self.rate_before, calm.rate
         if before is None or now is None or not self.labels_before:
             return False
-        usual = Counts(self.labels_before, round(before * self.labels_before))
-        certain = usual.bounds(calm.inflation())[1]
+        certain = self.before.bounds(calm.inflation())[1]
         return now > max(_HALF_AS_MANY_AGAIN * before, before + _LEAST_RISE, certain)
 
     def to_dict(self) -> dict[str, Any]:

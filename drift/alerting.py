@@ -139,7 +139,7 @@ class Alerting:
                 detail="error stream: rate of the newest labels",
                 onset=onset.time,
                 since_onset=self.now.n - onset.counts.n,
-                confidence=Change(recent, _before(known), inflation).confidence,
+                confidence=Change(recent, known.before, inflation).confidence,
                 sample_labels=recent.n,
                 sample_rate=recent.rate,
                 group=self._group,
@@ -199,9 +199,3 @@ def _worse(event: DriftEvent, alert: Alert) -> DriftEvent:
         alert=alert.id,
         detail=f"{event.detail}; worse than at {alert.raised}",
     )
-
-
-def _before(alert: Alert) -> Counts:
-    """Counts of before an alert, as far as it tells them."""
-    rate, n = alert.rate_before or 0.0, alert.labels_before
-    return Counts(n, round(rate * n), round(rate * rate * n))

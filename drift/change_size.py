@@ -8,6 +8,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from drift.detectors.dependence import neighbor_inflation
+from drift.detectors.two_rates import divergence
 from drift.drift_event import Severity, utc_time
 from feature_sets.checks import InputError, check_integer
 
@@ -137,7 +138,7 @@ class Change:
         pooled = (now.errors + before.errors) / (now.n + before.n)
         if pooled >= 1:
             return 0.0
-        return sum(_divergence(part.errors, part.n, pooled) for part in (now, before))
+        return sum(divergence(part.errors, part.n, pooled) for part in (now, before))
 
     @property
     def confidence(self) -> float | None:
@@ -158,7 +159,7 @@ class Change:
             return 0.5
         covariance = sum(part.pairs - part.errors**2 / part.n for part in (now, before)) / labels
         factor = max(neighbor_inflation(covariance / variance if variance else 0.0, errors), self.inflation)
-        ratio = sum(_divergence(part.errors, part.n, pooled) for part in (now, before))
+        ratio = sum(divergence(part.errors, part.n, pooled) for part in (now, before))
         return 0.5 * math.erfc(-math.sqrt(max(0.0, ratio / factor)))
 
     def fields(self) -> dict[str, Any]:
@@ -176,12 +177,6 @@ class Change:
 def _certainly_less(one: Counts, other: Counts, inflation: float) -> bool:
     highest = one.bounds(one.inflation(inflation))[1]
     return highest < other.bounds(other.inflation(inflation))[0]
-
-
-def _divergence(errors: int, n: int, pooled: float) -> float:
-    wrong = errors * math.log(errors / n / pooled) if errors else 0.0
-    right = n - errors
-    return wrong + (right * math.log(right / n / (1 - pooled)) if right else 0.0)
 
 
 class Mark(NamedTuple):

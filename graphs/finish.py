@@ -74,9 +74,10 @@ def _wait_or_give_up(context: Any, held: Held, steps: Sequence[RequestStep], err
     is_model = isinstance(steps[place], ModelRouter)
     is_known = state.unfinished.is_given_up(held.request.entry, held.step)
     is_over = not is_known and state.unfinished.is_over(held.step)
-    if not (is_known or is_over) and 0 <= state.clock() - held.since < PATIENCE_SECONDS:
+    has_waited = not (is_known or is_over)
+    if has_waited and 0 <= state.clock() - held.since < PATIENCE_SECONDS:
         raise refusal(held, is_model, type(error).__name__) from error
-    if not (is_known or is_over):
+    if has_waited:
         state.journal.merge(GIVEN_UP, lambda kept: state.unfinished.merged(kept, held))
     if is_model:
         for record in held.request.telemetry:
@@ -85,4 +86,4 @@ def _wait_or_give_up(context: Any, held: Held, steps: Sequence[RequestStep], err
     if not state.unfinished.left_out[held.step]:  # Of a start that leaves out all of them, one is enough.
         context.logger.error(f"the events of entry {held.request.entry} stay {lost}: {error}")
     following = steps[place + 1].name if place + 1 < len(steps) else None
-    state.unfinished.give_up(held, following, not is_over, has_waited=not (is_known or is_over))
+    state.unfinished.give_up(held, following, not is_over, has_waited=has_waited)

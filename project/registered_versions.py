@@ -15,7 +15,7 @@ from feature_sets.model_package.tags import REJECTED
 from graphs.routing.document import RoutedVersion
 from project.errors import NetopsError
 from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT
-from training.evaluation.promotion_gate import NOT_PROMOTED
+from training.evaluation.promotion_gate import NOT_PROMOTED, after_rehearsal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -97,6 +97,19 @@ def find_version(project: str, text: str) -> RegisteredVersion:
         what = "more of its letters" if versions else "one that is registered"
         raise NetopsError(f"version {text!r} of project '{project}' must be {what}: {names}")
     return found[0]
+
+
+def record_promotion(model: Any) -> str:
+    """Have a model that waited for production say that it is there; one that the gate rejected stays so.
+
+    :returns: what it says now; empty if it did not wait.
+    """
+    import mlrun
+
+    outcome = after_rehearsal(model.spec.parameters.get("promotion", ""))
+    if outcome:
+        mlrun.artifacts.update_model(model, parameters={"promotion": outcome}, write_spec_copy=False)
+    return outcome
 
 
 def evaluated_model(project: str, version: str) -> tuple[Any, pd.DataFrame]:

@@ -30,10 +30,10 @@ def root_of_ratio(newest: int, w: int, before: int, m: int, factor: float) -> fl
     :param factor: variance inflation, at least 1.
     """
     pooled = (newest + before + 0.5) / (w + m + 1)
-    return math.sqrt(max(0.0, 2 * (_divergence(newest, w, pooled) + _divergence(before, m, pooled)) / factor))
+    return math.sqrt(max(0.0, 2 * (divergence(newest, w, pooled) + divergence(before, m, pooled)) / factor))
 
 
-def _divergence(errors: int, n: int, pooled: float) -> float:
+def divergence(errors: int, n: int, pooled: float) -> float:
     """How much likelier errors of n labels are at their own rate than at the pooled one, as a logarithm."""
     right = n - errors
     log = math.log

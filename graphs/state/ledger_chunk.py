@@ -133,18 +133,8 @@ class LedgerChunk:
         """The prediction of a row, if there is one."""
         if self.made[row] == NONE:
             return None
-        block, place = self.blocks[self.block[row]], int(self.place[row])
-        return Prediction(
-            block.model,
-            block.version,
-            block.features[place],
-            int(self.made[row]),
-            float(self.probability[row]),
-            int(self.missing[row]),
-            block.inputs,
-            block.shadows.get(place, ()),
-            block.ahead.get(place, ()),
-        )
+        made, probability, missing = int(self.made[row]), float(self.probability[row]), int(self.missing[row])
+        return self._prediction(made, self.block[row], int(self.place[row]), probability, missing)
 
     def predictions(self, rows: Bits) -> list[Prediction | None]:
         """The prediction of each of several rows, as far as they have one."""
@@ -156,15 +146,16 @@ class LedgerChunk:
             if made == NONE:
                 found.append(None)
                 continue
-            block = self.blocks[number]
-            shadows, ahead = block.shadows.get(place, ()), block.ahead.get(place, ())
-            features, inputs = block.features[place], block.inputs
-            found.append(
-                Prediction(
-                    block.model, block.version, features, made, probability, missing, inputs, shadows, ahead
-                )
-            )
+            found.append(self._prediction(made, number, place, probability, missing))
         return found
+
+    def _prediction(self, made: int, number: int, place: int, probability: float, missing: int) -> Prediction:
+        block = self.blocks[number]
+        shadows, ahead = block.shadows.get(place, ()), block.ahead.get(place, ())
+        features, inputs = block.features[place], block.inputs
+        return Prediction(
+            block.model, block.version, features, made, probability, missing, inputs, shadows, ahead
+        )
 
     def forget(self, oldest: float) -> Bits:
         """Forget the rows before a time; gives them, the earliest first."""

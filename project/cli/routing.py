@@ -100,19 +100,6 @@ def promote_version(
     _change(settings, project, "netops promote", changed, why, as_json, tag)
 
 
-def _record_approval(project: str, version: str) -> None:
-    """Have a model that waited for approval say that it was promoted; one that the gate rejected stays so."""
-    import mlrun
-
-    from project.registered_versions import find_version
-    from training.evaluation.promotion_gate import after_rehearsal
-
-    model = find_version(project, version).artifact
-    outcome = after_rehearsal(model.spec.parameters.get("promotion", ""))
-    if outcome:
-        mlrun.artifacts.update_model(model, parameters={"promotion": outcome}, write_spec_copy=False)
-
-
 def _watch(settings: Settings, dbpath: str, project: str, version: str, address: str) -> None:
     """Attach the detectors of the new champion; where that fails it serves, and a line says so."""
     from feature_sets.telemetry.schema import TelemetrySchema
@@ -209,6 +196,7 @@ def _change(
     """
     from project.cli.endpoint import running_endpoint, who_asks
     from project.endpoint_routing import change_routing, read_routing
+    from project.registered_versions import find_version, record_promotion
     from project.run_lock import RUN, held
     from project.session import open_session
 
@@ -232,7 +220,7 @@ def _change(
                 change_routing(up.address, token, before.document, who_asks(), again, declared=True)
                 raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
             _watch(settings, session.mlrun_dbpath, project, document.champion.version, up.address)
-            _record_approval(project, document.champion.version)
+            record_promotion(find_version(project, document.champion.version).artifact)
         after = read_routing(up.address, token)
     champions = {"before": before.document.champion.version, "after": after.document.champion.version}
     content = {"project": project, **champions, "change": told}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlrun
 
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.tags import PRODUCTION, STAGING
 from project.model_addresses import model_address
-from training.evaluation.promotion_gate import after_rehearsal
+from project.registered_versions import record_promotion
 from training.packaging.staged_models import horizon_model
 
 
@@ -26,13 +28,8 @@ def promote(context: mlrun.MLClientCtx) -> None:
         before = mlrun.datastore.get_store_resource(model_address(context.project, PRODUCTION))
     except mlrun.errors.MLRunNotFoundError:
         before = None
-    changed = before is None or before.uid != staged.uid
-    if changed:
-        mlrun.get_run_db().tag_artifacts(staged, context.project, tag_name=PRODUCTION)
-    # One that was there already was promoted by somebody else: the gate may have kept another one out.
-    outcome = after_rehearsal(staged.spec.parameters.get("promotion", "")) if changed else ""
+    changed, outcome = _promoted(context.project, staged, before)
     if outcome:
-        mlrun.artifacts.update_model(staged, parameters={"promotion": outcome}, write_spec_copy=False)
         context.log_result("promoted", True)
         context.log_result("promotion", outcome)
         context.log_result("promotion_reason", staged.spec.parameters["promotion_reason"])
@@ -51,11 +48,18 @@ def _promote_further(project: str, horizon: str) -> tuple[str, str]:
     staged = horizon_model(project, horizon, STAGING)
     if staged is None:
         return "", ""
-    before = horizon_model(project, horizon, PRODUCTION)
-    changed = before is None or before.uid != staged.uid
-    if changed:
-        mlrun.get_run_db().tag_artifacts(staged, project, tag_name=PRODUCTION)
-    outcome = after_rehearsal(staged.spec.parameters.get("promotion", "")) if changed else ""
-    if outcome:
-        mlrun.artifacts.update_model(staged, parameters={"promotion": outcome}, write_spec_copy=False)
+    _, outcome = _promoted(project, staged, horizon_model(project, horizon, PRODUCTION))
     return str(staged.spec.parameters["version"]), outcome
+
+
+def _promoted(project: str, staged: Any, before: Any) -> tuple[bool, str]:
+    """Have a model in production: whether it is in the place of another, and the outcome of a new one.
+
+    One that was there already was promoted by somebody else: the gate may have kept another one out.
+
+    :param before: what was there; None if nothing was.
+    """
+    if before is not None and before.uid == staged.uid:
+        return False, ""
+    mlrun.get_run_db().tag_artifacts(staged, project, tag_name=PRODUCTION)
+    return True, record_promotion(staged)
