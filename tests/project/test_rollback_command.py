@@ -50,18 +50,18 @@ class Installation:
         self.champion = document.champion.version
         return {"outcome": "applied"}
 
-    def tag(self, version: str, _project: str, tag_name: str) -> None:
+    def tag(self, artifact: Any, _project: str, tag_name: str) -> None:
         if self.dies:
             raise KeyboardInterrupt
         assert tag_name == "production"
-        self.production = version
+        self.production = artifact.version
 
     def find(self, _project: str, version: str) -> Any:
         tags = ("production",) if version == self.production else ()
         return SimpleNamespace(
             version=version,
             routed=lambda role: self._routed(version, role),
-            artifact=version,
+            artifact=SimpleNamespace(version=version, spec=SimpleNamespace(parameters={})),
             tags=tags,
             rejected_for="it was, once",
         )
