@@ -22,6 +22,7 @@ from graphs.protocol.roles import Role
 from graphs.serving_graph import build_serving_graph
 from graphs.state.clocks import ARRIVAL
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
+from project.job_handlers import JOBS
 from project.memory import Memory, recall, workflow_arguments
 from project.model_addresses import model_address
 from project.settings import Settings
@@ -32,27 +33,6 @@ WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
 
 RUNNER_LABEL, WORKFLOW_JOB = "netops/workflow-runner", "project.workflow_job.run_workflow_job"
 """Label by which the local control plane knows the handler that runs our workflows."""
-
-JOBS = {
-    "ingest": "feature_sets.ingestion.ingest.ingest",
-    "live-history": "project.jobs.live_history.add_live_history",
-    "explore": "training.explore.explore",
-    "select-features": "training.select_features.select_features",
-    "train": "training.train.train",
-    "evaluate": "training.evaluate.evaluate",
-    "horizons": "training.further_horizons.train_further_horizons",
-    "report": "training.report.report",
-    "model-server-tester": "project.jobs.model_server_tester.test_model_server",
-    "rehearse": "project.jobs.rehearse.rehearse",
-    "end-rehearsal": "project.jobs.end_rehearsal.end_rehearsal",
-    "promote": "project.jobs.promote.promote",
-    "release": "project.jobs.release.release",
-    "labeled-stream": "project.jobs.labeled_stream.watch_labeled_stream",
-    "audit": "project.jobs.audit.audit_served",
-    "init-detectors": "project.jobs.init_detectors.init_detectors",
-    "drift-magnitude": "project.jobs.drift_magnitude.measure_drift_magnitude",
-}
-"""Job functions of the workflow and the handler of each."""
 
 HANDLERS = {
     GENERATOR: "project.telemetry_generator:handler",

@@ -129,5 +129,8 @@ def evaluated_model(project: str, version: str) -> tuple[Any, pd.DataFrame]:
     model = mlrun.artifacts.dict_to_artifact(found[0])
     beside = database.list_artifacts(name=TEST_SET_ARTIFACT, project=project, tree=model.tree, tag="*")
     if not beside:
-        raise NetopsError(f"version {version!r} must have the predictions of its evaluation, got none")
+        raise NetopsError(
+            f"version {version!r} must have the predictions of its evaluation, got none; they are deleted "
+            "with the data of old runs, see 'netops prune'"
+        )
     return model, mlrun.get_dataitem(mlrun.artifacts.dict_to_artifact(beside[0]).target_path).as_df()

@@ -34,6 +34,7 @@ from project.local.workflow_records import (
 from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import load_project, register_mapping
+from project.retention.prune import prune_after_run
 from project.session import local_stack
 from project.settings import Settings
 from project.workflow import WORKFLOWS
@@ -105,6 +106,8 @@ def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Ca
     succeeded = str(outcome.state).lower() in ("succeeded", "completed")
     if succeeded and not local:
         finish(project, workflow, arguments, outcome.run_id)
+    if not local:
+        prune_after_run(settings, mlrun.mlconf.dbpath, request["project"])
     error = "" if succeeded else mlrun.errors.err_to_str(outcome.exc) or str(outcome.state)
     error += _why_not_deployed(settings, request["project"], error)
     write_status(folder, outcome.run_id, "succeeded" if succeeded else "failed", error)

@@ -17,6 +17,7 @@ Variables:
 ``NETOPS_CALLBACK_SECRET``  signs what it is told
 ``NETOPS_RETRAIN``          whether drift starts a training: auto, approve or off
 ``NETOPS_RETRAIN_POLICY``   when it does, such as ``cool_down=30m,runs_a_day=4``
+``NETOPS_RETENTION``        which runs keep their data, such as ``runs=30,champions=5``, or off
 ``NETOPS_UNKNOWN_DEVICES``  reject or accept events of devices unknown or retired
 ``NETOPS_LABEL_DEADLINE``   how much later than its event a label may come, such as ``6h``
 ``NETOPS_CLOCK``            what tells the endpoint the time: ``wall``, or ``arrival`` for scenarios
@@ -42,6 +43,7 @@ from graphs.protocol.label_status import DEADLINE_SETTING
 from graphs.protocol.request_logs import FAILED, REQUEST_LOGS
 from graphs.protocol.roles import Role
 from graphs.state.clocks import CLOCKS, WALL
+from project.retention_policy import KEEP_ALL, RetentionPolicy
 from project.retraining_policy import AUTO, MODES, OFF, RetrainingPolicy
 from project.token_files import kept_token
 
@@ -81,6 +83,8 @@ class Settings:
     :param retrain: whether drift starts a training: ``auto``, ``approve`` to have a person promote what comes
         of it, or ``off``; empty is ``auto`` with profile local, else ``off``.
     :param retraining: when it does, see ``RetrainingPolicy``.
+    :param retention: which runs keep their data, see ``RetentionPolicy``; empty is its default with profile
+        local, else ``off``.
     :param unknown_devices: what the endpoint does with events of unknown or retired devices, ``reject`` or
         ``accept``.
     :param label_deadline: how much later than its event, and the horizon, a label may come to meet its
@@ -111,6 +115,7 @@ class Settings:
     callback_secret: str = field(default="", repr=False)
     retrain: str = ""
     retraining: RetrainingPolicy = field(default_factory=RetrainingPolicy)
+    retention: str = ""
     unknown_devices: str = REJECT
     label_deadline: str = LABEL_DEADLINE
     clock: str = WALL
@@ -134,6 +139,7 @@ class Settings:
             raise InputError("NETOPS_ANONYMOUS", f"must be read with profile {self.profile}", self.anonymous)
         object.__setattr__(self, "retrain", self.retrain or (AUTO if local else OFF))
         check_choice("NETOPS_RETRAIN", self.retrain, MODES)
+        RetentionPolicy.parse(self.retention)
         if not local and self.retrain != OFF:
             # The state of the loop is a file that outlives the runner, which a pod has not.
             raise InputError("NETOPS_RETRAIN", f"must be off with profile {self.profile}", self.retrain)
@@ -177,6 +183,7 @@ class Settings:
             or secret_of_file(env, "NETOPS_CALLBACK_SECRET"),
             retrain=env.get("NETOPS_RETRAIN", ""),
             retraining=RetrainingPolicy.parse(env.get("NETOPS_RETRAIN_POLICY", "")),
+            retention=env.get("NETOPS_RETENTION", ""),
             unknown_devices=env.get("NETOPS_UNKNOWN_DEVICES") or REJECT,
             label_deadline=env.get(DEADLINE_SETTING) or LABEL_DEADLINE,
             clock=env.get("NETOPS_CLOCK") or WALL,
@@ -189,6 +196,11 @@ class Settings:
     def label_deadline_seconds(self) -> int:
         """How much later than its event, and the horizon, a label may come."""
         return duration_seconds(self.label_deadline, DEADLINE_SETTING)
+
+    @property
+    def retention_policy(self) -> RetentionPolicy:
+        """Which runs keep their data."""
+        return RetentionPolicy.parse(self.retention or ("" if self.profile == "local" else KEEP_ALL))
 
     @property
     def trusted_keys(self) -> str | None:
@@ -234,6 +246,7 @@ class Settings:
         for name, value in (
             ("NETOPS_CLOCK", self.clock if self.clock != WALL else ""),
             ("NETOPS_STREAMS", self.streams),
+            ("NETOPS_RETENTION", self.retention),
             ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
             ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != REJECT else ""),
             (DEADLINE_SETTING, self.label_deadline if self.label_deadline != LABEL_DEADLINE else ""),

@@ -21,6 +21,7 @@ from project.api_reader import runs
 from project.http_json import UnreachableError
 from project.latest_report import link_report
 from project.memory import after_run, recall, remember, resolve
+from project.retention.prune import prune_after_run
 from project.settings import Settings
 
 
@@ -54,11 +55,23 @@ def workflow_run(workflow: str, given: Mapping[str, Any]) -> Iterator[None]:
         run_lock.tell_run_id(settings.home, name, run_id)
         memory = recall(mlrun.mlconf.dbpath, name)
         resolved = resolve(name, parameters.NAMES[workflow], arguments, memory)
-        try:
-            yield
-        finally:
-            _link_report(settings, name, run_id)
-        finish(project, workflow, resolved.arguments, run_id)
+        with _pruned_afterwards(settings, name):
+            try:
+                yield
+            finally:
+                _link_report(settings, name, run_id)
+            finish(project, workflow, resolved.arguments, run_id)
+
+
+@contextmanager
+def _pruned_afterwards(settings: Settings, project: str) -> Iterator[None]:
+    """Delete data of old runs at the end, also where a step has failed; not where somebody ends the run."""
+    try:
+        yield
+    except Exception:
+        prune_after_run(settings, mlrun.mlconf.dbpath, project)
+        raise
+    prune_after_run(settings, mlrun.mlconf.dbpath, project)
 
 
 def _link_report(settings: Settings, project: str, run_id: str) -> None:

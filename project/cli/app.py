@@ -19,6 +19,7 @@ from project.cli.ingest import ingest
 from project.cli.init import init
 from project.cli.interruption import INTERRUPTED, told_interruption, watch_for_interruption
 from project.cli.models import models
+from project.cli.prune import prune
 from project.cli.replay import replay
 from project.cli.retrain import retrain
 from project.cli.rollback import rollback
@@ -66,6 +67,7 @@ for name, command in (
     ("shadow", shadow),
     ("canary", canary),
     ("rollback", rollback),
+    ("prune", prune),
     ("token", token),
     ("compile", compile_workflow),
 ):

@@ -131,8 +131,8 @@ def settle(
     :param reason: why the process ended, if the caller knows better than the process table.
     :returns: whether there was something to do.
     """
-    if record.settled or record.process.alive():
-        return False
+    if record.settled or record.process.alive() or not record.folder.is_dir():
+        return False  # Of an old one that is over, the folder may be deleted meanwhile.
     status = record.status  # Read after the process was seen dead: it writes no more.
     told = status["state"] in ENDED
     if told and not reason:

@@ -7,6 +7,7 @@ from feature_sets.checks import InputError
 from graphs.protocol.roles import Role
 from project.cli.app import app
 from project.cli.token import token as print_token
+from project.retention_policy import RetentionPolicy
 from project.settings import SOURCE_ROOT, Settings
 
 
@@ -32,6 +33,7 @@ def test_empty_variables_count_as_absent():
         ({"NETOPS_PROFILE": "moon"}, "NETOPS_PROFILE: must be among local, kubernetes, iguazio, got 'moon'"),
         ({"NETOPS_RETRAIN": "yes"}, "NETOPS_RETRAIN: must be among auto, approve, off, got 'yes'"),
         ({"NETOPS_RETRAIN_POLICY": "growth=0"}, "retraining policy: growth: must be"),
+        ({"NETOPS_RETENTION": "runs=0"}, "retention policy: runs: must be"),
         (
             {"NETOPS_PROFILE": "kubernetes", "NETOPS_RETRAIN": "auto"},
             "NETOPS_RETRAIN: must be off with profile kubernetes, got 'auto'",
@@ -131,6 +133,17 @@ def test_drift_starts_a_training_on_a_laptop_unless_told_otherwise():
     assert Settings.from_environment({"NETOPS_RETRAIN": "off"}).retrain == "off"
     cluster = {"NETOPS_PROFILE": "kubernetes", "NETOPS_SOURCE": "git://x", "NETOPS_STREAMS": "/x"}
     assert Settings.from_environment({**cluster, "MLRUN_DBPATH": "http://x"}).retrain == "off"
+
+
+def test_old_runs_lose_their_data_on_a_laptop_unless_told_otherwise():
+    assert Settings.from_environment({}).retention_policy == RetentionPolicy()
+    given = Settings.from_environment({"NETOPS_RETENTION": "runs=3"})
+    assert given.retention_policy == RetentionPolicy(runs=3)
+    assert Settings.from_environment(given.function_environment("p")).retention_policy.runs == 3
+    cluster = {"NETOPS_PROFILE": "kubernetes", "NETOPS_SOURCE": "git://x", "NETOPS_STREAMS": "/x"}
+    cluster["MLRUN_DBPATH"] = "http://x"
+    assert Settings.from_environment(cluster).retention_policy.is_off
+    assert Settings.from_environment({**cluster, "NETOPS_RETENTION": "runs=3"}).retention_policy.runs == 3
 
 
 def test_a_deployed_function_reads_the_same_loop():

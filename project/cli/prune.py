@@ -1,0 +1,116 @@
+"""``netops prune``: the data of old runs that nothing needs, deleted."""
+
+from __future__ import annotations
+
+import json
+from contextlib import nullcontext
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from project.cli.arguments import project_name
+from project.cli.options import JsonOption, ProjectOption
+from project.settings import Settings
+from project.tables import print_columns
+
+if TYPE_CHECKING:
+    from project.retention.prune import Pruned, Pruning
+
+
+def prune(
+    project: ProjectOption = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Tell what would be deleted, and delete nothing.")
+    ] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Delete data sets and plots of old runs that nothing needs, as after each run.
+
+    NETOPS_RETENTION says how many of the newest runs keep them. Models stay, and so do the text and tables of
+    reports. What the champion, versions beside it, a rollback or the loop from drift to a new model needs
+    stays, too.
+    """
+    from project.orphaned_runs import settle
+    from project.retention.prune import delete, expected, look
+    from project.run_lock import RUN, held
+    from project.session import open_session
+
+    settings = Settings.from_environment()
+    session = open_session(settings)
+    # mlrun takes the address of its API when it is imported, so what imports it comes after.
+    settle(settings, session)
+    name = project_name(project)
+    with nullcontext() if dry_run else held(settings.home, name, "netops prune", RUN):
+        pruning = look(settings, session.mlrun_dbpath, name)
+        pruned = expected(pruning) if dry_run else delete(settings, name, pruning, datetime.now(UTC))
+    if as_json:
+        print(json.dumps(_content(name, pruning, pruned, dry_run)))
+    else:
+        _print(name, settings, pruning, pruned, dry_run)
+
+
+def _rows(pruning: Pruning, pruned: Pruned) -> list[dict[str, Any]]:
+    rows = [
+        {
+            "run": each.run.id,
+            "workflow": each.run.workflow,
+            "begun": each.run.begun,
+            "outcome": "deleted",
+            "why": each.why,
+            "artifacts": len(each.data),
+            "bytes": pruned.freed[each.run.id],
+        }
+        for each in pruning.plan.deleted
+    ]
+    rows += [
+        {
+            "run": each.run.id,
+            "workflow": each.run.workflow,
+            "begun": each.run.begun,
+            "outcome": "kept",
+            "why": each.why,
+            "artifacts": 0,
+            "bytes": 0,
+        }
+        for each in pruning.plan.kept
+    ]
+    return sorted(rows, key=lambda row: str(row["begun"]), reverse=True)
+
+
+def _content(project: str, pruning: Pruning, pruned: Pruned, dry_run: bool) -> dict[str, Any]:
+    return {
+        "project": project,
+        "dry_run": dry_run,
+        "runs": _rows(pruning, pruned),
+        "folders": [str(each) for each in pruning.folders],
+        "bytes": pruned.bytes,
+        "left": pruned.left,
+    }
+
+
+def _print(project: str, settings: Settings, pruning: Pruning, pruned: Pruned, dry_run: bool) -> None:
+    from project.retention.prune import megabytes
+
+    if settings.retention_policy.is_off:
+        print(f"project {project}: NETOPS_RETENTION is off, so nothing is deleted")
+        return
+    header = ("run", "workflow", "began (UTC)", "data", "freed", "why")
+    rows = [
+        (
+            row["run"][:8],
+            row["workflow"],
+            row["begun"][:19].replace("T", " "),
+            row["outcome"],
+            megabytes(row["bytes"]) if row["outcome"] == "deleted" else "",
+            row["why"],
+        )
+        for row in _rows(pruning, pruned)
+    ]
+    print_columns(header, rows)
+    if pruning.folders:
+        print(f"{len(pruning.folders)} folders of old workflows and jobs, {megabytes(pruned.folders)}")
+    for path in pruned.left:
+        typer.echo(f"could not be deleted: {path}", err=True)
+    said = "would be freed, about" if dry_run else "freed"
+    print(f"{megabytes(pruned.bytes)} {said}; models, and text and tables of reports, stay")

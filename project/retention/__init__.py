@@ -1,0 +1,1 @@
+"""Deletes data of old runs that nothing needs any more."""
