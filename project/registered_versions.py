@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from feature_sets.model_package.schema import SCHEMA_FILE
-from feature_sets.model_package.tags import REJECTED
+from feature_sets.model_package.tags import PRODUCTION, REJECTED
 from graphs.routing.document import RoutedVersion
 from project.errors import NetopsError
-from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT
+from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT, model_address
 from training.evaluation.promotion_gate import NOT_PROMOTED, after_rehearsal
 
 if TYPE_CHECKING:
@@ -110,6 +110,20 @@ def record_promotion(model: Any) -> str:
     if outcome:
         mlrun.artifacts.update_model(model, parameters={"promotion": outcome}, write_spec_copy=False)
     return outcome
+
+
+def end_promotion(project: str) -> str:
+    """Record the promotion of the model in production, where whoever moved its tag was killed before that.
+
+    :returns: see ``record_promotion``; empty without a model in production, too.
+    """
+    import mlrun
+
+    try:
+        model = mlrun.datastore.get_store_resource(model_address(project, PRODUCTION))
+    except mlrun.errors.MLRunNotFoundError:
+        return ""
+    return record_promotion(model)
 
 
 def evaluated_model(project: str, version: str) -> tuple[Any, pd.DataFrame]:

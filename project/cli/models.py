@@ -20,7 +20,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     from project.api_reader import check_project
     from project.cli.endpoint import running_endpoint
     from project.endpoint_routing import routing_if_any
-    from project.registered_versions import registered_versions
+    from project.registered_versions import end_promotion, registered_versions
     from project.session import open_session
 
     settings = Settings.from_environment()
@@ -29,6 +29,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     check_project(session.mlrun_dbpath, name)
     up = running_endpoint(session, name)
     routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
+    end_promotion(name)
     registered = registered_versions(name)
     roles = {each.version: each for each in (routing.document.versions if routing else ())}
     newest = {each.version: each for each in reversed(registered)}

@@ -55,11 +55,13 @@ def _promote_further(project: str, horizon: str) -> tuple[str, str]:
 def _promoted(project: str, staged: Any, before: Any) -> tuple[bool, str]:
     """Have a model in production: whether it is in the place of another, and the outcome of a new one.
 
-    One that was there already was promoted by somebody else: the gate may have kept another one out.
+    One that was there already was promoted by somebody else: the gate may have kept another one out. Whoever
+    did so may have been killed before it could be recorded.
 
     :param before: what was there; None if nothing was.
     """
     if before is not None and before.uid == staged.uid:
+        record_promotion(staged)
         return False, ""
     mlrun.get_run_db().tag_artifacts(staged, project, tag_name=PRODUCTION)
     return True, record_promotion(staged)

@@ -23,6 +23,7 @@ from project.local.workflow_records import (
 )
 from project.memory import ONCE, Memory, recall, resolve
 from project.model_addresses import MODEL_ARTIFACT
+from project.registered_versions import end_promotion
 from project.retraining.evidence import LabeledRows
 from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, RunLook
 from project.retraining.loop_operations import ENDED as OVER
@@ -36,6 +37,7 @@ from project.settings import Settings
 from project.summary.facts import read_steps, step_results
 from project.workflow_process import WorkflowProcess
 from training.dataset.split_arguments import SplitArguments
+from training.evaluation.promotion_gate import after_rehearsal
 from training.job.training_window import is_since
 
 _TIMEOUT = 10.0
@@ -56,8 +58,17 @@ class LocalOperations:
         self._both = RowsOfBoth(settings.labeled_pairs(project))
 
     def champion(self) -> str:
-        """Version of the model in production, empty without one."""
-        return production_version(self._dbpath, self._project)
+        """Version of the model in production, empty without one.
+
+        Where whoever promoted it was killed before that was recorded, it is recorded now.
+        """
+        artifact = production_artifact(self._dbpath, self._project)
+        if artifact is None:
+            return ""
+        parameters = (artifact.get("spec") or {}).get("parameters") or {}
+        if after_rehearsal(str(parameters.get("promotion", ""))):
+            end_promotion(self._project)
+        return _version(artifact)
 
     def evidence(self, onset: str) -> Evidence:
         """What was labeled since a time."""
@@ -216,4 +227,8 @@ def production_artifact(dbpath: str, project: str) -> dict[str, Any] | None:
 def production_version(dbpath: str, project: str) -> str:
     """Version of the model in production, empty without one."""
     artifact = production_artifact(dbpath, project)
-    return str(artifact["metadata"]["labels"]["version"]) if artifact else ""
+    return _version(artifact) if artifact else ""
+
+
+def _version(artifact: Mapping[str, Any]) -> str:
+    return str(artifact["metadata"]["labels"]["version"])

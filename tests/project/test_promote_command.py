@@ -39,6 +39,7 @@ class Endpoint:
         self.tagged: list[str] = []
         self.watched: list[tuple[str, str, str, str]] = []
         self.fails = False
+        self.looked: list[str] = []
         self.tags: tuple[str, ...] = ()
         self.rejected_for = ""
         self.artifact = Artifact()
@@ -84,6 +85,7 @@ def up(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Endpoint:
     monkeypatch.setattr(endpoint_routing, "read_routing", found.read)
     monkeypatch.setattr(endpoint_routing, "change_routing", found.change)
     monkeypatch.setattr(registered_versions, "find_version", found.find)
+    monkeypatch.setattr(registered_versions, "end_promotion", found.looked.append)
     monkeypatch.setattr(attached_detectors, "watch_champion", found.watch)
     known = {"schema": TelemetrySchema.load().to_dict(), "arguments": {"detectors": "river.adwin"}}
     monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(**known))
@@ -288,6 +290,8 @@ def test_a_tag_that_a_killed_command_left_behind_is_told_and_moved(
     capsys.readouterr()
     models.models()
     assert "tag" not in capsys.readouterr().out.splitlines()[-1]
+    # Whoever looks records a promotion that was killed before it was recorded.
+    assert up.looked == ["netops", "netops"]
 
 
 def test_models_are_listed_beside_an_endpoint_without_a_routing(

@@ -16,7 +16,9 @@ from mlrun.runtimes.utils import RunError
 
 from feature_sets.feature_vector import ALL_FEATURES
 from feature_sets.model_package.errors import ModelPackageError
+from project.jobs import promote as promote_module
 from project.jobs.promote import promote as promote_job
+from project.registered_versions import end_promotion
 from tests.training.feature_store import store_vector
 from tests.training.handler_runs import REGRESSION, STUMPS, Network, table
 from tests.training.network import make_frame, make_schema
@@ -194,6 +196,36 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     logged.clear()
     promote_job(context)
     assert logged == {"version": passed["version"], "changed": False, "replaced": ""}
+    assert promotion_of_production() == "promoted by approval"
+
+
+def promotion_of_production():
+    production = of_address("store://models/test-network/evaluate_model:production")
+    return production.spec.parameters["promotion"]
+
+
+@pytest.mark.parametrize("is_ended_by", ["the next job", "the next look"])
+def test_a_promotion_that_was_killed_before_it_was_recorded_is_recorded_next(
+    run_db, tmp_path, schema, monkeypatch, is_ended_by
+):
+    network = Network(store_vector(make_frame(ticks=600, devices=6), tmp_path), schema, tmp_path)
+    network.run("evaluate", model_path=network.train().outputs["model"], rehearse=True)
+    context = SimpleNamespace(project="test-network", log_result=lambda *_: None)
+
+    def killed(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as during:
+        during.setattr(promote_module, "record_promotion", killed)
+        with pytest.raises(KeyboardInterrupt):
+            promote_job(context)
+    assert promotion_of_production() == "to be promoted after its rehearsal"
+    if is_ended_by == "the next job":
+        promote_job(context)
+    else:
+        assert end_promotion("test-network") == "promoted"
+    assert promotion_of_production() == "promoted"
+    assert end_promotion("test-network") == ""
 
 
 def test_a_model_of_a_short_history_does_not_replace_that_of_a_long_one(run_db, tmp_path, schema):

@@ -100,6 +100,19 @@ def champion(monkeypatch, workflow=""):
     monkeypatch.setattr(module, "production_artifact", lambda _dbpath, _project: artifact)
 
 
+def test_a_promotion_that_nobody_could_record_is_recorded_by_the_loop(operations, monkeypatch):
+    ended = []
+    monkeypatch.setattr(module, "end_promotion", ended.append)
+    spec = {"parameters": {"promotion": "promoted"}}
+    artifact = {"metadata": {"labels": {"version": "v1"}}, "spec": spec}
+    monkeypatch.setattr(module, "production_artifact", lambda *_: artifact)
+    assert (operations.champion(), ended) == ("v1", [])
+    spec["parameters"]["promotion"] = "waits for approval"
+    assert (operations.champion(), ended) == ("v1", ["p"])
+    monkeypatch.setattr(module, "production_artifact", lambda *_: None)
+    assert (operations.champion(), ended) == ("", ["p"])
+
+
 def remembered(monkeypatch, arguments, content=None):
     schema = TelemetrySchema.load().to_dict() if content is None else content
     digest = schema_digest(TelemetrySchema.from_dict(schema).history_content())
