@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,6 +13,9 @@ from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
+
+if TYPE_CHECKING:
+    from project.session import Session
 
 _TIMEOUT = 30.0
 
@@ -108,6 +111,7 @@ def _of_runner(settings: Settings, project: str) -> tuple[dict[str, Any] | None,
 
 
 def _approve(settings: Settings, project: str, as_json: bool) -> None:
+    """Put the candidate into production: at once in the running endpoint, else by a release."""
     from rich.console import Console
 
     from project.cli.release import release_version
@@ -116,10 +120,42 @@ def _approve(settings: Settings, project: str, as_json: bool) -> None:
     from project.session import open_session
 
     file = StateFile(settings.loops, project)
-    version = file.read().candidate
+    version, run_id = file.read().candidate, ""
     if not version:
         raise NetopsError(f"project '{project}' must have a candidate that waits for approval, got none")
-    run_id = release_version(settings, open_session(settings), project, version, Console(stderr=as_json))
+    session = open_session(settings)
+    if not _promoted_at_once(settings, session, project, version):
+        run_id = release_version(settings, session, project, version, Console(stderr=as_json))
     with file.changing() as state:
         if state.candidate == version:  # The loop may have seen it first.
             file.write(approved(state, version, run_id, datetime.now(UTC), settings.retraining))
+
+
+def _promoted_at_once(settings: Settings, session: Session, project: str, version: str) -> bool:
+    """Have the running endpoint make the candidate the champion; False if that takes a release.
+
+    It does where no endpoint is up, where that refuses the version, as after a change of the schema, and
+    where models of further horizons are to be released with it.
+    """
+    from feature_sets.telemetry.schema import TelemetrySchema
+    from project.cli.endpoint import running_endpoint
+    from project.cli.routing import promote_version
+    from project.endpoint_routing import RefusedError, routing_if_any
+    from project.memory import recall
+    from project.retraining.operations import production_version
+
+    up, memory = running_endpoint(session, project), recall(session.mlrun_dbpath, project)
+    routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
+    if routing is None or memory is None or TelemetrySchema.from_dict(memory.schema).further_horizons:
+        return False
+    champion = routing.document.champion.version
+    if champion == version == production_version(session.mlrun_dbpath, project):
+        return True  # Done by one that was killed before the loop was told.
+    try:
+        # The gate passed it, and a person has decided.
+        promote_version(settings, project, version, "approved", as_json=False, force=True, told=False)
+    except RefusedError as error:
+        typer.echo(f"{error}; version {version[:8]} is released instead", err=True)
+        return False
+    typer.echo(f"version {version[:8]} is in production, instead of {champion[:8]}", err=True)
+    return True

@@ -72,11 +72,12 @@ def canary(
 
 
 def promote_version(
-    settings: Settings, project: str, version: str, why: str, as_json: bool, force: bool
+    settings: Settings, project: str, version: str, why: str, as_json: bool, force: bool, told: bool = True
 ) -> None:
     """Make a version the champion, and give it the tag of production.
 
     :param force: whether one that the gate has rejected may be.
+    :param told: whether the routing is printed afterwards.
     """
     from feature_sets.model_package.tags import PRODUCTION
     from project.endpoint_routing import with_role
@@ -97,7 +98,9 @@ def promote_version(
         model = find_version(project, document.champion.version).artifact
         mlrun.get_run_db().tag_artifacts(model, project, tag_name=PRODUCTION)
 
-    _change(settings, project, "netops promote", changed, why, as_json, tag)
+    after = _change(settings, project, "netops promote", changed, why, as_json, tag)
+    if told:
+        print(after)
 
 
 def _watch(settings: Settings, dbpath: str, project: str, version: str, address: str) -> None:
@@ -178,7 +181,7 @@ def _beside(
         _check_gate(settings, name, registered, force)
         return with_role(document, registered.routed(role, share))
 
-    _change(settings, name, f"netops {role}", changed, why, as_json)
+    print(_change(settings, name, f"netops {role}", changed, why, as_json))
 
 
 def _change(
@@ -189,10 +192,11 @@ def _change(
     why: str,
     as_json: bool,
     declare: Callable[[RoutingDocument], None] | None = None,
-) -> None:
-    """Change the routing of the endpoint, unless it is as it should be, and tell what it is.
+) -> str:
+    """Change the routing of the endpoint, unless it is as it should be.
 
     :param declare: done after it; if that fails the routing of before is put in force again.
+    :returns: what it is then, for people or in JSON.
     """
     from project.cli.endpoint import running_endpoint, who_asks
     from project.endpoint_routing import change_routing, read_routing
@@ -224,7 +228,7 @@ def _change(
         after = read_routing(up.address, token)
     champions = {"before": before.document.champion.version, "after": after.document.champion.version}
     content = {"project": project, **champions, "change": told}
-    print(json.dumps(content) if as_json else "\n".join(_lines(after)))
+    return json.dumps(content) if as_json else "\n".join(_lines(after))
 
 
 def _lines(routing: Any) -> list[str]:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from project import api_reader, orphaned_runs, session
+from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
+from project import api_reader, endpoint_routing, memory, orphaned_runs, session
+from project.cli import endpoint, release, routing
 from project.cli.history import history
 from project.cli.models import models
 from project.cli.retrain import retrain
 from project.cli.runs import list_runs
+from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
+from project.retraining import operations
 from project.retraining.state import StateFile
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.retraining.test_policy import opened
@@ -102,3 +108,80 @@ def test_without_an_api_the_state_of_the_loop_is_told_all_the_same(
     monkeypatch.setattr(session, "existing_session", none)
     retrain(project="p")
     assert "no runner answers" in capsys.readouterr().out
+
+
+class Approval:
+    """An endpoint and a registry in which a candidate waits; what is done is noted."""
+
+    def __init__(self) -> None:
+        self.champion, self.production = "v1", "v1"
+        self.is_up, self.refuses, self.schema = True, False, TelemetrySchema.load().to_dict()
+        self.done: list[str] = []
+
+    def routing(self, *_: Any) -> Any:
+        return EndpointRouting(
+            RoutingDocument((RoutedVersion(self.champion, CHAMPION, "m", "a" * 64),)), 1, {}, []
+        )
+
+    def promote(self, _settings: Any, _project: str, version: str, why: str, **more: Any) -> None:
+        assert more == {"as_json": False, "force": True, "told": False}
+        if self.refuses:
+            raise RefusedError("the endpoint refuses the change: another schema")
+        self.done.append(f"{why}: {version}")
+        self.champion = self.production = version
+
+    def release(self, _settings: Any, _session: Any, _project: str, version: str, _console: Any) -> str:
+        self.done.append(f"released: {version}")
+        return "run-7"
+
+
+@pytest.fixture
+def approval(home: Any, monkeypatch: pytest.MonkeyPatch) -> Approval:
+    found = Approval()
+    file = StateFile(home / "retraining", "p")
+    with file.changing() as state:
+        file.write(replace(state, candidate="v2"))
+    monkeypatch.setattr(session, "open_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
+    up = SimpleNamespace(address="http://there")
+    monkeypatch.setattr(endpoint, "running_endpoint", lambda *_: up if found.is_up else None)
+    monkeypatch.setattr(endpoint_routing, "read_routing", found.routing)
+    monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(schema=found.schema))
+    monkeypatch.setattr(operations, "production_version", lambda *_: found.production)
+    monkeypatch.setattr(routing, "promote_version", found.promote)
+    monkeypatch.setattr(release, "release_version", found.release)
+    monkeypatch.setattr(api_reader, "endpoints", lambda _: [])
+    return found
+
+
+def outcome(home: Any) -> tuple[str, str, str]:
+    state = StateFile(home / "retraining", "p").read()
+    return state.candidate, state.decisions[-1].outcome, state.decisions[-1].run_id
+
+
+def test_an_approved_candidate_takes_over_in_the_running_endpoint_at_once(
+    home: Any, approval: Approval, capsys: pytest.CaptureFixture[str]
+) -> None:
+    retrain("p", approve=True, as_json=True)
+    told = capsys.readouterr()
+    assert json.loads(told.out)["candidate"] == ""  # One document, whatever else was done.
+    assert "version v2 is in production, instead of v1" in told.err
+    assert (approval.done, outcome(home)) == (["approved: v2"], ("", "promoted", ""))
+
+
+@pytest.mark.parametrize("because", ["none is up", "it refuses", "further horizons"])
+def test_where_the_endpoint_cannot_take_it_an_approved_candidate_is_released(
+    home: Any, approval: Approval, because: str
+) -> None:
+    approval.is_up, approval.refuses = because != "none is up", because == "it refuses"
+    if because == "further horizons":
+        approval.schema = {**approval.schema, "horizon": ["0s", "10m"]}
+    retrain("p", approve=True)
+    assert (approval.done, outcome(home)) == (["released: v2"], ("", "promoted", "run-7"))
+
+
+def test_an_approval_that_was_killed_before_the_loop_was_told_is_ended_by_the_next(
+    home: Any, approval: Approval
+) -> None:
+    approval.champion = approval.production = "v2"
+    retrain("p", approve=True)
+    assert (approval.done, outcome(home)) == ([], ("", "promoted", ""))
