@@ -90,11 +90,12 @@ class Loop:
         """What the loop waits for, in figures: rows are counted anew, unless that is not possible now."""
         state = self._file.read()
         evidence, said = None, self._waiting
-        if state.case is not None and state.attempt is None and state.trial is None:
+        if state.case is not None and state.is_counted:
             try:
                 evidence = self._evidence(state.case)
             except (NetopsError, InputError, OSError) as error:
-                said = f"labeled rows cannot be counted: {error}"
+                failure = f"labeled rows cannot be counted: {error}"
+                said = f"{said}; {failure}" if said and (state.attempt or state.trial) else failure
         return outlook(state, evidence, said, self._clock(), self._policy)
 
     def _evidence(self, case: Case) -> Evidence:

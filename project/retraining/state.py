@@ -204,6 +204,15 @@ class LoopState:
     candidate_outdated: bool = False
     none_usable: str = ""
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether labeled rows since the change decide when the next run begins.
+
+        They do not while a run or a trial answers that change, but where a newer one came since.
+        """
+        under_way = self.attempt or self.trial
+        return under_way is None or under_way.outdated
+
     def told(self, decision: Decision) -> LoopState:
         """The same with one more decision."""
         return replace(self, decisions=(*self.decisions, decision))

@@ -61,9 +61,10 @@ def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
     """What is waited for, and the figures that decide when a run begins."""
     lines = [f"waits for: {outlook['waiting']}" if outlook["waiting"] else "a run begins with the next tick"]
     if outlook["rows"] is not None:
+        change = "newer change" if state.attempt or state.trial else "change"
         lines.append(
-            f"labeled rows since the change: {outlook['rows']:,}, of {outlook['rows_needed']:,}; devices or "
-            f"episodes with errors in the later part: {outlook['units']:,}, of {outlook['units_needed']:,}"
+            f"labeled rows since the {change}: {outlook['rows']:,}, of {outlook['rows_needed']:,}; devices "
+            f"or episodes with errors in the later part: {outlook['units']:,}, of {outlook['units_needed']:,}"
         )
     if outlook["until"] and outlook["until"] != state.hold_until:  # A hold has a line of its own.
         lines.append(f"no run begins before {outlook['until'][:19]}: {outlook['until_reason']}")

@@ -11,10 +11,11 @@ from project.http_json import UnreachableError
 from project.retraining.loop import Loop, result_of
 from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, RunLook
 from project.retraining.next_run import Evidence
-from project.retraining.state import Attempt, StateFile
+from project.retraining.state import Attempt, StateFile, Trial
+from project.retraining.status import status_lines
 from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy
-from tests.project.retraining.test_policy import NOW, told
+from tests.project.retraining.test_policy import NOW, opened, told
 from training.evaluation.bootstrap import Interval
 from training.evaluation.comparison import Comparison
 
@@ -426,3 +427,46 @@ def test_each_drift_is_handed_on_also_after_the_api_was_away(tmp_path):
     again.tick()
     again.tick()
     assert (world.handed_on, again._file.read().untold) == (["e1"], ())
+
+
+@pytest.mark.parametrize("under_way", ["a trial", "a run"])
+@pytest.mark.parametrize("is_newer", [False, True])
+def test_rows_of_a_newer_change_are_counted_behind_what_is_under_way(tmp_path, under_way, is_newer):
+    world = World()
+    file = StateFile(tmp_path, "p")
+    trial = Trial(
+        "v2", "v1", "r", 1, "shadow", NOW.isoformat(), "2099-01-01T00:00:00+00:00", outdated=is_newer
+    )
+    attempt = Attempt("key", "main", 1, NOW.isoformat(), "v1", outdated=is_newer)
+    state = replace(opened(), **({"trial": trial} if under_way == "a trial" else {"attempt": attempt}))
+    with file.changing():
+        file.write(state)
+    loop = Loop(file, world, "auto", SHADOWED, lambda: NOW)
+    found = loop.outlook()
+    assert (found.rows, found.units) == ((5000, 50) if is_newer else (None, None))
+    lines = status_lines(state, {"mode": "auto", "outlook": found.to_dict()}, NOW)
+    assert (
+        any(line.startswith("labeled rows since the newer change: 5,000, of 1,000") for line in lines)
+        is is_newer
+    )
+
+
+def test_that_rows_cannot_be_counted_does_not_hide_what_a_trial_waits_for(tmp_path):
+    world = World()
+    file = StateFile(tmp_path, "p")
+    trial = Trial(
+        "v2", "v1", "r", 1, "shadow", NOW.isoformat(), "2099-01-01T00:00:00+00:00", "t", outdated=True
+    )
+    with file.changing():
+        file.write(replace(opened(), trial=trial))
+    world.looks, world.shadows, world.rows = [compared(rows=300)], {"v2"}, 10
+    loop = Loop(file, world, "auto", SHADOWED, lambda: NOW)
+    loop.tick()
+
+    def fails(onset):
+        raise NetopsError("a file is away")
+
+    world.evidence = fails
+    assert loop.outlook().waiting == (
+        "300 mature labeled rows in shadow, of 1,000; labeled rows cannot be counted: a file is away"
+    )
