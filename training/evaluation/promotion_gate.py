@@ -207,7 +207,8 @@ def _decide(candidate: Candidate, comparison: Comparison | None) -> tuple[str, s
         return NOT_PROMOTED, _many_alarms(candidate.false_alarm_share)
     fails = _fails_a_baseline(candidate)
     if fails:
-        return _beside_a_worse_one(candidate, comparison, fails) or (NOT_PROMOTED, fails)
+        told = f"{fails}{_beside_champion(candidate, comparison)}"
+        return _beside_a_worse_one(candidate, comparison, fails) or (NOT_PROMOTED, told)
     if comparison is None:
         return _first(candidate, "first model of the project,")
     if comparison.version == candidate.version:
@@ -235,6 +236,17 @@ def _fails_a_baseline(candidate: Candidate) -> str:
     if candidate.undecided_than:
         return f"undecided: at its threshold it may be no better: {candidate.undecided_than}"
     return ""
+
+
+def _beside_champion(candidate: Candidate, comparison: Comparison | None) -> str:
+    """The scores of both models, where something else decides; empty where they were not compared."""
+    if comparison is None or comparison.difference is None or comparison.version == candidate.version:
+        return ""
+    return (
+        f"; beside version {comparison.version[:8]} in production, which stays: average precision "
+        f"{comparison.candidate:.3f} against {comparison.champion:.3f}, F1 {comparison.candidate_f1:.3f} "
+        f"against {comparison.champion_f1:.3f} ({comparison.rows:,} later rows)"
+    )
 
 
 def _beside_a_worse_one(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from feature_sets.model_package.columns import PROBABILITY
@@ -38,6 +39,7 @@ _DEVICE_COLUMNS = [
     "false_alarms_per_day",
 ]
 _GROUP_SCORES = tuple(pair for pair in _SCORES if pair[0] not in ("roc_auc", "brier"))
+_LOW = "average_precision_low"
 _CELLS = ("true_positives", "false_positives", "false_negatives", "true_negatives")
 
 
@@ -84,7 +86,7 @@ def evaluation_section(
             "The rule is the best threshold on one feature of the training part; the majority class is the "
             "same for every row, which has the average precision of guessing.",
             *([split] if split else []),
-            f"Intervals, in brackets: {intervals}.",
+            _on_intervals(intervals, [groups, left_out]),
         ),
         (
             Table(score_rows(scores), "Model and baselines"),
@@ -102,7 +104,8 @@ def evaluation_section(
             ),
             *(
                 Table(
-                    group_rows(table.head(SHOWN_ROWS)), f"{caption}, most errors first, {how_many_of(table)}"
+                    group_rows(table.head(SHOWN_ROWS)),
+                    f"{caption}, most errors first, {how_many_of(table)}{_on_weights(table)}",
                 )
                 for table, caption in (
                     (groups, "Groups of the test part"),
@@ -119,6 +122,23 @@ def evaluation_section(
             alarms_figure(episodes, false_alarms, (times.min(), times.max())),
         ),
     )
+
+
+def _on_intervals(intervals: str, groups: Sequence[pd.DataFrame | None]) -> str:
+    """What intervals rest on; those of groups rest on other rows than that of all."""
+    told = f"Intervals, in brackets: {intervals}."
+    bounds = [table[_LOW] for table in groups if table is not None and _LOW in table]
+    if any(column.notna().any() for column in bounds):
+        told += " That is said of all rows; those of a group rest on its own devices or error episodes."
+    return told
+
+
+def _on_weights(groups: pd.DataFrame) -> str:
+    """That the rows of a table are a sample whose shares and scores are those of all, if so."""
+    shares = groups["positives"] / groups["rows"]
+    if np.allclose(shares, groups["base_rate"], rtol=0.0, atol=1e-9):
+        return ""
+    return "; rows and positives are those of the sample, rates and scores weigh it as all rows"
 
 
 def group_rows(groups: pd.DataFrame) -> pd.DataFrame:

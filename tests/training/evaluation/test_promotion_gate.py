@@ -287,3 +287,15 @@ def test_without_labels_the_first_model_serves_and_only_its_kind_is_replaced():
     assert supervised.reason == "no labels: the model in production was trained with some"
     assert decide_without_labels("v2", 0.02, ("v1", False), promote=True).outcome == "promoted by request"
     assert "alarms on 30% of the rows, more than 20%" in decide_without_labels("v1", 0.3, None).reason
+
+
+def test_the_score_of_the_champion_is_told_where_a_rule_decides():
+    weak = candidate(worse_than="F1 0.50 against 0.60 of the rule of a single feature")
+    told = decide(weak, comparison(candidate_f1=0.5, champion_f1=0.62, baseline_f1=0.6, baseline="the rule"))
+    assert told.outcome == "not promoted"
+    assert told.reason.endswith(
+        "of the rule of a single feature; beside version old in production, which stays: average precision "
+        "0.800 against 0.700, F1 0.500 against 0.620 (4,000 later rows)"
+    )
+    for beside in (None, comparison(difference=None), Comparison("new")):
+        assert decide(weak, beside).reason.endswith("of the rule of a single feature")
