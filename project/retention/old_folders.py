@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from project.local.workflow_records import workflow_records
@@ -62,4 +63,6 @@ def delete_folders(home: Path, project: str, folders: Sequence[Path]) -> int:
         each.replace(away / each.name)
     if away.is_dir():
         shutil.rmtree(away)
+        with suppress(OSError):  # Another project deletes, too.
+            away.parent.rmdir()
     return freed
