@@ -17,17 +17,21 @@ class RetentionPolicy:
     :param runs: newest runs of each workflow that keep all of their data.
     :param champions: models that were in production last whose runs do, the present one among them; a
         rollback returns to the one before.
+    :param pair_days: days for which files of labeled pairs are kept, while the loop from drift to a new model
+        answers no drift. The newest stay, see ``old_pairs``.
     :param is_off: whether nothing is ever deleted.
     :raises InputError: naming the field that breaks its rule.
     """
 
     runs: int = 10
     champions: int = 3
+    pair_days: int = 90
     is_off: bool = False
 
     def __post_init__(self) -> None:
         check_integer("retention policy: runs", self.runs, at_least=1)
         check_integer("retention policy: champions", self.champions, at_least=2)
+        check_integer("retention policy: pair_days", self.pair_days, at_least=8)
 
     @classmethod
     def parse(cls, text: str) -> RetentionPolicy:
@@ -47,4 +51,4 @@ class RetentionPolicy:
                 given[name] = int(value)
             except ValueError as error:
                 raise InputError(f"retention policy: {name}", "must be a whole number", value) from error
-        return cls(given.get("runs", cls.runs), given.get("champions", cls.champions))
+        return cls(**{**{name: getattr(cls, name) for name in names}, **given})

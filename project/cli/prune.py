@@ -42,8 +42,9 @@ def prune(
     settle(settings, session)
     name = project_name(project)
     with nullcontext() if dry_run else held(settings.home, name, "netops prune", RUN):
-        pruning = look(settings, session.mlrun_dbpath, name)
-        pruned = expected(pruning) if dry_run else delete(settings, name, pruning, datetime.now(UTC))
+        now = datetime.now(UTC)
+        pruning = look(settings, session.mlrun_dbpath, name, now)
+        pruned = expected(pruning) if dry_run else delete(settings, name, pruning, now)
     if as_json:
         print(json.dumps(_content(name, pruning, pruned, dry_run)))
     else:
@@ -84,6 +85,7 @@ def _content(project: str, pruning: Pruning, pruned: Pruned, dry_run: bool) -> d
         "dry_run": dry_run,
         "runs": _rows(pruning, pruned),
         "folders": [str(each) for each in pruning.folders],
+        "pairs": [str(each) for each in pruning.pairs],
         "bytes": pruned.bytes,
         "left": pruned.left,
     }
@@ -110,6 +112,8 @@ def _print(project: str, settings: Settings, pruning: Pruning, pruned: Pruned, d
     print_columns(header, rows)
     if pruning.folders:
         print(f"{len(pruning.folders)} folders of old workflows and jobs, {megabytes(pruned.folders)}")
+    if pruning.pairs:
+        print(f"{len(pruning.pairs)} files of old labeled pairs, {megabytes(pruned.pairs)}")
     for path in pruned.left:
         typer.echo(f"could not be deleted: {path}", err=True)
     said = "would be freed, about" if dry_run else "freed"

@@ -23,6 +23,7 @@ from project.local.run_states import TERMINAL_STATES
 from project.retention.deletion import delete_data, size_of, sweep
 from project.retention.needed_versions import needed_versions
 from project.retention.old_folders import delete_folders, old_jobs, old_workflows, size_of_folders
+from project.retention.old_pairs import delete_files, old_pairs
 from project.retention.plan import Deleted, Plan, plan
 from project.retention.stored_runs import stored_runs
 from project.retraining.state import StateFile
@@ -38,10 +39,12 @@ class Pruning:
 
     :param plan: of the data of runs.
     :param folders: of old workflows and jobs.
+    :param pairs: files of labeled pairs.
     """
 
     plan: Plan
     folders: tuple[Path, ...] = ()
+    pairs: tuple[Path, ...] = ()
 
 
 @dataclass
@@ -50,23 +53,26 @@ class Pruned:
 
     :param freed: id of a run -> bytes of its data.
     :param folders: bytes of the folders of old workflows and jobs.
+    :param pairs: bytes of files of labeled pairs.
     :param left: paths of data that could not be deleted.
     """
 
     freed: dict[str, int] = field(default_factory=dict)
     folders: int = 0
+    pairs: int = 0
     left: list[str] = field(default_factory=list)
 
     @property
     def bytes(self) -> int:
         """All that was freed."""
-        return sum(self.freed.values()) + self.folders
+        return sum(self.freed.values()) + self.folders + self.pairs
 
 
-def look(settings: Settings, dbpath: str, project: str) -> Pruning:
+def look(settings: Settings, dbpath: str, project: str, now: datetime) -> Pruning:
     """What is to be deleted of a project; nothing is changed.
 
     :param dbpath: address of the MLRun API.
+    :param now: wall clock.
     :raises NetopsError: if its endpoint is not up, which alone knows which versions it has.
     """
     import mlrun
@@ -90,7 +96,10 @@ def look(settings: Settings, dbpath: str, project: str) -> Pruning:
         *old_workflows(settings.home, project, kept, attempt),
         *old_jobs(settings.home, project, going),
     ]
-    return Pruning(made, tuple(folders))
+    # A case, its runs and trials look back to its onset, however long ago that is.
+    is_quiet = loop.case is None and loop.attempt is None and loop.trial is None and not loop.later
+    pairs = old_pairs(settings.labeled_pairs(project), policy.pair_days, now) if is_quiet else []
+    return Pruning(made, tuple(folders), tuple(pairs))
 
 
 def delete(
@@ -112,6 +121,7 @@ def delete(
         tell(each, outcome.freed)
     sweep(settings.home / "artifacts" / project, now)
     pruned.folders = delete_folders(settings.home, project, pruning.folders)
+    pruned.pairs = delete_files(pruning.pairs)
     return pruned
 
 
@@ -121,7 +131,8 @@ def expected(pruning: Pruning) -> Pruned:
         each.run.id: sum(map(size_of, each.data)) + (size_of(each.report) if each.report else 0)
         for each in pruning.plan.deleted
     }
-    return Pruned(freed, size_of_folders(pruning.folders))
+    pairs = sum(each.stat().st_size for each in pruning.pairs)
+    return Pruned(freed, size_of_folders(pruning.folders), pairs)
 
 
 def prune_after_run(settings: Settings, dbpath: str, project: str) -> None:
@@ -129,13 +140,13 @@ def prune_after_run(settings: Settings, dbpath: str, project: str) -> None:
     import mlrun
 
     try:
-        pruning = look(settings, dbpath, project)
-        pruned = delete(settings, project, pruning, datetime.now(UTC))
+        now = datetime.now(UTC)
+        pruned = delete(settings, project, look(settings, dbpath, project, now), now)
     except (NetopsError, InputError, OSError, mlrun.errors.MLRunBaseError) as error:
         mlrun.utils.logger.warning(f"no data of old runs was deleted: {error}")
         return
     if pruned.bytes:
-        told = f"{megabytes(pruned.bytes)} of {len(pruned.freed)} old runs"
+        told = f"{megabytes(pruned.bytes)}, of {len(pruned.freed)} old runs"
         mlrun.utils.logger.info(f"deleted {told}, as NETOPS_RETENTION says")
     for path in pruned.left:
         mlrun.utils.logger.warning(f"could not be deleted: {path}")

@@ -49,7 +49,7 @@ def _stored_run(
 ) -> StoredRun:
     names = {str(step["metadata"]["name"]) for step in steps}
     workflow = "main" if names & _TRAINS else "release" if _RELEASES in names else "other"
-    begun = min(str(step["status"].get("start_time") or "") for step in steps)
+    begun = min(str(step["status"].get("start_time") or "").replace("T", " ") for step in steps)
     return StoredRun(run, workflow, begun, not goes_on, tuple(data))
 
 

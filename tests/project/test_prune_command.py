@@ -28,12 +28,15 @@ def deleted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
 
     def delete(_settings: Any, project: str, pruning: Pruning, _now: Any) -> Pruned:
         calls.append(project)
-        return Pruned({each.run.id: 93_100_000 for each in pruning.plan.deleted}, 50_000, ["/left"])
+        return Pruned({each.run.id: 93_100_000 for each in pruning.plan.deleted}, 50_000, 20_000, ["/left"])
 
+    (tmp_path / "pairs").write_bytes(b"x")
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setattr(session, "open_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
     monkeypatch.setattr(orphaned_runs, "settle", lambda *_: 0)
-    monkeypatch.setattr(retention, "look", lambda *_: Pruning(found, (tmp_path / "workflows" / "x",)))
+    monkeypatch.setattr(
+        retention, "look", lambda *_: Pruning(found, (tmp_path / "workflows" / "x",), (tmp_path / "pairs",))
+    )
     monkeypatch.setattr(retention, "delete", delete)
     return calls
 
@@ -51,6 +54,7 @@ def test_it_tells_what_is_deleted_and_kept_and_why(
     assert lines[3].endswith("deleted  93.1 MB  older than the newest 1, and nothing needs it")
     assert lines[4:] == [
         "1 folders of old workflows and jobs, 0.1 MB",
+        "1 files of old labeled pairs, 0.0 MB",
         "93.2 MB freed; models, and text and tables of reports, stay",
     ]
     assert told.err == "could not be deleted: /left\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,11 +16,13 @@ import pytest
 from feature_sets.model_package.tags import PRODUCTION
 from project.errors import NetopsError
 from project.registered_versions import evaluated_model, registered_versions
-from project.retention import deletion
+from project.retention import deletion, old_pairs
 from project.retention.prune import delete, expected, look, prune_after_run
+from project.retraining.state import LoopState, StateFile
 from project.settings import Settings
 from tests.mlrun_connection import new_project
 from tests.project.retention.records import step
+from tests.project.retraining.test_policy import opened
 from training.report_page.page import Page, Section, Table, render
 
 NOW = datetime(2026, 1, 9, tzinfo=UTC)
@@ -96,7 +99,7 @@ class Installed:
         self.database.store_artifact(key, document, tree=tree, tag=tag, project=self.project, iter=0)
 
     def prune(self, now: datetime = NOW) -> Any:
-        return delete(self.settings, self.project, look(self.settings, self.url, self.project), now)
+        return delete(self.settings, self.project, look(self.settings, self.url, self.project, now), now)
 
     def left(self) -> dict[str, list[str]]:
         """Records, and files and folders."""
@@ -149,7 +152,7 @@ def test_what_is_old_goes_and_what_is_needed_or_somebodys_stays(there: Installed
 def test_what_is_freed_is_told_before_and_nothing_is_changed_by_that(there: Installed) -> None:
     before = there.left()
     sizes = {file: file.stat().st_size for file in there.root.rglob("*") if file.is_file()}
-    found = expected(look(there.settings, there.url, there.project))
+    found = expected(look(there.settings, there.url, there.project, NOW))
     assert there.left() == before
     freed = there.prune().bytes
     after = {file: file.stat().st_size for file in sizes if file.exists()}
@@ -253,3 +256,24 @@ def test_an_endpoint_that_does_not_say_what_it_serves_keeps_everything(
     prune_after_run(there.settings, there.url, there.project)  # The run itself has not failed.
     assert there.left() == before
     assert "no data of old runs was deleted" in caplog.text
+
+
+def test_old_labeled_pairs_go_unless_the_loop_answers_a_drift(
+    there: Installed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(old_pairs, "NEWEST", 1)
+    folder = there.settings.labeled_pairs(there.project)
+    folder.mkdir(parents=True)
+    for number, days in enumerate((100, 91, 89, 200)):
+        (folder / f"{number}.parquet").write_bytes(b"x" * 10)
+        written = NOW.timestamp() - days * 86_400
+        os.utime(folder / f"{number}.parquet", (written, written))
+    file = StateFile(there.settings.loops, there.project)
+    with file.changing():
+        file.write(opened())
+    assert there.prune().pairs == 0
+    with file.changing():
+        file.write(LoopState())
+    assert there.prune().pairs == 20
+    # The newest stays however old it is: the endpoint knows by its name which pairs are in files.
+    assert sorted(each.name for each in folder.iterdir()) == ["2.parquet", "3.parquet"]

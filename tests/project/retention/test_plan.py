@@ -119,8 +119,9 @@ def test_whatever_there_is_nothing_that_is_needed_goes_and_a_second_time_changes
     [
         ("runs=0", "retention policy: runs: must be"),
         ("champions=1", "retention policy: champions: must be"),
+        ("pair_days=7", "retention policy: pair_days: must be"),
         ("runs=many", "retention policy: runs: must be a whole number, got 'many'"),
-        ("days=3", "retention policy: must be off, or name among runs, champions, got 'days=3'"),
+        ("days=3", "retention policy: must be off, or name among runs, champions, pair_days, got 'days=3'"),
     ],
 )
 def test_a_policy_that_breaks_a_rule_is_refused_by_name(text: str, told: str) -> None:
@@ -131,4 +132,5 @@ def test_a_policy_that_breaks_a_rule_is_refused_by_name(text: str, told: str) ->
 def test_a_policy_is_read_from_text() -> None:
     assert RetentionPolicy.parse("") == RetentionPolicy()
     assert RetentionPolicy.parse(" runs=30, champions=5 ") == RetentionPolicy(30, 5)
+    assert RetentionPolicy.parse("pair_days=400") == RetentionPolicy(pair_days=400)
     assert RetentionPolicy.parse("off").is_off
