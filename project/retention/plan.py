@@ -59,19 +59,6 @@ class StoredRun:
         """Of the models that it has made."""
         return {each.version for each in self.data if each.version}
 
-    def deletable(self, kept_paths: Iterable[str]) -> tuple[StoredData, ...]:
-        """What goes with it: all but models, and but data that another record leads to as well.
-
-        :param kept_paths: of data that stays; a path may be in a folder of those.
-        """
-        paths = {path.rstrip("/") for path in kept_paths if path}
-        folders = tuple(f"{path}/" for path in paths)
-        return tuple(
-            each
-            for each in self.data
-            if each.kind != MODEL and each.path not in paths and not each.path.startswith(folders)
-        )
-
 
 @dataclass(frozen=True)
 class Kept:
@@ -145,7 +132,8 @@ def plan(
     paths = [each.path for one in kept for each in one.run.data]
     paths += [each.path for run in old for each in run.data if each.kind == MODEL]
     paths += other_paths
-    deleted = [_deleted(run, run.deletable(paths), report_key, policy) for run in old]
+    stays = _Stays(paths)
+    deleted = [_deleted(run, stays, report_key, policy) for run in old]
     return Plan(tuple(each for each in deleted if each.data), tuple(kept))
 
 
@@ -163,9 +151,28 @@ def _why_kept(run: StoredRun, needed: Mapping[str, str], busy: Mapping[str, str]
     return "; ".join(found)
 
 
-def _deleted(
-    run: StoredRun, data: tuple[StoredData, ...], report_key: str, policy: RetentionPolicy
-) -> Deleted:
+class _Stays:
+    """What stays of a run that loses its data: models, and data that a record which stays leads to as well.
+
+    :param paths: of the data of those records; what is in a folder of these stays, too.
+    """
+
+    def __init__(self, paths: Iterable[str]) -> None:
+        self._paths = {path.rstrip("/") for path in paths if path}
+
+    def __contains__(self, data: StoredData) -> bool:
+        if data.kind == MODEL:
+            return True
+        path = data.path.rstrip("/")
+        while path:
+            if path in self._paths:
+                return True
+            path = path.rpartition("/")[0]
+        return False
+
+
+def _deleted(run: StoredRun, stays: _Stays, report_key: str, policy: RetentionPolicy) -> Deleted:
+    data = tuple(each for each in run.data if each not in stays)
     report = next((each for each in data if each.key == report_key), None)
     gone = tuple(each for each in data if each.key != report_key)
     return Deleted(run, report, gone, f"older than the newest {policy.runs}, and nothing needs it")

@@ -34,7 +34,8 @@ def stored_runs(
     data: dict[str, list[StoredData]] = {}
     others: list[str] = []
     for found in _once(artifacts):
-        made, maker = _stored(found), by_uid.get(_producer(found))
+        made, producer = _stored(found), _producer(found)
+        maker = by_uid.get(producer) or by_uid.get(_OF_ITERATION.sub("", producer))
         if maker is None:
             others.append(made.path)
         else:
@@ -62,11 +63,11 @@ def _handler(step: Mapping[str, Any]) -> str:
 
 
 def _producer(artifact: Mapping[str, Any]) -> str:
-    """Uid of the run that has made an artifact; empty if none has."""
+    """Uid of the run that has made an artifact, maybe with an iteration; empty if none has."""
     producer = (artifact.get("spec") or {}).get("producer") or {}
     if producer.get("kind") != "run":
         return ""
-    return _OF_ITERATION.sub("", str(producer.get("uri") or "").rpartition("/")[2])
+    return str(producer.get("uri") or "").rpartition("/")[2]
 
 
 def _once(artifacts: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:

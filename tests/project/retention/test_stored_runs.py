@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from project.job_handlers import JOBS
 from project.retention.plan import MODEL
 from project.retention.stored_runs import stored_runs
@@ -38,11 +40,12 @@ def test_an_artifact_with_several_tags_is_one_and_a_model_has_its_version() -> N
     assert (only.version, only.tags, found.versions) == ("abc", ("latest", "production"), {"abc"})
 
 
-def test_data_of_an_iteration_is_of_its_run() -> None:
-    made = artifact("plot", "train", "w")
-    made["spec"]["producer"]["uri"] += "-7"
-    (found,), others = stored_runs([step("train", "w")], [made], JOBS.values())
-    assert (len(found.data), others) == (1, [])
+@pytest.mark.parametrize("workflow", ["w", "w-7"])
+def test_data_of_an_iteration_is_of_its_run(workflow: str) -> None:
+    made = [artifact("plot", "train", workflow), artifact("other", "train", workflow)]
+    made[0]["spec"]["producer"]["uri"] += "-7"
+    (found,), others = stored_runs([step("train", workflow)], made, JOBS.values())
+    assert (len(found.data), others) == (2, [])
 
 
 def test_a_run_has_not_ended_while_any_step_goes_on_one_of_somebody_too() -> None:
