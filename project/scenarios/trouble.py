@@ -23,6 +23,9 @@ class Trouble:
     is_learned = True
     """Whether a new model must come of it."""
 
+    planted = "errors look as harmless surges of load did before, and these as errors"
+    """What changes in the network, in words."""
+
     poll_seconds = 0.5
 
     def act(self, state: LoopState) -> str:
@@ -58,6 +61,7 @@ class WorseModel(Trouble):
 
     policy = f"{LEAST_ROWS},rejections=1"
     is_learned = False
+    planted = "labels belong to no reading any more"
 
     def shortcomings(self, result: Mapping[str, Any]) -> list[str]:
         """The candidate must be rejected, and the champion stay."""
