@@ -152,7 +152,8 @@ def kills(settings: Settings, project: str, telemetry: Path) -> Trouble:
         return found[0].pid if found and found[0].state == "ready" else None
 
     def training() -> list[int]:
-        return [each.process.pid for each in WorkflowProcess.running(settings, project)]
+        found = WorkflowProcess.running(settings, project)
+        return [each.process.pid for each in found if each.status()["run_id"]]
 
     return Kills(runner, training, _kill)
 
