@@ -34,6 +34,11 @@ class Alerting:
         return self._marks.now
 
     @property
+    def n_seen(self) -> int:
+        """Labels so far, with those of the base, as a detector counts that was warmed up on it."""
+        return self._marks.base.n + self.now.n
+
+    @property
     def hysteresis(self) -> Hysteresis:
         """When an alert is over."""
         return self._alerts.hysteresis
@@ -135,7 +140,7 @@ class Alerting:
                 event_time=time,
                 value=recent.rate,
                 limit=known.worse_limit,
-                n_seen=self.now.n,
+                n_seen=self.n_seen,
                 detail="error stream: rate of the newest labels",
                 onset=onset.time,
                 since_onset=self.now.n - onset.counts.n,
@@ -154,7 +159,7 @@ class Alerting:
             event_time=alert.cleared or alert.raised,
             value=calm.rate,
             limit=alert.lower_limit,
-            n_seen=self.now.n,
+            n_seen=self.n_seen,
             detail=detail,
             onset=alert.onset,
             severity=alert.severity,
@@ -197,5 +202,5 @@ def _worse(event: DriftEvent, alert: Alert) -> DriftEvent:
         reference_labels=alert.labels_before,
         reference_rate=alert.rate_before,
         alert=alert.id,
-        detail=f"{event.detail}; worse than at {alert.raised}",
+        detail=f"{event.detail}; worse than at {alert.raised[:19]}",
     )

@@ -271,7 +271,7 @@ class DriftMonitor:
             return []
         names = ", ".join(self.verdict.agreeing(last, self.n_seen))
         detail = f"error stream: {names} within {self.verdict.within} labels"
-        event = DriftEvent(source, "drift", time, None, None, self.n_seen, detail)
+        event = DriftEvent(source, "drift", time, None, None, self._alerting.n_seen, detail)
         return self._told(event, None, self._inflation)
 
     def _events(self, detector: Detector, level: Level, time: str) -> list[DriftEvent]:

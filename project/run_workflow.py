@@ -19,7 +19,7 @@ from mlrun.projects.pipelines import pipeline_context
 from feature_sets.checks import InputError
 from project import run_lock
 from project.disk import disk_failure
-from project.errors import NetopsError
+from project.errors import NetopsError, without_repeats
 from project.function_names import what_brings_back
 from project.local.api.deployments.records import OFFLINE
 from project.local.processes import this_process
@@ -74,7 +74,9 @@ def run(request_path: Path, announce: Callable[[str], None] = lambda run_id: Non
         return 1
     except Exception as error:
         # Such as an MLRun API that is gone. The log has the traceback, the status the reason.
-        write_status(folder, read_status(folder)["run_id"], "failed", mlrun.errors.err_to_str(error))
+        write_status(
+            folder, read_status(folder)["run_id"], "failed", without_repeats(mlrun.errors.err_to_str(error))
+        )
         raise
 
 
@@ -108,7 +110,7 @@ def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Ca
         finish(project, workflow, arguments, outcome.run_id)
     if not local:
         prune_after_run(settings, mlrun.mlconf.dbpath, request["project"])
-    error = "" if succeeded else mlrun.errors.err_to_str(outcome.exc) or str(outcome.state)
+    error = "" if succeeded else without_repeats(mlrun.errors.err_to_str(outcome.exc)) or str(outcome.state)
     error += _why_not_deployed(settings, request["project"], error)
     write_status(folder, outcome.run_id, "succeeded" if succeeded else "failed", error)
     return 0 if succeeded else 1

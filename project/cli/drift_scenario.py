@@ -29,6 +29,7 @@ from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.retraining.operations import production_version
 from project.retraining.state import StateFile
+from project.scenarios.alerts_told import alert_line, alerts_told
 from project.scenarios.drift import ARGUMENTS, Timeline, labeled_rows, outcome, shortcomings, store, watch
 from project.scenarios.drift_traffic import DriftingNetwork, TrafficReport, send
 from project.scenarios.trouble import NONE, FailingTraining, Kills, Trouble, WorseModel
@@ -61,7 +62,8 @@ def run_drift(
     :param project: without a history.
     :param trouble: makes what goes wrong meanwhile, of the project and the folder of its telemetry.
     :returns: ``timeline``, ``traffic``, ``before``, ``drifted``, ``after``, ``promoted``, ``first``,
-        ``production``, ``served``, ``outcomes``, ``shortcomings``, and ``stored``, the file with all of that.
+        ``production``, ``served``, ``outcomes``, ``alerts``, ``shortcomings``, and ``stored``, the file with
+        all of that.
     """
     folder = settings.home / "scenarios" / project
     shutil.rmtree(folder, ignore_errors=True)
@@ -77,10 +79,12 @@ def run_drift(
     timeline = Timeline(lambda line: console.print(line, highlight=False, soft_wrap=True))
     known = recall(session.mlrun_dbpath, project)
     arguments = resolve(project, NAMES["main"], {**source, **ARGUMENTS}, known).arguments
+    first = f"{network.devices} devices with {network.history:,} recorded readings each"
+    timeline.add(report, f"the first model learns from {first}; this takes a minute or more")
     silent = Console(file=io.StringIO())
     run_to_end(settings, session, project, "main", arguments, silent)
     endpoint = ready_endpoint(session.mlrun_dbpath, project, SERVING)
-    timeline.add(report, f"version {endpoint.version[:8]} in production")
+    timeline.add(report, f"version {endpoint.version[:8]} in production, requests begin")
     file, pairs = StateFile(settings.loops, project), settings.labeled_pairs(project)
     drifts, schema = pd.Timestamp(network.drifts), network.schema
 
@@ -101,13 +105,15 @@ def run_drift(
     finally:
         stop.set()
         traffic.join()
+    decisions = file.every_decision()
     found: dict[str, Any] = {
         "project": project,
         "first": endpoint.version,
         "promoted": promoted,
         "production": production_version(session.mlrun_dbpath, project),
         "served": _champions_since(endpoint, settings),
-        "outcomes": [decision.outcome for decision in file.every_decision()],
+        "outcomes": [decision.outcome for decision in decisions],
+        "alerts": alerts_told(decisions, endpoint.version),
         "timeline": timeline.lines,
         "traffic": report.to_dict(),
         **outcome(labeled_rows(pairs, schema), drifts, endpoint.version, promoted, schema),
@@ -146,7 +152,8 @@ def kills(settings: Settings, project: str, telemetry: Path) -> Trouble:
         return found[0].pid if found and found[0].state == "ready" else None
 
     def training() -> list[int]:
-        return [each.process.pid for each in WorkflowProcess.running(settings, project)]
+        found = WorkflowProcess.running(settings, project)
+        return [each.process.pid for each in found if each.status()["run_id"]]
 
     return Kills(runner, training, _kill)
 
@@ -173,5 +180,6 @@ def drift_lines(result: dict[str, Any]) -> list[str]:
         *performance,
         f"requests {traffic['requests']:6,}, {traffic['per_second']:.0f} a second, "
         f"{len(traffic['failures'])} failed; {took}",
+        alert_line(result["alerts"]),
         f"timeline {result['stored']}",
     ]

@@ -38,19 +38,23 @@ def retrain(
     The runner says how drift is dealt with, by its own settings, and what is waited for; where none answers,
     that is said.
     """
+    from project.api_reader import check_project
     from project.retraining import policy
     from project.retraining.state import StateFile
     from project.retraining.status import status_lines
 
     settings = Settings.from_environment()
     name = project_name(project)
-    _check_project(settings, name)
+    session, no_session = _session(settings)
+    if session is not None:
+        check_project(session.mlrun_dbpath, name)
     file = StateFile(settings.loops, name)
     now = datetime.now(UTC)
     if approve + decline + resume > 1:
         raise InputError("--approve, --decline, --resume", "must be given one at a time", "more than one")
     if approve:
         _approve(settings, name, as_json)
+        session, no_session = _session(settings)  # The release may have started one.
     elif decline or resume:
         with file.changing() as state:
             if decline and state.attempt is not None:
@@ -65,7 +69,7 @@ def retrain(
                 file.write(trial.declined(state, state.trial, now))
             else:
                 file.write(policy.declined(state, now, settings.retraining))
-    told, failure = _of_runner(settings, name)
+    told, failure = (None, no_session) if session is None else _of_runner(settings, session, name)
     known = file.read()
     if as_json:
         content = known.to_dict()
@@ -80,27 +84,24 @@ def retrain(
         print(line)
 
 
-def _check_project(settings: Settings, project: str) -> None:
-    """Raise NetopsError if there is no such project, where an API is up that knows."""
-    from project.api_reader import check_project
+def _session(settings: Settings) -> tuple[Session | None, str]:
+    """The session that is up, and why there is none; the state of the loop is told without one, too."""
     from project.session import existing_session
 
     try:
-        session = existing_session(settings)
-    except NetopsError:
-        return  # The state of the loop is told without one, and that no runner answers.
-    check_project(session.mlrun_dbpath, project)
+        return existing_session(settings), ""
+    except NetopsError as error:
+        return None, str(error)
 
 
-def _of_runner(settings: Settings, project: str) -> tuple[dict[str, Any] | None, str]:
+def _of_runner(settings: Settings, session: Session, project: str) -> tuple[dict[str, Any] | None, str]:
     """What the runner of a project tells of its loop, and why there is no answer; one of both is empty."""
     from project.api_reader import ready_endpoint
     from project.function_names import RUNNER
     from project.http_json import get_guarded
-    from project.session import existing_session
 
     try:
-        address = ready_endpoint(existing_session(settings).mlrun_dbpath, project, RUNNER).address
+        address = ready_endpoint(session.mlrun_dbpath, project, RUNNER).address
         told = get_guarded(f"{address.rstrip('/')}/drift", settings.bearer_token(), _TIMEOUT)
     except NetopsError as error:
         return None, str(error)

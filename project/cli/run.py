@@ -21,7 +21,7 @@ from project.cli.options import (
     SetOption,
     TelemetryOption,
 )
-from project.cli.scenario import run_scenario
+from project.cli.scenario import SCENARIOS, run_scenario
 from project.settings import Settings
 
 
@@ -37,7 +37,9 @@ def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoints up afterwards.")] = False,
     scenario: Annotated[
         str | None,
-        typer.Option(help="Live through a scenario instead, in a project of its own, such as drift."),
+        typer.Option(
+            help=f"Live through a scenario instead, in a project of its own: {', '.join(SCENARIOS)}."
+        ),
     ] = None,
     is_open: OpenOption = False,
     as_json: JsonOption = False,

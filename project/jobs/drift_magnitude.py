@@ -29,6 +29,7 @@ from feature_sets.checks import check_choice
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.stored_rows import in_utc
+from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.base_rows import base_of_served
 from project.endpoints import endpoint_address
@@ -47,11 +48,14 @@ class Wanted(NamedTuple):
     :param version: of the model that predicted them.
     :param time: name of the time column.
     :param after: live rows up to then lie before or in the base, and do not count; None counts all.
+    :param healthy_later: column of the label, where errors are told and healthy is what nothing was told of
+        for long; empty where labels say both.
     """
 
     version: str
     time: str
     after: pd.Timestamp | None = None
+    healthy_later: str = ""
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ def measure_drift_magnitude(
     context.log_result("base_rows", len(base))
     context.log_result("base_version", served)
     telemetry = TelemetrySchema.load(schema)
-    wanted = Wanted(served, telemetry.time, found_base.until(telemetry.time))
+    late = telemetry.target if telemetry.labels.form != ROWS else ""
+    wanted = Wanted(served, telemetry.time, found_base.until(telemetry.time), late)
     window = telemetry.longest_window_seconds
     min_rows = rows_needed(min_rows, rows_in_window(base, DEVICE, telemetry.time, window))
     folder = Path(get_json(f"{address}/labeled")["directory"])
@@ -193,11 +198,11 @@ def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> L
     :param rehearsed: folder of the batches of the last rehearsal, if there was one: rows of the base, as they
         come through an endpoint.
     """
-    every = version_rows(live, wanted.version)
+    every = _mature(version_rows(live, wanted.version), wanted)
     rows = _after(every, wanted)
     if len(rows) >= min_rows:
         return LabeledRows(rows, LIVE, f"measured on {len(rows):,} labeled rows of {LIVE}")
-    played = version_rows(rehearsed, wanted.version)
+    played = _mature(version_rows(rehearsed, wanted.version), wanted)
     few = f"{LIVE} has {len(rows):,} of the {min_rows:,} labeled rows needed since this model"
     if len(rows) < len(every):
         few += f", and {len(every) - len(rows):,} not later than what it was evaluated on"
@@ -206,6 +211,19 @@ def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> L
     if len(rows):
         return LabeledRows(rows, LIVE, f"measured on {len(rows):,} labeled rows of {LIVE}, which is few")
     return LabeledRows(rows, "", few)
+
+
+def _mature(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
+    """The rows of a time of which errors and healthy readings are known alike, as detectors see them.
+
+    Later than the newest healthy one there are errors alone, which were told already.
+    """
+    if not wanted.healthy_later or rows.empty:
+        return rows
+    times = in_utc(rows[[wanted.time]], wanted.time)[wanted.time]
+    newest = times[rows[wanted.healthy_later] == 0].max()  # NaT without any, which keeps no row.
+    known: pd.DataFrame = rows[times <= newest]
+    return known.reset_index(drop=True)
 
 
 def _after(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from project.retraining.state import (
     Decision,
     StateFile,
 )
+from project.retraining.told_drift import evidence_of
 from project.settings import Settings
 from project.tables import column_lines
 
@@ -169,28 +170,5 @@ def lines(found: Sequence[Decision]) -> list[str]:
     for line, decision in zip(table[1:], found, strict=True):
         told.append(line)
         if decision.cause and decision.outcome in ("opened", NEWER, "merged", "ignored", "postponed"):
-            told.append(f"    {_evidence(decision.cause)}")
+            told.append(f"    {evidence_of(decision.cause)}")
     return told
-
-
-def _evidence(event: Mapping[str, Any]) -> str:
-    measured = ""
-    if event.get("value") is not None and event.get("limit") is not None:
-        measured = f" {event['value']:.3g} against a limit of {event['limit']:.3g}"
-    since = f", about since {event['onset'][:19]}" if event.get("onset") else ""
-    sample = f", {event['since_onset']:,} of them since" if event.get("since_onset") is not None else ""
-    group = f" of group {event['group']}" if event.get("group") else ""
-    at = f"{event['source']}{group}{measured} at {event['event_time'][:19]}"
-    return f"{at}{since}; {event['n_seen']:,} labels seen{sample}{_size(event)}"
-
-
-def _size(event: Mapping[str, Any]) -> str:
-    """How much it was, against what, how sure and how severe; empty of an event from before it said so."""
-    if event.get("sample_rate") is None or event.get("reference_rate") is None:
-        return ""
-    rates = f"{event['sample_rate']:.1%} of {event['sample_labels']:,} labels wrong"
-    before = f"{event['reference_rate']:.1%}"
-    if event.get("reference_labels"):
-        before += f" of the {event['reference_labels']:,} before"
-    sure = f", sure by {event['confidence']:.2%}" if event.get("confidence") is not None else ""
-    return f"; {event['severity']}: {rates} after {before}{sure}"

@@ -15,11 +15,6 @@ def time_of(text: str) -> datetime:
     return datetime.fromisoformat(text).astimezone(UTC)
 
 
-def of_group(event: Mapping[str, Any]) -> str:
-    """Of which devices a drift is, to be put behind it; empty of all."""
-    return f" of group {event['group']}" if event.get("group") else ""
-
-
 def onset_of(event: Mapping[str, Any]) -> str:
     """When the change of a drift began, as far as is known: event time, ISO 8601 UTC."""
     return str(event.get("onset") or event["event_time"])

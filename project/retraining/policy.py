@@ -16,13 +16,13 @@ from project.retraining.newer_drift import (
     is_end_of,
     is_newer,
     is_told_again,
-    of_group,
     onset_of,
     time_of,
     with_alert,
     with_merged,
 )
 from project.retraining.state import Attempt, Case, Decision, LoopState, Trial
+from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import RetrainingPolicy
 
 LONGEST_CHANGE = timedelta(minutes=30)
@@ -71,7 +71,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     seen = replace(state, seen=(*state.seen, told["id"])[-_REMEMBERED:])
     about: dict[str, Any] = {"cause": event, "before": version}
     if event["level"] == "cleared":
-        since = f"since about {event['onset']}: {event['detail']}"
+        since = f"since about {event['onset'][:19]}: {event['detail']}"
         reason = f"the alert of {event['source']}{of_group(event)}, {since}"
         decision = _decision(now, words.CLEARED, reason, case=_case_id(state), **about)
         case = state.case
@@ -93,13 +93,14 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     if state.case is not None and is_newer(event, state.case):
         return _with_newer(seen, state.case, told, now)
     if state.case is not None:
-        reason = f"drift {state.case.id} is being answered"
+        again = "its alert got worse" if is_told_again(event, state.case) else "it is the same change"
+        reason = f"{found_by(event)}, and {again}: drift {state.case.id} is being answered"
         merged = replace(seen, case=with_merged(state.case, event))
         return merged.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
     if state.stopped:
         return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
     case = _case_of(told, now)
-    reason = f"{event['source']} found drift{of_group(event)} at {event['event_time']}"
+    reason = found_by(event)
     return replace(seen, case=case).told(_decision(now, words.OPENED, reason, case=case.id, **about))
 
 
@@ -113,10 +114,7 @@ def _case_of(told: Mapping[str, Any], now: datetime) -> Case:
 def _with_newer(state: LoopState, case: Case, told: Mapping[str, Any], now: datetime) -> LoopState:
     """The state in which a newer change is answered; what is under way for the one before is outdated."""
     event, onset = told["event"], onset_of(told["event"])
-    reason = (
-        f"{event['source']} found drift{of_group(event)} at {event['event_time']}, a change after that of "
-        f"{case.onset}: rows count since {onset}"
-    )
+    reason = f"{found_by(event)}, a change after that of {case.onset[:19]}: rows count since {onset[:19]}"
     newer = replace(_case_of(told, now), version=case.version, finish=case.finish)
     newer = replace(newer, not_before=case.not_before, finish_outdated=bool(case.finish))
     newer = replace(newer, alerts=with_alert(case.alerts, event))
@@ -246,7 +244,7 @@ def _since_worse(state: LoopState, case: Case, now: datetime) -> LoopState:
     if not worse or time_of(worse) <= time_of(case.onset):
         return state
     moved = replace(case, onset=worse, worse_since="", rows_tried=0, onset_rejected=False)
-    reason = f"the alert got worse than at {case.onset}: rows count since {worse}"
+    reason = f"the alert got worse than at {case.onset[:19]}: rows count since {worse[:19]}"
     changed = replace(state, case=moved)
     return changed.told(_decision(now, words.NEWER, reason, case=case.id, before=case.version))
 
@@ -330,7 +328,9 @@ def closed(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopSta
 
 
 def _stopped(state: LoopState, now: datetime, reason: str) -> LoopState:
-    decision = of_case(state, now, words.STOPPED, f"{reason}; 'netops retrain --resume' resumes")
+    decision = of_case(
+        state, now, words.STOPPED, f"{reason.removesuffix('.')}; 'netops retrain --resume' resumes"
+    )
     return replace(state, stopped=reason).told(decision)
 
 

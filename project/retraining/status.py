@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from project.retraining.newer_drift import of_group
 from project.retraining.policy import is_before
 from project.retraining.state import LoopState
+from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import OFF
 
 
@@ -26,15 +26,12 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
         lines.append("no drift is being answered")
     else:
         event = state.case.event
-        lines.append(
-            f"{event['source']} found drift{of_group(event)} at {event['event_time']}, "
-            f"since about {state.case.onset}{_cleared(state.case.cleared)}"
-        )
+        lines.append(f"{found_by(event)}, since about {state.case.onset[:19]}{_cleared(state.case.cleared)}")
         if outlook.get("found_again"):
             newest = outlook["newest"]
             lines.append(
                 f"found again {outlook['found_again']}×, at last by {newest['source']}{of_group(newest)} at "
-                f"{newest['event_time']}"
+                f"{newest['event_time'][:19]}"
             )
         lines.append(f"{state.case.attempts} runs so far, {state.case.rejections} candidates rejected")
     if state.none_usable:

@@ -17,7 +17,8 @@ from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.labeled_files import read_pairs
 from project.retraining import state as words
-from project.retraining.state import LoopState
+from project.retraining.state import Decision, LoopState
+from project.retraining.told_drift import size_of
 from project.scenarios.drift_traffic import TrafficReport
 from project.scenarios.trouble import NONE, Trouble
 
@@ -32,6 +33,8 @@ AS_GOOD = 0.9
 
 _ENOUGH_PAIRS = 10_000
 _MOST_FAILURES = 100
+_PATIENCE_REQUESTS = 120_000
+"""After so many without news nothing more is waited for: twenty minutes at a hundred a second."""
 
 
 @dataclass
@@ -49,7 +52,7 @@ class Timeline:
         """Something happens now."""
         seconds = clock() - report.started if report.started else 0.0
         self.lines.append({"seconds": round(seconds, 1), "event_time": report.newest, "what": what})
-        self.tell(f"{seconds:7.1f} s  {report.newest[:19]:19}  {what}")
+        self.tell(f"{seconds:7.1f} s  {report.newest[:19].replace('T', ' '):19}  {what}")
 
 
 @dataclass(frozen=True)
@@ -85,6 +88,36 @@ def labeled_rows(folder: Path, schema: TelemetrySchema) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
 
 
+@dataclass
+class Patience:
+    """How long nothing new may happen: by requests, of which a slow machine sends fewer in a second.
+
+    :param seconds: in which there is no further request at all.
+    """
+
+    seconds: float
+    _lines: int = -1
+    _since: int = 0
+    _sent: int = -1
+    _moved: float = 0.0
+
+    def lasts(self, now: float, sent: int, lines: int) -> bool:
+        """Whether there is some left.
+
+        :param now: monotonic clock, seconds.
+        :param sent: requests so far.
+        :param lines: of the timeline so far.
+        """
+        if lines != self._lines:
+            self._lines, self._since, self._moved = lines, sent, now
+        if sent != self._sent:
+            self._sent, self._moved = sent, now
+        return sent - self._since < _PATIENCE_REQUESTS and now - self._moved < self.seconds
+
+    def __str__(self) -> str:
+        return f"{self._sent - self._since:,} requests since"
+
+
 def watch(
     state: Callable[[], LoopState],
     pairs: Callable[[str], int],
@@ -98,23 +131,23 @@ def watch(
 ) -> str:
     """Watch the loop until it has put a model into production and enough of its predictions are labeled.
 
-    :param trouble: what goes wrong meanwhile.
-
     :param state: of the loop as it is now.
     :param pairs: labeled predictions of a version.
     :param drifts: event time of the planted change.
+    :param patience_seconds: see ``Patience``.
+    :param trouble: what goes wrong meanwhile.
     :returns: version of the model that was promoted; empty if none was, within the patience.
     """
-    deadline, told, planted, promoted = clock() + patience_seconds, 0, False, ""
-    while clock() < deadline:
+    told, planted, promoted = 0, False, ""
+    patience = Patience(patience_seconds)
+    while patience.lasts(clock(), report.sent, len(timeline.lines)):
         if not planted and report.newest and pd.Timestamp(report.newest) >= drifts:
             planted = True
-            timeline.add(report, "errors and harmless surges change looks now")
+            timeline.add(report, f"planted: from here on {trouble.planted}")
         now = state()
         decisions = now.decisions
         for decision in decisions[told:]:
-            run = f" (run {decision.run_id[:8]})" if decision.run_id else ""
-            timeline.add(report, f"{decision.outcome}: {decision.reason}{run}")
+            timeline.add(report, _told(decision))
             if decision.outcome == words.PROMOTED:
                 promoted = decision.after
             elif decision.outcome in trouble.last:
@@ -130,8 +163,16 @@ def watch(
             timeline.add(report, f"requests fail: {report.failures[-1]}")
             return promoted
         sleep(trouble.poll_seconds)
-    timeline.add(report, f"nothing more within {patience_seconds:,.0f} s")
+    timeline.add(report, f"nothing more: {patience}")
     return promoted
+
+
+def _told(decision: Decision) -> str:
+    """A decision in a line, with how much the drift was that it is about."""
+    run = f" (run {decision.run_id[:8]})" if decision.run_id else ""
+    is_of_drift = decision.outcome in (words.OPENED, words.MERGED, words.NEWER, words.POSTPONED)
+    size = size_of(decision.cause) if is_of_drift else ""
+    return f"{decision.outcome}: {decision.reason}{run}{f'; {size}' if size else ''}"
 
 
 def outcome(
@@ -161,6 +202,11 @@ def shortcomings(result: dict[str, Any], trouble: Trouble = NONE) -> list[str]:
         before, after = result["before"][name], result["after"][name]
         if after < AS_GOOD * before:
             wrong.append(f"{name} must be within 10 % of {before:.3f} again, got {after:.3f}")
+    alerts = result["alerts"]
+    if alerts["twice"]:
+        wrong.append(f"an alert, and its end, must be told once, got {', '.join(alerts['twice'])} twice")
+    if trouble.is_learned and result["promoted"] and alerts["open"]:
+        wrong.append(f"the promotion must clear the alert, got {', '.join(alerts['open'])} open")
     failures = result["traffic"]["failures"]
     if failures:
         wrong.append(f"no request must fail, got {len(failures)}, the first: {failures[0]}")

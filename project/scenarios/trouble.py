@@ -13,6 +13,9 @@ from project.retraining.state import LoopState
 
 LEAST_ROWS = "least_rows=8000"
 
+_MIDDLE = {"training": 40, "training again": 100, "shadow": 20}
+"""Looks, twenty a second: seconds of stages that take longer on any machine."""
+
 
 class Trouble:
     """None: the drift is learned."""
@@ -22,6 +25,9 @@ class Trouble:
 
     is_learned = True
     """Whether a new model must come of it."""
+
+    planted = "errors look as harmless surges of load did before, and these as errors"
+    """What changes in the network, in words."""
 
     poll_seconds = 0.5
 
@@ -58,6 +64,7 @@ class WorseModel(Trouble):
 
     policy = f"{LEAST_ROWS},rejections=1"
     is_learned = False
+    planted = "labels belong to no reading any more"
 
     def shortcomings(self, result: Mapping[str, Any]) -> list[str]:
         """The candidate must be rejected, and the champion stay."""
@@ -110,14 +117,18 @@ class Kills(Trouble):
     """The runner, and once the training, too, are killed in the middle of each stage.
 
     :param runner: process id of the runner that is up; None while none is.
-    :param training: process ids of the trainings that run.
+    :param training: process ids of the trainings whose steps have begun.
     :param kill: ends processes at once.
+    :param looks: how often each stage is seen under way before it is killed; one look of any other. A stage
+        is written before anything of it is done, so at the first look it has only begun.
     """
 
     runner: Callable[[], int | None]
     training: Callable[[], Collection[int]]
     kill: Callable[[Collection[int]], None]
+    looks: Mapping[str, int] = field(default_factory=lambda: _MIDDLE)
     done: list[str] = field(default_factory=list)
+    _seen: Counter[str] = field(default_factory=Counter)
     _killed: set[int] = field(default_factory=set)
 
     policy = f"{LEAST_ROWS},pause=1"
@@ -133,6 +144,9 @@ class Kills(Trouble):
         if runner is None or runner in self._killed:
             return ""  # Not up again since the kill before.
         if stage.startswith("training") and not running:
+            return ""
+        self._seen[stage] += 1
+        if self._seen[stage] < self.looks.get(stage, 1):
             return ""
         victims = [*running, runner] if stage == "training" else [runner]
         self.kill(victims)

@@ -34,6 +34,8 @@ def test_a_rate_that_goes_on_to_rise_after_the_alert_is_told(seed):
     assert last.reference_rate == pytest.approx(0.006, abs=0.003)
     assert last.alert == found[0].alert and 2 <= len(found) <= 4
     assert "worse than at" in last.detail
+    seen = [event.n_seen for event in found]
+    assert seen == sorted(seen) and seen[0] > 20_000  # The base counts in all of them.
 
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])

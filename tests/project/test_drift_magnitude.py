@@ -65,6 +65,22 @@ def test_few_rows_of_live_traffic_are_better_than_none(tmp_path):
     assert found.why.endswith("which is few")
 
 
+def test_errors_that_were_told_before_healthy_readings_of_their_time_do_not_count(tmp_path):
+    """Hours 0 to 5 are labeled: errors at once, healthy ones an hour later, so hour 5 has an error only."""
+    times = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta([5, 0, 1, 2, 3, 4, 4], "h")
+    rows = pd.DataFrame({"x": range(7), "version": "new", SCHEMA.time: times, "late": [1, 0, 0, 1, 0, 0, 1]})
+    rows.to_parquet(tmp_path / "a.parquet")
+    told = wanted()._replace(healthy_later="late")
+    assert chosen_rows(tmp_path, tmp_path / "none", told, 3).rows["x"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert len(chosen_rows(tmp_path, tmp_path / "none", wanted(), 3).rows) == 7
+    later = told._replace(after=wanted(after=3).after)
+    assert chosen_rows(tmp_path, tmp_path / "none", later, 1).rows["x"].tolist() == [5, 6]
+    rows.assign(late=1).to_parquet(tmp_path / "a.parquet")
+    assert chosen_rows(tmp_path, tmp_path / "none", told, 3).rows.empty
+    rehearsed = chosen_rows(tmp_path / "none", tmp_path, wanted()._replace(healthy_later="late"), 3)
+    assert rehearsed.source == ""
+
+
 def test_a_batch_is_read_once_while_rows_are_waited_for(tmp_path, monkeypatch):
     read, opened = drift_magnitude.read_pairs, []
     monkeypatch.setattr(

@@ -10,8 +10,9 @@ import pytest
 
 from feature_sets.telemetry.simulator import SimulatedNetwork
 from project.retraining.state import Decision, LoopState
-from project.scenarios.drift import Timeline, realized, shortcomings, watch
+from project.scenarios.drift import Patience, Timeline, realized, shortcomings, watch
 from project.scenarios.drift_traffic import _START, ARRIVAL, DriftingNetwork, TrafficReport, send
+from project.scenarios.trouble import Trouble
 
 NETWORK = DriftingNetwork(devices=10, history=30, stable=30)
 
@@ -115,10 +116,20 @@ def test_it_watches_until_the_new_model_has_proved_itself_or_there_is_none(decis
         sleep=lambda _: None,
     )
     assert found == promoted
-    assert "change looks" in lines[0]
+    assert "planted" in lines[0] and Trouble.planted in lines[0]
     assert [line["what"].split(":")[0] for line in timeline.lines[1 : len(decisions) + 1]] == [
         decision.outcome for decision in decisions
     ]
+
+
+def test_patience_ends_with_requests_without_news_or_with_time_without_requests():
+    patience = Patience(10)
+    assert patience.lasts(now=0, sent=0, lines=1)
+    assert patience.lasts(now=9, sent=1, lines=1) and patience.lasts(now=18, sent=119_999, lines=1)
+    assert not patience.lasts(now=18, sent=120_000, lines=1)
+    assert str(patience) == "120,000 requests since"
+    assert patience.lasts(now=30, sent=120_001, lines=2)  # News, however long it took.
+    assert not patience.lasts(now=40, sent=120_001, lines=2)
 
 
 def result(**changes):
@@ -128,6 +139,7 @@ def result(**changes):
         "before": good,
         "after": {**good, "average_precision": 0.82},
         "traffic": {"failures": []},
+        "alerts": {"twice": [], "open": []},
         **changes,
     }
 
@@ -142,6 +154,8 @@ def result(**changes):
             {"after": {"average_precision": 0.9, "f1": 0.7}},
             "f1 must be within 10 % of 0.800 again, got 0.700",
         ),
+        ({"alerts": {"twice": ["glr-7"], "open": []}}, "must be told once, got glr-7 twice"),
+        ({"alerts": {"twice": [], "open": ["glr-7"]}}, "the promotion must clear the alert, got glr-7 open"),
         ({"traffic": {"failures": ["POST: 503"]}}, "no request must fail, got 1, the first: POST: 503"),
     ],
 )

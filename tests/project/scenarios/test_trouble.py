@@ -38,11 +38,12 @@ def test_a_file_of_the_telemetry_breaks_once_when_there_is_a_drift(tmp_path):
 
 def test_each_stage_is_killed_once_and_none_before_the_runner_is_up_again():
     up, killed = [7], []
-    trouble = Kills(lambda: up[0], lambda: [50] if up[0] in (8, 9) else [], killed.append)
+    trouble = Kills(lambda: up[0], lambda: [50] if up[0] in (8, 9) else [], killed.append, {"training": 3})
     assert trouble.act(LoopState()) == ""
     assert "'case'" in trouble.act(CASE)
     assert trouble.act(RUN) == ""  # Not up again.
     up[0] = 8
+    assert [trouble.act(RUN), trouble.act(RUN)] == ["", ""]  # It has only begun.
     assert "the runner and the training" in trouble.act(RUN)
     up[0] = 9
     assert trouble.act(RUN) == ""  # The run that was killed.

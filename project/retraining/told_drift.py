@@ -1,0 +1,49 @@
+"""A drift event in words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_NEARLY_CERTAIN = 0.9999
+
+
+def of_group(event: Mapping[str, Any]) -> str:
+    """Of which devices a drift is, to be put behind it; empty of all."""
+    return f" of group {event['group']}" if event.get("group") else ""
+
+
+def found_by(event: Mapping[str, Any]) -> str:
+    """Who found a drift, of which devices, and at which event time."""
+    return f"{event['source']} found drift{of_group(event)} at {event['event_time'][:19]}"
+
+
+def evidence_of(event: Mapping[str, Any]) -> str:
+    """What was measured, on which labels, and how much it was."""
+    measured, about = "", event.get("detail", "").removeprefix("error stream").removeprefix(": ")
+    if event.get("value") is not None and event.get("limit") is not None:
+        measured = f" {event['value']:.3g} against a limit of {event['limit']:.3g}"
+    since = f", about since {event['onset'][:19]}" if event.get("onset") else ""
+    sample = f", {event['since_onset']:,} of them since" if event.get("since_onset") is not None else ""
+    what = f" ({about})" if about else ""
+    at = f"{event['source']}{of_group(event)}{measured} at {event['event_time'][:19]}{what}"
+    size = size_of(event)
+    return f"{at}{since}; {event['n_seen']:,} labels seen{sample}{f'; {size}' if size else ''}"
+
+
+def size_of(event: Mapping[str, Any]) -> str:
+    """How much it was, against what, how sure and how severe; empty of an event from before it said so."""
+    if event.get("sample_rate") is None or event.get("reference_rate") is None:
+        return ""
+    rates = f"{event['sample_rate']:.1%} of {event['sample_labels']:,} labels wrong"
+    before = f"{event['reference_rate']:.1%}"
+    if event.get("reference_labels"):
+        before += f" of the {event['reference_labels']:,} before"
+    return f"{event['severity']}: {rates} after {before}{_sure(event.get('confidence'))}"
+
+
+def _sure(confidence: float | None) -> str:
+    """How sure it is, never as if it could not be otherwise."""
+    if confidence is None:
+        return ""
+    return f", sure by {confidence:.2%}" if confidence < _NEARLY_CERTAIN else ", sure by more than 99.99%"
