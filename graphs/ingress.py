@@ -91,6 +91,74 @@ class Ingress:
         """Read an HTTP event; its body is a ``Request`` from here on, if it is none yet."""
         if isinstance(event.body, Request):
             return event
+        request, body = self._begun(event)
+        try:
+            self._read_head(request, body, event.headers or {})
+            self._read_content(request)
+        except ApiError as error:
+            request.fail(error)
+        request.marks.append((self.name, time.perf_counter()))
+        return event
+
+    def do_events(self, events: Sequence[Any]) -> list[Exception | None]:
+        """The same of events that have arrived together, in their order; the failure of each that failed.
+
+        Readings that were sent alone are looked at as those of a list.
+        """
+        failures: list[Exception | None] = [None] * len(events)
+        alone: list[int] = []
+        for place, event in enumerate(events):
+            try:
+                request, body = self._begun(event)
+                try:
+                    self._read_head(request, body, event.headers or {})
+                    if (
+                        request.kind is Kind.TELEMETRY
+                        and self._arrivals is None
+                        and type(request.body) is dict
+                    ):
+                        alone.append(place)
+                        continue
+                    self._read_content(request)
+                except ApiError as error:
+                    request.fail(error)
+                request.marks.append((self.name, time.perf_counter()))
+            except Exception as error:
+                failures[place] = error
+        if alone:
+            self._read_alone([events[place].body for place in alone], alone, failures)
+        return failures
+
+    def _read_alone(
+        self, requests: Sequence[Request], places: Sequence[int], failures: list[Exception | None]
+    ) -> None:
+        """Read requests of one reading each.
+
+        :param places: of each in the failures.
+        """
+        bodies = [request.body for request in requests]
+        plain = self._columns.columns(bodies)
+        status = None if plain is None else self._status_of_all(plain)
+        if plain is not None and status is not None:
+            for request, columns in zip(requests, TelemetryColumns.apart(plain, status), strict=True):
+                request.single, request.sent, request.telemetry = True, 1, columns
+        else:
+            read = self._columns.read_mixed(bodies) if plain is None else plain.events()
+            for place, request, event in zip(places, requests, read, strict=True):
+                try:
+                    request.telemetry = self._accepted(
+                        request, self._parser.telemetry, TelemetryRecord, [event]
+                    )
+                except ApiError as error:
+                    request.fail(error)
+                except Exception as error:
+                    failures[place] = error
+        end = time.perf_counter()
+        for request in requests:
+            request.marks.append((self.name, end))
+
+    def _begun(self, event: Any) -> tuple[Request, Any]:
+        """The request of an HTTP event, which is its body from now on, and what that was."""
         request = Request(
             kind=Kind.UNKNOWN,
             id=str(getattr(event, "id", "") or made_id()),
@@ -101,24 +169,22 @@ class Ingress:
             arrival=self._arrivals.now if self._arrivals else self._clock(),
         )
         body, event.body = event.body, request
-        try:
-            self._read(request, body, event.headers or {})
-        except ApiError as error:
-            request.fail(error)
-        request.marks.append((self.name, time.perf_counter()))
-        return event
+        return request, body
 
-    def _read(self, request: Request, body: Any, headers: dict[str, Any]) -> None:
+    def _read_head(self, request: Request, body: Any, headers: dict[str, Any]) -> None:
+        """Read all but what a body means."""
         request.id = given_id(headers) or request.id
         route, request.model, request.version = find_route(request.method, request.path)
         request.kind = route.kind
         caller = self._guard.check(route.role, headers)
         if route.role is not None:  # A probe is never one too many.
             self._rate.take(caller)
-        if not route.has_body:
-            return
-        request.body = decode(self._plain(body, headers), self._max_body_bytes)
-        if route.kind is Kind.TELEMETRY:
+        if route.has_body:
+            request.body = decode(self._plain(body, headers), self._max_body_bytes)
+
+    def _read_content(self, request: Request) -> None:
+        """Read what a body means."""
+        if request.kind is Kind.TELEMETRY:
             bodies = self._bodies(request)
             by_clock = self._arrivals is None and not request.single
             plain = self._columns.columns(bodies) if by_clock else None
@@ -129,15 +195,15 @@ class Ingress:
             if by_clock:
                 read = self._columns.read_mixed(bodies) if plain is None else plain.events()
             request.telemetry = self._accepted(request, self._parser.telemetry, TelemetryRecord, read)
-        elif route.kind in (Kind.LABELS, Kind.INCIDENTS):
-            is_incident = route.kind is Kind.INCIDENTS
+        elif request.kind in (Kind.LABELS, Kind.INCIDENTS):
+            is_incident = request.kind is Kind.INCIDENTS
             parse = self._incident(request) if is_incident else self._label
             request.labels = self._accepted(
                 request, parse, lambda event, place, _: label_record(event, place)
             )
             if self._incidents is not None and parse == self._incidents.mapped:
                 _note_mapping(request, self._incidents)
-        elif route.kind is Kind.MAINTENANCE:
+        elif request.kind is Kind.MAINTENANCE:
             request.maintenance = self._changes(request)
 
     def _plain(self, body: Any, headers: Mapping[str, Any]) -> Any:

@@ -161,7 +161,11 @@ class LabelsByRequest:
             devices, times = columns.plain.devices, _named_times(columns)
             for sent in request.sent_events:
                 end = place + sent.size
-                self._known.note_list(sent, devices[place:end], times[place:end])
+                if sent.places is None:
+                    time = columns.plain.times[place]
+                    self._known.note(sent, [None if math.isnan(times[place]) else (devices[place], time)])
+                else:
+                    self._known.note_list(sent, devices[place:end], times[place:end])
                 place = end
             self._known.forget(oldest)
             return

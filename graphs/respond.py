@@ -13,7 +13,7 @@ import orjson
 from feature_sets.telemetry.events import REQUEST_ID as REQUEST_ID_FIELD
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
-from graphs.protocol.list_answer import list_answer
+from graphs.protocol.list_answer import answers_apart, list_answer
 from graphs.protocol.maintenance_answer import maintenance_answer
 from graphs.protocol.openapi import openapi_document
 from graphs.protocol.records import (
@@ -28,7 +28,7 @@ from graphs.protocol.request import JSON, Request
 from graphs.protocol.request_id import REQUEST_ID, made_id
 from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind
-from graphs.protocol.telemetry_columns import columns_of
+from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
 from graphs.protocol.times import iso_time
 from graphs.replay import tell_history
 from graphs.request_counts import count_refused, count_request
@@ -138,10 +138,15 @@ class Respond:
     def note_shared(self, merged: Request, requests: int) -> None:
         """Count the events of requests that went through the steps as one, and note its times for each.
 
+        Answers to readings that are columns are made for all of them at once.
+
         They waited for the journal from the end of their own ingress, which ``answer`` notes.
         """
         if not merged.answered:
             count_request(self._metrics, merged)
+            columns = columns_of(merged.telemetry)
+            if columns is not None and not self._has_horizons:
+                columns.texts = answers_apart(columns, self._schema.time, self._threshold(columns))
         kind = merged.kind.value
         for (_, before), (stage, end) in itertools.pairwise(merged.marks):
             self._metrics.stage_seconds.of(kind, stage).observe(end - before, requests)
@@ -186,9 +191,7 @@ class Respond:
             count_request(self._metrics, request)
         columns = columns_of(request.telemetry)
         if columns is not None and not request.errors and not self._has_horizons:
-            version = columns.made.version if columns.made is not None else ""
-            threshold = self._routing.threshold(version) if version else None
-            request.reply(orjson.Fragment(list_answer(columns, self._schema.time, threshold)))
+            request.reply(orjson.Fragment(self._text(columns, request.single)))
         elif request.kind is Kind.TELEMETRY:
             self._reply_events(request, self._predictions(request.telemetry))
         elif request.kind in (Kind.LABELS, Kind.INCIDENTS):
@@ -204,6 +207,20 @@ class Respond:
             request.reply(openapi_document(self._schema, self._anonymous))
         else:
             raise ValueError(f"request must have been answered by an earlier step, got {request}")
+
+    def _text(self, columns: TelemetryColumns, single: bool) -> bytes:
+        """JSON of the answer to readings, which all were accepted."""
+        texts = columns.texts
+        if single:
+            return (texts or answers_apart(columns, self._schema.time, self._threshold(columns)))[0]
+        if texts:
+            return b"[" + b",".join(texts) + b"]"
+        return list_answer(columns, self._schema.time, self._threshold(columns))
+
+    def _threshold(self, columns: TelemetryColumns) -> float | None:
+        """Probability from which on the model of the predictions says 1; None without any."""
+        version = columns.made.version if columns.made is not None else ""
+        return self._routing.threshold(version) if version else None
 
     def _predictions(self, records: Sequence[TelemetryRecord]) -> list[dict[str, Any]]:
         """Answer of each event; times and thresholds of a list are often the same."""

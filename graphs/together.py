@@ -8,7 +8,7 @@ different there.
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import orjson
@@ -79,8 +79,8 @@ class Together:
             size = 0
 
         most = 1 if self._is_one_by_one else MOST_EVENTS
-        for place, event in enumerate(events):
-            request = self._read(event)
+        for place, request in enumerate(self._requests(events)):
+            event = events[place]
             if isinstance(request, Exception):
                 answers[place] = self._failed(event, request)
                 continue
@@ -137,17 +137,33 @@ class Together:
         """
         return method in ("GET", "HEAD") and clean_path(path) in _URGENT
 
-    def _read(self, event: Any) -> Request | Exception | None:
-        """The request of readings or labels, checked; None for any other."""
-        if str(event.method or "POST").upper() != "POST" or clean_path(event.path or "") not in _PATHS:
-            return None
-        try:
-            request: Request = self._object("ingress").do_event(event).body
-        except Exception as error:  # The error handler answers it.
-            return error
-        if request.kind is Kind.LABELS and not all(isinstance(each, LabelRecord) for each in request.labels):
-            return None  # What is said of an incident is completed by what was said before it.
-        return request
+    def _requests(self, events: Sequence[Any]) -> Iterator[Request | Exception | None]:
+        """The request of each event with readings or labels, checked, or its failure; None for any other.
+
+        Those behind any other one are read when that is answered: it may change what they may say.
+        """
+        begin = 0
+        for place, event in enumerate(events):
+            if str(event.method or "POST").upper() == "POST" and clean_path(event.path or "") in _PATHS:
+                continue
+            yield from self._read(events[begin:place])
+            yield None
+            begin = place + 1
+        yield from self._read(events[begin:])
+
+    def _read(self, events: Sequence[Any]) -> Iterator[Request | Exception | None]:
+        """The same of events that all have readings or labels."""
+        failures = self._object("ingress").do_events(events)
+        for event, failure in zip(events, failures, strict=True):
+            request: Request = event.body
+            if failure is not None:  # The error handler answers it.
+                yield failure
+            elif request.kind is Kind.LABELS and not all(
+                isinstance(each, LabelRecord) for each in request.labels
+            ):
+                yield None  # What is said of an incident is completed by what was said before it.
+            else:
+                yield request
 
     def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any]) -> None:
         """Answer requests of one kind with records."""

@@ -51,6 +51,15 @@ class PlainColumns:
             {name: np.concatenate([part.arrays[name] for part in parts]) for name in names},
         )
 
+    def between(self, begin: int, end: int) -> PlainColumns:
+        """Readings from a place up to before another one."""
+        return PlainColumns(
+            self.devices[begin:end],
+            self.times[begin:end],
+            {name: values[begin:end] for name, values in self.values.items()},
+            {name: values[begin:end] for name, values in self.arrays.items()},
+        )
+
     def events(self) -> list[TelemetryEvent]:
         """Each reading by itself."""
         names, rows = tuple(self.values), zip(*self.values.values(), strict=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import chain, repeat
 from typing import Any
 
@@ -12,14 +12,30 @@ from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.telemetry_columns import TelemetryColumns
 from graphs.protocol.times import iso_time
 
+Pieces = Iterator[tuple[bytes, ...]]
+
 
 def list_answer(columns: TelemetryColumns, time: str, threshold: float | None) -> bytes:
     """What ``orjson`` makes of the answers, one for each reading; there is no mapping for any.
 
-    An answer is the device, its beginning, the probability and its end. Few beginnings and ends differ.
-
     :param time: name of the event-time column.
     :param threshold: from which probability on the model of the predictions says 1.
+    """
+    pieces = chain.from_iterable(_pieces(columns, time, threshold, b","))
+    return b"[" + b"".join(pieces)[1:] + b"]"
+
+
+def answers_apart(columns: TelemetryColumns, time: str, threshold: float | None) -> list[bytes]:
+    """The same of each reading."""
+    return [b"".join(pieces) for pieces in _pieces(columns, time, threshold)]
+
+
+def _pieces(columns: TelemetryColumns, time: str, threshold: float | None, first: bytes = b"") -> Pieces:
+    """Parts of each answer: the device, its beginning, the probability and its end.
+
+    Few beginnings and ends differ.
+
+    :param first: what each of them begins with.
     """
     count, made = len(columns), columns.made
     decided: Sequence[int | None] = [None] * count
@@ -42,15 +58,14 @@ def list_answer(columns: TelemetryColumns, time: str, threshold: float | None) -
     ends = list(zip(missing, columns.statuses, strict=True))
     inputs = None if made is None else len(made.inputs)
     end_of = {key: _end(*key, threshold, inputs, columns.device_status.value) for key in set(ends)}
-    pieces = zip(
-        repeat(b"," + _key(DEVICE)),
+    return zip(
+        repeat(first + _key(DEVICE)),
         _parts(columns.plain.devices),
         map(begin_of.__getitem__, begins),
         chances,
         map(end_of.__getitem__, ends),
         strict=False,
     )
-    return b"[" + b"".join(chain.from_iterable(pieces))[1:] + b"]"
 
 
 def _key(name: str) -> bytes:

@@ -25,7 +25,7 @@ from graphs.routing.change import RoutingChange
 JSON = "application/json"
 
 
-@dataclass
+@dataclass(slots=True)
 class Request:
     """Everything the steps learn about one request.
 

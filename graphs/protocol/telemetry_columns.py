@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
@@ -25,22 +26,43 @@ class TelemetryColumns(Sequence[TelemetryRecord]):
     Steps that know columns fill these; for all others it is a list of records. Once there are records they
     are what counts, and ``columns_of`` gives the columns no more.
 
-    :param plain: the readings.
+    :param plain: the readings; None takes one of those that it was read with.
     :param device_status: of all devices.
+    :param source: the columns that it was read with, and its place in them.
     """
 
-    def __init__(self, plain: PlainColumns, device_status: DeviceStatus) -> None:
-        self.plain, self.device_status = plain, device_status
-        self.seconds: Floats = np.array(plain.times, dtype=np.float64)
-        """Event times, epoch seconds."""
-        self.statuses: list[str] = []
+    def __init__(
+        self,
+        plain: PlainColumns | None,
+        device_status: DeviceStatus,
+        source: tuple[TelemetryColumns, int] | None = None,
+    ) -> None:
+        self._plain, self.device_status, self._source = plain, device_status, source
+        self.statuses: Sequence[str] = ()
         """Of each reading; empty until the windows have seen them."""
         self.table: FeatureTable | None = None
         self.made: MadePredictions | None = None
+        self.texts: Sequence[bytes] = ()
+        """JSON of the answer to each reading, if it was made for all that arrived together."""
         self._records: list[TelemetryRecord] | None = None
 
+    @property
+    def plain(self) -> PlainColumns:
+        """The readings."""
+        if self._plain is None:
+            if self._source is None:
+                raise ValueError("plain must be given without the columns that it was read with, got none")
+            whole, place = self._source
+            self._plain = whole.plain.between(place, place + 1)
+        return self._plain
+
+    @cached_property
+    def seconds(self) -> Floats:
+        """Event times, epoch seconds."""
+        return np.array(self.plain.times, dtype=np.float64)
+
     def __len__(self) -> int:
-        return len(self.plain.devices)
+        return 1 if self._plain is None else len(self._plain.devices)
 
     @overload
     def __getitem__(self, place: int) -> TelemetryRecord: ...
@@ -53,17 +75,28 @@ class TelemetryColumns(Sequence[TelemetryRecord]):
         return iter(self.records)
 
     @classmethod
+    def apart(cls, plain: PlainColumns, device_status: DeviceStatus) -> list[TelemetryColumns]:
+        """Each reading by itself, of several that were read together; ``joined`` makes no columns anew."""
+        whole = cls(plain, device_status)
+        return [cls(None, device_status, (whole, place)) for place in range(len(whole))]
+
+    @classmethod
     def joined(cls, parts: Sequence[TelemetryColumns]) -> TelemetryColumns:
-        """Those of several lists, one behind the other; none of them has been through a step.
+        """Those of several requests, one behind the other; none of them has been through a step.
 
         :param parts: whose devices have one status.
         """
+        source = parts[0]._source
+        if source is not None and len(parts) == len(source[0]):
+            whole = source[0]
+            if all(part._source == (whole, place) for place, part in enumerate(parts)):
+                return whole
         return cls(PlainColumns.joined([part.plain for part in parts]), parts[0].device_status)
 
     def give(self, part: Sequence[TelemetryRecord], begin: int) -> None:
-        """Have one of the lists that these were joined of what the steps have found.
+        """Have one of those that these were joined of what the steps have found.
 
-        :param part: columns of that list.
+        :param part: columns of that request.
         :param begin: where it begins in these.
         """
         if not isinstance(part, TelemetryColumns):
@@ -74,7 +107,9 @@ class TelemetryColumns(Sequence[TelemetryRecord]):
             for place, record in enumerate(part._records):
                 record.place = place
             return
-        part.statuses = self.statuses[begin:end]
+        part.statuses, part.texts = self.statuses[begin:end], self.texts[begin:end]
+        if part.texts:  # Nobody asks for more of it.
+            return
         part.made = None if self.made is None else self.made.between(begin, end)
 
     @property

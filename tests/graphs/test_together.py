@@ -12,7 +12,9 @@ import pytest
 from mlrun.serving.server import MockEvent
 
 from feature_sets.telemetry.schema import TelemetrySchema
+from graphs.preprocess import Preprocess
 from graphs.protocol.errors import ApiError
+from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 from graphs.together import ATTRIBUTE, MOST_EVENTS
@@ -82,7 +84,7 @@ def state(client: Client) -> tuple[Any, ...]:
     """What the steps keep."""
     windows = client.step("preprocess")._windows.snapshot()
     metrics = client.get("/metrics").json
-    counts = [line for line in metrics.splitlines() if "_total{" in line and "kind=" not in line]
+    counts = sorted(line for line in metrics.splitlines() if "_total{" in line and "kind=" not in line)
     return windows, counts, client.get("/labeled").json
 
 
@@ -91,6 +93,64 @@ def test_answers_and_state_are_those_of_one_by_one(package):
     for requests in conversation():
         assert sent(ours, requests, together=True) == sent(theirs, requests, together=False)
     assert state(ours) == state(theirs)
+
+
+def plain(device: str, seconds: float, *values: float | None) -> tuple[str, str, Any]:
+    """A reading that is sent alone, its time as text."""
+    return "POST", "/telemetry", {**event(device, 0.0, *values), "timestamp": iso_time(START + seconds)}
+
+
+def crowd(turn: int) -> list[tuple[str, str, Any]]:
+    """As many of them as are read as columns; some are late, from the future, twice there, or empty."""
+    values = np.random.default_rng(turn).uniform(0, 90, (10, 2)).round(3).tolist()
+    at = 40.0 * turn
+    return [
+        *(plain(f"a/{1 + place % 2}", at + place, *row) for place, row in enumerate(values)),
+        plain("a/1", at, 3, None),
+        plain("a/2", at - 700.0, 1.0, 2.0),
+        plain("a/2", at + 1e6, 1.0, 2.0),
+    ]
+
+
+@pytest.mark.parametrize("also", [[], [plain("a/1", 1.0, "much")] * 2])
+@pytest.mark.parametrize("within", [[], [("POST", "/labels", label("a/1"))], [("GET", "/labeled", None)]])
+def test_readings_that_were_sent_alone_are_answered_as_columns(
+    package, redis_url, tmp_path, monkeypatch, also, within
+):
+    of_columns: list[int] = []
+    taken = Preprocess._take_columns
+    monkeypatch.setattr(
+        Preprocess,
+        "_take_columns",
+        lambda self, request: (of_columns.append(len(request.telemetry)), taken(self, request)),
+    )
+    settings = {"redis_url": redis_url, "journal_key": tmp_path.name}
+    ours = fixed(package, **settings)
+    theirs = fixed(package, redis_url=redis_url, journal_key=f"{tmp_path.name}-theirs")
+    for turn in range(4):
+        requests = [*crowd(turn), *within, *crowd(turn + 10), *also]
+        assert sent(ours, requests, together=True) == sent(theirs, requests, together=False)
+    assert state(ours) == state(theirs)
+    assert set(of_columns) == ({13} if within else {26})
+    assert state(make_client(package, **settings))[::2] == state(ours)[::2]
+
+
+def test_a_label_names_a_reading_that_was_sent_alone_beside_others(package):
+    client = fixed(package)
+    events = [
+        MockEvent(
+            body=json.dumps(plain("a/1", 10.0 * at)[2]).encode(),
+            method="POST",
+            path="/telemetry",
+            headers={"X-Request-Id": f"r-{at}"},
+        )
+        for at in range(12)
+    ]
+    found = getattr(client.server, ATTRIBUTE)(events, client.server.run)
+    assert [answer.headers["X-Request-Id"] for answer in found] == [f"r-{at}" for at in range(12)]
+    said = client.post("/labels", [{"request_id": f"r-{at}", "is_error": 1} for at in (3, 11, 12)]).json
+    assert [one["status"] for one in said] == ["joined", "joined", "waiting"]
+    assert said[0]["timestamp"] == json.loads(found[3].body)["timestamp"]
 
 
 def test_what_arrived_together_is_one_entry_in_its_order_and_replays_to_the_same(
@@ -214,7 +274,7 @@ def test_a_journal_that_is_away_is_asked_once_for_all(package, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "failing", "statuses"), [("model_router", "do", [500] * 3), ("ingress", "do_event", [500] * 3)]
+    ("name", "failing", "statuses"), [("model_router", "do", [500] * 3), ("ingress", "_read_head", [500] * 3)]
 )
 def test_a_failure_of_ours_is_answered_to_each(package, monkeypatch, name, failing, statuses):
     client = fixed(package)

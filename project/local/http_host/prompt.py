@@ -3,13 +3,17 @@
 A plain request is one of HTTP/1.1 whose connection stays open, whose body has a length and is not
 compressed, and whose path needs no decoding. Every other one, what is streamed, and what waits behind another
 request of its connection goes the way of ASGI. The answers are the same.
+
+A client sends the same head again and again. One that is, but for the length of its body, byte by byte that
+of an earlier request of its connection is not parsed again.
 """
 
 from __future__ import annotations
 
 import asyncio
-from functools import partial
-from typing import Any
+import re
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
@@ -18,7 +22,7 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from project.local.http_host.app import HostApp, Scope, Send, head_of, send_result
+from project.local.http_host.app import READY_PATH, Headers, HostApp, Scope, Send, head_of, send_result
 from project.local.http_host.asked import UnreadableError
 from project.local.http_host.body import SECONDS, BodyTooSlowError, Receive
 from project.local.http_host.head_limits import LimitedProtocol
@@ -27,6 +31,46 @@ from project.local.http_host.results import Result
 _NOT_PLAIN = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
 _CLOSE = (b"connection", b"close")
 _DECODED = frozenset(b"%?#")
+
+
+_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)", re.IGNORECASE)
+_MOST_DIGITS = 9
+_MOST_REMEMBERED = 2048
+"""Longer heads are parsed each time: every connection remembers one."""
+
+
+class _Head(NamedTuple):
+    """The head of a plain request that came in one piece with its body.
+
+    :param before: its bytes up to the length of the body.
+    :param after: its bytes from behind that.
+    :param method: of the request.
+    :param path: of the request.
+    :param scope: as uvicorn has it; with the headers.
+    :param place: of the length among the headers.
+    """
+
+    before: bytes
+    after: bytes
+    method: str
+    path: str
+    scope: Scope
+    place: int
+
+    def body(self, data: bytes, most: int) -> bytes | None:
+        """The body of a request that has this head, but for the length; None if it has not, or is not whole.
+
+        :param most: bytes that it may have.
+        """
+        begin = len(self.before)
+        end = data.find(self.after, begin, begin + _MOST_DIGITS + len(self.after))
+        if end <= begin or not data.startswith(self.before):
+            return None
+        digits = data[begin:end]
+        size = len(data) - end - len(self.after)
+        if not digits.isdigit() or digits[:1] == b"0" or int(digits) != size or size > most:
+            return None
+        return data[-size:]
 
 
 class _Nobody:
@@ -50,7 +94,7 @@ class Exchange:
         self.method, self.path, self.scope = method, path, scope
         self.headers = scope["headers"]
         self.chunks: list[bytes] = []
-        self.is_asked = self.response_complete = self.disconnected = False
+        self.is_whole = self.is_asked = self.response_complete = self.disconnected = False
         self.keep_alive = True
         self.timer: asyncio.TimerHandle | None = None
 
@@ -71,6 +115,9 @@ class PromptProtocol(LimitedProtocol):
 
     timeout_keep_alive_task: asyncio.TimerHandle | None
     _exchange: Exchange | None = None
+    _head: _Head | None = None
+    _begun = 0
+    _defaults: tuple[Headers, bytes] = [], b""
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Nobody waits for an answer or a body any more."""
@@ -80,12 +127,50 @@ class PromptProtocol(LimitedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a body that is not complete by now must be in time."""
+        is_between = self._is_between()
+        if is_between and self._head is not None and self._take_again(self._head, data):
+            return
+        begun = self._begun
         super().data_received(data)
         exchange = self._exchange
         if exchange is not None and exchange.timer is None and exchange.waits_for_body:
             exchange.timer = self.loop.call_later(SECONDS, self._body_too_slow, exchange)
         elif self.cycle is not None and self.cycle.response_complete and not self._began:
             self._wait_for_next()
+        if is_between and self._begun == begun + 1 and exchange is not None and exchange.is_whole:
+            self._head = _head_of(exchange, data)
+
+    def _is_between(self) -> bool:
+        """Whether nothing of a request has come since the last one, which is answered."""
+        exchange = self._exchange
+        if exchange is None or self._began:
+            return exchange is None and self.cycle is None and not self._began
+        return (
+            exchange.is_whole
+            and exchange.response_complete
+            and self.cycle is exchange
+            and not self.transport.is_closing()
+        )
+
+    def _take_again(self, head: _Head, data: bytes) -> bool:
+        """Take a request with a head that was parsed before; whether it is one."""
+        host: HostApp = self.config.loaded_app  # type: ignore[assignment]
+        body = head.body(data, host.max_body)
+        if body is None:
+            return False
+        self._unset_keepalive_if_required()
+        headers = list(head.scope["headers"])
+        headers[head.place] = (headers[head.place][0], str(len(body)).encode())
+        exchange = Exchange(head.method, head.path, {**head.scope, "headers": headers})
+        self.cycle = self._exchange = exchange  # type: ignore[assignment]
+        exchange.is_whole = True
+        result = host.at_head(head.method, head.path, headers)
+        if result is not None:
+            self._write(exchange, result)
+        else:
+            exchange.is_asked = True
+            self._hand_over(exchange, body)
+        return True
 
     def _wait_for_next(self) -> None:
         """Limit the time to the next request anew: bytes that begin none have ended uvicorn's limit."""
@@ -96,6 +181,7 @@ class PromptProtocol(LimitedProtocol):
 
     def begin(self) -> None:
         """Begin with a request whose head is there; one that there is no room for is answered now."""
+        self._begun += 1
         host = self.config.loaded_app
         self._exchange = None
         if not isinstance(host, HostApp) or not self._is_plain(host.max_body):
@@ -121,7 +207,9 @@ class PromptProtocol(LimitedProtocol):
         exchange = self._exchange
         if exchange is None:
             super().on_message_complete()
-        elif not exchange.response_complete:
+            return
+        exchange.is_whole = True
+        if not exchange.response_complete:
             exchange.is_asked = True
             exchange.end_wait()
             self._ask(exchange)
@@ -146,9 +234,12 @@ class PromptProtocol(LimitedProtocol):
         return True
 
     def _ask(self, exchange: Exchange) -> None:
-        host: HostApp = self.config.loaded_app  # type: ignore[assignment]
         body = exchange.chunks[0] if len(exchange.chunks) == 1 else b"".join(exchange.chunks)
         exchange.chunks = []
+        self._hand_over(exchange, body)
+
+    def _hand_over(self, exchange: Exchange, body: bytes) -> None:
+        host: HostApp = self.config.loaded_app  # type: ignore[assignment]
         host.function.take(
             host.asked(exchange.method, exchange.path, exchange.headers, body),
             partial(self._answered, exchange),
@@ -173,14 +264,14 @@ class PromptProtocol(LimitedProtocol):
     def _write(self, exchange: Exchange, result: Result) -> None:
         """Send an answer at once, if its client has taken those before it."""
         body, headers = result.body, head_of(result)
-        if not isinstance(body, bytes) or self.flow.write_paused or not all(map(_is_valid, headers)):
+        if not isinstance(body, bytes) or self.flow.write_paused or not _are_valid(headers):
             self._send_by_asgi(exchange, result)
             return
         stays = exchange.keep_alive and _CLOSE not in headers
         if not exchange.keep_alive and _CLOSE not in headers:
             headers.append(_CLOSE)
-        lines = [STATUS_LINE[result.status]]
-        for name, value in (*self.server_state.default_headers, *headers):
+        lines = [STATUS_LINE[result.status], self._default_lines()]
+        for name, value in headers:
             lines += (name, b": ", value, b"\r\n")
         lines += (b"\r\n", body)
         self.transport.write(b"".join(lines))
@@ -188,6 +279,14 @@ class PromptProtocol(LimitedProtocol):
         if not stays:
             self.transport.close()
         self.on_response_complete()
+
+    def _default_lines(self) -> bytes:
+        """Lines that each answer begins with; uvicorn has others every second."""
+        headers = self.server_state.default_headers
+        if PromptProtocol._defaults[0] is not headers:
+            lines = b"".join(b"%b: %b\r\n" % header for header in headers)
+            PromptProtocol._defaults = headers, lines
+        return PromptProtocol._defaults[1]
 
     def _send_by_asgi(self, exchange: Exchange, result: Result) -> None:
         """Send what is streamed, has to wait, or is refused by uvicorn."""
@@ -213,5 +312,29 @@ class PromptProtocol(LimitedProtocol):
         self._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
 
 
-def _is_valid(header: tuple[bytes, bytes]) -> bool:
-    return not HEADER_RE.search(header[0]) and not HEADER_VALUE_RE.search(header[1])
+def _head_of(exchange: Exchange, data: bytes) -> _Head | None:
+    """The head of a request that is all that these bytes are; None if it tells no length, or that is 0."""
+    place = next((at for at, (name, _) in enumerate(exchange.headers) if name == b"content-length"), None)
+    end = data.find(b"\r\n\r\n") + 4
+    found = _LENGTH.findall(data, 0, end)
+    if place is None or len(found) != 1 or end > _MOST_REMEMBERED or exchange.path == READY_PATH:
+        return None
+    if int(found[0]) != len(data) - end or end == len(data):
+        return None
+    match = _LENGTH.search(data, 0, end)
+    if match is None:
+        return None
+    begin, behind = match.span(1)
+    return _Head(data[:begin], data[behind:end], exchange.method, exchange.path, exchange.scope, place)
+
+
+def _are_valid(headers: Headers) -> bool:
+    """Whether names and values of headers have only what they may have."""
+    if HEADER_VALUE_RE.search(b"".join([value for _, value in headers])):
+        return False
+    return all(_is_valid_name(name) for name, _ in headers)
+
+
+@lru_cache(maxsize=256)
+def _is_valid_name(name: bytes) -> bool:
+    return not HEADER_RE.search(name)

@@ -143,6 +143,55 @@ def test_a_plain_request_makes_no_cycle_and_the_next_one_none_either():
     assert not isinstance(protocol.cycle, prompt.Exchange)
 
 
+def sized(size, length=None, more=JSON):
+    """A request with so long a body, of which its head tells a length."""
+    told = str(size).encode() if length is None else length
+    return post(more=more, body=b"content-length: " + told + b"\r\n\r\n" + b'"' * 2 + b" " * (size - 2))
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [sized(4), sized(4), sized(12345), sized(5)],
+        [sized(4), sized(2001)],
+        [sized(4), sized(2000), sized(4)[:-1], b" ", sized(4)],
+        [sized(4), sized(4) + sized(5), sized(6)],
+        [sized(4), sized(4)[:30], sized(4)[30:], sized(9)],
+        [sized(4), sized(5, b"05"), sized(4)],
+        [sized(4), sized(5, b"+5")],
+        [sized(4), sized(5, b"4")],
+        [sized(4), sized(4) + b"\r\n", sized(4)],
+        [sized(4), sized(4, more=b"content-length: 4\r\n")],
+        [sized(4, more=b"x-note: content-length: 4\r\n"), sized(5, more=b"x-note: content-length: 4\r\n")],
+        [sized(4), post(more=JSON, body=b"content-length: 0\r\n\r\n"), sized(4)],
+        [
+            post(b"/headers", b"x-b: c\r\n"),
+            post(b"/headers", b"x-b: d\r\n"),
+            post(b"/fails"),
+            post(b"/fails"),
+        ],
+        [post(b"/stream"), post(b"/stream")],
+        [post(READY_PATH.encode())] * 2,
+        [post(more=b"content-encoding: gzip\r\n")] * 2,
+    ],
+)
+def test_a_head_that_was_parsed_before_says_what_it_says_anew(pieces):
+    expected, _ = said(LimitedProtocol, *pieces, CLOSE, app=config(max_body=20_000))
+    found, _ = said(PromptProtocol, *pieces, CLOSE, app=config(max_body=20_000))
+    pid = rb'"pid":\d+'
+    assert re.sub(pid, b"", found) == re.sub(pid, b"", expected)
+    assert found.count(b"HTTP/1.1 ") >= 1
+
+
+def test_a_head_is_parsed_once_for_all_requests_that_have_it(monkeypatch):
+    parsed, begin = [], PromptProtocol.begin
+    monkeypatch.setattr(PromptProtocol, "begin", lambda self: (parsed.append(self.url), begin(self)))
+    pieces = [sized(4), sized(10), sized(900), post(b"/other"), sized(4), sized(4)]
+    found, _ = said(PromptProtocol, *pieces, end=False)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200"] * 6
+    assert parsed == [b"/x", b"/other", b"/x"]
+
+
 class Full:
     """Has room for nothing, and is never handed anything."""
 
@@ -160,6 +209,8 @@ def test_what_there_is_no_room_for_is_refused_by_its_head_and_its_body_is_thrown
         PromptProtocol, head, body[:100], body[100:] + head + body, app=config(Full()), end=False
     )
     assert found.count(b"HTTP/1.1 429") == 2 and not protocol.cycle.chunks
+    found, protocol = said(PromptProtocol, *[sized(4)] * 3, app=config(Full()), end=False)
+    assert found.count(b"HTTP/1.1 429") == 3 and found.endswith(b"one") and not protocol.cycle.chunks
 
 
 def test_a_body_that_does_not_come_is_told_so_and_the_connection_ends(monkeypatch):
