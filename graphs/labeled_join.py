@@ -95,7 +95,7 @@ class LabeledJoin(RequestStep):
         show_ledger(state.metrics, self._ledger, self._ahead.join)
         if self._ahead.join is not None:
             self._ledger.on_settled = self._ahead.join.settle
-        self._silenced = None if state.calendar is None else SilencedPredictions(deadline)
+        self._silenced = None if state.calendar is None else SilencedPredictions(deadline, most)
         self._inputs = state.package.schema.input_names
         self._excluded = ExcludedLabels(schema, state.calendar)
         self._batches: LabeledBatches | None = None
@@ -195,8 +195,6 @@ class LabeledJoin(RequestStep):
                 check_unwritten(self._batches.unwritten, self._most_unwritten)
             waiting = self._by_request.waiting(request.arrival)
             check_room(self._ledger, self._ahead.join, waiting, request, self._room)
-            if self._silenced is not None and request.telemetry:  # Nothing else takes of its room.
-                check_room(self._silenced.ledger, None, 0, request, self._room)
             if request.telemetry and self._by_request.is_full:
                 newest = request.newest_before(self._room.tolerance)
                 self._by_request.check_room(max(newest, self._ledger.newest or -math.inf))
@@ -239,10 +237,11 @@ class LabeledJoin(RequestStep):
             if columns is None or not self._column_predictions(request, columns):
                 self._each_prediction(request, names)
             request.done["joined"] = True
-        newest = self._ledger.newest
+        newest = -math.inf if self._ledger.newest is None else self._ledger.newest
         if self._silenced is not None:
             self._silenced.forget_before(newest)
-        self._by_request.note(request, -math.inf if newest is None else newest - self._deadline)
+            newest = max(newest, self._silenced.newest)  # It may be that all are in a maintenance.
+        self._by_request.note(request, newest - self._deadline)
 
     def _column_predictions(self, request: Request, columns: TelemetryColumns) -> bool:
         """Note the predictions of a list at once; whether that could be done."""

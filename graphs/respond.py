@@ -77,7 +77,7 @@ class Respond:
         """Of this deployment; those of earlier ones are in the trail."""
         self._journal, self._unfinished = state.journal, state.unfinished
         self._taker: SnapshotTaker | None = None
-        self._told_counts = ToldCounts(state.metrics, state.journal)
+        self._told_counts = ToldCounts(state.metrics, state.journal, state.clock)
         self._log = RequestLog(context.logger, state.settings.request_log)
 
     def post_init(self, mode: str = "sync", **kwargs: Any) -> None:

@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.rows.event_micros import event_micros
@@ -29,6 +30,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 
 LIVE = "live"
 """Source of incidents that were sent to the endpoint."""
+_NEVER = np.iinfo(np.int64).min
 
 
 def incidents_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
@@ -42,31 +44,45 @@ def incidents_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Data
     """
     if not len(rows):
         return rows
+    order, is_cancelled = order_of(rows), rows[CANCELLED].to_numpy()
+    has_id = rows[ID].notna().to_numpy()[order]
+    counts = last_of_each(rows, order[has_id])
+    counts = counts[~is_cancelled[counts]]
+    if not has_id.all():
+        alone = order[~has_id]
+        counts = np.concatenate([counts, alone[_counts_without_id(rows.iloc[alone], schema)]])
+    found: pd.DataFrame = rows.iloc[counts]
+    return found.reset_index(drop=True)
+
+
+def _counts_without_id(others: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:
     columns = [at(column) for column in scope_columns(schema)]
-    ordered = in_order(rows)
-    has_id = ordered[ID].notna()
-    by_id = ordered[has_id].drop_duplicates(ID, keep="last")
-    by_id = by_id[~by_id[CANCELLED].to_numpy()]
-    others = ordered[~has_id]
-    if not len(others):
-        alone: pd.DataFrame = by_id.reset_index(drop=True)
-        return alone
     groups = others[[*columns, START]].fillna(dict.fromkeys(columns, "")).groupby([*columns, START])
     number = groups.ngroup().to_numpy()
     last_cancelled = others[CANCELLED].groupby(number).transform("last")
     closed = (others[END].notna() & ~others[CANCELLED]).groupby(number).transform("any")
-    counts = ~last_cancelled & ~others[CANCELLED] & ~(closed & others[END].isna())
-    both: pd.DataFrame = pd.concat([by_id, others[counts]]).reset_index(drop=True)
-    return both
+    counts: pd.Series = ~last_cancelled & ~others[CANCELLED] & ~(closed & others[END].isna())
+    return counts.to_numpy(dtype=np.bool_)
 
 
 def in_order(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows in the order in which they were known: of those with one id, the last one counts."""
-    is_live = (rows[SOURCE] == LIVE).to_numpy()
-    known = rows[KNOWN].dt.tz_localize(None).to_numpy().astype("datetime64[us]").astype(np.int64)
-    order = np.lexsort((rows[ROW].to_numpy(), rows[SOURCE].astype(str).to_numpy(), is_live, known))
-    ordered: pd.DataFrame = rows.iloc[order]
+    ordered: pd.DataFrame = rows.iloc[order_of(rows)]
     return ordered
+
+
+def order_of(rows: pd.DataFrame) -> Integers:
+    """Places of the rows in the order in which they were known, shape (n,)."""
+    is_live = (rows[SOURCE] == LIVE).to_numpy()
+    known = _micros(rows[KNOWN])
+    order: Integers = np.lexsort((rows[ROW].to_numpy(), rows[SOURCE].astype(str).to_numpy(), is_live, known))
+    return order
+
+
+def last_of_each(rows: pd.DataFrame, places: Integers) -> Integers:
+    """Of some places of rows, all with an id, the last one of each id, in their order."""
+    ids = pd.Series(rows[ID].to_numpy()[places])
+    return places[~ids.duplicated(keep="last").to_numpy()]
 
 
 def source_ranks(rows: pd.DataFrame, schema: TelemetrySchema) -> Integers:
@@ -88,13 +104,57 @@ def incident_of(row: Mapping[Any, Any], schema: TelemetrySchema) -> Incident:
 
     :param row: column -> cell, see ``incident_types``.
     """
-    names = {column: str(row[at(column)]) for column in scope_columns(schema) if row[at(column)] is not None}
     start, end = (_seconds(row[name]) for name in (START, END))
-    texts = {column: row[said(column)] for column in texts_about(schema)}
+    names = {column: row[at(column)] for column in scope_columns(schema)}
+    return _incident(
+        row[ID], names, start, end, row[CANCELLED], {name: row[said(name)] for name in texts_about(schema)}
+    )
+
+
+def incidents_of(rows: pd.DataFrame, schema: TelemetrySchema) -> list[Incident]:
+    """``incident_of`` each of several rows, in their order."""
+    scope, about = scope_columns(schema), texts_about(schema)
+    names = zip(*(rows[at(column)].tolist() for column in scope), strict=True)
+    texts = zip(*(rows[said(column)].tolist() for column in about), strict=True)
+    starts, ends = (_all_seconds(rows[column]) for column in (START, END))
+    cells = zip(rows[ID].tolist(), names, starts, ends, rows[CANCELLED].tolist(), texts, strict=True)
+    return [
+        _incident(
+            name,
+            dict(zip(scope, whom, strict=True)),
+            start,
+            end,
+            is_cancelled,
+            dict(zip(about, given, strict=True)),
+        )
+        for name, whom, start, end, is_cancelled, given in cells
+    ]
+
+
+def _incident(
+    name: object,
+    names: Mapping[str, object],
+    start: float | None,
+    end: float | None,
+    is_cancelled: object,
+    texts: Mapping[str, object],
+) -> Incident:
+    whom = {column: str(cell) for column, cell in names.items() if cell is not None}
     given = {column: None if text is None else str(text) for column, text in texts.items()}
-    name = made_id(names, start or 0.0) if row[ID] is None else str(row[ID])
-    return Incident(name, names, start or 0.0, end, bool(row[CANCELLED]), given)
+    found = made_id(whom, start or 0.0) if name is None else str(name)
+    return Incident(found, whom, start or 0.0, end, bool(is_cancelled), given)
 
 
 def _seconds(moment: object) -> float | None:
     return None if moment is None or moment is pd.NaT else event_micros(moment) / 1_000_000
+
+
+def _all_seconds(moments: pd.Series) -> list[float | None]:
+    return [None if micros == _NEVER else micros / 1_000_000 for micros in _micros(moments).tolist()]
+
+
+def _micros(moments: pd.Series) -> Integers:
+    """Microseconds since the epoch, as of ``event_micros``; ``_NEVER`` where there is none."""
+    utc = moments.to_numpy(dtype="datetime64[ns]")
+    found: Integers = utc.astype("datetime64[us]").astype(np.int64)
+    return found

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_sets.labels.incidents_that_count import LIVE, in_order, incident_of
+from feature_sets.labels.incidents_that_count import LIVE, incident_of, last_of_each, order_of
 from feature_sets.rows.event_micros import event_micros
+from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.incident_rows import ID, KNOWN, SOURCE, START
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -70,20 +73,30 @@ def _last_of_each(rows: pd.DataFrame, most: int) -> pa.Table | None:
 
     :param most: so many at most, those that began last.
     """
-    named = rows[rows[ID].notna()]
-    if not len(named):
+    order = order_of(rows)
+    order = order[rows[ID].notna().to_numpy()[order]]
+    if not len(order):
         return None
-    ordered = in_order(named)
-    live = ordered[ordered[SOURCE] == LIVE].drop_duplicates(ID, keep="last").set_index(ID)[KNOWN]
-    last = ordered.drop_duplicates(ID, keep="last")
-    last = last.assign(**{_TAKEN: last[ID].map(live)}).sort_values(START, kind="stable").tail(most)
-    table = pa.Table.from_pandas(last, preserve_index=False)
-    columns = [
-        column.cast(pa.string())
-        if name == ID
-        else column.cast(pa.timestamp("us", "UTC"), safe=False)
-        if pa.types.is_timestamp(column.type)
-        else column
-        for name, column in zip(table.column_names, table.columns, strict=True)
-    ]
-    return pa.table(dict(zip(table.column_names, columns, strict=True)))
+    live = last_of_each(rows, order[(rows[SOURCE] == LIVE).to_numpy()[order]])
+    ids, known = rows[ID].to_numpy(), rows[KNOWN].to_numpy(dtype="datetime64[ns]")
+    taken = dict(zip(ids[live].tolist(), known[live], strict=True))
+    last = last_of_each(rows, order)
+    began = rows[START].to_numpy(dtype="datetime64[ns]")
+    last = last[np.argsort(began[last], kind="stable")][-most:]
+    never = np.datetime64("NaT", "ns")
+    columns = {str(name): _column(rows[name], last) for name in rows.columns}
+    columns[_TAKEN] = _times(
+        np.array([taken.get(one, never) for one in ids[last].tolist()], dtype=known.dtype)
+    )
+    return pa.table(columns)
+
+
+def _column(cells: pd.Series, places: Integers) -> pa.Array:
+    if isinstance(cells.dtype, pd.DatetimeTZDtype):
+        return _times(cells.to_numpy(dtype="datetime64[ns]")[places])
+    kind = pa.string() if cells.name == ID else None
+    return pa.array(cells.to_numpy()[places], kind, from_pandas=True)
+
+
+def _times(moments: npt.NDArray[np.datetime64]) -> pa.Array:
+    return pa.array(moments.astype("datetime64[us]"), pa.timestamp("us", "UTC"))

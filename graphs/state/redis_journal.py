@@ -142,7 +142,6 @@ class RedisJournal:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
         self._keep(row._replace(id=entry))
         self._note(entry, size)
-        self._note_whole()
         return entry
 
     def _keep(self, entry: RawEntry) -> None:
@@ -367,6 +366,7 @@ class RedisJournal:
     def _note(self, entry: EntryId, size: int) -> None:
         self._last = entry
         self.bounds.note(entry, size)
+        self._note_whole()  # Before the archive is told: it may read at once.
         if self.archive is not None:
             self.archive.note(entry, size)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Protocol
 
+import numpy as np
 import pandas as pd
 from mlrun.utils import logger
 
 from feature_sets.checks import InputError
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_state import LabelState
-from feature_sets.labels.incidents_that_count import LIVE, incident_of, incidents_that_count
+from feature_sets.labels.incidents_that_count import LIVE, incidents_of, incidents_that_count
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
@@ -143,26 +145,23 @@ def untold_positives(
 def _wanted(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Incident]:
     """Incidents that count by the id that an endpoint knows them by."""
     wanted: dict[str, Incident] = {}
-    for row in incidents_that_count(rows, schema).to_dict("records"):
-        incident = incident_of(row, schema)
+    counting = incidents_that_count(rows, schema)
+    for incident, file in zip(incidents_of(counting, schema), counting[SOURCE].tolist(), strict=True):
         name, number = incident.id, 1
         while name in wanted:  # Without an id, several rows of one start may count.
             number += 1
             name = f"{incident.id}#{number}"
-        source = str(row[SOURCE]).rpartition("|")[2]
-        wanted[name] = Incident(
-            name, incident.names, incident.start, incident.end, False, incident.texts, source
-        )
+        source = str(file).rpartition("|")[2]
+        wanted[name] = replace(incident, id=name, cancelled=False, source=source)
     return wanted
 
 
 def _taken(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, int]:
     """When what the history has of live incidents was sent, microseconds, by id."""
-    live = rows[rows[SOURCE] == LIVE]
-    return {
-        incident_of(row, schema).id: event_micros(row[KNOWN])
-        for row in live.sort_values(ROW, kind="stable").to_dict("records")
-    }
+    places = np.flatnonzero((rows[SOURCE] == LIVE).to_numpy())
+    live = rows.iloc[places[np.argsort(rows[ROW].to_numpy()[places], kind="stable")]]
+    sent = column_micros(live[KNOWN]).tolist()
+    return {incident.id: at for incident, at in zip(incidents_of(live, schema), sent, strict=True)}
 
 
 def _was_over(incident: Incident, oldest: float | None) -> bool:

@@ -104,15 +104,36 @@ def test_a_repeat_of_an_event_in_maintenance_gets_its_first_answer(
 def test_what_was_said_in_a_maintenance_is_forgotten_with_the_rest(planned: Path) -> None:
     client = make_client(planned, label_deadline_seconds=100.0, ledger_max_size=3)
     client.post("/maintenance", window(0, None, id="open", device="a/1"))
-    assert client.post("/telemetry", [event("a/1", at) for at in (10, 20, 30)]).status == 200
-    refused = client.post("/telemetry", event("a/1", 40))
-    assert (refused.status, refused.json["error"]["field"]) == (503, "ledger")
+    first = client.post("/telemetry", [event("a/1", at) for at in (10, 20, 30)]).json
+    silenced = client.step("labeled_join")._silenced
+    assert (len(silenced.ledger), len(silenced._names)) == (3, 3)
+    assert client.post("/telemetry", event("a/1", 30)).json == {**first[2], "status": "duplicate"}
     # The time of the others ends it.
     assert client.post("/telemetry", event("a/2", 150)).status == 200
     again = client.post("/telemetry", event("a/1", 20)).json
     assert (again["status"], again["probability"]) == ("duplicate", None)
-    silenced = client.step("labeled_join")._silenced
     assert (len(silenced.ledger), len(silenced._names)) == (0, 0)
+
+
+def test_a_maintenance_of_everything_refuses_no_telemetry_and_its_earliest_answers_are_forgotten(
+    planned: Path, redis_url: str, tmp_path: Path
+) -> None:
+    kept = {"redis_url": redis_url, "journal_key": "silenced-many", "ledger_max_size": 8}
+    kept["label_deadline_seconds"] = 100.0
+    client = make_client(planned, **kept, snapshot_directory=str(tmp_path))
+    client.post("/maintenance", window(0, None, id="open", device="a/1"))
+    said = [client.post("/telemetry", event("a/1", at)).json for at in range(10, 300, 10)]
+    assert {one["status"] for one in said} == {"accepted"}
+    for restarted in (False, True):
+        if restarted:
+            client.shut_down()
+            client = make_client(planned, **kept, snapshot_directory=str(tmp_path))
+        silenced = client.step("labeled_join")._silenced
+        assert len(silenced.ledger) == len(silenced._names) == len(silenced._by_time) <= 8
+        for back in (1, 5):
+            again = client.post("/telemetry", event("a/1", 300 - 10 * back)).json
+            assert again == {**said[-back], "status": "duplicate"}
+        assert client.post("/telemetry", event("a/1", 200)).json["probability"] is None
 
 
 def test_windows_count_the_readings_of_a_maintenance(client: Client, planned: Path) -> None:

@@ -24,7 +24,7 @@ from tests.simulation.told import ToldHistory
 from tests.simulation.world import Crash, World
 
 FORMS = ("rows", "incidents")
-_KINDS = 8
+KINDS = 8
 """Of so many seeds each has another form of labels, horizons or history."""
 LIGHT_OF = 8
 """All but one of so many histories of each kind are light: a third of the requests, and half the faults."""
@@ -60,7 +60,7 @@ class History:
         self._step = 0
         self._is_watched, self._keeps_all = False, True
         self._rare = self._chance.random() < 0.3
-        self._is_light = seed // _KINDS % LIGHT_OF != 0
+        self._is_light = seed // KINDS % LIGHT_OF != 0
         self.told: list[str] = []
         self._torn: Path | None = None
 

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tests.simulation.history import History
+from tests.simulation.history import KINDS, History
 from tests.simulation.patches import simulated
 from tests.simulation.plants import PLANTS, planted
 
@@ -70,12 +70,20 @@ def _many(seeds: range, steps: int, plant: str, collects: bool = True) -> list[F
     return found
 
 
+def _warm_up() -> None:
+    """Load what every history needs, such as compiled kernels: else each process would do it again."""
+    with simulated():
+        for seed in range(KINDS):
+            run_history(seed, steps=10)
+
+
 def run(first: int, count: int, steps: int = 200, processes: int = 1, plant: str = "") -> list[Found]:
     """Histories of so many seeds from the first on; gives those that fail, in order of their seeds."""
     if processes == 1:
         return _many(range(first, first + count), steps, plant)
     size = max(1, min(_CHUNK, count // processes))
     chunks = [range(at, min(at + size, first + count)) for at in range(first, first + count, size)]
+    _warm_up()
     gc.collect()
     gc.freeze()  # The processes share it.
     with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=1) as pool:

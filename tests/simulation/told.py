@@ -6,6 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from feature_sets.ingestion.label_state import LabelState, no_statements
@@ -26,6 +27,8 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.simulation.ledgers import IncidentLedger
 
 FILE = "incidents/tickets.csv"
+_TIMES = (START, END, KNOWN)
+_NEVER = np.iinfo(np.int64).min
 _FIELDS = ("device", "start", "end", "cancelled")
 
 
@@ -38,6 +41,7 @@ class ToldHistory:
 
     def __init__(self, schema: TelemetrySchema, chance: random.Random) -> None:
         self._schema, self._chance = schema, chance
+        self._statements = no_statements(schema)
         self._sent: dict[str, tuple[float, dict[str, Any]]] = {}
         self._file: dict[str, tuple[float, dict[str, Any]]] = {}
         self._read: tuple[Any, LabelState] | None = None
@@ -49,13 +53,24 @@ class ToldHistory:
         return self._read[1]
 
     def _made(self) -> LabelState:
-        rows = [self._row(FILE, *one) for one in self._file.items()]
-        rows += [self._row(LIVE, *one) for one in self._sent.items()]
-        for place, row in enumerate(rows):
-            row[ROW] = place
-        types = incident_types(self._schema).items()
-        columns = {name: pd.Series([row[name] for row in rows], dtype=kind) for name, kind in types}
-        return LabelState(no_statements(self._schema), pd.DataFrame(columns), {})
+        rows = [(FILE, name, known) for name, known in self._file.items()]
+        rows += [(LIVE, name, known) for name, known in self._sent.items()]
+        said = [known for _, _, (_, known) in rows]
+        cells: dict[str, Sequence[Any]] = {
+            SOURCE: [source if source == LIVE else f"folder|{source}" for source, _, _ in rows],
+            ROW: range(len(rows)),
+            ID: [name for _, name, _ in rows],
+            at(DEVICE): [one["device"] for one in said],
+            START: [one["start"] for one in said],
+            END: [one["end"] for one in said],
+            KNOWN: [when for _, _, (when, _) in rows],
+            CANCELLED: [one["cancelled"] for one in said],
+        }
+        columns = {}
+        for name, kind in incident_types(self._schema).items():
+            given = cells.get(name, [None] * len(rows))
+            columns[name] = _moments(given) if name in _TIMES else np.array(given, dtype=kind)
+        return LabelState(self._statements, pd.DataFrame(columns), {})
 
     def ingest(self, known: IncidentLedger, now: float, names: Sequence[str]) -> None:
         """Take over what was sent, and a file in which something is another than before.
@@ -108,21 +123,11 @@ class ToldHistory:
                 differ.append(name)
         return sorted(differ)
 
-    def _row(self, source: str, name: str, known: tuple[float, dict[str, Any]]) -> dict[str, Any]:
-        when, said = known
-        source = source if source == LIVE else f"folder|{source}"
-        row = dict.fromkeys(incident_types(self._schema)) | {
-            SOURCE: source,
-            ID: name,
-            at(DEVICE): said["device"],
-        }
-        moments = {START: said["start"], END: said["end"], KNOWN: when}
-        row |= {column: _moment(time) for column, time in moments.items()}
-        return {**row, CANCELLED: said["cancelled"]}
 
-
-def _moment(seconds: float | None) -> Any:
-    return pd.NaT if seconds is None else pd.Timestamp(event_micros(seconds), unit="us", tz="UTC")
+def _moments(seconds: Sequence[float | None]) -> pd.DatetimeIndex:
+    micros = [_NEVER if one is None else event_micros(one) for one in seconds]
+    stamps = np.array(micros, dtype="datetime64[us]").astype("datetime64[ns]")
+    return pd.DatetimeIndex(stamps).tz_localize("UTC")
 
 
 def _of(incident: Mapping[str, Any]) -> dict[str, Any]:
