@@ -8,7 +8,9 @@ Ben-David, J. Gehrke, "Detecting Change in Data Streams", VLDB, 2004 (two window
 With k_1 errors in w labels and k_0 in the m before them, and log-likelihoods L of a binomial rate, the signed
 root of the ratio is g = sqrt(2 (L(k_1) + L(k_0) - L(k_0 + k_1)) / f). For independent labels f = 1 and g is
 about standard normal; errors that come in runs carry less information, and f is their variance inflation
-(``dependence.py``). A window counts only if it is worth 20 independent labels, and what is before it 50.
+(``dependence.py``). A window counts only if it is worth 20 independent labels, and what is before it 50. A
+rise must also rest on errors worth five independent ones: two or three episodes in one window are no news
+where errors are rare, and of so few g is far from normal.
 
 - A rise of the error rate is drift if the tests of 200 labels in a row were beyond ``drift_level``, in
   whatever window, or of 150 in one of 400 labels or more. Of 200 labels or more, both halves must be part of
@@ -71,6 +73,8 @@ _HALVED = 200
 _LEAST_SHARE = 0.4
 """Of the rise over a window, what each half of it must show."""
 _LEAST_EFFECTIVE = (50.0, 20.0)
+_LEAST_EPISODES = 5.0
+"""Independent errors that those of a window must be worth if they are a rise."""
 
 
 class LikelihoodRatio(Detector):
@@ -313,8 +317,9 @@ class LikelihoodRatio(Detector):
         pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
         runs = correlated_inflation(newest, w, self._errors[cut] - self._errors[first], near, pairs)
         factor = max(runs, self._lag_factor, self._floors[-1])
-        is_enough = m >= _LEAST_EFFECTIVE[0] * factor and w >= _LEAST_EFFECTIVE[1] * factor
-        return root_of_ratio(newest, w, before, m, factor) if is_enough else 0.0
+        if newest < _LEAST_EPISODES * factor or not _is_enough(w, m, factor):
+            return 0.0
+        return root_of_ratio(newest, w, before, m, factor)
 
     def _compared(self, i: int, w: int, m: int) -> float | None:
         """Signed root of the newest w labels against the m before them, below 0 for a fall.
@@ -339,7 +344,8 @@ class LikelihoodRatio(Detector):
         newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
         pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
         factor = max(correlated_inflation(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
-        if m < _LEAST_EFFECTIVE[0] * factor or w < _LEAST_EFFECTIVE[1] * factor:
+        is_rise = newest * m > before * w
+        if not _is_enough(w, m, factor) or (is_rise and newest < _LEAST_EPISODES * factor):
             return None
         return root_of_ratio(newest, w, before, m, factor)
 
@@ -398,3 +404,8 @@ class LikelihoodRatio(Detector):
             self._n += 1
             self._append(bit)
         self._n = n
+
+
+def _is_enough(w: int, m: int, factor: float) -> bool:
+    """Whether w newest labels, and m before them, are worth enough independent ones."""
+    return m >= _LEAST_EFFECTIVE[0] * factor and w >= _LEAST_EFFECTIVE[1] * factor

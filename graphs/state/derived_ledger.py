@@ -206,12 +206,14 @@ class DerivedLedger(RememberedLedger):
 
     def _contradicted(self, device: str, known: RememberedDevice, times: Iterable[int]) -> int:
         """How many of these predictions were joined with another label than their reading has by now."""
-        count = 0
-        for at in (at for at in times if known.made[at].label is not None):
-            row = known.row_of(at, self._beside)
-            said = self._label_at(device, at) if row is None else row.label
-            count += said in (0, 1) and said != known.made[at].label
-        return count
+        joined = (at for at in times if known.made[at].label is not None)
+        return sum(self._known_by_now(device, known, at) not in (known.made[at].label, None) for at in joined)
+
+    def _known_by_now(self, device: str, known: RememberedDevice, micros: int) -> int | None:
+        """The label that the history has of a prediction, 0 or 1; None if it has none by now."""
+        row = known.row_of(micros, self._beside)
+        said = self._label_at(device, micros) if row is None else row.label
+        return said if said in (0, 1) else None
 
     def _looked_at(
         self, device: str, known: RememberedDevice, times: list[int], now: float
@@ -254,8 +256,10 @@ class DerivedLedger(RememberedLedger):
             known = self._devices.get(device)
             record = known.made.get(micros) if known else None
             if known is None or record is None or not record.is_open:
-                if record is not None and record.label is not None:
-                    self._mature.append(_pair(device, record, record.label, now))
+                if known is not None and record is not None and record.label is not None:
+                    label = self._known_by_now(device, known, micros) if self._joins else record.label
+                    if label is not None:
+                        self._mature.append(_pair(device, record, label, now))
                 continue
             told = known.pending(micros, self._beside)
             if told is not None:
@@ -346,7 +350,9 @@ class DerivedLedger(RememberedLedger):
         """Pairs that have become mature since the last call, each once: what waits for nothing, at once.
 
         Errors are told soon, and healthy is what nothing was told of for long. So an error matures when a
-        healthy reading of its time would; by the order of labels the newest pairs would all be errors.
+        healthy reading of its time would; by the order of labels the newest pairs would all be errors. It
+        matures with the label that is known by then: an incident is open until somebody closes it, and what
+        is between its end and that was no error.
         """
         mature, self._mature = self._mature, []
         return mature

@@ -245,23 +245,23 @@ class IncidentLedger(Ledger):
         bound = self._newest - HEALTHY_AFTER
         due = [one for one in self._known if one.said is not None and not one.is_mature and one.time <= bound]
         for known in sorted(due, key=lambda one: (one.time, one.device)):
+            label = int(self._is_covered(known.device, known.time))
             if known.label is None:
-                label = int(self._is_covered(known.device, known.time))
                 pairs += self._meet(known, label, arrival, position)
             else:
-                self._matured(known, arrival, position)
+                self._matured(known, label, arrival, position)
         return pairs
 
     def _meet(self, known: Known, label: int | None, at: float, position: tuple[int, int, int]) -> list[Pair]:
         pairs = super()._meet(known, label, at, position)
         if pairs and self._newest is not None and known.time <= self._newest - HEALTHY_AFTER:
-            self._matured(known, at, position)
+            self._matured(known, known.label, at, position)
         return pairs
 
-    def _matured(self, known: Known, at: float, position: tuple[int, int, int]) -> None:
+    def _matured(self, known: Known, label: int | None, at: float, position: tuple[int, int, int]) -> None:
         known.is_mature = True
-        assert known.said is not None and known.label is not None
-        made = known.said, known.predicted_at, known.label
+        assert known.said is not None and label is not None
+        made = known.said, known.predicted_at, label
         self.mature.append(Pair(known.device, known.time, *made, at, position))
 
 

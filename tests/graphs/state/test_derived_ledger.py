@@ -250,6 +250,24 @@ def test_what_lies_in_no_incident_is_healthy_after_a_while():
     assert played.at == {0: 0, 10: 0, 30: 1}
 
 
+def test_an_error_matures_when_a_healthy_one_would_with_the_label_that_is_known_by_then():
+    def matured():
+        return [(round(pair.time - NOW), pair.label) for pair in played.ledger.take_mature()]
+
+    played = Played(schema(form="incidents", healthy_after="1m", exclude_labels={"kind": "test"}))
+    played.tell(start=5, arrived=5)
+    played.predict(0, 10, 20, 30, 40, 50)
+    assert played.at == {10: 1, 20: 1, 30: 1, 40: 1, 50: 1} and matured() == []
+    played.tell(end=25, device=None, arrived=55)  # Who closes it says that it was over before that.
+    played.tell("8", start=35, end=45, kind="test", arrived=56)  # An excluded one says nothing of it.
+    played.predict(71)
+    assert matured() == [(0, 0), (10, 1)]
+    played.label(30, 1)  # A row counts before incidents.
+    played.predict(200)
+    assert matured() == [(20, 1), (30, 1), (50, 0), (71, 0)]
+    assert played.at[50] == 1, "as a pair it stays what it was when they met"
+
+
 def test_without_a_time_for_it_a_prediction_is_healthy_at_the_deadline():
     for text in (None, "0s"):
         labels = {"form": "incidents", **({"healthy_after": text} if text else {})}
