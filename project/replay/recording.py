@@ -163,4 +163,7 @@ def _no_readings(schema: TelemetrySchema, start: pd.Timestamp, end: pd.Timestamp
     if manifest is not None and manifest.first is not None and manifest.last is not None:
         first, last = (pd.Timestamp(at, unit="us", tz="UTC") for at in (manifest.first, manifest.last))
         extent = f"those of {first.isoformat()} to {last.isoformat()}"
-    return f"history must hold readings from {start.isoformat()} to {end.isoformat()}, got {extent}"
+    # Readings of a live endpoint arrived when their request did, however old they were.
+    by = f", by the time at which they arrived ({schema.arrival})" if schema.arrival else ""
+    extent += " by event time" if schema.arrival and manifest is not None else ""
+    return f"history must hold readings from {start.isoformat()} to {end.isoformat()}{by}, got {extent}"
