@@ -82,6 +82,25 @@ def retrain(
         print(f"no runner answers, so nothing is begun and nobody knows its mode: {failure}")
     for line in status_lines(known, told, now):
         print(line)
+    if session is not None and known.case is None:
+        for line in _not_usable(session, name):
+            print(line)
+
+
+def _not_usable(session: Session, project: str) -> list[str]:
+    """That the model in production is of no use: where it never was better there is no drift to answer."""
+    from project.api_reader import ready_endpoint
+    from project.function_names import SERVING
+    from project.http_json import get_json
+    from project.summary.alerts import not_usable
+
+    try:
+        address = ready_endpoint(session.mlrun_dbpath, project, SERVING).address
+        found = not_usable(get_json(f"{address}/drift", _TIMEOUT))
+    except NetopsError:
+        return []  # Whoever asks for the endpoint is told by 'netops status'.
+    hint = "next: netops run --set 'training_window=since TIME', if only rows since a time teach what is now"
+    return [*found, hint] if found else []
 
 
 def _session(settings: Settings) -> tuple[Session | None, str]:

@@ -32,7 +32,7 @@ def alert_texts(drift: Mapping[str, Any]) -> list[str]:
                 f"cleared{of_group} {_minute(cleared['cleared'])}: was {cleared['severity']}, raised "
                 f"{_minute(cleared['raised'])} by {cleared['source']}, {_rates(cleared)}"
             )
-    return [*found, *_useless(drift)]
+    return [*found, *not_usable(drift)]
 
 
 def alerts_of(address: str) -> list[str]:
@@ -46,7 +46,7 @@ def alerts_of(address: str) -> list[str]:
         return [f"not known: {error}"]
 
 
-def _useless(drift: Mapping[str, Any]) -> list[str]:
+def not_usable(drift: Mapping[str, Any]) -> list[str]:
     """That the model in production knows nothing more of the newest labels than their share, if it is so."""
     realized = (drift.get("performance") or {}).get("realized") or {}
     precision = realized.get("average_precision")

@@ -81,6 +81,23 @@ def test_that_no_runner_answers_is_said(
     assert "must be ready" in content["no_runner"]
 
 
+def test_a_model_that_is_of_no_use_is_told_where_no_drift_is_answered(
+    home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    realized = {"average_precision": 0.02, "errors": 90, "rows": 5000}
+    answer = {"mode": "auto", "outlook": OUTLOOK, "performance": {"realized": realized}}
+    assert "NOT USABLE" not in printed(capsys, monkeypatch, answer)[0], "the drift says what is done"
+    file = StateFile(home / "retraining", "p")
+    with file.changing() as state:
+        file.write(replace(state, case=None))
+    text, _ = printed(capsys, monkeypatch, answer)
+    assert "no drift is being answered\n" in text
+    assert "THE MODEL IN PRODUCTION IS NOT USABLE: average precision 0.020 on the newest 5,000 labels" in text
+    assert text.splitlines()[-1].startswith("next: netops run --set 'training_window=since TIME'")
+    realized["average_precision"] = 0.9
+    assert "NOT USABLE" not in printed(capsys, monkeypatch, answer)[0]
+
+
 def test_a_runner_of_an_earlier_version_is_said(
     home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
