@@ -7,6 +7,10 @@ classification", Pattern Recognition 45 (1), 521-530):
 - label shift: p(y) moved, and within each class p(x | y) did not (prior probability shift);
 - concept drift: the model is more often wrong although p(x) did not move, so p(y | x) did.
 
+Whether p(x | y) moved is looked at within each class. Of a rare one there are too few blocks of rows that
+share readings; then one row of each of its episodes is compared, as these do not depend on each other. Where
+even episodes are too few, a shift of the labels may be either.
+
 Where the features moved and the model is more often wrong, rows alone do not say whether p(y | x) moved too.
 """
 
@@ -14,15 +18,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from drift.coded_columns import Index
 from drift.magnitude import drift_magnitude
+from drift.reference_rows import LEAST_BLOCKS
 from drift.shift import ColumnShift, DriftMagnitude
 
 NONE, DATA, LABEL, CONCEPT = "no drift", "data drift", "label shift", "concept drift"
 BOTH = "data drift with more errors"
+EITHER = "label shift or concept drift"
 UNKNOWN = "not enough data"
 
 
@@ -31,7 +39,7 @@ class KindOfDrift:
     """What kind, and why.
 
     :param kind: ``no drift``, ``data drift``, ``label shift``, ``concept drift``, ``data drift with more
-        errors``, or ``not enough data``.
+        errors``, ``label shift or concept drift``, or ``not enough data``.
     :param reason: in words.
     """
 
@@ -66,8 +74,11 @@ def kind_of_drift(
     labels = found.class_shift
     if labels is not None and labels.drifted:
         within = _moved_within(base, batch, features, label, how)
-        if within is not None and not within:
+        if not within.moved and not within.too_few and within.looked_at:
             return KindOfDrift(LABEL, f"{labels} moved, and no feature among rows of one {label}")
+        if not within.moved and not moved and within.too_few:
+            few = f"rows of {label} {', '.join(within.too_few)} are too few to be compared by themselves"
+            return KindOfDrift(EITHER, f"{labels} moved, and no feature; {few}")
     if moved and errors_rose:
         return KindOfDrift(BOTH, f"{_named(moved)} moved, and the model is more often wrong")
     if moved:
@@ -81,17 +92,50 @@ def kind_of_drift(
     return KindOfDrift(NONE, found.reason)
 
 
+class _Within(NamedTuple):
+    """What there is among rows of one label.
+
+    :param moved: features that moved.
+    :param looked_at: labels whose rows were compared.
+    :param too_few: labels of which there were too few.
+    """
+
+    moved: list[str]
+    looked_at: list[str]
+    too_few: list[str]
+
+
 def _moved_within(
     base: pd.DataFrame, batch: pd.DataFrame, features: Sequence[str], label: str, how: dict[str, Any]
-) -> list[str] | None:
-    """Features that moved among rows of one label; None where no label has enough rows."""
-    moved: list[str] = []
-    verdicts = 0
+) -> _Within:
+    """Features that moved among rows of one label, of those that both sides have."""
+    within = _Within([], [], [])
     for value in sorted(set(base[label].dropna()) & set(batch[label].dropna())):
-        found = drift_magnitude(base[base[label] == value], batch[batch[label] == value], features, **how)
-        verdicts += found.drifted is not None
-        moved += [shift.name for shift in found.features if shift.drifted]
-    return moved if verdicts else None
+        of_base, of_batch = (np.flatnonzero(frame[label] == value) for frame in (base, batch))
+        found = drift_magnitude(base.iloc[of_base], batch.iloc[of_batch], features, **how)
+        if found.drifted is None:
+            alone = {**how, "block_rows": 1, "min_rows": LEAST_BLOCKS}
+            once_base, once_batch = _once(base, of_base, how), _once(batch, of_batch, how)
+            found = drift_magnitude(once_base, once_batch, features, **alone)
+        (within.too_few if found.drifted is None else within.looked_at).append(str(value))
+        within.moved.extend(shift.name for shift in found.features if shift.drifted)
+    return within
+
+
+def _once(frame: pd.DataFrame, places: Index, how: dict[str, Any]) -> pd.DataFrame:
+    """The middle row of each episode of a label.
+
+    :param frame: sorted by device and time.
+    :param places: of the rows with the label. Those of a device no further apart than ``block_rows``, which
+        share readings, are one episode.
+    """
+    apart = np.diff(places) > how.get("block_rows", 1)
+    entity = how.get("entity")
+    if entity is not None:
+        keys = frame[entity].to_numpy()[places]
+        apart |= keys[1:] != keys[:-1]
+    episodes = np.split(places, np.flatnonzero(apart) + 1)
+    return frame.iloc[[episode[len(episode) // 2] for episode in episodes if len(episode)]]
 
 
 def _named(moved: Sequence[ColumnShift]) -> str:

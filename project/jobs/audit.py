@@ -13,6 +13,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from project.audit import MOST, SINCE, audit
 from project.audit_account import Audit
 from project.errors import NetopsError
+from project.jobs.drift_section import drift_section
 from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
 from project.settings import Settings
@@ -45,7 +46,7 @@ def audit_served(
     What was served by this run is history with the next one, and counts as ``not_in_history`` until then.
     Results: the fields of ``Audit``, or why it ``failed``; ``while_streaming`` if the simulated network still
     streamed, so that not all pairs were in files. That it failed, or a difference, is an error of the log and
-    ends nothing. The report of the run gets a section with the figures.
+    ends nothing. The report of the run gets a section with the figures, and one with the alerts of drift.
 
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param pairs: newest labeled pairs to look at, about.
@@ -74,11 +75,15 @@ def audit_served(
 def _add_to_report(
     context: mlrun.MLClientCtx, report: mlrun.DataItem | None, results: Mapping[str, Any]
 ) -> None:
-    """Put the figures on the page; that this fails is an error of the log."""
+    """Put the figures on the page, after what there is of drift; that this fails is an error of the log.
+
+    It is the last step that writes the page, and one alone: two at a time would lose what the other wrote.
+    """
     if report is None:
         return
     try:
-        report.put(with_section(report.get(encoding="utf-8"), audit_section(results)))
+        page = with_section(report.get(encoding="utf-8"), drift_section(context.project))
+        report.put(with_section(page, audit_section(results)))
     except (OSError, ValueError, mlrun.errors.MLRunBaseError) as error:
         context.logger.error(f"the report has no figures of the audit: {error}")
 

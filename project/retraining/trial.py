@@ -49,7 +49,8 @@ def in_shadow(state: LoopState, trial: Trial, since: str, now: datetime) -> Loop
 
     :param since: event time of the newest event then.
     """
-    reason = f"beside the champion from {since[:19]} on, at the longest until {trial.until[:19]}"
+    until = f"by the clock until {trial.until[:19]} at the longest"
+    reason = f"beside the champion for events from {since[:19]} on, {until}"
     decision = of_case(state, now, words.IN_SHADOW, reason, before=trial.champion, after=trial.version)
     return replace(state, trial=replace(trial, since=since)).told(decision)
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from sklearn.tree import DecisionTreeClassifier
 
-from drift.kind_of_drift import BOTH, CONCEPT, DATA, LABEL, NONE, UNKNOWN, kind_of_drift
+from drift.kind_of_drift import BOTH, CONCEPT, DATA, EITHER, LABEL, NONE, UNKNOWN, kind_of_drift
 from drift.magnitude import drift_magnitude
 from drift.warm_up import DetectorSettings, warmed_monitor
 from feature_sets.telemetry.simulator import SimulatedNetwork
@@ -126,3 +126,40 @@ def test_the_kinds_are_told_apart(batch, errors_rose, kind):
     base, how = frame(2000, 0, 0.2), {"min_rows": 50, "permutations": 99}
     found = drift_magnitude(base, batch, ["load"], None, "is_error", **how)
     assert kind_of_drift(base, batch, ["load"], "is_error", found, errors_rose, **how).kind == kind
+
+
+def rare(episodes, load, seed, count=6000):
+    """Rows in device order whose errors come in episodes of eight, thirty rows apart or more."""
+    random = np.random.default_rng(seed)
+    labels = np.zeros(count, int)
+    for start in np.linspace(50, count - 50, episodes).astype(int):
+        labels[start : start + 8] = 1
+    values = random.normal(0, 1, count) + load * labels
+    return pd.DataFrame({"load": values, "is_error": labels})
+
+
+@pytest.mark.parametrize(
+    ("episodes", "load", "kind"),
+    [
+        (60, 3.0, LABEL),  # More of the same errors.
+        (60, -3.0, CONCEPT),  # Other errors, and more of them.
+        (8, 3.0, NONE),
+    ],
+)
+@pytest.mark.parametrize("seed", range(3))
+def test_the_kinds_are_told_apart_where_errors_are_rare(episodes, load, kind, seed):
+    """Of 240 rows with an error eight share readings, so one of each episode is looked at."""
+    how = {"block_rows": 30, "permutations": 199}
+    base, batch = rare(15, 3.0, seed), rare(episodes, load, 10 + seed)
+    found = drift_magnitude(base, batch, ["load"], None, "is_error", **how)
+    named = kind_of_drift(base, batch, ["load"], "is_error", found, False, **how)
+    assert named.kind == kind, named.reason
+
+
+def test_too_few_episodes_say_that_it_may_be_either():
+    how = {"block_rows": 30, "permutations": 199}
+    base, batch = rare(4, 3.0, 1), rare(60, 3.0, 2)
+    found = drift_magnitude(base, batch, ["load"], None, "is_error", **how)
+    named = kind_of_drift(base, batch, ["load"], "is_error", found, True, **how)
+    assert named.kind == EITHER
+    assert named.reason.endswith("rows of is_error 1 are too few to be compared by themselves")

@@ -478,7 +478,10 @@ def test_the_figures_are_the_last_section_of_the_report_also_when_the_step_runs_
     found = Audit(pairs=9, compared=7, not_in_history=2, mismatches=2, after_late=3)
     found.by_feature["cpu"] = 2
     monkeypatch.setattr(step, "_audited", lambda *_: found)
+    monkeypatch.setattr(step, "drift_section", lambda project: Section("Drift", (f"none in {project}",)))
     step.audit_served(context, report=report)
+    assert report.html.index('<section id="drift">') < report.html.index('<section id="audit-of-what')
+    assert report.html.count("none in p") == 1
     assert "<th>in the order of the journal, after a late reading</th>" in report.html
     assert report.html.count('<section id="audit-of-what-was-served">') == 1
     assert report.html.count('<a href="#audit-of-what-was-served">') == 1
@@ -490,7 +493,8 @@ def test_the_figures_are_the_last_section_of_the_report_also_when_the_step_runs_
     assert report.html.count('<a href="#audit-of-what-was-served">') == 1
     assert "DIFFERENT" not in report.html and "7 of 9 served pairs compared" in report.html
     without = report.html.replace('<a href="#audit-of-what-was-served">Audit of what was served</a>', "")
-    begin, end = without.index('<section id="audit-of-what'), without.index("</main>")
+    without = without.replace('<a href="#drift">Drift</a>', "")
+    begin, end = without.index('<section id="drift'), without.index("</main>")
     assert without[:begin] + without[end:] == given
     logged.clear()
     step.audit_served(context, report=Stored("<html>"))
