@@ -54,6 +54,7 @@ class Together:
         self._is_one_by_one = bool(state.schema.group_features) and state.schema.arrival is None
         self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
         self._steps = StepsOf(context)
+        self._objects: dict[str, Any] = {}
 
     def __call__(self, events: Sequence[Any], graph: Alone) -> list[Any]:
         """The HTTP responses to events; in place of one that could not even be told of a failure, the error.
@@ -254,4 +255,6 @@ class Together:
         self._context.logger.error("".join(traceback.format_exception(error)))
 
     def _object(self, step: str) -> Any:
-        return self._context.root.steps[step].async_object
+        if step not in self._objects:
+            self._objects[step] = self._context.root.steps[step].async_object
+        return self._objects[step]

@@ -30,6 +30,7 @@ import mlrun
 import psutil
 
 from graphs.serving_graph import build_serving_graph
+from project.local.http_host.app import READY_PATH
 from tests.benchmarks.load_generator import Load
 from tests.benchmarks.own_endpoint import OwnEndpoint, own_endpoint
 from tests.benchmarks.restart import INPUTS, schema
@@ -158,6 +159,9 @@ def loads(seconds: float) -> list[Load]:
 def overload(seconds: float, **settings: Any) -> dict[str, Any]:
     """Lists of 100 at ten times what the endpoint takes: refusals, memory, and how soon it is itself again.
 
+    ``bare_p99_ms`` is of answers at the same rate that the host gives by the head alone, as it gives a
+    refusal, with nothing else to do: that is the share of the sender and of the machine.
+
     :param settings: of the endpoint.
     """
     with endpoint(**settings) as (server, measured):
@@ -167,6 +171,7 @@ def overload(seconds: float, **settings: Any) -> dict[str, Any]:
         rate = 10 * capacity["requests_per_second"]
         with ThreadPoolExecutor(1) as beside:
             load = Load(0, connections=2000, seconds=seconds, size=100, rate=rate)
+            bare = sent(replace(load, port=measured.echo[0], seconds=min(seconds, 5.0), path=READY_PATH))
             sending = beside.submit(measured.alone, load)
             while not sending.done():
                 resident.append(process.memory_info().rss)
@@ -183,6 +188,8 @@ def overload(seconds: float, **settings: Any) -> dict[str, Any]:
             "taken_per_second": over["requests_per_second"],
             "refused_p50_ms": over.get("refused_p50_ms"),
             "refused_p99_ms": over.get("refused_p99_ms"),
+            "bare_p50_ms": bare["p50_ms"],
+            "bare_p99_ms": bare["p99_ms"],
             "resident_mb_before": round(before / 1e6),
             "resident_mb_most": round(max(resident) / 1e6),
             "after_p99_ms": after["p99_ms"],

@@ -40,6 +40,7 @@ class Load:
     :param devices: that send in turn.
     :param labels: seconds after which the label of each event is told, in lists ten times a second over a
         connection of its own, whose latencies do not count; 0 tells none. For single events at a rate.
+    :param path: that the events are sent to.
     """
 
     port: int
@@ -50,6 +51,7 @@ class Load:
     first: int = 0
     devices: int = 1000
     labels: float = 0.0
+    path: str = "/telemetry"
 
 
 class Bodies:
@@ -85,7 +87,7 @@ class Bodies:
         """The next request, as it goes over the wire."""
         size = self._load.size
         body = self.event() if size == 1 else f"[{', '.join(self.event() for _ in range(size))}]"
-        return _request("/telemetry", body)
+        return _request(self._load.path, body)
 
 
 def _request(path: str, body: str) -> bytes:

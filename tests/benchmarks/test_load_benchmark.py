@@ -32,6 +32,11 @@ def test_each_event_keeps_the_rules_and_has_a_time_of_its_own():
     assert datetime.fromisoformat(later["timestamp"]).timestamp() == single[6].time
 
 
+def test_events_go_to_the_path_of_the_load():
+    assert Bodies(Load(0, 1, 1)).request().startswith(b"POST /telemetry HTTP/1.1\r\n")
+    assert Bodies(Load(0, 1, 1, size=2, path="/x")).request().startswith(b"POST /x HTTP/1.1\r\n")
+
+
 def served(load: Load, refuses: bool = False, lines: list | None = None) -> dict:
     """Figures of a load against a server that answers at once, or refuses every second request.
 

@@ -10,7 +10,7 @@ from typing import Any
 from feature_sets.checks import InputError
 from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
 from graphs.protocol.errors import ApiError
-from graphs.protocol.request_id import given_id, made_id
+from graphs.protocol.request_id import REQUEST_ID, given_id, made_id
 from project.local.http_host.asked import Asked
 from project.local.http_host.body import (
     BodyTooLargeError,
@@ -27,6 +27,7 @@ log = logging.getLogger("netops.http_host")
 
 DEFAULT_MAX_BODY = 8_000_000
 READY_PATH = "/__host__/ready"
+_REQUEST_ID = REQUEST_ID.lower().encode()
 _OURS = frozenset(("content-type", "content-length", "transfer-encoding"))
 
 Scope = MutableMapping[str, Any]
@@ -136,8 +137,11 @@ class HostApp:
 
 def _id_of(headers: Headers) -> str:
     """Id of a request that the function has not answered."""
+    given = next((value for name, value in headers if name.lower() == _REQUEST_ID), b"")
+    if not given:
+        return made_id()
     try:
-        return given_id({name.decode("latin-1"): value for name, value in headers}) or made_id()
+        return given_id({REQUEST_ID: given})
     except ApiError:
         return made_id()
 
@@ -159,9 +163,9 @@ def head_of(result: Result) -> Headers:
     """Headers of an answer; a stream has no length."""
     headers = [(b"content-type", result.content_type.encode())]
     headers += [
-        (name.lower().encode("latin-1"), value.encode("latin-1"))
+        (lower.encode("latin-1"), value.encode("latin-1"))
         for name, value in result.headers.items()
-        if name.lower() not in _OURS
+        if (lower := name.lower()) not in _OURS
     ]
     if isinstance(result.body, bytes):
         headers.append((b"content-length", str(len(result.body)).encode()))

@@ -15,7 +15,7 @@ _JSON = "application/json"
 _TEXT = "text/plain"
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Result:
     """An HTTP answer.
 
@@ -61,7 +61,12 @@ def to_result(output: Any) -> Result:
 
 def _is_response(output: Any) -> bool:
     # Nuclio's response and MLRun's are different classes with the same fields.
-    return all(hasattr(output, name) for name in ("status_code", "content_type", "headers", "body"))
+    return (
+        hasattr(output, "status_code")
+        and hasattr(output, "content_type")
+        and hasattr(output, "headers")
+        and hasattr(output, "body")
+    )
 
 
 def _bytes(body: Any) -> bytes:
