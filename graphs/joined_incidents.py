@@ -17,6 +17,7 @@ from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.history_incidents import HistoryIncidents
 from graphs.state.incident_book import IncidentBook
+from graphs.state.incident_change import Changed
 from graphs.state.journal import Journal, JournalEvent
 from graphs.state.kept_incidents import KeptIncidents
 from graphs.state.new_incidents import refuse_nameless
@@ -88,10 +89,12 @@ class JoinedIncidents:
 
         :param arrived: epoch seconds.
         """
-        if self._kept is not None and self._kept.tells(record.event, self._book):
-            record.status = IncidentStatus.DUPLICATE.value
-            return []
-        changed = self._ledger.add_incident(record.event, arrived)
+        if "changed" not in request.done:  # Else what follows has failed, and this is no repeat.
+            if self._kept is not None and self._kept.tells(record.event, self._book):
+                record.status = IncidentStatus.DUPLICATE.value
+                return []
+            request.done["changed"] = self._ledger.add_incident(record.event, arrived)
+        changed: Changed = request.done["changed"]
         record.status, record.labeled = changed.status.value, changed.labeled
         record.too_late = changed.too_late
         if not request.replayed and not record.event.source:  # Nobody waits for the other answers.
@@ -103,6 +106,7 @@ class JoinedIncidents:
         incident = self._book.get(record.event.id)
         if changed.status in CHANGES and incident is not None and self._kept is not None:
             self._kept.note(request.entry, incident)
+        del request.done["changed"]
         return changed.pairs
 
     def untold(self) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:

@@ -288,7 +288,8 @@ class LabeledJoin(RequestStep):
         """Note a prediction, or answer by the one that there is; whether it was noted."""
         ledger = self._ledger
         event, made = record.event, record.prediction
-        first = ledger.prediction(event.device, event.time)
+        # What has failed while it was taken is no earlier one.
+        first = None if "taking" in request.done else ledger.prediction(event.device, event.time)
         if first is not None:
             self._answer_again(record, first)
             return False
@@ -309,7 +310,9 @@ class LabeledJoin(RequestStep):
         if made is None:
             return False
         if isinstance(ledger, DerivedLedger):
+            request.done["taking"] = True
             self._take(request, ledger.add_prediction(event.device, event.time, made, arrived))
+            del request.done["taking"]
         else:
             pair = ledger.add_prediction(event.device, event.time, made, arrived, _NOWHERE)
             if pair is not None:

@@ -107,11 +107,8 @@ class Journal(Protocol):
     def missed(self) -> Iterator[Entry]:
         """What another process appended between our latest entry and the one before it, oldest first."""
 
-    def save(self, name: str, content: dict[str, Any] | None) -> None:
-        """Keep a small document under a name, or forget it."""
-
     def merge(self, name: str, merged: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
-        """Keep what is made of the document that is kept, as one step for all processes.
+        """Keep what is made of the small document of a name that is kept, as one step for all processes.
 
         :param merged: gives the document by the one that is kept, None without one; it may be asked again.
         """

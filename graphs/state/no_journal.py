@@ -64,9 +64,6 @@ class NoJournal:
         """Nothing."""
         return iter(())
 
-    def save(self, name: str, content: dict[str, Any] | None) -> None:
-        """Do nothing."""
-
     def merge(self, name: str, merged: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
         """Do nothing."""
 

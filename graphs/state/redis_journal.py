@@ -321,19 +321,6 @@ class RedisJournal:
         self.skipped += size
         return size, None
 
-    def save(self, name: str, content: dict[str, Any] | None) -> None:
-        """Keep a document beside the stream, or forget it.
-
-        :raises ApiError: 503 if it cannot be kept.
-        """
-        try:
-            if content is None:
-                self._redis.delete(f"{self._key}:{name}")
-            else:
-                self._redis.set(f"{self._key}:{name}", orjson.dumps(content))
-        except redis.RedisError as error:
-            raise _away("save", error, _UNSAVED) from error
-
     def merge(self, name: str, merged: Callable[[dict[str, Any] | None], dict[str, Any]]) -> None:
         """See ``Journal``.
 

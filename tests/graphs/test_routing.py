@@ -402,11 +402,11 @@ def test_the_routing_is_known_from_the_journal_and_from_a_snapshot_alone(
     live = graph()
     change(live, routed(packages, "v5", "champion"), routed(packages, "v3", "canary", share=0.5))
     shown, journal = live.get("/routing").json, live.step("journal")._journal
-    journal.save("routing", None)
+    journal._redis.delete(f"{journal._key}:routing")
     assert graph().get("/routing").json == shown
     versions_of(live, 0)
     live.shut_down()
-    journal.save("routing", None)
+    journal._redis.delete(f"{journal._key}:routing")
     journal._redis.delete(journal._stream)
     assert graph().get("/routing").json == shown
 

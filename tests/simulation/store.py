@@ -181,10 +181,6 @@ class Client:
         kept = value if isinstance(value, bytes) else str(value).encode()
         self._store.asked(lambda content: content.keys.__setitem__(key, kept))
 
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-        self._store.asked(lambda content: content.keys.pop(key, None))
-
     def eval(self, text: str, count: int, key: str, before: bytes, after: bytes) -> int:
         """Replace a value, unless it is another one by now."""
 
