@@ -15,9 +15,10 @@ from project.audit_account import Audit
 from project.errors import NetopsError
 from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
+from project.report_sections import add_section
 from project.settings import Settings
 from project.summary.served import STREAMING, audit_text
-from training.report_page.page import Section, Table, with_section
+from training.report_page.page import Section, Table
 
 _COUNTS = {
     "looked at": "pairs",
@@ -58,29 +59,17 @@ def audit_served(
     except (NetopsError, InputError, OSError, mlrun.errors.MLRunBaseError) as error:
         context.log_result("failed", str(error))
         context.logger.error(f"nothing was audited: {error}")
-        _add_to_report(context, report, {"failed": str(error)})
+        add_section(context, report, audit_section({"failed": str(error)}))
         return
     results = {name: value for name, value in found.to_dict().items() if value is not None}
     if streams:
         results[STREAMING] = True
     for name, value in results.items():
         context.log_result(name, value)
-    _add_to_report(context, report, results)
+    add_section(context, report, audit_section(results))
     if found.mismatches:
         for line in found.lines():
             context.logger.error(line)
-
-
-def _add_to_report(
-    context: mlrun.MLClientCtx, report: mlrun.DataItem | None, results: Mapping[str, Any]
-) -> None:
-    """Put the figures on the page; that this fails is an error of the log."""
-    if report is None:
-        return
-    try:
-        report.put(with_section(report.get(encoding="utf-8"), audit_section(results)))
-    except (OSError, ValueError, mlrun.errors.MLRunBaseError) as error:
-        context.logger.error(f"the report has no figures of the audit: {error}")
 
 
 def audit_section(results: Mapping[str, Any]) -> Section:
