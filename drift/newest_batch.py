@@ -22,6 +22,7 @@ def newest_batch(
     time: str,
     season: str,
     least: int,
+    days: int = 1,
     onset: pd.Timestamp | None = None,
 ) -> pd.DataFrame:
     """The newest whole days of live rows, as few of them as it takes; all rows if they are too few.
@@ -37,6 +38,7 @@ def newest_batch(
         the day before.
     :param season: whose hours are compared, see ``at_the_same_hours``.
     :param least: rows that either side needs.
+    :param days: fewest days.
     :param onset: when a change began that detectors know of. Rows of before are left out if those since are
         enough, and the same hours are compared.
     """
@@ -49,11 +51,11 @@ def newest_batch(
             return since
     days_ago = ((newest - rows[time]) // DAY).to_numpy()
     counts = np.cumsum(np.bincount(days_ago))
-    for days, count in enumerate(counts.tolist(), 1):
-        if count < least:
+    for ago, count in enumerate(counts.tolist(), 1):
+        if ago < days or count < least:
             continue
-        batch: pd.DataFrame = rows[days_ago < days]
-        if days >= _ALL_HOURS or _is_enough(base, batch, time, season, least):
+        batch: pd.DataFrame = rows[days_ago < ago]
+        if ago >= _ALL_HOURS or _is_enough(base, batch, time, season, least):
             return batch
     return rows
 

@@ -41,6 +41,12 @@ from project.report_sections import add_section
 from project.settings import Settings
 from training.report_page.page import Section
 
+_ALPHA = 0.01
+"""Risk of calling drift where there is none, of the newest day and the newest week together."""
+
+_PERMUTATIONS = 399
+"""Random divisions of a comparison: the p-value that half of the risk allows is two of them."""
+
 LIVE, REHEARSED = "live traffic", "the rehearsal"
 """Where labeled rows are from."""
 
@@ -199,7 +205,8 @@ def _measured_on(document: Mapping[str, Any], found: LabeledRows) -> str:
     count, every = document["batch_rows"], len(found.rows)
     rows = f"{count:,} labeled rows" if count == every else f"the newest {count:,} of {every:,} labeled rows"
     first, last = (str(document[name])[:16].replace("T", " ") for name in ("batch_from", "batch_to"))
-    return f"measured on {rows} of {found.source}, {first} to {last}" + (found.why and f", {found.why}")
+    alone = f", and on the newest {document['newest_alone']:,} alone" if document.get("newest_alone") else ""
+    return f"measured on {rows} of {found.source}, {first} to {last}{alone}{found.why and f', {found.why}'}"
 
 
 def _mature_until(labeled: Mapping[str, Any]) -> pd.Timestamp | None:
@@ -220,38 +227,68 @@ def _measured(
     min_rows: int,
     told: Found,
 ) -> dict[str, Any]:
-    """What is told of drift.
+    """What is told of drift: of the newest day, or of the newest week where the day shows none.
+
+    A day has few errors, so what is rare shows in a week, which a change of this day does not fill.
 
     :param live: labeled rows, of which the newest are the batch.
     :param told: what detectors say of them.
     """
     rolls = reference in (ROLLING, ROLLING_WEEK)
     season = {ROLLING: FIXED, ROLLING_WEEK: WEEK}.get(reference, reference)
-    batch = live
-    if rolls:
-        base, batch = newest_rows(live, schema.time, min_rows)
     known = {schema.target, PREDICTION, PROBABILITY}
-    features = [column for column in base.columns if column in batch.columns and column not in known]
+    features = [column for column in base.columns if column in live.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
-    if not rolls:
+    if rolls:
+        base, day = newest_rows(live, schema.time, min_rows)
+        batches = [day]
+    else:
         least = _least_rows(base, features, schema, min_rows)
         onset = pd.Timestamp(told.onset) if told.onset else None
-        batch = newest_batch(base, live, schema.time, season, least, onset)
-    errors_rose = told.rose(batch[schema.time], rolls)
+        looks = (1, onset), (7, None)
+        day, week = (newest_batch(base, live, schema.time, season, least, *look) for look in looks)
+        batches = [day, week] if len(week) > len(day) else [day]
+    for batch in batches:
+        rose = told.rose(batch[schema.time], rolls)
+        found = _compared(base, batch, features, schema, season, rose, _ALPHA / len(batches))
+        if found["drifted"]:
+            break
+    return {**found, "newest_alone": len(day) if batch is not day else None}
+
+
+def _compared(
+    base: pd.DataFrame,
+    batch: pd.DataFrame,
+    features: list[str],
+    schema: TelemetrySchema,
+    season: str,
+    errors_rose: bool,
+    alpha: float,
+) -> dict[str, Any]:
+    """What is found of one batch.
+
+    :param alpha: see ``drift_magnitude``.
+    """
     rows = reference_rows(base, batch, DEVICE, schema.time, schema.longest_window_seconds, season)
     how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
-    how["entity"] = DEVICE
+    how |= {"entity": DEVICE, "alpha": alpha, "permutations": _PERMUTATIONS}
     result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
     kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
-    named: dict[str, Any] = {"kind": kind.kind, "kind_reason": kind.reason}
     first, last = (
         pd.Timestamp(at).isoformat() for at in (batch[schema.time].min(), batch[schema.time].max())
     )
     event = result.event(last)
-    named |= {"event": event and event.to_dict()}
-    named |= {"batch_rows": len(batch), "batch_from": first, "batch_to": last}
-    warnings = [*([rows.warning] if rows.warning else []), *result.warnings]
-    return {**result.to_dict(), **named, "warnings": warnings, "base_rows_same_hours": len(rows.base)}
+    return {
+        **result.to_dict(),
+        "kind": kind.kind,
+        "kind_reason": kind.reason,
+        "event": event and event.to_dict(),
+        "batch_rows": len(batch),
+        "batch_from": first,
+        "batch_to": last,
+        "warnings": [*([rows.warning] if rows.warning else []), *result.warnings],
+        "base_rows_same_hours": len(rows.base),
+    }
 
 
 def _least_rows(base: pd.DataFrame, features: list[str], schema: TelemetrySchema, min_rows: int) -> int:

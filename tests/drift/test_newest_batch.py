@@ -49,7 +49,13 @@ def test_a_day_begins_after_the_time_of_the_newest_row_on_the_day_before():
 def test_rows_since_a_change_of_the_newest_day_are_the_batch_if_they_are_enough(season, hours, least, batch):
     rows = hourly(14)
     onset = rows["at"].max() - pd.Timedelta(hours=hours - 1)
-    assert len(newest_batch(rows, rows, "at", season, least, onset)) == batch
+    assert len(newest_batch(rows, rows, "at", season, least, onset=onset)) == batch
+
+
+def test_a_week_is_seven_days_or_all_there_are():
+    rows = hourly(9)
+    assert len(newest_batch(rows, rows, "at", "week", 10, 7)) == 7 * 240
+    assert len(newest_batch(rows, rows.head(700), "at", "week", 10, 7)) == 700
 
 
 def test_without_rows_there_is_no_batch():
