@@ -36,6 +36,9 @@ from drift.shares import USUAL_CHANGE, LeastChange, Share, rows_with, shares_of
 from drift.shift import ColumnShift, DriftMagnitude, ShareShift, reason_of
 from feature_sets.checks import InputError, check_integer, check_number
 
+USUAL_BINS = 5
+USUAL_HOW: How = "quantile"
+
 
 def drift_magnitude(
     base: pd.DataFrame,
@@ -43,10 +46,10 @@ def drift_magnitude(
     features: Sequence[str],
     prediction: str | None = None,
     label: str | None = None,
-    bins: int = 5,
+    bins: int = USUAL_BINS,
     min_rows: int = 100,
     *,
-    how: How = "quantile",
+    how: How = USUAL_HOW,
     joint: Sequence[str] | None = None,
     alpha: float = 0.01,
     min_distance: float = 0.1,
@@ -152,6 +155,22 @@ def rows_needed(min_rows: int, block_rows: int) -> int:
     1200
     """
     return max(min_rows, LEAST_BLOCKS * block_rows)
+
+
+def rows_of_ten_blocks(
+    base: pd.DataFrame, features: Sequence[str], prediction: str | None, label: str | None, entity: str | None
+) -> int:
+    """Rows that hold ``LEAST_BLOCKS`` blocks as long as rows of the base depend on each other.
+
+    With fewer on a side, the comparison may warn that it finds drift where there is none.
+
+    :param base: see ``drift_magnitude``, as are the others.
+    """
+    columns, _ = known_columns(base, base, compared_columns(base, base, features, prediction, label))
+    if base.empty or not columns:
+        return LEAST_BLOCKS
+    probed = base.head(MOST_PROBED)
+    return LEAST_BLOCKS * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)
 
 
 def _too_little(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows: int, block_rows: int) -> str:

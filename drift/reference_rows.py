@@ -79,32 +79,43 @@ def shorter_than_season(times: pd.Series, season: str = DAY) -> str:
     :param times: event times of the base, with a zone, in any order.
     :param season: ``day`` or ``week``; of any other there is no warning.
     """
-    length = _LENGTHS.get(season)
-    if length is None or not len(times):
+    if season not in _LENGTHS or not len(times) or (spanned := _spanned(times, season)) == season:
         return ""
-    span = times.max() - times.min()
-    # Half a tick less than a whole season is one: the last reading of a day is just before its end.
-    if span >= 0.98 * length:
-        return ""
+    lacking, hours = DAY if spanned == FIXED else season, _span(times) / pd.Timedelta(hours=1)
     return (
-        f"the test rows span {span / pd.Timedelta(hours=1):.1f} hours, which is less than a {season}: "
-        f"what repeats every {season} may be called drift; train on a longer history, or a larger test part"
+        f"the test rows span {hours:.1f} hours, which is less than a {lacking}: "
+        f"what repeats every {lacking} may be called drift; train on a longer history, or a larger test part"
     )
 
 
 def at_the_same_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str = DAY) -> pd.DataFrame:
     """Base rows of the hours of the day, or week, that the batch lies in.
 
-    A base that is shorter than the season says nothing of it: then all of its rows.
+    A base that is shorter than a week says nothing of it: then the same hours of the day. Of one that is
+    shorter than a day all rows are taken.
 
     :param time: column of event times, with a zone.
     :param season: ``day``, ``week``, or ``fixed`` for all rows.
     """
-    length = _LENGTHS.get(season)
-    if length is None or base[time].max() - base[time].min() < length:
+    season = _spanned(base[time], season)
+    if season == FIXED:
         return base
     same: pd.DataFrame = base[_hours(base[time], season).isin(_hours(batch[time], season).unique())]
     return same
+
+
+def _spanned(times: pd.Series, season: str) -> str:
+    """The season, or a shorter one that times span; ``fixed`` if they span none."""
+    for known in (WEEK, DAY):
+        # Half a tick less than a whole season is one: the last reading of a day is just before its end.
+        if season in (WEEK, known) and season in _LENGTHS and _span(times) >= 0.98 * _LENGTHS[known]:
+            return known
+    return FIXED
+
+
+def _span(times: pd.Series) -> pd.Timedelta:
+    span: pd.Timedelta = times.max() - times.min()
+    return span
 
 
 def _hours(times: pd.Series, season: str) -> pd.Series:

@@ -44,7 +44,7 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "deploy_streaming": True,
         "deploy_concept_drift": True,
         "detectors": "",
-        "drift_reference": "day",
+        "drift_reference": "week",
         "stream_seconds": STREAM_SECONDS,
         "stream_rate": STREAM_RATE,
         "version": "",

@@ -31,6 +31,7 @@ class RegisteredVersion:
     :param tags: it has.
     :param artifact: of MLRun.
     :param rejected_for: why the gate kept it out; empty if it did not.
+    :param gate: what it said of the version, such as ``not promoted``; empty if that is not recorded.
     """
 
     version: str
@@ -39,6 +40,7 @@ class RegisteredVersion:
     tags: tuple[str, ...]
     artifact: Any
     rejected_for: str = ""
+    gate: str = ""
 
     def routed(self, role: str, share: float = 0.0) -> RoutedVersion:
         """The version in a role."""
@@ -71,6 +73,7 @@ def registered_versions(project: str) -> list[RegisteredVersion]:
             tuple(tags),
             model,
             _rejected_for(model.spec.parameters, tags),
+            str(model.spec.parameters.get("promotion") or (NOT_PROMOTED if REJECTED in tags else "")),
         )
         for model, registered, tags in found.values()
     ]

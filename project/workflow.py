@@ -195,8 +195,11 @@ def _live(given: Mapping[str, Any], evaluated: Any, made: Any, reported: Any = N
     _when(given["telemetry"] == "", "simulated_network", stream)
     # While telemetry streams.
     runner = steps.deploy_runner(serving)
-    chosen = [given[name] for name in ("schema", "detectors", "drift_reference")]
-    watch = partial(steps.watch_for_drift, evaluated, last[-1], runner, *chosen)
+    watched = (given["schema"], given["detectors"], given["drift_reference"])
+
+    def watch() -> None:
+        last.append(steps.watch_for_drift(evaluated, last[-1], runner, *watched, reported))
+
     _when(given["deploy_concept_drift"], "deploy_concept_drift", watch)
     steps.audit(last[-1], given["schema"], reported)
 

@@ -222,23 +222,35 @@ def audit(serving: Step, schema: Any, reported: Step | None) -> Step:
     :param serving: the last step of what is done on the serving endpoint.
     :param reported: the report; None without one.
     """
-    page = {} if reported is None else {REPORT: reported.outputs[REPORT]}
-    return _run("audit", {"schema": schema}, page).after(serving)
+    return _run("audit", {"schema": schema}, _page(reported)).after(serving)
+
+
+def _page(reported: Step | None) -> dict[str, Any]:
+    """The report as an input of a step that adds to it; no two of those run at once."""
+    return {} if reported is None else {REPORT: reported.outputs[REPORT]}
 
 
 def watch_for_drift(
-    evaluated: Step, serving: Step, runner: Step, schema: Any, detectors: Any, reference: Any
-) -> None:
+    evaluated: Step,
+    serving: Step,
+    runner: Step,
+    schema: Any,
+    detectors: Any,
+    reference: Any,
+    reported: Step | None,
+) -> Step:
     """Attach detectors to the labeled stream, and measure how far it has moved from the test set.
 
     :param serving: the last step of what is done on the serving endpoint.
     :param runner: called on drift, and so deployed before.
     :param detectors: which, see ``DetectorChoice``.
     :param reference: what the batch is compared with, see ``measure_drift_magnitude``.
+    :param reported: the report, which gets the figures; None without one.
+    :returns: the last step.
     """
     given = {"function": SERVING, "schema": schema}
     test_set = {"test_set": evaluated.outputs[SERVED]}
     chosen = {**given, "detectors": detectors}
     attached = _run("init-detectors", chosen, test_set).after(serving).after(runner)
     compared = {**given, "generator": GENERATOR, "drift_reference": reference}
-    _run("drift-magnitude", compared, test_set).after(attached)
+    return _run("drift-magnitude", compared, {**test_set, **_page(reported)}).after(attached)

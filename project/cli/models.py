@@ -14,7 +14,8 @@ from project.tables import print_columns
 def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     """List the versions of the model with their tags, and what the running endpoint does with each.
 
-    It says so where the endpoint and the tag production disagree.
+    The gate's word of each is told, too: the tag ``rejected`` is that of the newest one alone. It says so
+    where the endpoint and the tag production disagree.
     """
     from feature_sets.model_package.tags import PRODUCTION
     from project.api_reader import check_project
@@ -43,6 +44,8 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
                 "share": routed.share if routed and routed.share else None,
                 "devices": routing.devices.get(version) if routing else None,
                 "tags": list(known.tags) if known else [],
+                "gate": known.gate if known else "",
+                "rejected_for": known.rejected_for if known else "",
                 "algorithm": known.algorithm if known else "",
                 "registered": known.registered if known else "",
             }
@@ -54,7 +57,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
         answered = {"champion": champion, "production": production}
         print(json.dumps({"project": name, **answered, "versions": rows, "changes": changes}))
         return
-    header = ("version", "role", "share", "devices", "tags", "algorithm", "registered (UTC)")
+    header = ("version", "role", "share", "devices", "tags", "gate", "algorithm", "registered (UTC)")
     print_columns(header, [_cells(row) for row in rows])
     if up is None:
         print("no endpoint is up, so none has a role; 'netops serve' starts it")
@@ -71,4 +74,5 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     share = "" if row["share"] is None else f"{row['share']:g}"
     devices = "" if row["devices"] is None else str(row["devices"])
     registered = row["registered"][:19].replace("T", " ")
-    return (row["version"], row["role"], share, devices, ", ".join(row["tags"]), row["algorithm"], registered)
+    tags = ", ".join(row["tags"])
+    return (row["version"], row["role"], share, devices, tags, row["gate"], row["algorithm"], registered)

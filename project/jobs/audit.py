@@ -16,9 +16,10 @@ from project.errors import NetopsError
 from project.jobs.drift_section import drift_section
 from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
+from project.report_sections import add_section
 from project.settings import Settings
 from project.summary.served import STREAMING, audit_text
-from training.report_page.page import Section, Table, with_section
+from training.report_page.page import Section, Table
 
 _COUNTS = {
     "looked at": "pairs",
@@ -75,17 +76,10 @@ def audit_served(
 def _add_to_report(
     context: mlrun.MLClientCtx, report: mlrun.DataItem | None, results: Mapping[str, Any]
 ) -> None:
-    """Put the figures on the page, after what there is of drift; that this fails is an error of the log.
-
-    It is the last step that writes the page, and one alone: two at a time would lose what the other wrote.
-    """
-    if report is None:
-        return
-    try:
-        page = with_section(report.get(encoding="utf-8"), drift_section(context.project))
-        report.put(with_section(page, audit_section(results)))
-    except (OSError, ValueError, mlrun.errors.MLRunBaseError) as error:
-        context.logger.error(f"the report has no figures of the audit: {error}")
+    """Put the figures on the page, after what there is of drift at the end of the run."""
+    if report is not None:
+        add_section(context, report, drift_section(context.project))
+        add_section(context, report, audit_section(results))
 
 
 def audit_section(results: Mapping[str, Any]) -> Section:

@@ -1,10 +1,10 @@
 """Workflow step: how far the labeled stream has moved away from the base data set."""
 
-from __future__ import annotations
+# No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -13,14 +13,16 @@ import mlrun
 import pandas as pd
 
 from drift.kind_of_drift import kind_of_drift
-from drift.magnitude import drift_magnitude, rows_needed
+from drift.magnitude import drift_magnitude, rows_needed, rows_of_ten_blocks
+from drift.newest_batch import newest_batch
 from drift.reference_rows import (
-    DAY,
     FIXED,
+    MOST_ROWS,
     REFERENCES,
     ROLLING,
     ROLLING_WEEK,
     WEEK,
+    in_device_order,
     newest_rows,
     reference_rows,
     rows_in_window,
@@ -36,7 +38,15 @@ from project.endpoints import endpoint_address
 from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
 from project.labeled_files import read_pairs
+from project.report_sections import add_section
 from project.settings import Settings
+from training.report_page.page import Section
+
+_ALPHA = 0.01
+"""Risk of calling drift where there is none, of the newest day and the newest week together."""
+
+_PERMUTATIONS = 399
+"""Random divisions of a comparison: the p-value that half of the risk allows is two of them."""
 
 LIVE, REHEARSED = "live traffic", "the rehearsal"
 """Where labeled rows are from."""
@@ -50,12 +60,35 @@ class Wanted(NamedTuple):
     :param after: live rows up to then lie before or in the base, and do not count; None counts all.
     :param healthy_later: column of the label, where errors are told and healthy is what nothing was told of
         for long; empty where labels say both.
+    :param until: live rows later than that are not mature: of some only errors are known; None counts all.
     """
 
     version: str
     time: str
     after: pd.Timestamp | None = None
     healthy_later: str = ""
+    until: pd.Timestamp | None = None
+
+
+class Found(NamedTuple):
+    """What detectors say of live traffic.
+
+    :param last_drift: event time of the newest drift whose alert is not cleared, ISO 8601 or empty.
+    :param onset: about when the change of the open alert began; empty without one.
+    """
+
+    last_drift: str = ""
+    onset: str = ""
+
+    def rose(self, times: pd.Series, rolls: bool) -> bool:
+        """Whether the model is more often wrong in rows of some times than in those of before.
+
+        An open alert is not over, however old it is. Against live rows of shortly before it says nothing,
+        unless it began since.
+
+        :param rolls: whether the reference is live rows.
+        """
+        return bool(self.onset and not rolls) or bool(self.last_drift and _holds(times, self.last_drift))
 
 
 @dataclass(frozen=True)
@@ -64,12 +97,12 @@ class LabeledRows:
 
     :param rows: of the batches in order.
     :param source: ``LIVE`` or ``REHEARSED``; empty without any row.
-    :param why: how it was chosen, for people.
+    :param why: why not others, for people; empty for enough live ones.
     """
 
     rows: pd.DataFrame
     source: str
-    why: str
+    why: str = ""
 
 
 def measure_drift_magnitude(
@@ -80,19 +113,22 @@ def measure_drift_magnitude(
     generator: str = "",
     min_rows: int = 1000,
     timeout_seconds: float = 60,
-    drift_reference: str = DAY,
+    drift_reference: str = WEEK,
+    report: mlrun.DataItem = None,
 ) -> None:
     """MLRun job: how far features, predictions and labels are from the base data set.
 
     The base is what the model that is served was evaluated on, also where this run has made another that the
-    gate kept out. The rows are those that the live endpoint has labeled since it serves this model, and later
-    than the base, if there are enough. If not, they are those of the rehearsal. Nothing is waited for, except
-    for a simulated network that streams.
+    gate kept out. The rows are the newest of those that the live endpoint has labeled since it serves this
+    model, and later than the base, if there are enough, see ``newest_batch``. If not, they are those of the
+    rehearsal. Nothing is waited for, except for a simulated network that streams.
 
-    Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``batch_rows``,
-    ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing), ``drifted``, ``kind`` (see
-    ``KindOfDrift``), ``severity`` (of the event, which the artifact has as a whole), ``verdict`` (with what
-    lessens it, if anything does), ``base_version`` (of the model).
+    Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``labeled_rows``
+    (there are of this model), ``batch_rows``, ``batch_from`` and ``batch_to`` (event times of the first and
+    the last row that was measured), ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing),
+    ``drifted``, ``kind`` (see ``KindOfDrift``), ``severity`` (of the event, which the artifact has as a
+    whole), ``verdict`` (with what lessens it, if anything does), ``base_version`` (of the model). The report
+    of the run gets a section with them.
 
     :param test_set: rows that this run has evaluated on; the base of a model whose own evaluation is gone.
     :param function: name of the serving function whose labeled batches are measured.
@@ -104,6 +140,7 @@ def measure_drift_magnitude(
     :param drift_reference: what they are compared with. ``day`` and ``week`` take the rows of the base at
         the same hours of it, ``fixed`` takes all. ``rolling`` compares the newest rows with those before
         them, and ``rolling_week`` with those at the same hours of the week.
+    :param report: page of the run; none without one.
     """
     check_choice("argument 'drift_reference'", drift_reference, REFERENCES)
     address = endpoint_address(context.project, function)
@@ -113,75 +150,157 @@ def measure_drift_magnitude(
     context.log_result("base_version", served)
     telemetry = TelemetrySchema.load(schema)
     late = telemetry.target if telemetry.labels.form != ROWS else ""
-    wanted = Wanted(served, telemetry.time, found_base.until(telemetry.time), late)
     window = telemetry.longest_window_seconds
     min_rows = rows_needed(min_rows, rows_in_window(base, DEVICE, telemetry.time, window))
-    folder = Path(get_json(f"{address}/labeled")["directory"])
+    labeled = get_json(f"{address}/labeled")
+    folder = Path(labeled["directory"])
+    wanted = Wanted(served, telemetry.time, found_base.until(telemetry.time), late)
     streaming = generator_address(context.project, generator)
     if streaming:
         context.logger.info(f"waiting for {min_rows} labeled rows while the simulated network streams")
         rows = RowCount(folder, wanted)
         wait_for_stream(address, streaming, lambda: rows.now() >= min_rows, timeout_seconds)
+        labeled = get_json(f"{address}/labeled")
+    if telemetry.labels.is_derived:
+        wanted = wanted._replace(until=_mature_until(labeled))
     # While it streams, more pairs are joined than there are in files.
     by_then = "those in files while the simulated network still streamed" if goes_on(streaming) else ""
     rehearsed = Settings.from_environment().rehearsed_pairs(context.project)
     found = chosen_rows(folder, rehearsed, wanted, min_rows)
-    context.log_result("batch_rows", len(found.rows))
+    context.log_result("labeled_rows", len(found.rows))
     context.log_result("measured_on", found.source)
     instead = found_base.instead
     if not found.source:
-        context.log_result("verdict", "; ".join(filter(None, (f"not measured: {found.why}", instead))))
+        context.log_result("batch_rows", 0)
+        _tell(context, report, "; ".join(filter(None, (f"not measured: {found.why}", instead))))
         return
     # Detectors watch live traffic, and nothing of a rehearsal.
-    last = get_json(f"{address}/drift").get("last_drift") if found.source == LIVE else None
-    last_drift = str(last["time"]) if last else ""
-    document = _measured(base, found.rows, telemetry, drift_reference, min_rows, last_drift)
+    told = _found(get_json(f"{address}/drift")) if found.source == LIVE else Found()
+    document = _measured(base, found.rows, telemetry, drift_reference, min_rows, told)
     context.log_artifact(
         "drift_magnitude",
         body=json.dumps(document, indent=1),
         local_path="drift_magnitude.json",
         format="json",
     )
-    context.log_result("base_rows_same_hours", document.pop("base_rows_same_hours"))
-    context.log_result("drifted", document["drifted"])
-    context.log_result("kind", document["kind"])
-    told = document["reason"] if document["drifted"] is None else f"{document['kind']}: {document['reason']}"
+    for name in ("batch_rows", "batch_from", "batch_to", "base_rows_same_hours", "drifted", "kind"):
+        context.log_result(name, document[name])
     context.log_result("severity", (document["event"] or {}).get("severity", ""))
-    said = (told, found.why, by_then, instead, *document["warnings"])
-    context.log_result("verdict", "; ".join(filter(None, said)))
+    verdict = (
+        document["reason"] if document["drifted"] is None else f"{document['kind']}: {document['reason']}"
+    )
+    said = (verdict, _measured_on(document, found), by_then, instead, *document["warnings"])
+    _tell(context, report, "; ".join(filter(None, said)))
+
+
+def _found(drift: Mapping[str, Any]) -> Found:
+    """What the answer of ``GET /drift`` says."""
+    last, alert = drift.get("last_drift"), drift.get("alert")
+    return Found(str(last["time"]) if last else "", str(alert["onset"]) if alert else "")
+
+
+def _tell(context: mlrun.MLClientCtx, report: mlrun.DataItem | None, verdict: str) -> None:
+    """Log the verdict, and put it on the page."""
+    context.log_result("verdict", verdict)
+    add_section(context, report, Section("How far the data has moved", (verdict,)))
+
+
+def _measured_on(document: Mapping[str, Any], found: LabeledRows) -> str:
+    """Which rows were measured, in words."""
+    count, every = document["batch_rows"], len(found.rows)
+    rows = f"{count:,} labeled rows" if count == every else f"the newest {count:,} of {every:,} labeled rows"
+    first, last = (str(document[name])[:16].replace("T", " ") for name in ("batch_from", "batch_to"))
+    alone = f", and on the newest {document['newest_alone']:,} alone" if document.get("newest_alone") else ""
+    return f"measured on {rows} of {found.source}, {first} to {last}{alone}{found.why and f', {found.why}'}"
+
+
+def _mature_until(labeled: Mapping[str, Any]) -> pd.Timestamp | None:
+    """Event time up to which healthy rows are known as errors are, which are told sooner.
+
+    :param labeled: answer of ``GET /labeled``.
+    """
+    if labeled["newest_event_time"] is None:
+        return None
+    return pd.Timestamp(labeled["newest_event_time"]) - pd.Timedelta(seconds=labeled["deadline_seconds"])
 
 
 def _measured(
     base: pd.DataFrame,
-    batch: pd.DataFrame,
+    live: pd.DataFrame,
     schema: TelemetrySchema,
     reference: str,
     min_rows: int,
-    last_drift: str,
+    told: Found,
 ) -> dict[str, Any]:
-    """What is told of drift.
+    """What is told of drift: of the newest day, or of the newest week where the day shows none.
 
-    :param last_drift: event time of the newest drift that detectors found, and whose alert is not cleared,
-        ISO 8601 or empty. One outside the rows that are measured says nothing of these.
+    A day has few errors, so what is rare shows in a week, which a change of this day does not fill.
+
+    :param live: labeled rows, of which the newest are the batch.
+    :param told: what detectors say of them.
     """
-    if reference in (ROLLING, ROLLING_WEEK):
-        base, batch = newest_rows(batch, schema.time, min_rows)
-    errors_rose = bool(last_drift) and _holds(batch[schema.time], last_drift)
+    rolls = reference in (ROLLING, ROLLING_WEEK)
     season = {ROLLING: FIXED, ROLLING_WEEK: WEEK}.get(reference, reference)
     known = {schema.target, PREDICTION, PROBABILITY}
-    features = [column for column in base.columns if column in batch.columns and column not in known]
+    features = [column for column in base.columns if column in live.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
+    if rolls:
+        base, day = newest_rows(live, schema.time, min_rows)
+        batches = [day]
+    else:
+        least = _least_rows(base, features, schema, min_rows)
+        onset = pd.Timestamp(told.onset) if told.onset else None
+        looks = (1, onset), (7, None)
+        day, week = (newest_batch(base, live, schema.time, season, least, *look) for look in looks)
+        batches = [day, week] if len(week) > len(day) else [day]
+    for batch in batches:
+        rose = told.rose(batch[schema.time], rolls)
+        found = _compared(base, batch, features, schema, season, rose, _ALPHA / len(batches))
+        if found["drifted"]:
+            break
+    return {**found, "newest_alone": len(day) if batch is not day else None}
+
+
+def _compared(
+    base: pd.DataFrame,
+    batch: pd.DataFrame,
+    features: list[str],
+    schema: TelemetrySchema,
+    season: str,
+    errors_rose: bool,
+    alpha: float,
+) -> dict[str, Any]:
+    """What is found of one batch.
+
+    :param alpha: see ``drift_magnitude``.
+    """
     rows = reference_rows(base, batch, DEVICE, schema.time, schema.longest_window_seconds, season)
     how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
-    how["entity"] = DEVICE
+    how |= {"entity": DEVICE, "alpha": alpha, "permutations": _PERMUTATIONS}
     result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
     kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
-    named: dict[str, Any] = {"kind": kind.kind, "kind_reason": kind.reason}
-    newest = pd.Timestamp(batch[schema.time].max()).isoformat()
-    event = result.event(newest)
-    named |= {"event": event and event.to_dict()}
-    warnings = [*([rows.warning] if rows.warning else []), *result.warnings]
-    return {**result.to_dict(), **named, "warnings": warnings, "base_rows_same_hours": len(rows.base)}
+    first, last = (
+        pd.Timestamp(at).isoformat() for at in (batch[schema.time].min(), batch[schema.time].max())
+    )
+    event = result.event(last)
+    return {
+        **result.to_dict(),
+        "kind": kind.kind,
+        "kind_reason": kind.reason,
+        "event": event and event.to_dict(),
+        "batch_rows": len(batch),
+        "batch_from": first,
+        "batch_to": last,
+        "warnings": [*([rows.warning] if rows.warning else []), *result.warnings],
+        "base_rows_same_hours": len(rows.base),
+    }
+
+
+def _least_rows(base: pd.DataFrame, features: list[str], schema: TelemetrySchema, min_rows: int) -> int:
+    """Rows of a batch with which the comparison has nothing to warn of, as far as the base allows that."""
+    ordered = in_device_order(base, DEVICE, schema.time)
+    blocks = rows_of_ten_blocks(ordered, features, PREDICTION, schema.target, DEVICE)
+    return max(min_rows, min(blocks, len(base), MOST_ROWS))
 
 
 def _holds(times: pd.Series, moment: str) -> bool:
@@ -201,15 +320,16 @@ def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> L
     every = _mature(version_rows(live, wanted.version), wanted)
     rows = _after(every, wanted)
     if len(rows) >= min_rows:
-        return LabeledRows(rows, LIVE, f"measured on {len(rows):,} labeled rows of {LIVE}")
+        return LabeledRows(rows, LIVE)
     played = _mature(version_rows(rehearsed, wanted.version), wanted)
     few = f"{LIVE} has {len(rows):,} of the {min_rows:,} labeled rows needed since this model"
-    if len(rows) < len(every):
-        few += f", and {len(every) - len(rows):,} not later than what it was evaluated on"
+    early = len(every) - len(_after(every, wanted._replace(until=None)))
+    if early:
+        few += f", and {early:,} not later than what it was evaluated on"
     if len(played):
-        return LabeledRows(played, REHEARSED, f"measured on {len(played):,} rows of {REHEARSED}, as {few}")
+        return LabeledRows(played, REHEARSED, f"as {few}")
     if len(rows):
-        return LabeledRows(rows, LIVE, f"measured on {len(rows):,} labeled rows of {LIVE}, which is few")
+        return LabeledRows(rows, LIVE, "which is few")
     return LabeledRows(rows, "", few)
 
 
@@ -227,10 +347,16 @@ def _mature(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
 
 
 def _after(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
-    """The rows that are later than the base."""
-    if wanted.after is None or rows.empty:
+    """The rows that are later than the base, and mature."""
+    if rows.empty or (wanted.after is None and wanted.until is None):
         return rows
-    return rows[in_utc(rows[[wanted.time]], wanted.time)[wanted.time] > wanted.after].reset_index(drop=True)
+    times = in_utc(rows[[wanted.time]], wanted.time)[wanted.time]
+    is_wanted = pd.Series(True, rows.index)
+    if wanted.after is not None:
+        is_wanted &= times > wanted.after
+    if wanted.until is not None:
+        is_wanted &= times <= wanted.until
+    return rows[is_wanted].reset_index(drop=True)
 
 
 def version_rows(folder: Path, version: str) -> pd.DataFrame:

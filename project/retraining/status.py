@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from project.retraining.policy import is_before
-from project.retraining.state import LoopState
+from project.retraining.state import OPENED, REJECTED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import OFF
 
@@ -33,7 +33,7 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
                 f"found again {outlook['found_again']}×, at last by {newest['source']}{of_group(newest)} at "
                 f"{newest['event_time'][:19]}"
             )
-        lines.append(f"{state.case.attempts} runs so far, {state.case.rejections} candidates rejected")
+        lines.append(_runs(state, state.case))
     if state.none_usable:
         lines.append(state.none_usable)
     if state.attempt is not None:
@@ -52,6 +52,22 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
     if outlook and told is not None and told["mode"] != OFF:
         lines += _waiting(outlook, state)
     return lines
+
+
+def _runs(state: LoopState, case: Case) -> str:
+    """Runs that have ended since drift was found first; the newest change may have come during them."""
+    ended: set[str] = set()
+    rejected = 0
+    for decision in reversed(state.decisions):
+        if decision.outcome == OPENED:
+            break
+        ended |= {decision.run_id} - {""}
+        rejected += decision.outcome == REJECTED
+    runs, rejected = max(len(ended), case.attempts), max(rejected, case.rejections)
+    told = f"{runs} runs so far, {rejected} candidates rejected"
+    if rejected == case.rejections:
+        return told
+    return f"{told}, {case.rejections} of them on rows since the newest change"
 
 
 def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:

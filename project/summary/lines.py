@@ -6,6 +6,7 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
+from graphs.protocol.label_status import LabelStatus
 from project.summary.alerts import alert_texts
 from project.summary.live_labels import contradiction_lines, late_label_lines
 from project.summary.served import audit_text
@@ -248,7 +249,7 @@ def _traffic_lines(facts: dict[str, Any]) -> list[str]:
             "rehearsal",
             f"{_sent(rehearsal)}, on a staging endpoint of its own; the live one saw none of them",
         )
-        lines += _fact("labeled", f"{_pairs(rehearsal)}, in the rehearsal")
+        lines += _fact("labeled", f"{_pairs(rehearsal)}{_kept(rehearsal)}, in the rehearsal")
     if stream and stream["nothing_newer"]:
         lines += _fact("streamed", f"nothing; the endpoint is up. {stream['nothing_newer']}")
     elif stream:
@@ -256,7 +257,8 @@ def _traffic_lines(facts: dict[str, Any]) -> list[str]:
     if labeled and not rehearsal:
         counted = facts["labeled_this_run"]
         which = "by this run" if counted else "since the endpoint's first run; this run streamed nothing"
-        lines += _fact("labeled", f"{_pairs(counted or labeled)}, {which}")
+        kept = _kept(stream) if counted and stream else ""
+        lines += _fact("labeled", f"{_pairs(counted or labeled)}{kept}, {which}")
     elif labeled:
         lines += _fact("live", f"{_pairs(labeled)}, all of real traffic")
     for text in late_label_lines(labeled):
@@ -277,6 +279,12 @@ def _pairs(counted: dict[str, int]) -> str:
         f"{counted['joined']:,} pairs joined, {counted['waiting']:,} waiting, "
         f"{counted['expired']:,} expired, {counted['conflicting']:,} conflicting"
     )
+
+
+def _kept(account: dict[str, Any]) -> str:
+    """How many labels meet no prediction by design, if any: with them the pairs add up to the events."""
+    count = int((account.get("labels") or {}).get(LabelStatus.KEPT) or 0)
+    return f", {count:,} left out as in maintenance or excluded" if count else ""
 
 
 def _place_lines(facts: dict[str, Any]) -> list[str]:

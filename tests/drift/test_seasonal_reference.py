@@ -60,9 +60,11 @@ def test_a_shift_is_seen_at_the_same_hours_of_the_week():
     assert all(drifted(batch, WEEK) for batch in batches(shift=2.0)[::5])
 
 
-def test_a_base_shorter_than_a_week_is_compared_as_it_is():
+def test_of_a_base_shorter_than_a_week_the_same_hours_of_the_day_are_compared():
     short = BASE[BASE["timestamp"] < pd.Timestamp("2024-01-06", tz="UTC")]
-    assert at_the_same_hours(short, batches()[0], "timestamp", WEEK).equals(short)
+    found = at_the_same_hours(short, batches()[0], "timestamp", WEEK)
+    assert found.equals(at_the_same_hours(short, batches()[0], "timestamp", DAY))
+    assert len(found) == 5 * BATCH * 25
     assert len(at_the_same_hours(BASE, batches()[0], "timestamp", WEEK)) == 4 * BATCH * 25
 
 

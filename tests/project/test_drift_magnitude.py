@@ -15,6 +15,7 @@ from project.jobs import drift_magnitude, stream_state
 from project.jobs.drift_magnitude import (
     LIVE,
     REHEARSED,
+    Found,
     RowCount,
     Wanted,
     chosen_rows,
@@ -44,7 +45,7 @@ def test_rows_of_all_batches_of_the_served_version_come_in_file_order(tmp_path):
     write(tmp_path / "b.parquet", "new", [1])
     found = chosen_rows(tmp_path, tmp_path / "none", wanted(), 3)
     assert (found.source, found.rows["x"].tolist()) == (LIVE, [1, 2, 3])
-    assert found.why == "measured on 3 labeled rows of live traffic"
+    assert found.why == ""
 
 
 def test_a_quiet_endpoint_leaves_it_to_the_rehearsal_and_that_is_said(tmp_path):
@@ -54,7 +55,7 @@ def test_a_quiet_endpoint_leaves_it_to_the_rehearsal_and_that_is_said(tmp_path):
     write(rehearsed / "a.parquet", "new", [5, 6])
     found = chosen_rows(live, rehearsed, wanted(), 2)
     assert (found.source, found.rows["x"].tolist()) == (REHEARSED, [5, 6])
-    assert "2 rows of the rehearsal, as live traffic has 1 of the 2 labeled rows needed" in found.why
+    assert found.why == "as live traffic has 1 of the 2 labeled rows needed since this model"
 
 
 def test_few_rows_of_live_traffic_are_better_than_none(tmp_path):
@@ -166,6 +167,7 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
     assert context.results == {
         "base_rows": 3,
         "base_version": "v1",
+        "labeled_rows": 0,
         "batch_rows": 0,
         "measured_on": "",
         "verdict": f"not measured: live traffic has 0 of the {needed} labeled rows needed since this model",
@@ -191,15 +193,15 @@ def test_a_reference_that_rolls_is_the_rows_before_the_newest_ones(shift, drifte
     # The base has long been left: against it everything drifts.
     base = stream(0.0).assign(load=lambda rows: rows["load"] + 9)
     measured = drift_magnitude._measured
-    assert measured(base, stream(shift), SCHEMA, "fixed", 200, "")["drifted"] is True
-    found = measured(base, stream(shift), SCHEMA, "rolling", 200, "")
+    assert measured(base, stream(shift), SCHEMA, "fixed", 200, Found())["drifted"] is True
+    found = measured(base, stream(shift), SCHEMA, "rolling", 200, Found())
     assert (found["drifted"], found["kind"]) == (drifted, "data drift" if drifted else "no drift")
     event = found["event"] or {}
     assert (event.get("severity"), event.get("detail")) == (
         ("severe", "feature load") if drifted else (None, None)
     )
     assert not drifted or (event["confidence"] >= 0.99 and event["sample_labels"] == 200)
-    few = measured(base, stream(shift, 200), SCHEMA, "rolling_week", 200, "")
+    few = measured(base, stream(shift, 200), SCHEMA, "rolling_week", 200, Found())
     assert "not enough data" in few["reason"]
 
 
@@ -214,34 +216,46 @@ def test_a_reference_that_rolls_is_the_rows_before_the_newest_ones(shift, drifte
 )
 def test_a_drift_that_detectors_found_counts_for_the_rows_in_which_it_was(last_drift, kind):
     """The newest 200 of 600 hours begin on 17 January."""
-    found = drift_magnitude._measured(stream(0.0), stream(0.0), SCHEMA, "rolling", 200, last_drift)
+    found = drift_magnitude._measured(stream(0.0), stream(0.0), SCHEMA, "rolling", 200, Found(last_drift))
     assert found["kind"] == kind
 
 
 def test_a_base_shorter_than_a_season_is_warned_of():
     short, live = stream(0.0).head(20), stream(0.0)
-    found = drift_magnitude._measured(stream(0.0), live, SCHEMA, "day", 200, "")
+    found = drift_magnitude._measured(stream(0.0), live, SCHEMA, "day", 200, Found())
     assert found["warnings"] == []
-    found = drift_magnitude._measured(short, live, SCHEMA, "day", 200, "")
+    found = drift_magnitude._measured(short, live, SCHEMA, "day", 200, Found())
     assert found["warnings"][0].startswith("the test rows span 19.0 hours, which is less than a day: ")
-    found = drift_magnitude._measured(stream(0.0).head(150), live, SCHEMA, "week", 200, "")
+    found = drift_magnitude._measured(stream(0.0).head(150), live, SCHEMA, "week", 200, Found())
     assert found["warnings"][0].startswith("the test rows span 149.0 hours, which is less than a week: ")
-    assert drift_magnitude._measured(short, live, SCHEMA, "fixed", 200, "")["warnings"] == []
+    assert drift_magnitude._measured(short, live, SCHEMA, "fixed", 200, Found())["warnings"] == []
 
 
-@pytest.mark.parametrize(("source", "told"), [(LIVE, "2026-01-20T00:00:00Z"), (REHEARSED, "")])
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        (LIVE, Found("2026-01-20T00:00:00Z", "2026-01-19T00:00:00Z")),
+        (REHEARSED, Found()),
+    ],
+)
 def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, told):
     asked = []
     answers = {
         "/v2/models/model": {"versions": ["v1"]},
         "/labeled": {"directory": str(tmp_path)},
-        "/drift": {"last_drift": {"time": "2026-01-20T00:00:00Z", "detectors": ["glr"], "labels_ago": 7}},
+        "/drift": {
+            "last_drift": {"time": "2026-01-20T00:00:00Z", "detectors": ["glr"], "labels_ago": 7},
+            "alert": {"onset": "2026-01-19T00:00:00Z"},
+        },
     }
 
     def measured(*given):
         asked.append(given[-1])
         return {
             "base_rows_same_hours": 1,
+            "batch_rows": 600,
+            "batch_from": "2026-01-01T00:00:00+00:00",
+            "batch_to": "2026-01-25T23:00:00+00:00",
             "drifted": False,
             "kind": "no drift",
             "reason": "none",
@@ -260,13 +274,19 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
     monkeypatch.setattr(drift_magnitude, "chosen_rows", lambda *_: rows)
     monkeypatch.setattr(drift_magnitude, "_measured", measured)
     measure_drift_magnitude(context, None, "serving")
-    assert context.results["verdict"] == "no drift: none; so; the base is short"
+    assert context.results["verdict"] == (
+        f"no drift: none; measured on 600 labeled rows of {source}, 2026-01-01 00:00 to 2026-01-25 23:00, "
+        "so; the base is short"
+    )
+    assert (context.results["labeled_rows"], context.results["batch_rows"]) == (600, 600)
+    assert context.results["batch_from"] == "2026-01-01T00:00:00+00:00"
     assert asked == [told]
 
 
 def test_that_the_stream_goes_on_is_said_of_the_rows_of_it(tmp_path, monkeypatch):
     measured = {"base_rows_same_hours": 1, "drifted": False, "kind": "no drift", "reason": "none"}
-    measured["warnings"] = []
+    measured |= {"warnings": [], "batch_rows": 600}
+    measured |= {"batch_from": "2026-01-01T00:00:00+00:00", "batch_to": "2026-01-25T23:00:00+00:00"}
     done = []
 
     def answer(_method, path, _body):
@@ -286,12 +306,14 @@ def test_that_the_stream_goes_on_is_said_of_the_rows_of_it(tmp_path, monkeypatch
         monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: address)
         monkeypatch.setattr(drift_magnitude, "generator_address", lambda *_: f"{address}/stream")
         for said in (
-            "live traffic; those in files while the simulated network still streamed",
-            "live traffic",
+            "2026-01-25 23:00; those in files while the simulated network still streamed",
+            "2026-01-25 23:00",
         ):
             context = Context()
             measure_drift_magnitude(context, None, "serving", generator="g", min_rows=100)
-            assert context.results["verdict"] == f"no drift: none; measured on 600 labeled rows of {said}"
+            assert context.results["verdict"] == (
+                f"no drift: none; measured on 600 labeled rows of live traffic, 2026-01-01 00:00 to {said}"
+            )
             done.append(True)
 
 
@@ -334,7 +356,8 @@ def test_the_base_is_of_the_model_that_is_served_and_the_batch_is_later(tmp_path
         assert found["base_rows"] == len(candidates)
         assert found["verdict"].endswith("the base is the test rows of this run, as its evaluation is gone")
         return
-    assert (found["base_rows"], found["batch_rows"], found["measured_on"]) == (700, 500, LIVE)
+    assert (found["base_rows"], found["labeled_rows"], found["measured_on"]) == (700, 500, LIVE)
+    assert (found["batch_rows"], found["batch_to"]) == (168, "2026-01-25T23:00:00+00:00")
     assert (found["drifted"], found["kind"]) == (True, "data drift")
 
 

@@ -70,6 +70,7 @@ class Endpoint:
             algorithm="forest",
             registered="2026-11-01T00:00:00",
             rejected_for=self.rejected_for,
+            gate="promoted",
         )
 
 
@@ -274,7 +275,8 @@ def test_a_tag_that_a_killed_command_left_behind_is_told_and_moved(
     tagging(monkeypatch, killed)
     with pytest.raises(KeyboardInterrupt):
         routing.promote("tw")
-    one = SimpleNamespace(version="one", tags=("production",), algorithm="", registered="")
+    about = {"algorithm": "", "registered": "", "gate": "promoted", "rejected_for": ""}
+    one = SimpleNamespace(version="one", tags=("production",), **about)
     two = up.find("", "two")
     monkeypatch.setattr(registered_versions, "registered_versions", lambda project: [one, two])
     models.models()

@@ -418,6 +418,11 @@ def test_recorded_telemetry_is_told_apart_from_real_traffic():
     assert "labeled       880 pairs joined, 20 waiting, 0 expired, 0 conflicting, in the rehearsal" in text
     assert "live          17,815 pairs joined, 40 waiting, 12 expired, 0 conflicting, all of real" in text
     assert "streamed" not in text
+    facts["rehearsal"]["labels"] = {"joined": 880, "kept": 360}
+    text = "\n".join(summary_lines(facts))
+    assert "0 conflicting, 360 left out as in maintenance or excluded, in the rehearsal" in " ".join(
+        text.split()
+    )
     facts["rehearsal"] = {**STREAM, "nothing_newer": "history must hold readings"}
     assert "rehearsal     nothing to play: history must hold readings" in "\n".join(summary_lines(facts))
 

@@ -109,6 +109,22 @@ def asked(state, evidence, now=NOW, said=""):
     return status_lines(state, {"mode": "auto", "outlook": found.to_dict()}, now)
 
 
+def test_a_rejected_candidate_is_told_though_a_newer_change_came_while_its_run_went_on():
+    """What was tried before does not count for the newer change, and is told all the same."""
+    begun = began(opened(), Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW)
+    newer = take(
+        begun, told(2, event_time="2024-05-02T12:00:00+00:00", onset="2024-05-02T11:00:00+00:00"), "v1", NOW
+    )
+    assert newer.attempt.outdated
+    assert "0 runs so far, 0 candidates rejected" in asked(newer, Evidence(10, 1, 9e4, 100))
+    rejected = after_run(
+        newer, RunResult("rejected", "not better", "run", "v2"), "v1", NOW, RetrainingPolicy()
+    )
+    assert rejected.case.rejections == 0
+    lines = asked(rejected, Evidence(10, 1, 9e4, 100))
+    assert "1 runs so far, 1 candidates rejected, 0 of them on rows since the newest change" in lines
+
+
 def test_it_is_told_what_the_loop_waits_for_and_by_which_figures():
     rejected = tried(opened(), "rejected", rows=57_350)
     again = take(rejected, told(2, group="oslo", event_time="2024-05-01T12:30:00+00:00"), "v1", NOW)
