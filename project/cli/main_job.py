@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -10,6 +11,7 @@ from project.api_reader import endpoints
 from project.cli.stream_progress import wait_for_stream
 from project.cli.workflow_progress import run_to_end
 from project.errors import NetopsError
+from project.jobs.drift_section import tell_drift
 from project.latest_report import latest_reports
 from project.memory import Resolved
 from project.run_lock import tell_run_id
@@ -36,4 +38,10 @@ def run_main_job(
         raise NetopsError(f"the telemetry stream ended early: {report['error']}")
     deployed = endpoints(session.mlrun_dbpath) if streaming else []
     facts = collect_facts(project, run_id, steps, deployed, report)
+    if report and facts["report"] and facts["drift"]:
+        # The workflow told of drift while the network still streamed.
+        try:
+            tell_drift(Path(facts["report"]), facts["drift"])
+        except (OSError, ValueError) as error:
+            console.print(f"the report does not tell of drift to the end: {error}", soft_wrap=True)
     return {**facts, "latest_report": latest_reports(settings.home).get(project)}

@@ -5,6 +5,7 @@ import pytest
 from project.errors import NetopsError
 from project.jobs import drift_section as module
 from tests.project.fake_endpoint import fake_endpoint
+from training.report_page.page import Page, Section, render, with_section
 
 ALERT = {
     "severity": "severe",
@@ -51,3 +52,20 @@ def test_an_endpoint_that_is_gone_is_said(monkeypatch):
 
     monkeypatch.setattr(module, "endpoint_address", gone)
     assert module.drift_section("p").text == ("Not known: function 'serving' must be deployed, got none",)
+
+
+def test_what_is_told_after_the_stream_takes_the_place_of_what_was_told_before(tmp_path):
+    html = render(Page("a network", "Good.", {"F1": "0.9"}, (Section("Model", ("text",)),)))
+    page = tmp_path / "report.html"
+    page.write_text(html, encoding="utf-8")
+    module.tell_drift(page, {"summary": "glr: no drift"})
+    page.write_text(with_section(page.read_text(encoding="utf-8"), Section("Audit")), encoding="utf-8")
+    module.tell_drift(page, {"summary": "drift: glr", "alert": {**ALERT, "cleared": None}})
+    told = page.read_text(encoding="utf-8")
+    assert "glr: no drift" not in told and told.count("drift: glr") == 1
+    assert "Alert open, severe" in told
+    assert told.count('href="#drift-by-the-end-of-the-run"') == 1
+    assert told.index('<section id="drift-by') < told.index('<section id="audit"')
+    page.write_text("<html>", encoding="utf-8")
+    with pytest.raises(ValueError, match="must be a report of ours"):
+        module.tell_drift(page, {"summary": ""})

@@ -120,13 +120,14 @@ def with_section(html: str, section: Section) -> str:
     if not closed or not closed_links:
         raise ValueError(f"page must be a report of ours, got one without {_LINKS_END} or {_END.strip()}")
     begin = f'<section id="{section.anchor}">'
+    made = _environment().get_template(SECTION.name).render(section=section, plots={})
     if begin in rest:
         before, _, after = rest.partition(begin)
-        rest = before + after.partition("</section>\n")[2]
+        rest = before + made + after.partition("</section>\n")[2]
     else:
         links += f'<a href="#{section.anchor}">{section.title}</a>'
-    made = _environment().get_template(SECTION.name).render(section=section, plots={})
-    return f"{links}{closed_links}{rest}{made}{closed}{tail}"
+        rest += made
+    return f"{links}{closed_links}{rest}{closed}{tail}"
 
 
 def _environment() -> jinja2.Environment:
