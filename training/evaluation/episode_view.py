@@ -17,13 +17,15 @@ class EpisodeView:
     """Episodes and alarms of the test part.
 
     :param episodes: device, start, end, seconds, rows (as ``error_episodes``) of each episode that reaches
-        into the test period; ``began_before`` (before that period); ``test_rows``, the test rows that could
-        catch it; ``counted``; ``caught``; ``first_alarm``, time of the first row that caught it;
-        ``delay_seconds`` or, with a horizon, ``lead_seconds``; the last two missing where it is not caught;
+        into the test period; ``began_before`` (before that period); ``cut_off``, whether it began with the
+        last reading of its device, so that nobody knows what followed (never with a horizon); ``test_rows``,
+        the test rows that could catch it; ``counted``; ``caught``; ``first_alarm``, time of the first row
+        that caught it; ``delay_seconds`` or, with a horizon, ``lead_seconds``; the last two missing where it
+        is not caught;
         ``already_on``, whether the alarm that caught it was on in the row before.
 
-        An episode counts unless it began before the test period, when nothing could catch its onset, or
-        has no test row: the device is not evaluated, was silent, or its rows are excluded.
+        An episode counts unless it began before the test period, when nothing could catch its onset, was
+        cut off, or has no test row: the device is not evaluated, was silent, or its rows are excluded.
     :param false_alarms: device, start, end, seconds, rows of each run of alarms that belongs to no episode.
     :param devices: device, ``days`` (from each of its test rows to the next, at most the longest gap each);
         sorted by device.
@@ -49,11 +51,12 @@ class EpisodeView:
         """Results ready to be logged; what has nothing to be computed from is not in them.
 
         ``episodes`` (that count), ``episodes_caught``, ``episodes_caught_share``, ``episodes_already_on``
-        (caught by an alarm that was on before), median and mean of delay or
-        lead, ``episodes_begun_before_test`` and ``episodes_without_test_rows`` (both not counted),
+        (caught by an alarm that was on before), median and mean of delay or lead,
+        ``episodes_begun_before_test``, ``episodes_cut_off`` and ``episodes_without_test_rows`` (not counted),
         ``false_alarms`` (runs), ``device_days`` and ``false_alarms_per_device_day``.
         """
         counted, before = self.counted, self.episodes["began_before"]
+        off = ~before & self.episodes["cut_off"]
         caught = counted[counted["caught"]]
         days = float(self.devices["days"].sum())
         facts: dict[str, float | int] = {
@@ -61,7 +64,8 @@ class EpisodeView:
             "episodes_caught": len(caught),
             "episodes_already_on": int(caught["already_on"].sum()),
             "episodes_begun_before_test": int(before.sum()),
-            "episodes_without_test_rows": int((~before & (self.episodes["test_rows"] == 0)).sum()),
+            "episodes_cut_off": int(off.sum()),
+            "episodes_without_test_rows": int((~before & ~off & (self.episodes["test_rows"] == 0)).sum()),
             "false_alarms": len(self.false_alarms),
             "device_days": days,
         }

@@ -76,7 +76,10 @@ def episode_view(
         schema.horizon_seconds * SECOND,
     )
     begins = found[DEVICE].map(cut) if isinstance(cut, pd.Series) else pd.Series(cut, index=found.index)
-    table = _with_alarms(found, episode, test, begins)
+    last = found[DEVICE].map(label_history.groupby(DEVICE)[schema.time].max())
+    # What follows a single reading is not known; with a horizon all that could announce it is.
+    cut_off = (found["start"] == last).to_numpy() & (not schema.horizon_seconds)
+    table = _with_alarms(found, episode, test, begins, cut_off)
     runs = _false_alarms(test, episode)
     return EpisodeView(
         episodes=table[table["end"] >= begins].reset_index(drop=True),
@@ -119,7 +122,13 @@ class _Episodes:
     horizon: int
 
 
-def _with_alarms(found: pd.DataFrame, episode: _Episodes, test: _TestRows, begins: pd.Series) -> pd.DataFrame:
+def _with_alarms(
+    found: pd.DataFrame,
+    episode: _Episodes,
+    test: _TestRows,
+    begins: pd.Series,
+    cut_off: npt.NDArray[np.bool_],
+) -> pd.DataFrame:
     index = DeviceTimes(test.device, test.moment)
     if episode.horizon:
         first = index.first_at(episode.device, episode.start - episode.horizon)
@@ -138,7 +147,8 @@ def _with_alarms(found: pd.DataFrame, episode: _Episodes, test: _TestRows, begin
     return found.assign(
         began_before=before,
         test_rows=test_rows,
-        counted=~before & (test_rows > 0),
+        cut_off=cut_off,
+        counted=~before & ~cut_off & (test_rows > 0),
         caught=caught,
         first_alarm=at,
         already_on=caught & goes_on,

@@ -56,6 +56,7 @@ def _caught(view: EpisodeView) -> str:
         f"{facts[name]:,} {why}"
         for name, why in (
             ("episodes_begun_before_test", "that began before it"),
+            ("episodes_cut_off", "that began with the last reading of a device"),
             ("episodes_without_test_rows", "without a test row"),
         )
         if facts[name]

@@ -67,6 +67,15 @@ def test_an_episode_is_caught_by_its_first_alarm():
     assert facts["device_days"] == pytest.approx(9 * 60 / 86400)
 
 
+def test_an_episode_that_begins_with_the_last_reading_does_not_count_unless_it_could_be_announced():
+    view = view_of("0011000001", "0010000000")
+    assert caught(view) == [(120, 0.0)] and list(view.episodes["cut_off"]) == [False, True]
+    assert (view.describe()["episodes"], view.describe()["episodes_cut_off"]) == (1, 1)
+    assert len(view_of("0011000011", "0010000000").counted) == 2
+    ahead = view_of("0011000001", "0100000000", horizon="60s")
+    assert [onset for onset, _ in caught(ahead)] == [120, 540]
+
+
 def test_alarms_in_a_row_are_one_false_alarm():
     view = view_of("0000000000", "0110010111")
     assert false_alarms(view) == [(60, 120), (300, 300), (420, 540)]
@@ -283,7 +292,12 @@ def test_the_view_is_that_of_a_loop_over_rows(seed, horizon):
     first = [start - lag if horizon else start + lag for _, start, *_, lag in listed if lag is not None]
     assert list(second["first_alarm"].dropna()) == first
     assert list(found["caught"]) == [lag is not None for *_, lag in listed]
-    assert list(found["counted"]) == [not before and rows > 0 for *_, before, rows, _ in listed]
+    last = {device: max(second for name, second, _ in states if name == device) for device, *_ in states}
+    off = [start == last[device] and not horizon for device, start, *_ in listed]
+    assert list(found["cut_off"]) == off
+    assert list(found["counted"]) == [
+        not before and rows > 0 and not cut for (*_, before, rows, _), cut in zip(listed, off, strict=True)
+    ]
     runs = [
         (row.device, (row.start - START).total_seconds(), (row.end - START).total_seconds())
         for row in view.false_alarms.itertuples()

@@ -223,7 +223,7 @@ def test_alarms_that_are_always_on_are_said():
     facts = found.describe()
     assert facts["false_alarm_share"] == 1.0 and facts["false_alarms"] > 0
     assert facts["episodes_caught"] == facts["episodes"]
-    assert f"({facts['episodes_already_on']:,} by an alarm that was already on)" in facts["verdict"]
+    assert f"({facts['episodes_already_on']:,} by an alarm that was already on" in facts["verdict"]
     assert "100 % of the healthy rows" in facts["verdict"]
 
 

@@ -26,6 +26,7 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, 
         {
             "counted": True,
             "began_before": False,
+            "cut_off": False,
             "test_rows": 3,
             "caught": pd.Series(caught, dtype=bool),
             "already_on": [place < already_on for place in range(len(lags))],
@@ -36,6 +37,7 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, 
         {
             "counted": False,
             "began_before": [True] * before + [False] * unseen,
+            "cut_off": False,
             "test_rows": 0,
             "caught": False,
         }
