@@ -499,7 +499,8 @@ def test_the_figures_are_the_last_section_of_the_report_also_when_the_step_runs_
     logged.clear()
     step.audit_served(context, report=Stored("<html>"))
     assert logged == [
-        f"the report has no section '{title}': page must be a report of ours, got one without </nav> or </main>"
+        f"the report has no section '{title}': page must be a report of ours, "
+        "got one without </nav> or </main>"
         for title in ("Drift", "Audit of what was served")
     ]
 
