@@ -137,13 +137,18 @@ class Ingress:
         :param places: of each in the failures.
         """
         bodies = [request.body for request in requests]
-        plain = self._columns.columns(bodies)
-        status = None if plain is None else self._status_of_all(plain)
+        try:
+            plain = self._columns.columns(bodies)
+            status = None if plain is None else self._status_of_all(plain)
+            read: list[TelemetryEvent | None] = []
+            if status is None:
+                read = self._columns.read_mixed(bodies) if plain is None else [*plain.events()]
+        except Exception:  # The failure of one is none of the others: each is read by itself.
+            plain, status, read = None, None, [None] * len(bodies)
         if plain is not None and status is not None:
             for request, columns in zip(requests, TelemetryColumns.apart(plain, status), strict=True):
                 request.single, request.sent, request.telemetry = True, 1, columns
         else:
-            read = self._columns.read_mixed(bodies) if plain is None else plain.events()
             for place, request, event in zip(places, requests, read, strict=True):
                 try:
                     request.telemetry = self._accepted(

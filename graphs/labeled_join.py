@@ -240,7 +240,8 @@ class LabeledJoin(RequestStep):
         newest = -math.inf if self._ledger.newest is None else self._ledger.newest
         if self._silenced is not None:
             self._silenced.forget_before(newest)
-            newest = max(newest, self._silenced.newest)  # It may be that all are in a maintenance.
+            if self._by_request.is_full:  # It may be that all are in a maintenance.
+                newest = max(newest, self._silenced.newest)
         self._by_request.note(request, newest - self._deadline)
 
     def _column_predictions(self, request: Request, columns: TelemetryColumns) -> bool:

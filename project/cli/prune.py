@@ -111,7 +111,7 @@ def _print(project: str, settings: Settings, pruning: Pruning, pruned: Pruned, d
     ]
     print_columns(header, rows)
     if pruning.folders:
-        print(f"{len(pruning.folders)} folders of old workflows and jobs, {megabytes(pruned.folders)}")
+        print(f"{len(pruning.folders)} folders of old workflows, {megabytes(pruned.folders)}")
     if pruning.pairs:
         print(f"{len(pruning.pairs)} files of old labeled pairs, {megabytes(pruned.pairs)}")
     for path in pruned.left:

@@ -159,18 +159,24 @@ def _promoted_at_once(settings: Settings, session: Session, project: str, versio
     """
     from feature_sets.telemetry.schema import TelemetrySchema
     from project.cli.endpoint import running_endpoint
-    from project.cli.routing import promote_version
+    from project.cli.routing import promote_version, watch
     from project.endpoint_routing import RefusedError, routing_if_any
     from project.memory import recall
+    from project.registered_versions import find_version, record_promotion
     from project.retraining.operations import production_version
 
     up, memory = running_endpoint(session, project), recall(session.mlrun_dbpath, project)
     routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
-    if routing is None or memory is None or TelemetrySchema.from_dict(memory.schema).further_horizons:
+    if up is None or routing is None or memory is None:
+        return False
+    if TelemetrySchema.from_dict(memory.schema).further_horizons:
         return False
     champion = routing.document.champion.version
     if champion == version == production_version(session.mlrun_dbpath, project):
-        return True  # Done by one that was killed before the loop was told.
+        # Done by one that was killed before the loop was told; it may be that nothing else was done.
+        watch(settings, session.mlrun_dbpath, project, version, up.address)
+        record_promotion(find_version(project, version).artifact)
+        return True
     try:
         # The gate passed it, and a person has decided.
         promote_version(settings, project, version, "approved", as_json=False, force=True, told=False)

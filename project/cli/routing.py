@@ -103,7 +103,7 @@ def promote_version(
         print(after)
 
 
-def _watch(settings: Settings, dbpath: str, project: str, version: str, address: str) -> None:
+def watch(settings: Settings, dbpath: str, project: str, version: str, address: str) -> None:
     """Attach the detectors of the new champion; where that fails it serves, and a line says so."""
     from feature_sets.telemetry.schema import TelemetrySchema
     from project.api_reader import ready_endpoint
@@ -223,7 +223,7 @@ def _change(
                     raise NetopsError(f"{again}: {error}") from error
                 change_routing(up.address, token, before.document, who_asks(), again, declared=True)
                 raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
-            _watch(settings, session.mlrun_dbpath, project, document.champion.version, up.address)
+            watch(settings, session.mlrun_dbpath, project, document.champion.version, up.address)
             record_promotion(find_version(project, document.champion.version).artifact)
         after = read_routing(up.address, token)
     champions = {"before": before.document.champion.version, "after": after.document.champion.version}

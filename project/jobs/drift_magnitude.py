@@ -59,7 +59,8 @@ class Wanted(NamedTuple):
     :param time: name of the time column.
     :param after: live rows up to then lie before or in the base, and do not count; None counts all.
     :param healthy_later: column of the label, where errors are told and healthy is what nothing was told of
-        for long; empty where labels say both.
+        for long; empty where labels say both. Of a rehearsal, rows later than its newest healthy one are left
+        out.
     :param until: live rows later than that are not mature: of some only errors are known; None counts all.
     """
 
@@ -88,7 +89,8 @@ class Found(NamedTuple):
 
         :param rolls: whether the reference is live rows.
         """
-        return bool(self.onset and not rolls) or bool(self.last_drift and _holds(times, self.last_drift))
+        began = bool(self.onset) and not rolls and pd.Timestamp(self.onset) <= times.max()
+        return began or bool(self.last_drift and _holds(times, self.last_drift))
 
 
 @dataclass(frozen=True)
@@ -161,8 +163,7 @@ def measure_drift_magnitude(
         rows = RowCount(folder, wanted)
         wait_for_stream(address, streaming, lambda: rows.now() >= min_rows, timeout_seconds)
         labeled = get_json(f"{address}/labeled")
-    if telemetry.labels.is_derived:
-        wanted = wanted._replace(until=_mature_until(labeled))
+    wanted = wanted._replace(until=_mature_until(labeled, telemetry))
     # While it streams, more pairs are joined than there are in files.
     by_then = "those in files while the simulated network still streamed" if goes_on(streaming) else ""
     rehearsed = Settings.from_environment().rehearsed_pairs(context.project)
@@ -214,14 +215,17 @@ def _measured_on(document: Mapping[str, Any], found: LabeledRows) -> str:
     return f"measured on {rows} of {found.source}, {first} to {last}{alone}{found.why and f', {found.why}'}"
 
 
-def _mature_until(labeled: Mapping[str, Any]) -> pd.Timestamp | None:
-    """Event time up to which healthy rows are known as errors are, which are told sooner.
+def _mature_until(labeled: Mapping[str, Any], schema: TelemetrySchema) -> pd.Timestamp | None:
+    """Event time up to which healthy rows are known as errors are, as detectors see them.
 
     :param labeled: answer of ``GET /labeled``.
+    :returns: None where labels say both, or there is no event yet.
     """
-    if labeled["newest_event_time"] is None:
+    if schema.labels.form == ROWS or labeled["newest_event_time"] is None:
         return None
-    return pd.Timestamp(labeled["newest_event_time"]) - pd.Timedelta(seconds=labeled["deadline_seconds"])
+    healthy = schema.labels.healthy_seconds
+    after = healthy + 2 * schema.horizon_seconds if healthy else labeled["deadline_seconds"]
+    return pd.Timestamp(labeled["newest_event_time"]) - pd.Timedelta(seconds=after)
 
 
 def _measured(
@@ -317,15 +321,17 @@ def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> L
     :param rehearsed: folder of the batches of the last rehearsal, if there was one: rows of the base, as they
         come through an endpoint.
     """
-    every = _mature(version_rows(live, wanted.version), wanted)
+    every = version_rows(live, wanted.version)
     rows = _after(every, wanted)
     if len(rows) >= min_rows:
         return LabeledRows(rows, LIVE)
     played = _mature(version_rows(rehearsed, wanted.version), wanted)
     few = f"{LIVE} has {len(rows):,} of the {min_rows:,} labeled rows needed since this model"
-    early = len(every) - len(_after(every, wanted._replace(until=None)))
-    if early:
-        few += f", and {early:,} not later than what it was evaluated on"
+    later = len(_after(every, wanted._replace(until=None)))
+    if later < len(every):
+        few += f", and {len(every) - later:,} not later than what it was evaluated on"
+    if len(rows) < later:
+        few += f", and {later - len(rows):,} of a time of which not all healthy readings are known"
     if len(played):
         return LabeledRows(played, REHEARSED, f"as {few}")
     if len(rows):

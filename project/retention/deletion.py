@@ -5,6 +5,7 @@ Each step can be done again: whatever is killed in the middle is found, and ende
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -40,18 +41,22 @@ def delete_data(deleted: Deleted, project: str, now: datetime) -> Outcome:
     if deleted.report is not None:
         try:
             freed += _strip(deleted.report, now)
-        except ValueError:  # Not the page that we have made: somebody may want it.
+        except (ValueError, OSError, mlrun.errors.MLRunBaseError):  # Such as a page that is none of ours.
             left.append(deleted.report.path)
     for each in deleted.data:
         size = size_of(each)
-        database.del_artifact(
-            each.key,
-            project=project,
-            tree=each.tree,
-            uid=each.uid,
-            iter=each.iteration,
-            deletion_strategy=mlrun.common.schemas.artifact.ArtifactsDeletionStrategies.data_optional,
-        )
+        try:
+            database.del_artifact(
+                each.key,
+                project=project,
+                tree=each.tree,
+                uid=each.uid,
+                iter=each.iteration,
+                deletion_strategy=mlrun.common.schemas.artifact.ArtifactsDeletionStrategies.data_optional,
+            )
+        except mlrun.errors.MLRunBaseError:  # One file that cannot go keeps no other one.
+            left.append(each.path)
+            continue
         file = local_file(each.path)
         if file is not None and file.exists():
             left.append(each.path)
@@ -110,4 +115,5 @@ def sweep(folder: Path, now: datetime) -> None:
             and now.timestamp() - each.stat().st_mtime > _EMPTY_SECONDS
             and not any(each.iterdir())
         ):
-            each.rmdir()
+            with suppress(OSError):  # Somebody fills it, or may alone: it takes no room.
+                each.rmdir()

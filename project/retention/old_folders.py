@@ -1,4 +1,4 @@
-"""The folders that old workflows and jobs have left in the home folder: requests, states and logs."""
+"""The folders that old workflows have left in the home folder: requests, states and logs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from project.local.workflow_records import workflow_records
 
 NEWEST = 100
-"""Folders of workflows of a project that stay in any case, and of its jobs."""
+"""Folders of workflows of a project that stay in any case."""
 
 
 def old_workflows(
@@ -30,20 +30,6 @@ def old_workflows(
         and record.folder.name not in kept_names
         and record.status["run_id"] not in kept_runs
     ]
-
-
-def old_jobs(home: Path, project: str, going: Collection[str]) -> list[Path]:
-    """Folders of jobs of a project that are over, but the newest.
-
-    :param going: uids of runs that have not ended.
-    """
-    folder = home / "jobs" / project
-    every = (
-        sorted(folder.iterdir(), key=lambda each: (each.stat().st_mtime, each.name))
-        if folder.is_dir()
-        else []
-    )
-    return [each for each in every[:-NEWEST] if each.name not in going]
 
 
 def size_of_folders(folders: Sequence[Path]) -> int:

@@ -22,7 +22,13 @@ def alerts_told(decisions: Sequence[Decision], first: str) -> dict[str, Any]:
         more than once; ``open``, ids of those of the first model that were not cleared.
     """
     raised, cleared, worse = Counter[tuple[str, str]](), Counter[tuple[str, str]](), 0
+    postponed = list[Any]()
     for decision in decisions:
+        if decision.outcome in _OF_DRIFT and decision.cause in postponed:
+            postponed.remove(decision.cause)  # The same event, whose turn has come.
+            continue
+        if decision.outcome == words.POSTPONED:
+            postponed.append(decision.cause)
         alert = (decision.before, str(decision.cause.get("alert", "")))  # Each model has ids of its own.
         if decision.outcome == words.CLEARED:
             cleared[alert] += 1

@@ -18,10 +18,12 @@ from project.jobs.drift_magnitude import (
     Found,
     RowCount,
     Wanted,
+    _mature_until,
     chosen_rows,
     measure_drift_magnitude,
     wait_for_stream,
 )
+from tests.feature_sets.labels.forms import schema
 from tests.project.fake_endpoint import fake_endpoint
 
 SCHEMA = TelemetrySchema.load()
@@ -71,15 +73,39 @@ def test_errors_that_were_told_before_healthy_readings_of_their_time_do_not_coun
     times = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta([5, 0, 1, 2, 3, 4, 4], "h")
     rows = pd.DataFrame({"x": range(7), "version": "new", SCHEMA.time: times, "late": [1, 0, 0, 1, 0, 0, 1]})
     rows.to_parquet(tmp_path / "a.parquet")
-    told = wanted()._replace(healthy_later="late")
+    told = wanted()._replace(until=pd.Timestamp("2026-01-01T04:00Z"))
     assert chosen_rows(tmp_path, tmp_path / "none", told, 3).rows["x"].tolist() == [1, 2, 3, 4, 5, 6]
     assert len(chosen_rows(tmp_path, tmp_path / "none", wanted(), 3).rows) == 7
     later = told._replace(after=wanted(after=3).after)
-    assert chosen_rows(tmp_path, tmp_path / "none", later, 1).rows["x"].tolist() == [5, 6]
+    few = chosen_rows(tmp_path, tmp_path / "none", later, 9)
+    assert few.rows["x"].tolist() == [5, 6]
+    assert "4 not later than what it was evaluated on, and 1 of a time of which not all healthy" in few.why
+    played = wanted()._replace(healthy_later="late")
+    rehearsed = chosen_rows(tmp_path / "none", tmp_path, played, 3)
+    assert (rehearsed.source, rehearsed.rows["x"].tolist()) == (REHEARSED, [1, 2, 3, 4, 5, 6])
     rows.assign(late=1).to_parquet(tmp_path / "a.parquet")
-    assert chosen_rows(tmp_path, tmp_path / "none", told, 3).rows.empty
-    rehearsed = chosen_rows(tmp_path / "none", tmp_path, wanted()._replace(healthy_later="late"), 3)
-    assert rehearsed.source == ""
+    assert chosen_rows(tmp_path / "none", tmp_path, played, 3).source == ""
+
+
+def test_live_rows_are_mature_when_detectors_would_see_them():
+    labeled = {"newest_event_time": "2026-01-02T00:00:00+00:00", "deadline_seconds": 3600.0}
+
+    def until(**labels):
+        found = _mature_until(labeled, schema(**labels))
+        return None if found is None else found.strftime("%H:%M")
+
+    assert until(form="incidents") == "23:00"
+    assert until(form="incidents", healthy_after="10m") == "23:50"
+    assert until(form="incidents", healthy_after="10m", horizon="5m") == "23:40"
+    assert until(tolerance="10s") is None, "rows say which readings are healthy, too"
+    assert _mature_until({**labeled, "newest_event_time": None}, schema(form="incidents")) is None
+
+
+def test_an_alert_that_began_after_the_rows_says_nothing_of_them():
+    times = pd.Series(pd.date_range("2026-01-01", periods=24, freq="h", tz="UTC"))
+    began = Found(onset="2026-01-01T20:00:00+00:00")
+    assert began.rose(times, rolls=False) and not began.rose(times, rolls=True)
+    assert not Found(onset="2026-01-01T23:30:00+00:00").rose(times, rolls=False)
 
 
 def test_a_batch_is_read_once_while_rows_are_waited_for(tmp_path, monkeypatch):

@@ -53,7 +53,7 @@ def test_it_tells_what_is_deleted_and_kept_and_why(
     assert lines[2].endswith("kept              v2 is the champion")
     assert lines[3].endswith("deleted  93.1 MB  older than the newest 1, and nothing needs it")
     assert lines[4:] == [
-        "1 folders of old workflows and jobs, 0.1 MB",
+        "1 folders of old workflows, 0.1 MB",
         "1 files of old labeled pairs, 0.0 MB",
         "93.2 MB freed; models, and text and tables of reports, stay",
     ]

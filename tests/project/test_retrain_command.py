@@ -11,7 +11,7 @@ import pytest
 
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
-from project import api_reader, endpoint_routing, memory, orphaned_runs, session
+from project import api_reader, endpoint_routing, memory, orphaned_runs, registered_versions, session
 from project.cli import endpoint, release, routing
 from project.cli.history import history
 from project.cli.models import models
@@ -147,6 +147,12 @@ class Approval:
         self.done.append(f"{why}: {version}")
         self.champion = self.production = version
 
+    def watch(self, _settings: Any, _dbpath: str, _project: str, version: str, _address: str) -> None:
+        self.done.append(f"watched: {version}")
+
+    def record(self, version: str) -> None:
+        self.done.append(f"recorded: {version}")
+
     def release(self, _settings: Any, _session: Any, _project: str, version: str, _console: Any) -> str:
         self.done.append(f"released: {version}")
         return "run-7"
@@ -165,6 +171,10 @@ def approval(home: Any, monkeypatch: pytest.MonkeyPatch) -> Approval:
     monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(schema=found.schema))
     monkeypatch.setattr(operations, "production_version", lambda *_: found.production)
     monkeypatch.setattr(routing, "promote_version", found.promote)
+    monkeypatch.setattr(routing, "watch", found.watch)
+    find = lambda _, version: SimpleNamespace(artifact=version)  # noqa: E731
+    monkeypatch.setattr(registered_versions, "find_version", find)
+    monkeypatch.setattr(registered_versions, "record_promotion", found.record)
     monkeypatch.setattr(release, "release_version", found.release)
     monkeypatch.setattr(api_reader, "endpoints", lambda _: [])
     return found
@@ -201,4 +211,5 @@ def test_an_approval_that_was_killed_before_the_loop_was_told_is_ended_by_the_ne
 ) -> None:
     approval.champion = approval.production = "v2"
     retrain("p", approve=True)
-    assert (approval.done, outcome(home)) == ([], ("", "promoted", ""))
+    # It may have been killed before the detectors were attached, or the promotion was recorded.
+    assert (approval.done, outcome(home)) == (["watched: v2", "recorded: v2"], ("", "promoted", ""))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
 import pytest
 
 from project.local.workflow_records import settle, workflow_records
 from project.retention import old_folders
-from project.retention.old_folders import delete_folders, old_jobs, old_workflows
+from project.retention.old_folders import delete_folders, old_workflows
 
 
 @pytest.fixture(autouse=True)
@@ -49,15 +48,6 @@ def test_the_newest_folders_of_a_project_stay_and_those_that_something_looks_for
         "7",
     ]
     assert not (tmp_path / "deleted" / "p").exists()
-
-
-def test_folders_of_jobs_stay_while_their_run_goes_on(tmp_path: Path) -> None:
-    for number in range(5):
-        folder = tmp_path / "jobs" / "p" / f"job{number}"
-        folder.mkdir(parents=True)
-        os.utime(folder, (number, number))
-    assert [each.name for each in old_jobs(tmp_path, "p", {"job1"})] == ["job0", "job2"]
-    assert old_jobs(tmp_path, "another", ()) == []
 
 
 def test_what_a_kill_has_left_goes_with_the_next_time(tmp_path: Path) -> None:

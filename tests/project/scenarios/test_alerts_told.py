@@ -36,6 +36,15 @@ WORSE = "error stream: rate of the newest labels; worse than at 2024-05-01T12:00
             [told(words.OPENED, "a"), told(words.CLEARED, "a"), told(words.POSTPONED, "b", before="v2")],
             (2, 0, 1, 1, [], []),
         ),
+        (
+            [
+                told(words.OPENED, "a"),
+                told(words.POSTPONED, "b"),
+                told(words.OPENED, "b"),
+                told(words.MERGED, "a"),
+            ],
+            (3, 0, 0, 0, ["a"], ["a", "b"]),
+        ),
     ],
 )
 def test_alerts_are_counted_as_they_were_told(decisions, found):
