@@ -11,7 +11,6 @@ from project.api_reader import endpoints
 from project.cli.stream_progress import wait_for_stream
 from project.cli.workflow_progress import run_to_end
 from project.errors import NetopsError
-from project.jobs.drift_section import tell_drift
 from project.latest_report import latest_reports
 from project.memory import Resolved
 from project.run_lock import tell_run_id
@@ -39,6 +38,9 @@ def run_main_job(
     deployed = endpoints(session.mlrun_dbpath) if streaming else []
     facts = collect_facts(project, run_id, steps, deployed, report)
     if report and facts["report"] and facts["drift"]:
+        # What imports mlrun comes after the check of its address.
+        from project.jobs.drift_section import tell_drift
+
         # The workflow told of drift while the network still streamed.
         try:
             tell_drift(Path(facts["report"]), facts["drift"])
