@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import heapq
 import math
-from collections.abc import Callable, Iterator, Sequence
-from itertools import chain
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -236,11 +236,21 @@ class RedisJournal:
         if after == BEFORE_ALL or self.archive is None or not self._has_lost_after(self.archive, after):
             yield from kept
             return
-        newest = after
-        for raw in heapq.merge(archived(self.archive.directory, after), kept, key=lambda entry: entry.id):
-            if raw.id > newest:
-                newest = raw.id
-                yield raw
+        yield from _each_once(after, archived(self.archive.directory, after), kept)
+
+    def _between(self, after: EntryId, before: EntryId) -> Iterator[RawEntry]:
+        """Entries between two, each once.
+
+        Where another process has trimmed the first of both away, as it has snapshots behind it, it may have
+        trimmed some between them, too: these are in the archive.
+        """
+        kept = list(self._read(f"({id_text(after)}", f"({id_text(before)}"))
+        name = id_text(after)  # Looked for after the others were read: what goes meanwhile goes with it.
+        if after == BEFORE_ALL or self.archive is None or next(self._read(name, name), None) is not None:
+            yield from kept
+            return
+        trimmed = archived(self.archive.directory, after)
+        yield from _each_once(after, takewhile(lambda raw: raw.id < before, trimmed), kept)
 
     def _has_lost_after(self, archive: JournalArchive, after: EntryId) -> bool:
         """Whether the last entry of a file is gone, which the server would hold else: snapshots lack it."""
@@ -290,8 +300,8 @@ class RedisJournal:
             return
         after, before = self._gap
         try:
-            found = list(self._read(f"({id_text(after)}", f"({id_text(before)}"))
-        except redis.RedisError as error:
+            found = list(self._between(after, before))
+        except (redis.RedisError, OSError) as error:
             raise _away("give what others appended", error, _WAITS) from error
         for raw in found:
             self._keep(raw)
@@ -358,7 +368,16 @@ class RedisJournal:
             self.archive.note(entry, size)
 
 
-def _away(purpose: str, error: redis.RedisError, then: str) -> ApiError:
+def _each_once(after: EntryId, *sources: Iterable[RawEntry]) -> Iterator[RawEntry]:
+    """Entries of several sources, each of which is in order; ids are beyond one."""
+    newest = after
+    for raw in heapq.merge(*sources, key=lambda entry: entry.id):
+        if raw.id > newest:
+            newest = raw.id
+            yield raw
+
+
+def _away(purpose: str, error: redis.RedisError | OSError, then: str) -> ApiError:
     """What is answered while the store is away.
 
     :param then: what became of what was asked, and what to do.

@@ -235,6 +235,20 @@ def test_what_a_server_that_went_back_lacks_in_between_is_in_the_archive(redis_u
     assert [entry.id for entry in again.entries(ids[4])] == ids[5:]
 
 
+def test_what_another_process_trimmed_is_missed_by_none(redis_url, tmp_path):
+    """It has snapshots behind entries that this one has not seen yet."""
+    ours = archived_journal(redis_url, "behind", tmp_path)
+    theirs = archived_journal(redis_url, "behind", tmp_path)
+    ours.append(Kind.TELEMETRY, 0.0, [reading(0)])
+    list(theirs.entries())
+    ids = [theirs.append(Kind.TELEMETRY, 0.0, [reading(number)]) for number in range(1, 9)]
+    theirs.archive.catch_up()
+    theirs._redis.xtrim(theirs._stream, minid=f"{ids[4][0]}-{ids[4][1]}", approximate=False)
+    ours.append(Kind.TELEMETRY, 0.0, [reading(9)])
+    assert [entry.events[0].device for entry in ours.missed()] == [f"a/{number}" for number in range(1, 9)]
+    assert list(ours.missed()) == []
+
+
 def test_what_the_server_lost_before_it_was_in_a_file_gets_there_from_memory(redis_url, tmp_path):
     first = archived_journal(redis_url, "from memory", tmp_path)
     for number in range(5):
