@@ -77,8 +77,9 @@ def test_errors_that_were_told_before_healthy_readings_of_their_time_do_not_coun
     assert chosen_rows(tmp_path, tmp_path / "none", told, 3).rows["x"].tolist() == [1, 2, 3, 4, 5, 6]
     assert len(chosen_rows(tmp_path, tmp_path / "none", wanted(), 3).rows) == 7
     later = told._replace(after=wanted(after=3).after)
-    few = chosen_rows(tmp_path, tmp_path / "none", later, 9)
-    assert few.rows["x"].tolist() == [5, 6]
+    assert chosen_rows(tmp_path, tmp_path / "none", later, 1).rows["x"].tolist() == [5, 6]
+    few = chosen_rows(tmp_path, tmp_path, later, 9)
+    assert few.source == REHEARSED
     assert "4 not later than what it was evaluated on, and 1 of a time of which not all healthy" in few.why
     played = wanted()._replace(healthy_later="late")
     rehearsed = chosen_rows(tmp_path / "none", tmp_path, played, 3)
