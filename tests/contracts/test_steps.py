@@ -32,7 +32,7 @@ GRAPH = build_serving_graph(
 WIRED = tuple(name for name in GRAPH.steps if name != GRAPH.on_error)
 """Names of the steps, in order."""
 
-FAILING = {"ingress": "_read", "respond": "_complete"}
+FAILING = {"ingress": "_read_head", "respond": "_complete"}
 """Method that does a step's work, where that is not ``handle``."""
 
 EVENT_KINDS = (Kind.TELEMETRY, Kind.LABELS)

@@ -10,6 +10,7 @@ import mlrun
 import pytest
 
 from project import api_reader, session
+from project import registered_versions as registered
 from project.cli import endpoint
 from project.cli.models import models
 from project.registered_versions import registered_versions
@@ -52,6 +53,7 @@ def test_what_the_gate_said_is_told_of_every_version_and_not_of_the_newest_rejec
     monkeypatch.setattr(session, "open_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
     monkeypatch.setattr(api_reader, "check_project", lambda *_: None)
     monkeypatch.setattr(endpoint, "running_endpoint", lambda *_: None)
+    monkeypatch.setattr(registered, "end_promotion", lambda _: None)
     models("p")
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
     assert "not promoted" in lines["before"] and "rejected" not in lines["before"]
