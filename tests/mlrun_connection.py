@@ -23,7 +23,8 @@ def new_project(dbpath: str) -> Iterator[str]:
     database = HTTPRunDB(dbpath)
     with (
         # The server hands its settings to the client, which keeps them for the whole process.
-        patch.object(mlrun.mlconf, "_cfg", copy.deepcopy(mlrun.mlconf._cfg)),
+        # Not by its attributes: to set one changes the settings themselves.
+        patch.dict(vars(mlrun.mlconf), _cfg=copy.deepcopy(mlrun.mlconf._cfg)),
         patch.object(mlrun, "get_run_db", lambda *args, **kwargs: database),
         patch.object(mlrun.db, "get_run_db", lambda *args, **kwargs: database),
         patch.object(mlrun.datastore.store_manager, "_db", database),

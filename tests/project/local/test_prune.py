@@ -112,7 +112,7 @@ class Installed:
 
 
 @pytest.fixture
-def make(control_plane: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+def make(control_plane: Any, tmp_path: Path) -> Iterator[Any]:
     url = str(control_plane.base_url).rstrip("/")
 
     def made(name: str) -> Installed:
@@ -121,8 +121,6 @@ def make(control_plane: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         mlrun.get_run_db().create_project({"metadata": {"name": project}, "spec": {}})
         return Installed(url, project, with_home)
 
-    # The client keeps the address of the store that this server names, and other tests have another one.
-    monkeypatch.setitem(mlrun.mlconf.redis._cfg, "url", mlrun.mlconf.redis.url)
     with new_project(url):
         yield made
 
