@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.checks import duration_seconds
-from feature_sets.labels.incidents_that_count import LIVE, incident_of
+from feature_sets.labels.incidents_that_count import LIVE, incidents_of
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.incident_events import (
     Incident,
@@ -60,9 +60,7 @@ def live_incidents(
     """
     tolerance = duration_seconds(schema.windows.future_tolerance)
     known = known[known[SOURCE] == LIVE].sort_values(ROW, kind="stable")
-    found = {
-        incident.id: incident for incident in (incident_of(row, schema) for row in known.to_dict("records"))
-    }
+    found = {incident.id: incident for incident in incidents_of(known, schema)}
     changed = dict(zip(found, known[KNOWN], strict=True))
     statuses = []
     for event, arrived in events:
@@ -88,7 +86,7 @@ def live_incidents(
 
 
 def _row(number: int, incident: Incident, known: pd.Timestamp, schema: TelemetrySchema) -> dict[str, object]:
-    """The inverse of ``incident_of``."""
+    """The inverse of ``incidents_of``, of one."""
     texts = incident.texts or {}
     is_made = incident.id == made_id(incident.names, incident.start)
     return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from feature_sets.checks import InputError, check_integer
+from project.policy_text import named_values
 
 KEEP_ALL = "off"
 """The policy by which nothing is ever deleted."""
@@ -43,10 +44,7 @@ class RetentionPolicy:
             return cls(is_off=True)
         names = [each.name for each in fields(cls) if each.name != "is_off"]
         given: dict[str, int] = {}
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            name, _, value = (piece.strip() for piece in part.partition("="))
-            if name not in names:
-                raise InputError("retention policy", f"must be off, or name among {', '.join(names)}", part)
+        for name, value in named_values(text, names, "retention policy", KEEP_ALL):
             try:
                 given[name] = int(value)
             except ValueError as error:

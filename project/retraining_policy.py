@@ -6,6 +6,7 @@ from dataclasses import dataclass, fields
 from typing import Any
 
 from feature_sets.checks import InputError, check_integer, check_number, duration_seconds
+from project.policy_text import named_values
 
 AUTO, APPROVE, OFF = "auto", "approve", "off"
 MODES = (AUTO, APPROVE, OFF)
@@ -67,10 +68,7 @@ class RetrainingPolicy:
         """
         types = {each.name: str(each.type) for each in fields(cls)}
         given: dict[str, Any] = {}
-        for part in filter(None, (part.strip() for part in text.split(","))):
-            name, _, value = (piece.strip() for piece in part.partition("="))
-            if name not in types:
-                raise InputError("retraining policy", f"must name among {', '.join(types)}", part)
+        for name, value in named_values(text, list(types), "retraining policy"):
             try:
                 if name in _DURATIONS and value[-1:].isalpha():
                     given[name] = float(duration_seconds(value))

@@ -11,6 +11,7 @@ import typer
 
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
+from project.retention.plan import Deleted
 from project.settings import Settings
 from project.tables import print_columns
 
@@ -52,29 +53,19 @@ def prune(
 
 
 def _rows(pruning: Pruning, pruned: Pruned) -> list[dict[str, Any]]:
+    plan = pruning.plan
     rows = [
         {
             "run": each.run.id,
             "workflow": each.run.workflow,
             "begun": each.run.begun,
-            "outcome": "deleted",
+            "outcome": outcome,
             "why": each.why,
-            "artifacts": len(each.data),
-            "bytes": pruned.freed[each.run.id],
+            "artifacts": len(each.data) if isinstance(each, Deleted) else 0,
+            "bytes": pruned.freed.get(each.run.id, 0),
         }
-        for each in pruning.plan.deleted
-    ]
-    rows += [
-        {
-            "run": each.run.id,
-            "workflow": each.run.workflow,
-            "begun": each.run.begun,
-            "outcome": "kept",
-            "why": each.why,
-            "artifacts": 0,
-            "bytes": 0,
-        }
-        for each in pruning.plan.kept
+        for outcome, runs in (("deleted", plan.deleted), ("kept", plan.kept))
+        for each in runs
     ]
     return sorted(rows, key=lambda row: str(row["begun"]), reverse=True)
 

@@ -162,7 +162,7 @@ def _promoted_at_once(settings: Settings, session: Session, project: str, versio
     from project.cli.routing import promote_version, watch
     from project.endpoint_routing import RefusedError, routing_if_any
     from project.memory import recall
-    from project.registered_versions import find_version, record_promotion
+    from project.registered_versions import end_promotion
     from project.retraining.operations import production_version
 
     up, memory = running_endpoint(session, project), recall(session.mlrun_dbpath, project)
@@ -175,7 +175,7 @@ def _promoted_at_once(settings: Settings, session: Session, project: str, versio
     if champion == version == production_version(session.mlrun_dbpath, project):
         # Done by one that was killed before the loop was told; it may be that nothing else was done.
         watch(settings, session.mlrun_dbpath, project, version, up.address)
-        record_promotion(find_version(project, version).artifact)
+        end_promotion(project)
         return True
     try:
         # The gate passed it, and a person has decided.

@@ -6,7 +6,6 @@ begins and no version gets another role meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +22,7 @@ from project.retention.deletion import delete_data, size_of, sweep
 from project.retention.needed_versions import needed_versions
 from project.retention.old_folders import delete_folders, old_workflows, size_of_folders
 from project.retention.old_pairs import delete_files, old_pairs
-from project.retention.plan import Deleted, Plan, plan
+from project.retention.plan import Plan, plan
 from project.retention.stored_runs import stored_runs
 from project.retraining.state import StateFile
 from project.settings import Settings
@@ -37,7 +36,7 @@ class Pruning:
     """What is to be deleted of a project.
 
     :param plan: of the data of runs.
-    :param folders: of old workflows and jobs.
+    :param folders: of old workflows.
     :param pairs: files of labeled pairs.
     """
 
@@ -51,7 +50,7 @@ class Pruned:
     """What was deleted.
 
     :param freed: id of a run -> bytes of its data.
-    :param folders: bytes of the folders of old workflows and jobs.
+    :param folders: bytes of the folders of old workflows.
     :param pairs: bytes of files of labeled pairs.
     :param left: paths of data that could not be deleted.
     """
@@ -102,18 +101,13 @@ def delete(
     project: str,
     pruning: Pruning,
     now: datetime,
-    tell: Callable[[Deleted, int], None] = lambda deleted, freed: None,
 ) -> Pruned:
-    """Delete what is to be deleted; the project must be held.
-
-    :param tell: told of each run, and of the bytes that this has freed.
-    """
+    """Delete what is to be deleted; the project must be held."""
     pruned = Pruned()
     for each in pruning.plan.deleted:
         outcome = delete_data(each, project, now)
         pruned.freed[each.run.id] = outcome.freed
         pruned.left += outcome.left
-        tell(each, outcome.freed)
     sweep(settings.home / "artifacts" / project, now)
     pruned.folders = delete_folders(settings.home, project, pruning.folders)
     pruned.pairs = delete_files(pruning.pairs)

@@ -14,7 +14,7 @@ from project.errors import NetopsError
 from project.retraining.operations import production_version
 from project.retraining.state import (
     DECLINED,
-    NEWER,
+    OF_DRIFT,
     PROMOTED,
     REJECTED,
     ROLLED_BACK,
@@ -169,6 +169,6 @@ def lines(found: Sequence[Decision]) -> list[str]:
     told = [table[0]]
     for line, decision in zip(table[1:], found, strict=True):
         told.append(line)
-        if decision.cause and decision.outcome in ("opened", NEWER, "merged", "ignored", "postponed"):
+        if decision.cause and decision.outcome in OF_DRIFT:
             told.append(f"    {evidence_of(decision.cause)}")
     return told

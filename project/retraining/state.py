@@ -28,6 +28,8 @@ MOST_DECISIONS = 500
 OPENED, MERGED, IGNORED, POSTPONED = "opened", "merged", "ignored", "postponed"
 NEWER = "newer drift"
 """A change after that of the case: rows are counted, and learned from, since this one."""
+OF_DRIFT = (OPENED, MERGED, NEWER, POSTPONED, IGNORED)
+"""Those that say what became of a drift that was told."""
 BEGUN, PROMOTED, STAGED, REJECTED, NOT_YET = "begun", "promoted", "staged", "rejected", "not yet"
 FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
 CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"

@@ -9,8 +9,6 @@ from typing import Any
 from project.retraining import state as words
 from project.retraining.state import Decision
 
-_OF_DRIFT = (words.OPENED, words.MERGED, words.NEWER, words.POSTPONED, words.IGNORED)
-
 
 def alerts_told(decisions: Sequence[Decision], first: str) -> dict[str, Any]:
     """How often each alert was told, and how often its end.
@@ -24,7 +22,7 @@ def alerts_told(decisions: Sequence[Decision], first: str) -> dict[str, Any]:
     raised, cleared, worse = Counter[tuple[str, str]](), Counter[tuple[str, str]](), 0
     postponed = list[Any]()
     for decision in decisions:
-        if decision.outcome in _OF_DRIFT and decision.cause in postponed:
+        if decision.outcome in words.OF_DRIFT and decision.cause in postponed:
             postponed.remove(decision.cause)  # The same event, whose turn has come.
             continue
         if decision.outcome == words.POSTPONED:
@@ -32,7 +30,7 @@ def alerts_told(decisions: Sequence[Decision], first: str) -> dict[str, Any]:
         alert = (decision.before, str(decision.cause.get("alert", "")))  # Each model has ids of its own.
         if decision.outcome == words.CLEARED:
             cleared[alert] += 1
-        elif decision.outcome in _OF_DRIFT and alert[1]:
+        elif decision.outcome in words.OF_DRIFT and alert[1]:
             if raised[alert] and "worse than" in decision.cause["detail"]:
                 worse += 1
             else:

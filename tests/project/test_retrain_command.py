@@ -150,8 +150,8 @@ class Approval:
     def watch(self, _settings: Any, _dbpath: str, _project: str, version: str, _address: str) -> None:
         self.done.append(f"watched: {version}")
 
-    def record(self, version: str) -> None:
-        self.done.append(f"recorded: {version}")
+    def record(self, _project: str) -> None:
+        self.done.append(f"recorded: {self.production}")
 
     def release(self, _settings: Any, _session: Any, _project: str, version: str, _console: Any) -> str:
         self.done.append(f"released: {version}")
@@ -172,9 +172,7 @@ def approval(home: Any, monkeypatch: pytest.MonkeyPatch) -> Approval:
     monkeypatch.setattr(operations, "production_version", lambda *_: found.production)
     monkeypatch.setattr(routing, "promote_version", found.promote)
     monkeypatch.setattr(routing, "watch", found.watch)
-    find = lambda _, version: SimpleNamespace(artifact=version)  # noqa: E731
-    monkeypatch.setattr(registered_versions, "find_version", find)
-    monkeypatch.setattr(registered_versions, "record_promotion", found.record)
+    monkeypatch.setattr(registered_versions, "end_promotion", found.record)
     monkeypatch.setattr(release, "release_version", found.release)
     monkeypatch.setattr(api_reader, "endpoints", lambda _: [])
     return found

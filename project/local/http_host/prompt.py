@@ -316,15 +316,12 @@ def _head_of(exchange: Exchange, data: bytes) -> _Head | None:
     """The head of a request that is all that these bytes are; None if it tells no length, or that is 0."""
     place = next((at for at, (name, _) in enumerate(exchange.headers) if name == b"content-length"), None)
     end = data.find(b"\r\n\r\n") + 4
-    found = _LENGTH.findall(data, 0, end)
+    found = list(_LENGTH.finditer(data, 0, end))
     if place is None or len(found) != 1 or end > _MOST_REMEMBERED or exchange.path == READY_PATH:
         return None
-    if int(found[0]) != len(data) - end or end == len(data):
+    if int(found[0][1]) != len(data) - end or end == len(data):
         return None
-    match = _LENGTH.search(data, 0, end)
-    if match is None:
-        return None
-    begin, behind = match.span(1)
+    begin, behind = found[0].span(1)
     return _Head(data[:begin], data[behind:end], exchange.method, exchange.path, exchange.scope, place)
 
 
