@@ -57,7 +57,7 @@ Report = EvaluationReport | UnlabeledReport
 
 PREDICTIONS_KEY = "test_set_preds"
 SERVED_KEY = "served_set_preds"
-"""Predictions of the model that is in production after the evaluation."""
+"""Predictions of the model that is in production after the evaluation; one file with those if it is new."""
 _PACKAGED = (BASE_RATE, "average_precision_low", "average_precision_high", "f1_low", "f1_high")
 """Results that the package holds beside the model's scores."""
 
@@ -150,8 +150,8 @@ def evaluate(
     if rehearse and not gate.passed and champion is not None:
         _stage(context, tag)
     _warn(context, report, gate)
-    _log_artifacts(context, report, parts, model.threshold, tables)
-    _log_results(context, report, gate, parts, model, uri, champion)
+    predictions = _log_artifacts(context, report, parts, model.threshold, tables)
+    _log_results(context, report, gate, parts, model, uri, champion, predictions)
 
 
 def _checked(**given: object) -> list[bool]:
@@ -297,12 +297,23 @@ def _register(
 
 
 def _log_served(
-    context: mlrun.MLClientCtx, report: Report, gate: Promotion, champion: Champion | None, label: str
+    context: mlrun.MLClientCtx,
+    report: Report,
+    gate: Promotion,
+    champion: Champion | None,
+    label: str,
+    evaluated: str,
 ) -> bool:
-    """Log the predictions of the model that is in production now; whether there is one that can be served."""
-    served = report.predictions if gate.passed else champion.predictions if champion else None
-    _log_predictions(context, SERVED_KEY, report.predictions if served is None else served, label)
-    return served is not None
+    """Log the predictions of the model that is in production now; whether there is one that can be served.
+
+    :param evaluated: file of the predictions of the model that was evaluated. Where that one is served, or
+        none, this data set is the same file under another name.
+    """
+    if not gate.passed and champion is not None and champion.predictions is not None:
+        _log_predictions(context, SERVED_KEY, champion.predictions, label)
+        return True
+    _log_predictions(context, SERVED_KEY, report.predictions, label, evaluated)
+    return gate.passed
 
 
 def _log_results(
@@ -313,15 +324,22 @@ def _log_results(
     model: ModelSchema,
     uri: str,
     champion: Champion | None,
+    predictions: str,
 ) -> None:
-    is_served = _log_served(context, report, gate, champion, split.label)
+    is_served = _log_served(context, report, gate, champion, split.label, predictions)
     facts = {**report.describe(), **gate.describe(), **split.describe(), "production": is_served}
     facts |= {"model_uri": uri, "version": model.version, "threshold": model.threshold}
     context.log_results(facts)
 
 
-def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataFrame, label: str) -> None:
-    context.log_dataset(
+def _log_predictions(
+    context: mlrun.MLClientCtx, key: str, predictions: pd.DataFrame, label: str, logged: str = ""
+) -> str:
+    """Log predictions; gives their file.
+
+    :param logged: file that has them already; empty to write one.
+    """
+    artifact = context.log_dataset(
         key,
         df=predictions,
         format="parquet",
@@ -329,7 +347,10 @@ def _log_predictions(context: mlrun.MLClientCtx, key: str, predictions: pd.DataF
         stats=False,
         label_column=label,
         artifact_path=artifact_path(context),
+        target_path=logged,
+        upload=not logged,
     )
+    return str(artifact.target_path)
 
 
 def _log_artifacts(
@@ -338,8 +359,9 @@ def _log_artifacts(
     split: Split,
     threshold: float,
     tables: Mapping[str, pd.DataFrame],
-) -> None:
-    _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
+) -> str:
+    """Log data sets and plots; gives the file of the predictions."""
+    predictions = _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
     log_tables(
         context,
         {
@@ -355,7 +377,7 @@ def _log_artifacts(
     alarms = alarms_figure(report.episodes.episodes, report.episodes.false_alarms, times)
     if isinstance(report, UnlabeledReport):
         log_figures(context, {"test_alarms": alarms})
-        return
+        return predictions
     labels = rows[split.label].to_numpy()
     model, rule = (report.scorers[name].score for name in (MODEL, SINGLE_FEATURE))
     figures = {
@@ -366,3 +388,4 @@ def _log_artifacts(
         "test_alarms": alarms,
     }
     log_figures(context, figures)
+    return predictions

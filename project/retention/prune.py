@@ -117,7 +117,9 @@ def delete(
 def expected(pruning: Pruning) -> Pruned:
     """What it would free, about: of a report the plots, which are nearly all of it."""
     freed = {
-        each.run.id: sum(map(size_of, each.data)) + (size_of(each.report) if each.report else 0)
+        # Two records may lead to one file.
+        each.run.id: sum(map(size_of, {one.path: one for one in each.data}.values()))
+        + (size_of(each.report) if each.report else 0)
         for each in pruning.plan.deleted
     }
     pairs = sum(each.stat().st_size for each in pruning.pairs)

@@ -83,6 +83,10 @@ CHAMPIONS_PART = 500
 """Ticks that were there when the champion was trained, of 900."""
 
 
+def file_of(run, key):
+    return mlrun.get_dataitem(run.outputs[key]).url
+
+
 def day_two(tmp_path, schema, frame, candidates, promote=False):
     """A network in which a model went into production before most of the telemetry was there."""
     early = frame[frame["timestamp"] < frame["timestamp"].min() + pd.Timedelta(seconds=30 * CHAMPIONS_PART)]
@@ -90,6 +94,8 @@ def day_two(tmp_path, schema, frame, candidates, promote=False):
     trained = network.train(candidates)
     first = network.run("evaluate", model_path=trained.outputs["model"], promote=promote)
     assert first.outputs["promoted"] is True
+    # What is served is what was evaluated: one file.
+    assert file_of(first, "served_set_preds") == file_of(first, "test_set_preds")
     store_vector(frame, tmp_path)
     return network, first
 
@@ -161,6 +167,7 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     production = of_address("store://models/test-network/evaluate_model:production")
     assert production.metadata.labels["version"] == first.outputs["version"]
     # What is served and watched is the champion, on rows that it was not trained on.
+    assert file_of(found, "served_set_preds") != file_of(found, "test_set_preds")
     served, own = table(found, "served_set_preds"), table(found, "test_set_preds")
     assert served["timestamp"].min() > pd.Timestamp(first.outputs["train_end"])
     assert not (served["probability"].to_numpy()[-50:] == own["probability"].to_numpy()[-50:]).all()

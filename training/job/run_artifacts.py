@@ -7,7 +7,8 @@ from collections.abc import Mapping
 import mlrun
 import pandas as pd
 import plotly.graph_objects as go
-from mlrun.artifacts import PlotlyArtifact
+
+from training.job.plot_page import PlotPage, lay_plotly
 
 
 def artifact_path(context: mlrun.MLClientCtx) -> str:
@@ -30,10 +31,13 @@ def log_tables(context: mlrun.MLClientCtx, tables: Mapping[str, pd.DataFrame]) -
 
 
 def log_figures(context: mlrun.MLClientCtx, figures: Mapping[str, go.Figure]) -> None:
-    """Log figures as pages in the folder of the run; each opens without a network.
+    """Log figures as pages in the folder of the run, see ``PlotPage``; each opens without a network.
 
     :param figures: artifact key -> figure, in the order they are logged.
     """
+    if not figures:
+        return
     path = artifact_path(context)
+    script = lay_plotly(context, path)
     for key, figure in figures.items():
-        context.log_artifact(PlotlyArtifact(figure=figure, key=key), artifact_path=path)
+        context.log_artifact(PlotPage(key, figure, path, script, context.project), artifact_path=path)
