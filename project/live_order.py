@@ -55,6 +55,8 @@ class _Sent:
     micros: list[int] = field(default_factory=list)
     arrivals: list[int] = field(default_factory=list)
     events: list[TelemetryEvent] = field(default_factory=list)
+    before: dict[int, Readings] = field(default_factory=dict)
+    """What the history has before a reading, by its place: each course asks anew, and files are slow."""
 
     def place(self, time: int, answered: int) -> int | None:
         """Which reading a prediction is of; None if the journal has none."""
@@ -240,7 +242,10 @@ class LiveOrder:
 
     def _filling(self, device: str, sent: _Sent, readings: Readings, first: int, ingested: int) -> Readings:
         """What the endpoint found in the history before a reading, with so many of the journal."""
-        before = self._history.before(device, sent.micros[first] / _MICRO, sent.arrivals[first] / _MICRO)
+        before = sent.before.get(first)
+        if before is None:
+            before = self._history.before(device, sent.micros[first] / _MICRO, sent.arrivals[first] / _MICRO)
+            sent.before[first] = before
         early = set(sent.micros[:ingested])
         later = {
             micros: place
