@@ -16,7 +16,7 @@ from tests.process_guard import guard_this_process
 
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
 
-SERVER_FIXTURES = frozenset({"installation", "local_stack", "dbpath", "redis_url"})
+SERVER_FIXTURES = frozenset({"installation", "bare", "local_stack", "dbpath", "redis_url"})
 """Fixtures that start server processes; a test that uses one of them, also by way of others, is ``slow``."""
 
 

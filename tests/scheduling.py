@@ -1,8 +1,9 @@
 """Which tests share a worker, and which start first, when pytest runs on several (``make test``).
 
-A file is one unit of work, because its fixtures are built once a worker. All of ``tests/integration`` is one
-unit: its tests share an installation that takes most of a minute to build. Marking them with ``xdist_group``
-is not enough: with pytest 9.2 the marks never reach the scheduler of xdist 3.8.
+A file is one unit of work, because its fixtures are built once a worker. The tests of ``tests/integration``
+that share the installation, which takes most of a minute to build, are one unit together; the files of it
+with a home of their own are not. Marking tests with ``xdist_group`` is not enough: with pytest 9.2 the marks
+never reach the scheduler of xdist 3.8.
 """
 
 from __future__ import annotations
@@ -11,20 +12,32 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-INSTALLATION = "tests/integration/"
-LONGEST_FIRST = (INSTALLATION, "tests/workflow/", "tests/examples/", "tests/project/", "tests/training/")
-"""Starts of the names of long tests, the longest first. A long unit that starts late leaves workers idle."""
+INSTALLATION = "the installation"
+FOLDER = "tests/integration/"
+OWN_HOME = (f"{FOLDER}test_month.py", f"{FOLDER}test_pruned_project.py", f"{FOLDER}test_rehearsal.py")
+"""Files whose tests use the fixture ``bare``, the longest first."""
+LONGEST_FIRST = (
+    INSTALLATION,
+    *OWN_HOME,
+    "tests/workflow/",
+    "tests/examples/",
+    "tests/project/",
+    "tests/training/",
+)
+"""Starts of the names of long units, the longest first. A long unit that starts late leaves workers idle."""
 
 
 def unit_of(nodeid: str) -> str:
     """The unit of a test: its file, or all tests of the installation."""
-    return INSTALLATION if nodeid.startswith(INSTALLATION) else nodeid.split("::", 1)[0]
+    file = nodeid.split("::", 1)[0]
+    return INSTALLATION if file.startswith(FOLDER) and file not in OWN_HOME else file
 
 
 def start_rank(nodeid: str) -> int:
     """Place of a test in the order of starts; tests of one rank keep the order they were found in."""
+    unit = unit_of(nodeid)
     for rank, start in enumerate(LONGEST_FIRST):
-        if nodeid.startswith(start):
+        if unit.startswith(start):
             return rank
     return len(LONGEST_FIRST)
 

@@ -1,4 +1,4 @@
-"""One small installation on which the whole chain has run, shared by the tests of this folder."""
+"""One small installation on which the whole chain has run, and bare homes for tests that run it anew."""
 
 from __future__ import annotations
 
@@ -117,3 +117,17 @@ def installation(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installat
         yield Installation(home, json.loads(done.stdout), done.stderr)
     finally:
         blank.netops("stop", check=False)
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installation]:
+    """A home in which nothing has run, for a file whose tests have projects of their own.
+
+    It may be on another worker than the installation, and what it leaves up ends with its file.
+    """
+    made = Installation(tmp_path_factory.mktemp("bare-home"), {}, "")
+    try:
+        made.netops("up")
+        yield made
+    finally:
+        made.netops("stop", check=False)

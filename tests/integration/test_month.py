@@ -24,9 +24,9 @@ print(json.dumps(result))
 
 
 @pytest.fixture(scope="module")
-def lived(installation):
+def lived(bare):
     """What became of the days."""
-    return installation.python(TEN_DAYS)
+    return bare.python(TEN_DAYS)
 
 
 def test_files_and_live_traffic_leave_what_one_ingestion_leaves(lived):

@@ -28,13 +28,13 @@ class Own:
     first: dict
 
 
-def run(installation, *arguments):
-    done = installation.netops("run", "--keep", "--json", "--project", PROJECT, *QUICK, *arguments)
+def run(bare, *arguments):
+    done = bare.netops("run", "--keep", "--json", "--project", PROJECT, *QUICK, *arguments)
     return json.loads(done.stdout)
 
 
 @pytest.fixture(scope="module")
-def own(installation, tmp_path_factory):
+def own(bare, tmp_path_factory):
     folder = tmp_path_factory.mktemp("telemetry") / "now"
     with pytest.MonkeyPatch.context() as patch:
         start = pd.Timestamp.now("UTC").floor("s") - pd.Timedelta(seconds=10 * TICKS)
@@ -42,13 +42,13 @@ def own(installation, tmp_path_factory):
         schema = write_network(
             folder, devices=4, metrics=2, ticks=TICKS, tick_seconds=10, errors="shown", late_share=0.1
         )
-    return Own(folder, schema, run(installation, "--telemetry", str(folder), "--schema", str(schema)))
+    return Own(folder, schema, run(bare, "--telemetry", str(folder), "--schema", str(schema)))
 
 
-def production(installation):
+def production(bare):
     """What the live endpoint and its journal hold, and how many requests it had."""
-    address = installation.endpoint(project=PROJECT)["address"]
-    stack = Stack(installation.home, SOURCE_ROOT).find()
+    address = bare.endpoint(project=PROJECT)["address"]
+    stack = Stack(bare.home, SOURCE_ROOT).find()
     journal = redis.Redis.from_url(stack.redis_url).xlen(f"netops:{PROJECT}:serving:journal")
     metrics = httpx.get(f"{address}/metrics").text.splitlines()
     sent = [
@@ -64,7 +64,7 @@ def production(installation):
     }
 
 
-def test_a_run_on_recorded_telemetry_leaves_no_trace_in_production(installation, own):
+def test_a_run_on_recorded_telemetry_leaves_no_trace_in_production(bare, own):
     rehearsal = own.first["rehearsal"]
     assert rehearsal["joined"] >= 400
     assert rehearsal["rejected"] == 0
@@ -76,31 +76,31 @@ def test_a_run_on_recorded_telemetry_leaves_no_trace_in_production(installation,
     assert decided["passed"] and decided["promoted"]
     assert decided["promotion"] in ("promoted", "promoted by request")
     assert own.first["magnitude"]["measured_on"] == "the rehearsal"
-    found = production(installation)
+    found = production(bare)
     assert (found["labeled"]["joined"], found["labeled"]["newest_event_time"]) == (0, None)
     # One empty entry marks where the detectors were attached.
     assert (found["journal"], found["requests"]) == (1, [])
-    names = {(e["project"], e["name"]) for e in installation.status()["endpoints"]}
+    names = {(e["project"], e["name"]) for e in bare.status()["endpoints"]}
     assert (PROJECT, "serving") in names
     assert not [name for name in names if name[1] == "serving-staging"]
 
 
-def test_the_next_run_succeeds_after_real_traffic_and_leaves_it_alone(installation, own):
+def test_the_next_run_succeeds_after_real_traffic_and_leaves_it_alone(bare, own):
     """The telemetry ends now: nothing of it can happen again before now, and nothing has to."""
-    address = installation.endpoint(project=PROJECT)["address"]
+    address = bare.endpoint(project=PROJECT)["address"]
     moment = pd.Timestamp.now("UTC").isoformat()
     reading = {"device": "box-1", "at": moment, "metric_0": 10.0, "metric_1": 10.0}
-    headers = installation.bearer("write")
+    headers = bare.bearer("write")
     assert httpx.post(f"{address}/telemetry", json=reading).status_code == 401
     sent = httpx.post(f"{address}/telemetry", json=reading, headers=headers)
     assert sent.json()["status"] == "accepted"
     label = {"device": "box-1", "at": moment, "broken": 0}
     assert httpx.post(f"{address}/labels", json=label, headers=headers).json()["status"] == "joined"
-    before = production(installation)
-    second = run(installation)
+    before = production(bare)
+    second = run(bare)
     # What was live is history by now, and rehearsed with the rest.
     assert second["rehearsal"]["joined"] >= 400
-    after = production(installation)
+    after = production(bare)
     assert after["labeled"]["joined"] == before["labeled"]["joined"] == 1
     assert after["labeled"]["newest_event_time"] == before["labeled"]["newest_event_time"]
     # The detectors of the same model stay. A new one begins with two entries of the journal: that it is the
@@ -112,22 +112,22 @@ def test_the_next_run_succeeds_after_real_traffic_and_leaves_it_alone(installati
     assert second["labeled"]["joined"] == 1
 
 
-def replayed(installation, start, end, *arguments, check=True):
-    return installation.netops(
+def replayed(bare, start, end, *arguments, check=True):
+    return bare.netops(
         "replay", start.isoformat(), end.isoformat(), "--project", PROJECT, *arguments, check=check
     )
 
 
-def test_a_replay_tells_what_would_have_been_alarmed_and_touches_nothing(installation, own):
+def test_a_replay_tells_what_would_have_been_alarmed_and_touches_nothing(bare, own):
     metrics = pd.read_parquet(own.folder / "metrics.parquet")
     start, end = at_share(metrics, 0.75), at_share(metrics, 0.95)
-    before = production(installation)
-    history = files_of(installation)
-    first = json.loads(replayed(installation, start, end, "--json").stdout)
-    second = replayed(installation, start, end, "--json").stdout
+    before = production(bare)
+    history = files_of(bare)
+    first = json.loads(replayed(bare, start, end, "--json").stdout)
+    second = replayed(bare, start, end, "--json").stdout
     assert json.loads(second) == first
-    assert production(installation) == before
-    assert files_of(installation) == history
+    assert production(bare) == before
+    assert files_of(bare) == history
     arrived = metrics[(metrics["received"] >= start) & (metrics["received"] < end)]
     # What arrived later than the windows reach back is not in the history.
     assert 0 <= len(arrived) - first["readings"] <= own.first["ingest"]["rows_too_late"]
@@ -138,7 +138,7 @@ def test_a_replay_tells_what_would_have_been_alarmed_and_touches_nothing(install
     assert 0 < first["labels"]["joined"] <= first["labels"]["known"]
     assert first["recall"] > 0.5
     assert first["seen_in_training"] is False
-    text = replayed(installation, start, end).stdout
+    text = replayed(bare, start, end).stdout
     assert f"model         version {first['version']}" in text
 
 
@@ -147,20 +147,19 @@ def at_share(metrics, share):
     return metrics["at"].sort_values().iloc[int(share * len(metrics))]
 
 
-def files_of(installation):
+def files_of(bare):
     """Every file of the project's histories, with its time of change."""
-    folder = installation.home / "feature-store" / PROJECT
+    folder = bare.home / "feature-store" / PROJECT
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_a_replay_shows_is_what_was_known_then(installation, own):
+def test_what_a_replay_shows_is_what_was_known_then(bare, own):
     """The probabilities equal those that an uninterrupted graph gave, however the stretch begins."""
     metrics = pd.read_parquet(own.folder / "metrics.parquet")
     middle, start, end = (at_share(metrics, share) for share in (0.8, 0.75, 0.9))
-    whole = json.loads(replayed(installation, start, end, "--json").stdout)
+    whole = json.loads(replayed(bare, start, end, "--json").stdout)
     parts = [
-        json.loads(replayed(installation, *stretch, "--json").stdout)
-        for stretch in ((start, middle), (middle, end))
+        json.loads(replayed(bare, *stretch, "--json").stdout) for stretch in ((start, middle), (middle, end))
     ]
     # [FROM, TO): what arrived at the middle is in the second part alone.
     assert (metrics["received"] == middle).any()
@@ -171,7 +170,7 @@ def test_what_a_replay_shows_is_what_was_known_then(installation, own):
     }
 
 
-def test_a_replay_that_cannot_be_is_refused_with_the_way_out(installation, own):
+def test_a_replay_that_cannot_be_is_refused_with_the_way_out(bare, own):
     now = pd.Timestamp.now("UTC")
     for arguments, words, code in (
         (
@@ -184,10 +183,10 @@ def test_a_replay_that_cannot_be_is_refused_with_the_way_out(installation, own):
         ((now.isoformat(), "2100-01-01T00:00Z", "--speed", "0"), "--speed: must be", 2),
         ((now.isoformat(), "2100-01-01T00:00Z", "--model", "/nowhere"), "--model: must be the address", 2),
     ):
-        done = installation.netops("replay", *arguments, "--project", PROJECT, check=False)
+        done = bare.netops("replay", *arguments, "--project", PROJECT, check=False)
         assert (done.returncode, words in done.stderr) == (code, True), done.stderr
         assert "Traceback" not in done.stderr
-    elsewhere = installation.netops(
+    elsewhere = bare.netops(
         "replay", "2024-01-01T00:00Z", "2024-01-02T00:00Z", "--project", "nowhere", check=False
     )
     assert "project 'nowhere' must exist, got none of that name (there are: " in elsewhere.stderr
