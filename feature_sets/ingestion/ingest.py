@@ -87,8 +87,7 @@ def ingest(
     vector = all_features(telemetry_schema)
     vector.save()
     context.log_result("feature_vector", vector.uri)
-    for key, value in results.items():
-        context.log_result(key, value)
+    context.log_results(results)
     context.log_result("report", part.report.to_dict())
     watermark = {table: read.get("until", read.get("ticks")) for table, read in part.read.items()}
     context.log_result("watermark", {"source": part.source, **watermark})

@@ -65,8 +65,7 @@ def audit_served(
     results = {name: value for name, value in found.to_dict().items() if value is not None}
     if streams:
         results[STREAMING] = True
-    for name, value in results.items():
-        context.log_result(name, value)
+    context.log_results(results)
     _add_to_report(context, report, results)
     if found.mismatches:
         for line in found.lines():

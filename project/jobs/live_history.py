@@ -34,8 +34,7 @@ def add_live_history(
         journal = LiveJournal.of(context.project, Settings.from_environment())
         telemetry = TelemetrySchema.load(schema)
         results = take_live(journal, telemetry)
-        for key, value in {**results, **_contradicted(context.project, telemetry)}.items():
-            context.log_result(key, value)
+        context.log_results({**results, **_contradicted(context.project, telemetry)})
     failure = _tell_endpoint(context.project)
     if failure:
         context.log_result(RELOAD_FAILURE, failure)

@@ -404,7 +404,7 @@ def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monk
     given, results, errors = [], {}, []
     monkeypatch.setattr(step, "audit", lambda *arguments: given.append(arguments) or found)
     context = SimpleNamespace(
-        project="p", log_result=results.__setitem__, logger=SimpleNamespace(error=errors.append)
+        project="p", log_results=results.update, logger=SimpleNamespace(error=errors.append)
     )
     step.audit_served(context)
     assert given[0][-2:] == (100_000, "7d")
@@ -471,7 +471,10 @@ class Stored:
 def test_the_figures_are_the_last_section_of_the_report_also_when_the_step_runs_again(monkeypatch):
     logged: list[str] = []
     context = SimpleNamespace(
-        project="p", log_result=lambda *_: None, logger=SimpleNamespace(error=logged.append)
+        project="p",
+        log_result=lambda *_: None,
+        log_results=lambda _: None,
+        logger=SimpleNamespace(error=logged.append),
     )
     given = render(Page("a network", "Good.", {"F1": "0.9"}, (Section("Model <1>", ("text",)),)))
     report = Stored(given)

@@ -16,7 +16,8 @@ def ingest(name, rows, folder, time="timestamp"):
     )
     feature_set.metadata.project = PROJECT
     feature_set.set_targets([ParquetTarget("parquet", path=str(folder / f"{name}.parquet"))], False)
-    feature_set.ingest(rows, return_df=False)
+    # Without a namespace MLRun looks for one in every frame of the stack, which takes longer than the rest.
+    feature_set.ingest(rows, namespace=globals(), return_df=False)
 
 
 def store_vector(frame, folder, labels=None, label="is_error"):

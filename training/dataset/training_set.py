@@ -96,8 +96,7 @@ def read_split(
     counts["leak_checked_features"] = check_features(uri, train, schema, arguments.seed)
     if with_test:
         check_features(uri, test, schema, arguments.seed)
-    for key, count in counts.items():
-        context.log_result(key, count)
+    context.log_results(counts)
     return read
 
 

@@ -63,8 +63,7 @@ def read_exploration_sample(
     :raises InputError: see ``known_rows`` and ``read_vector``.
     """
     labeled = labeled_rows(vector_address(uri), schema)
-    for key, count in labeled.counts.items():
-        context.log_result(key, count)
+    context.log_results(labeled.counts)
     rows = labeled.rows
     sample, stretches = _positions(rows, schema.target, ratio, max_rows, seed)
     # One read for both: each opens the same files.

@@ -29,6 +29,10 @@ class Context:
         json.dumps(value)
         self.results[key] = value
 
+    def log_results(self, results: dict[str, Any]) -> None:
+        for key, value in results.items():
+            self.log_result(key, value)
+
     def log_artifact(self, key: str, body: str, **kwargs: Any) -> None:
         self.artifacts[key] = body
 
