@@ -118,12 +118,18 @@ def replayed(bare, start, end, *arguments, check=True):
     )
 
 
-def test_a_replay_tells_what_would_have_been_alarmed_and_touches_nothing(bare, own):
+@pytest.fixture(scope="module")
+def whole(bare, own):
+    """A stretch replayed in one piece: its bounds, production and history before it, and the facts."""
     metrics = pd.read_parquet(own.folder / "metrics.parquet")
     start, end = at_share(metrics, 0.75), at_share(metrics, 0.95)
-    before = production(bare)
-    history = files_of(bare)
-    first = json.loads(replayed(bare, start, end, "--json").stdout)
+    before = production(bare), files_of(bare)
+    return start, end, before, json.loads(replayed(bare, start, end, "--json").stdout)
+
+
+def test_a_replay_tells_what_would_have_been_alarmed_and_touches_nothing(bare, own, whole):
+    metrics = pd.read_parquet(own.folder / "metrics.parquet")
+    start, end, (before, history), first = whole
     second = replayed(bare, start, end, "--json").stdout
     assert json.loads(second) == first
     assert production(bare) == before
@@ -153,20 +159,20 @@ def files_of(bare):
     return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
 
 
-def test_what_a_replay_shows_is_what_was_known_then(bare, own):
+def test_what_a_replay_shows_is_what_was_known_then(bare, own, whole):
     """The probabilities equal those that an uninterrupted graph gave, however the stretch begins."""
     metrics = pd.read_parquet(own.folder / "metrics.parquet")
-    middle, start, end = (at_share(metrics, share) for share in (0.8, 0.75, 0.9))
-    whole = json.loads(replayed(bare, start, end, "--json").stdout)
+    start, end, _, facts = whole
+    middle = at_share(metrics, 0.8)
     parts = [
         json.loads(replayed(bare, *stretch, "--json").stdout) for stretch in ((start, middle), (middle, end))
     ]
     # [FROM, TO): what arrived at the middle is in the second part alone.
     assert (metrics["received"] == middle).any()
     for count in ("readings", "predicted", "alarms"):
-        assert whole[count] == sum(part[count] for part in parts), count
-    assert whole["statuses"] == {
-        status: sum(part["statuses"].get(status, 0) for part in parts) for status in whole["statuses"]
+        assert facts[count] == sum(part[count] for part in parts), count
+    assert facts["statuses"] == {
+        status: sum(part["statuses"].get(status, 0) for part in parts) for status in facts["statuses"]
     }
 
 
