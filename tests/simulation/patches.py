@@ -19,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import redis
 
+import feature_sets.windows.online
 import graphs.change_loader
 import graphs.labeled_join
 import graphs.loaded_versions
@@ -135,6 +136,13 @@ class _Os:
         Machine.world.children[pid].end()
 
 
+class _Cores:
+    """``os`` on a machine with the cores of the world."""
+
+    def sched_getaffinity(self, pid: int) -> set[int]:
+        return set(range(Machine.world.cores))
+
+
 class _Time:
     """``time`` by the clock of the world; who sleeps lets the children go on."""
 
@@ -237,6 +245,8 @@ def simulated() -> Iterator[None]:
             (graphs.loaded_versions, "fetch_model_package", _fetched),
             (graphs.state.further_packages, "_fetched", _beside),
             (graphs.onnx_model, "fetch_model_package", _fetched),
+            # How windows are spread changes nothing, so each start may spread them otherwise.
+            (feature_sets.windows.online, "os", _Cores()),
             (graphs.preprocess, "warm_up", lambda: None),
             (graphs.labeled_join, "warm_up", lambda: None),
             (each_horizon, "by_horizon", horizons_of),
