@@ -85,5 +85,9 @@ def _wait_or_give_up(context: Any, held: Held, steps: Sequence[RequestStep], err
     lost = "without a prediction" if is_model else f"out of the state of step {held.step}"
     if not state.unfinished.left_out[held.step]:  # Of a start that leaves out all of them, one is enough.
         context.logger.error(f"the events of entry {held.request.entry} stay {lost}: {error}")
+    try:
+        steps[place].left_out(held.request)
+    except Exception as problem:  # It failed before; the steps after it wait no longer.
+        context.logger.error(f"what step {held.step} had made of them is lost, too: {problem}")
     following = steps[place + 1].name if place + 1 < len(steps) else None
     state.unfinished.give_up(held, following, not is_over, has_waited=has_waited)

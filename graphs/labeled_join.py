@@ -14,7 +14,7 @@ from graphs.excluded_labels import ExcludedLabels
 from graphs.joined_incidents import JoinedIncidents
 from graphs.labels_by_request import LabelsByRequest
 from graphs.late_labels import late_warning
-from graphs.ledger_metrics import count_pairs, show_ledger, told_ledger
+from graphs.ledger_metrics import count_pairs, show_ledger, told_exclusions, told_ledger
 from graphs.ledger_room import Room, check_room, check_unwritten
 from graphs.protocol.device_state import DeviceState
 from graphs.protocol.device_status import DeviceStatus
@@ -123,9 +123,24 @@ class LabeledJoin(RequestStep):
             self._predictions(request)
         else:
             self._labels(request)
+        self._hand_on(request)
+
+    def left_out(self, request: Request) -> None:
+        """Hand on the pairs of what was taken before this step failed: the ledger has them as joined."""
+        changed = request.done.pop("changed", None)
+        if changed is not None:
+            self._take(request, changed.pairs)
+        if isinstance(self._ledger, DerivedLedger):
+            self._take(request, self._ledger.take_left())
+        self._hand_on(request)
+
+    def _hand_on(self, request: Request) -> None:
+        """Give the pairs of a request to the batches, the metrics and, with it, to the steps that follow."""
         if self._calendar is not None:
-            request.pairs = self._counting(request.pairs)
-            request.mature = self._counting(request.mature)
+            counting = self._counting(request.pairs)
+            if len(counting) < len(request.pairs):
+                self._metrics.excluded_pairs.inc(len(request.pairs) - len(counting))
+            request.pairs, request.mature = counting, self._counting(request.mature)
         if not isinstance(self._ledger, DerivedLedger):
             request.mature = request.pairs
         if request.pairs and self._batches is not None and "batches" not in request.done:
@@ -174,6 +189,8 @@ class LabeledJoin(RequestStep):
 
     def before_snapshot(self, lost: bool) -> None:
         """Keep the incidents beside the journal again, if they are lost there."""
+        if isinstance(self._ledger, PredictionLedger):
+            self._ledger.settle()  # A snapshot has no row that is between ledger and join.
         if lost and self._incidents is not None:
             self._incidents.keep_anew()
 
@@ -221,6 +238,7 @@ class LabeledJoin(RequestStep):
         """Answer of ``GET /labeled``; the counts cover what the journal holds, and this process since."""
         return {
             **told_ledger(self._ledger, self._schema.time),
+            **told_exclusions(self._metrics),
             "batches_written": self._batches.written if self._batches else 0,
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,

@@ -57,6 +57,12 @@ def count_pairs(metrics: ServingMetrics, request: Request) -> None:
             histogram.observe(delay)
 
 
+def told_exclusions(metrics: ServingMetrics) -> dict[str, int]:
+    """What ``GET /labeled`` says of what maintenance keeps out, by the names of the metrics."""
+    of = {"suppressed_predictions": metrics.suppressed, "excluded_pairs": metrics.excluded_pairs}
+    return {name: int(sum(count for _, count in family.counts())) for name, family in of.items()}
+
+
 def told_ledger(ledger: PredictionLedger | DerivedLedger, time: str) -> dict[str, Any]:
     """What ``GET /labeled`` says of a ledger.
 

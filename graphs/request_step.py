@@ -60,6 +60,9 @@ class RequestStep:
         """
         raise NotImplementedError
 
+    def left_out(self, request: Request) -> None:
+        """Called when the steps after this one go on with a request that it fails at."""
+
     def untold(self) -> Iterator[tuple[Kind, Sequence[JournalEvent]]]:
         """What the history says and this step does not know yet, by the kind of entry that it makes.
 

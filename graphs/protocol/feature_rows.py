@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -24,20 +25,22 @@ class FeatureTable:
     def __init__(
         self, names: Sequence[str], values: Floats, given: Sequence[Mapping[str, float]] = ()
     ) -> None:
-        self._places = {name: place for place, name in enumerate(names)}
-        self._values, self._given = values, given
+        self._names, self._values, self._given = tuple(names), values, given
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {name: place for place, name in enumerate(self._names)}
 
     def inputs(self, names: Sequence[str], rows: Sequence[int] | npt.NDArray[np.int64]) -> Floats:
         """Features by name of some events, NaN where missing; shape (len(rows), len(names))."""
-        found = np.full((len(rows), len(names)), np.nan)
-        here = [(place, self._places[name]) for place, name in enumerate(names) if name in self._places]
-        if here:
-            to, of = map(list, zip(*here, strict=True))
+        found = np.empty((len(rows), len(names)))
+        found.fill(np.nan)
+        to, of, others = _places_in(self._names, tuple(names))
+        if len(to):
             found[:, to] = self._values[np.asarray(rows)[:, None], of]
         if self._given:
-            for place, name in enumerate(names):
-                if name not in self._places:
-                    found[:, place] = [self._given[row].get(name, math.nan) for row in rows]
+            for place, name in others:
+                found[:, place] = [self._given[row].get(name, math.nan) for row in rows]
         return found
 
     def value(self, name: str, row: int) -> float:
@@ -51,6 +54,18 @@ class FeatureTable:
     def names(self, row: int) -> list[str]:
         """Names of all features of an event."""
         return [*self._places, *(self._given[row] if self._given else ())]
+
+
+@lru_cache(maxsize=64)
+def _places_in(
+    columns: tuple[str, ...], names: tuple[str, ...]
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], list[tuple[int, str]]]:
+    """Places of names that are columns, the columns of these, and the other names with their places."""
+    where = {name: place for place, name in enumerate(columns)}
+    here = [place for place, name in enumerate(names) if name in where]
+    others = [(place, name) for place, name in enumerate(names) if name not in where]
+    of = [where[names[place]] for place in here]
+    return np.array(here, dtype=np.int64), np.array(of, dtype=np.int64), others
 
 
 class FeatureRow(Mapping[str, float]):

@@ -23,6 +23,8 @@ from graphs.state.snapshots.saved_state import SavedState, named, numbered
 
 _LEAST_STEP = 60_000_000
 """Microseconds of event time between two looks at what has followed."""
+_PART = 8
+"""If too many rows do not count, one of so many is forgotten."""
 _NOWHERE, _BEGINNING = Position(0, 0, 0), -(2**62)
 _NO_FEATURES = np.empty(0)
 
@@ -54,6 +56,11 @@ def _columns_of(rows: Sequence[Settled], numbers: dict[str, int]) -> _Columns:
     )
 
 
+def _is_bare(row: Settled) -> bool:
+    """Whether a row does not count, and no prediction of it waits."""
+    return row.excluded and not row.ahead
+
+
 class AheadJoin:
     """Rows that are settled, and the further horizons that wait for what follows them.
 
@@ -61,21 +68,32 @@ class AheadJoin:
     deadline late, so that is 2 H and the deadline after it, in event time. The labels are those of
     ``starts_soon`` over the settled rows.
 
+    Of rows that do not count, such as those of a maintenance, nothing waits for anything. So nothing is
+    refused for their sake: if there are too many, the earliest are forgotten, and what follows predictions of
+    up to then is not known.
+
     :param schema: of several horizons, the primary one of errors now.
     :param model: name of the primary model.
     :param calendar: of maintenance; None without one.
+    :param most: so many rows that do not count are remembered at most.
     """
 
     def __init__(
-        self, schema: TelemetrySchema, model: str, calendar: MaintenanceCalendar | None = None
+        self,
+        schema: TelemetrySchema,
+        model: str,
+        calendar: MaintenanceCalendar | None = None,
+        most: float = math.inf,
     ) -> None:
-        self._model, self._calendar = model, calendar
+        self._model, self._calendar, self._most = model, calendar, most
         self._horizons = {horizon: one.horizon_seconds for horizon, one in further(schema).items()}
         self._rows: list[Settled] = []
         self._columns = _columns_of([], {})
         self._numbers: dict[str, int] = {}
         self._new: list[Settled] = []
         self._told: set[tuple[str, float]] = set()
+        self._bare = 0
+        self._unknown_to = _BEGINNING
         self._done: dict[str, int] = {}
         self.counts: dict[str, Counter[str]] = {horizon: Counter() for horizon in self._horizons}
 
@@ -85,8 +103,8 @@ class AheadJoin:
 
     @property
     def held(self) -> int:
-        """What takes memory: rows, and what labels alone told of."""
-        return len(self) + len(self._told)
+        """Rows that take room of the ledger: all but those that do not count."""
+        return len(self) - self._bare
 
     def frees(self, settled_until: float, earliest: float | None) -> bool:
         """Whether rows would be forgotten if all were settled up to a time; times are epoch seconds.
@@ -94,10 +112,12 @@ class AheadJoin:
         :param settled_until: event time.
         :param earliest: event time of the oldest row that is not settled yet; None without one.
         """
-        bound, oldest = event_micros(settled_until), self._columns.micros[:1].tolist()
+        bound = event_micros(settled_until)
         ends = [self._until(seconds, bound) for seconds in self._horizons.values()]
-        waiting = [row.time for row in self._new[:1]] + ([] if earliest is None else [earliest])
-        first = min([*oldest, *map(event_micros, waiting)], default=None)
+        oldest = next((row.time for row in self._rows if not _is_bare(row)), None)
+        waiting = [row.time for row in self._new[:1]]
+        waiting += [time for time in (oldest, earliest) if time is not None]
+        first = min(map(event_micros, waiting), default=None)
         return first is not None and first < min(ends)
 
     @staticmethod
@@ -116,6 +136,18 @@ class AheadJoin:
     def exclude(self, device: str, time: float) -> None:
         """Note that a label says that a row does not count, which is not settled yet."""
         self._told.add((device, time))
+        if len(self._told) + self._bare > self._most:
+            self._forget_bare()
+
+    def _forget_bare(self) -> None:
+        """Forget the earliest rows that do not count; some at once, as to look for them costs more."""
+        times = sorted([time for _, time in self._told] + [row.time for row in self._rows if _is_bare(row)])
+        last = times[len(times) // _PART]
+        self._unknown_to = max(self._unknown_to, event_micros(last))
+        self._told = {one for one in self._told if one[1] > last}
+        kept = [row for row in self._rows if row.time > last or not _is_bare(row)]
+        self._rows, self._columns, self._bare = [], _columns_of([], {}), 0
+        self._add(kept)
 
     def joined(self, settled_until: float, now: float) -> dict[str, list[LabeledPair]]:
         """Pairs that are complete now, by horizon and without a position; of all horizons that are due.
@@ -165,6 +197,7 @@ class AheadJoin:
             np.concatenate([before.excluded, new.excluded]),
         )
         self._rows += rows
+        self._bare += sum(map(_is_bare, rows))
 
     def _forget(self, oldest: int) -> None:
         """Rows before a time, of which all horizons are joined."""
@@ -173,6 +206,7 @@ class AheadJoin:
         self._columns = _Columns(
             kept.micros[first:], kept.codes[first:], kept.labels[first:], kept.excluded[first:]
         )
+        self._bare -= sum(map(_is_bare, self._rows[:first]))
         self._rows = self._rows[first:]
 
     def _pairs(self, horizon: str, first: int, end: int, now: float) -> list[LabeledPair]:
@@ -194,7 +228,7 @@ class AheadJoin:
             for said in row.ahead:
                 if said.horizon != horizon:
                     continue
-                if math.isnan(label):
+                if math.isnan(label) or event_micros(row.time) <= self._unknown_to:
                     counted["unknown"] += 1
                     continue
                 counted["joined"] += 1
@@ -222,6 +256,7 @@ class AheadJoin:
             devices=devices,
             looked_at=len(self._rows),
             told=[list(one) for one in sorted(self._told)],
+            unknown_to=self._unknown_to,
             done=dict(self._done),
             counts={horizon: dict(count) for horizon, count in self.counts.items()},
         )
@@ -253,6 +288,7 @@ class AheadJoin:
         self._add(rows[:looked_at])
         self._new = rows[looked_at:]
         self._told = {(device, time) for device, time in state.plain["told"]}
+        self._unknown_to = state.plain.get("unknown_to", _BEGINNING)  # Earlier snapshots do not tell.
         self._done = {name: value for name, value in state.plain["done"].items() if name in self._horizons}
         for horizon, count in state.plain["counts"].items():
             if horizon in self.counts:

@@ -33,7 +33,7 @@ class AheadStream:
         self._deadline, self._schema, self._metrics = deadline_seconds, schema, state.metrics
         self.join = None
         if schema.further_horizons and not schema.horizon_seconds:
-            self.join = AheadJoin(schema, settings.model_name, state.calendar)
+            self.join = AheadJoin(schema, settings.model_name, state.calendar, settings.ledger_max_size)
         self._batches: dict[str, LabeledBatches] = {}
         self._pairs: dict[str, list[LabeledPair]] = {}
         if self.join is None or not settings.labeled_directory:

@@ -48,8 +48,10 @@ class CounterFamily(Collector):
 
         :raises ValueError: unless there is a value for each label.
         """
-        key = tuple(map(str, values))
-        found = self._known.get(key)
+        found = self._known.get(values)  # type: ignore[arg-type]  # Texts, nearly always.
+        if found is None:
+            key = tuple(map(str, values))
+            found = self._known.get(key)
         if found is None:
             if len(key) != len(self._labels):
                 raise ValueError(f"{self._name} must have values of {self._labels}, got {key}")

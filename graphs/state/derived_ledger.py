@@ -171,6 +171,8 @@ class DerivedLedger(DerivedPairs):
             incident = replace(incident, changed=0.0 if event.source else arrived)
             named = list(self._named(incident, before)) if self._joins else []
             begun = _Begun(event, status, incident, named, sum(self._contradicted(*one) for one in named))
+            if status is IncidentStatus.OPENED and not event.source:  # What files tell is no news to them.
+                self._note_if_late(incident)
             self._book.put(incident)
             self._begun = begun
         incident, named = begun.incident, begun.named
@@ -186,6 +188,19 @@ class DerivedLedger(DerivedPairs):
         self._begun = None
         pairs = self._take_pairs()
         return Changed(begun.status, sum(pair.label for pair in pairs), too_late, pairs)
+
+    def take_left(self) -> list[LabeledPair]:
+        """Pairs of an addition that failed, which nobody repeats any more."""
+        self._begun = None
+        return self._take_pairs()
+
+    def _note_if_late(self, incident: Incident) -> None:
+        """Count an incident that was over when all predictions in it were forgotten."""
+        end = self._book.stretch(incident)[1]
+        if self._newest is None or end is None or end > self._newest - self._deadline:
+            return
+        if not self._book.is_excluded(incident):
+            self.note_late((self._newest - end) / 1e6)
 
     def _named(self, incident: Incident, before: Incident | None) -> Iterable[_Named]:
         """Devices that an incident names now or named before, with the predictions that this may change."""

@@ -179,9 +179,15 @@ class DerivedPairs(RememberedLedger):
 
     def _label_at(self, device: str, micros: int) -> int | None:
         """Whether a device is in error at a time, as incidents say by now; None if nobody knows."""
-        covering = list(self._book.covering(device, micros))
-        if covering:
-            return _EXCLUDED if any(self._book.is_excluded(one) for one in covering) else 1
+        book, is_covered = self._book, False
+        for one in book.covering(device, micros):
+            if not book.excludes:
+                return 1
+            if book.is_excluded(one):
+                return _EXCLUDED
+            is_covered = True
+        if is_covered:
+            return 1
         return 0 if self._is_watched(micros) else None
 
     def _settled(self, device: str, known: RememberedDevice) -> None:

@@ -34,6 +34,7 @@ class IncidentBook:
     def __init__(self, schema: TelemetrySchema, features: Features, max_size: int) -> None:
         self._schema, self._features = schema, features
         self._tolerance = schema.labels.tolerance_seconds * 1_000_000
+        self._is_whole = tuple(schema.entity) == (DEVICE,)  # Then a key has no parts.
         self._of_first = schema.labels.conflict == FIRST
         self._max_size = max_size
         self._known: dict[str, Incident] = {}
@@ -176,12 +177,16 @@ class IncidentBook:
         schema = self._schema
         if not self._groups:
             return
-        parts = zip(schema.entity, key_parts(device, len(schema.entity), schema.separator), strict=False)
-        wanted = [(DEVICE, name) for name in device_names(device, schema)]
-        wanted += [pair for pair in parts if pair[0] != DEVICE]
-        for pair in wanted:
-            if pair in self._groups:
-                yield self._groups[pair]
+        if self._is_whole:
+            if (found := self._groups.get((DEVICE, device))) is not None:
+                yield found
+        else:
+            parts = zip(schema.entity, key_parts(device, len(schema.entity), schema.separator), strict=False)
+            wanted = [(DEVICE, name) for name in device_names(device, schema)]
+            wanted += [pair for pair in parts if pair[0] != DEVICE]
+            for pair in wanted:
+                if pair in self._groups:
+                    yield self._groups[pair]
         if self._static:
             features = self._features(device, micros / 1_000_000)
             yield from (self._groups[pair] for pair in list(self._static) if features.get(_feature(*pair)))

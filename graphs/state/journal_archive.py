@@ -190,7 +190,9 @@ def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
 
 def _files(directory: Path) -> list[tuple[EntryId, Path]]:
     """The files, each with the id of its last entry."""
-    if not directory.is_dir():
+    try:
+        names = [entry.name for entry in os.scandir(directory)]
+    except FileNotFoundError:
         return []
-    found = ((_NAME.match(path.name), path) for path in directory.iterdir())
-    return [((int(match[1]), int(match[2])), path) for match, path in found if match]
+    found = (_NAME.match(name) for name in names)
+    return [((int(match[1]), int(match[2])), directory / match[0]) for match in found if match]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Callable, Sequence
@@ -212,12 +213,12 @@ class LabeledBatches:
 
 def last_position(directory: Path) -> Position | None:
     """Position of the last pair that is in a file of a directory."""
-    found = (_NAME.match(path.name) for path in directory.iterdir())
+    found = (_NAME.match(entry.name) for entry in os.scandir(directory))
     return max((Position(*map(int, match.groups())) for match in found if match), default=None)
 
 
 def _count(directory: Path) -> int:
-    return sum(_NAME.match(path.name) is not None for path in directory.iterdir())
+    return sum(_NAME.match(entry.name) is not None for entry in os.scandir(directory))
 
 
 def _instants(seconds: list[float]) -> pa.Array:

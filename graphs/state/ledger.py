@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ class PredictionLedger(LedgerCounts):
         self._newest = float("-inf")
         self.on_settled: OnSettled | None = None
         """Told of each record that is forgotten, in the order of event time."""
+        self._unsettled: deque[Settled] = deque()
 
     def __len__(self) -> int:
         """Records remembered."""
@@ -305,9 +307,17 @@ class PredictionLedger(LedgerCounts):
 
     def advance(self, newest: float) -> None:
         """Forget what is older than the deadline, if this is the newest event time so far, epoch seconds."""
+        self.settle()
         if newest > self._newest:
             self._newest = newest
             self._forget_old()
+            self.settle()
+
+    def settle(self) -> None:
+        """Tell of each record that is forgotten, once; what follows one that failed waits for it."""
+        while self._unsettled and self.on_settled is not None:
+            self.on_settled(self._unsettled[0])
+            self._unsettled.popleft()
 
     @staticmethod
     def _pair(
@@ -331,8 +341,7 @@ class PredictionLedger(LedgerCounts):
                     if state != "joined":
                         self.expired[state] += count
             if self.on_settled is not None:
-                for settled in self._settled(Forgotten(chunk, rows)):
-                    self.on_settled(settled)
+                self._unsettled += self._settled(Forgotten(chunk, rows))
 
     def _settled(self, forgotten: Forgotten) -> list[Settled]:
         """What there was of records, in the order of time and device."""

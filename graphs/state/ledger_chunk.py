@@ -21,6 +21,7 @@ NONE = -1
 """In the columns ``label`` and ``made``: there is none."""
 
 _SMALLEST, _LARGEST_OPEN = 16, 512
+_NONES = np.full(_SMALLEST, NONE, dtype=np.int8)
 
 
 class MadeBlock:
@@ -71,8 +72,7 @@ class LedgerChunk:
         self.predicted_at: Floats = np.zeros(_SMALLEST)
         self.labeled_at: Floats = np.zeros(_SMALLEST)
         self.probability: Floats = np.zeros(_SMALLEST)
-        self.label = np.full(_SMALLEST, NONE, dtype=np.int8)
-        self.made = np.full(_SMALLEST, NONE, dtype=np.int8)
+        self.label, self.made = _NONES.copy(), _NONES.copy()
         self.missing = np.zeros(_SMALLEST, dtype=np.int32)
         self.block = np.zeros(_SMALLEST, dtype=np.int32)
         self.place = np.zeros(_SMALLEST, dtype=np.int32)

@@ -51,7 +51,7 @@ class LedgerCounts:
         self.contradicted = 0
         """Pairs whose label was told otherwise since; they stay, and the history has what was told."""
         self.late = 0
-        """Labels that came after their deadline."""
+        """Labels that came after their deadline, and incidents that were over before it."""
         self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
 
     @property
@@ -77,9 +77,9 @@ class LedgerCounts:
         return min(self.late, self.expired["waiting_for_label"])
 
     def note_late(self, delay: float) -> None:
-        """Count a label that came after its deadline.
+        """Count a label that came after its deadline, or an incident all of which is before it.
 
-        :param delay: how much older than the newest event it is, in seconds.
+        :param delay: how much older than the newest event it is, an incident at its end, in seconds.
         """
         self.late += 1
         self._delays.append(delay)

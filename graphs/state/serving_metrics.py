@@ -82,6 +82,9 @@ class ServingMetrics:
             "unmatched_scopes", "Incidents and maintenance that name no registered device", "kind"
         )
         self.pairs = kept("labeled_pairs", "Predictions with a label", "correct")
+        self.excluded_pairs = kept(
+            "excluded_pairs", "Predictions with a label that a maintenance keeps out of all pairs"
+        )
         self.ahead_pairs = kept(
             "ahead_pairs", "Predictions of further horizons with what followed", "horizon", "correct"
         )

@@ -239,3 +239,61 @@ def test_what_fails_while_it_is_joined_is_joined_once(
     for horizon in HORIZONS[1:]:
         first = pairs(tmp_path / f"live-{horizon}", "")
         pd.testing.assert_frame_equal(pairs(tmp_path / f"again-{horizon}", ""), first)
+
+
+def test_rows_that_do_not_count_take_no_room_and_what_follows_with_those_forgotten_is_unknown(schema):
+    several = of_form(schema, "rows")
+
+    def played(most: float) -> AheadJoin:
+        join = AheadJoin(several, "model", most=most)
+        for tick in range(60):
+            join.settle(Settled("a/1", START + 10.0 * tick, 0, False, (Ahead("1m", "v1", 1, 0.9),), START))
+        for tick in range(30):
+            join.exclude("a/2", START + 2 * tick)
+            if tick == 15:
+                again = AheadJoin(several, "model", most=most)
+                again.restore(join.saved())
+                join = again
+        return join
+
+    whole, full = played(30), played(10)
+    assert whole.held == full.held == 60 and len(full._told) <= 10 < len(whole._told)
+    found = [join.joined(START + 600.0, START)["1m"] for join in (whole, full)]
+    assert whole.held == full.held and len(whole) > len(full)
+    until = START + 2 * 19  # Ten are left after it.
+    assert list(found[1]) == [pair for pair in found[0] if pair.time > until]
+    assert full.counts["1m"]["unknown"] > whole.counts["1m"]["unknown"]
+    # Forgotten among the rows, too.
+    for tick in range(30, 60):
+        full.exclude("a/2", START + 2 * tick)
+    assert full.held == sum(bool(row.ahead) for row in full._rows) and full._bare + len(full._told) <= 10
+
+
+def test_a_maintenance_of_everything_refuses_no_telemetry_with_several_horizons_either(
+    schema, tmp_path, redis_url
+):
+    several = TelemetrySchema.from_dict({**of_form(schema, "rows").to_dict(), "maintenance": {}})
+    folder = write_package(tmp_path, several)
+    for seed, (horizon, one) in enumerate(further(several).items(), start=4):
+        (folder / "horizons" / horizon).mkdir(parents=True)
+        write_package(folder / "horizons" / horizon, one, seed)
+    kept = {
+        "redis_url": redis_url,
+        "journal_key": str(tmp_path),
+        "snapshot_directory": str(tmp_path / "kept"),
+    }
+    settings = {**kept, "label_deadline_seconds": DEADLINE, "ledger_max_size": 8}
+    client = make_client(folder, **settings)
+    assert client.post("/telemetry", event("a/2", 0)).status == 200
+    opened = {"id": "open", "device": "a/1", "start": START, "end": None}
+    assert client.post("/maintenance", opened).status == 200
+    for restarted in (False, True):
+        if restarted:
+            client.shut_down()
+            client = make_client(folder, **settings)
+        first = 700 * restarted
+        statuses = [client.post("/telemetry", event("a/1", first + 20 * tick)).status for tick in range(30)]
+        assert set(statuses) == {200}
+        join = client.step("labeled_join")._ahead.join
+        assert join.held == 0 and 0 < len(join._told) <= 8
+    assert client.get("/labeled").json["suppressed_predictions"] == 60

@@ -71,6 +71,7 @@ def test_a_device_in_maintenance_raises_no_alarm_and_its_probability_is_told(cli
     assert 'netops_suppressed_predictions_total{prediction="1"} 1.0' in metrics
     assert 'netops_predictions_total{model="model",prediction="1",version="v3"}' in metrics
     assert 'netops_maintenance_changes_total{status="opened"} 1.0' in metrics
+    assert client.get("/labeled").json["suppressed_predictions"] == 1
 
 
 @pytest.mark.parametrize("then", ["goes on", "cancelled", "another one"])
@@ -282,6 +283,9 @@ def test_an_incident_labels_nothing_that_is_in_maintenance(schema: TelemetrySche
     answer = client.post("/incidents", {"device": "a/1", "start": at(85), "end": at(130)})
     assert answer.status == 200, answer.json
     assert client.get("/drift").json["n"] == 0  # A healthy reading of that time would not be known, either.
+    labeled, metrics = client.get("/labeled").json, client.get("/metrics").json
+    assert [labeled[name] for name in ("joined", "excluded_pairs", "suppressed_predictions")] == [2, 1, 2]
+    assert "netops_excluded_pairs_total 1.0" in metrics
     client.post("/telemetry", event("a/1", 90 + 3600))
     assert client.get("/drift").json["n"] == 0
     client.post("/telemetry", event("a/1", 91 + 3600))

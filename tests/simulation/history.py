@@ -63,6 +63,22 @@ class History:
         self._is_light = seed // KINDS % LIGHT_OF != 0
         self.told: list[str] = []
         self._torn: Path | None = None
+        often = (
+            (0.006, self._kill),
+            (0.012, self._die_at_a_write),
+            (0.004, self._end_one),
+            (0.003, self._second),
+            (0.03, self._fault),
+            (0.006, self._away),
+            (0.004, self._clock_jumps),
+            (0.003, self._tear),
+            (0.008, self._disk_is_full),
+            (0.004, self._is_slow),
+            (0.01, self._model_fails),
+            (0.003, self._deploy),
+            (0.008 if self._rare else 0.0, self._lose),
+        )
+        self._mishaps = [(one / 2 if self._is_light else one, mishap) for one, mishap in often]
 
     def run(self) -> None:
         """All steps, and what must hold at the end."""
@@ -95,22 +111,8 @@ class History:
 
     def _mishap(self) -> None:
         chance = self._chance
-        for probability, mishap in (
-            (0.006, self._kill),
-            (0.012, self._die_at_a_write),
-            (0.004, self._end_one),
-            (0.003, self._second),
-            (0.03, self._fault),
-            (0.006, self._away),
-            (0.004, self._clock_jumps),
-            (0.003, self._tear),
-            (0.008, self._disk_is_full),
-            (0.004, self._is_slow),
-            (0.01, self._model_fails),
-            (0.003, self._deploy),
-            (0.008 if self._rare else 0.0, self._lose),
-        ):
-            if chance.random() < (probability / 2 if self._is_light else probability):
+        for probability, mishap in self._mishaps:
+            if chance.random() < probability:
                 mishap()
         if self.world.store.is_away and chance.random() < 0.2:
             self.world.store.is_away = False

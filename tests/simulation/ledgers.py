@@ -66,7 +66,7 @@ class Ledger:
         self.settled: list[Known] = []
         """What is past the deadline, for who takes it."""
         self._newest: float | None = None
-        self._joined = self._expired = self._expired_labels = self._conflicting = 0
+        self._joined = self._expired = self._expired_labels = self._conflicting = self._late = 0
 
     def summary(self) -> dict[str, int]:
         """What ``GET /labeled`` tells."""
@@ -78,6 +78,7 @@ class Ledger:
             "expired": self._expired,
             "expired_labels": self._expired_labels,
             "conflicting": self._conflicting,
+            "late_labels": self._late,
             "remembered": len(states),
         }
 
@@ -110,6 +111,7 @@ class Ledger:
         if time > arrival + self._tolerance:
             return "quarantined", []
         if self._newest is not None and time < self._newest - self._deadline:
+            self._late += 1
             return "expired", []
         known = self._find(device, time)
         if known is not None and known.label is not None:
@@ -203,6 +205,9 @@ class IncidentLedger(Ledger):
         if now["cancelled"] and not (before and before["cancelled"]):
             status = "cancelled"
         self.sent[body["id"]] = arrival
+        until = self.settled_until
+        is_over = until is not None and now["end"] is not None and now["end"] <= until
+        self._late += status == "opened" and is_over
         return status, *self._take(now, arrival, entry)
 
     def told(self, row: dict[str, Any], arrival: float, entry: tuple[int, int]) -> list[Pair]:

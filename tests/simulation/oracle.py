@@ -56,6 +56,8 @@ class Oracle:
         self.ledger = (IncidentLedger if form == "incidents" else Ledger)(DEADLINE_SECONDS, TOLERANCE)
         self.pairs: list[Pair] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
+        self.excluded = self.suppressed = 0
+        """What maintenance keeps out: pairs, and predictions."""
         self._calendar: dict[str, tuple[str, float, float | None]] = {}
         self._silenced: dict[tuple[str, float], tuple[Said, str]] = {}
         self._silenced_until = -math.inf
@@ -99,7 +101,9 @@ class Oracle:
         if isinstance(self.ledger, IncidentLedger):  # One event may complete several.
             made = [pair._replace(position=(*entry.id, at)) for at, pair in enumerate(self.pairs[before:])]
             self.pairs[before:] = made
-        self.pairs[before:] = [one for one in self.pairs[before:] if not self._working(one.device, one.time)]
+        counting = [one for one in self.pairs[before:] if not self._working(one.device, one.time)]
+        self.excluded += len(self.pairs) - before - len(counting)
+        self.pairs[before:] = counting
         mature = self.pairs[before:]
         for pair in mature:
             self.counts["labeled_pairs", "yes" if pair.said.prediction == pair.label else "no"] += 1
@@ -154,6 +158,7 @@ class Oracle:
                 self.counts["predictions", "model", said.version, str(said.prediction)] += 1
                 for horizon, (version, prediction, _) in said.ahead:
                     self.counts["predictions", f"model-{horizon}", version, str(prediction)] += 1
+            self.suppressed += said is not None and bool(answer["maintenance"])
             self._forget_silenced()
             silenced = self._silenced.get((device, time))
             if first is not None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import marshal
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -18,6 +19,7 @@ import numpy as np
 import pyarrow as pa
 import redis
 
+import feature_sets.windows.online
 import graphs.change_loader
 import graphs.labeled_join
 import graphs.loaded_versions
@@ -30,6 +32,7 @@ import graphs.state.journal_archive
 import graphs.state.labeled_batches
 import graphs.state.serving_state
 import graphs.state.snapshots.taker
+from feature_sets.labels import incidents_that_count
 from feature_sets.telemetry import each_horizon
 from graphs.scoring import Scoring
 from graphs.state import history_incidents, ledger_records, told_labels
@@ -51,7 +54,7 @@ class Machine:
 class _Once:
     """A function of a frame that never changes, which each process and request of a history asks anew.
 
-    :param function: of the frame and something that is the same in all of the history.
+    :param function: of the frame and of what is the same in all of the history.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -59,9 +62,9 @@ class _Once:
         self._frame: Any = None
         self._found: Any = None
 
-    def __call__(self, frame: Any, other: Any) -> Any:
+    def __call__(self, frame: Any, *others: Any) -> Any:
         if frame is not self._frame:
-            self._frame, self._found = frame, self._function(frame, other)
+            self._frame, self._found = frame, self._function(frame, *others)
         return self._found
 
 
@@ -82,20 +85,20 @@ class _Taker(SnapshotTaker):
 
 def _packed(state: SavedState) -> bytes:
     """A state as JSON and the bytes of its arrays: what many small arrays cost in an archive is left out."""
-    arrays = {name: np.ascontiguousarray(array) for name, array in state.arrays.items()}
-    header = [(name, array.dtype.str, array.shape, array.nbytes) for name, array in arrays.items()]
-    plain = json.dumps([state.plain, header]).encode()
-    return b"".join([len(plain).to_bytes(8, "big"), plain, *(array.tobytes() for array in arrays.values())])
+    plain, arrays = json.dumps(state.plain).encode(), state.arrays.items()
+    header = marshal.dumps([(name, array.dtype.str, array.shape, array.nbytes) for name, array in arrays])
+    sizes = len(plain).to_bytes(8, "big"), len(header).to_bytes(8, "big")
+    return b"".join([*sizes, plain, header, *(array.tobytes() for _, array in arrays)])
 
 
 def _unpacked(content: bytes, where: str) -> SavedState:
-    at = 8 + int.from_bytes(content[:8], "big")
-    plain, header = json.loads(content[8:at])
+    begin = 16 + int.from_bytes(content[:8], "big")
+    at = begin + int.from_bytes(content[8:16], "big")
     arrays = {}
-    for name, kind, shape, size in header:
+    for name, kind, shape, size in marshal.loads(content[begin:at]):
         arrays[name] = np.frombuffer(content[at : at + size], kind).reshape(shape)
         at += size
-    return SavedState(plain, arrays)
+    return SavedState(json.loads(content[16:begin]), arrays)
 
 
 def _write(stream: Any, state: _Rendered) -> None:
@@ -131,6 +134,13 @@ class _Os:
 
     def kill(self, pid: int, number: int) -> None:
         Machine.world.children[pid].end()
+
+
+class _Cores:
+    """``os`` on a machine with the cores of the world."""
+
+    def sched_getaffinity(self, pid: int) -> set[int]:
+        return set(range(Machine.world.cores))
 
 
 class _Time:
@@ -227,6 +237,7 @@ def simulated() -> Iterator[None]:
     batches, loader = graphs.state.labeled_batches, graphs.change_loader
     level = mlrun.utils.logger._logger.level
     mlrun.utils.logger._logger.setLevel(logging.CRITICAL)
+    order_of = _Once(incidents_that_count.order_of)
     with ExitStack() as stack:
         for where, name, value in (
             (redis.Redis, "from_url", _client),
@@ -234,6 +245,8 @@ def simulated() -> Iterator[None]:
             (graphs.loaded_versions, "fetch_model_package", _fetched),
             (graphs.state.further_packages, "_fetched", _beside),
             (graphs.onnx_model, "fetch_model_package", _fetched),
+            # How windows are spread changes nothing, so each start may spread them otherwise.
+            (feature_sets.windows.online, "os", _Cores()),
             (graphs.preprocess, "warm_up", lambda: None),
             (graphs.labeled_join, "warm_up", lambda: None),
             (each_horizon, "by_horizon", horizons_of),
@@ -257,6 +270,8 @@ def simulated() -> Iterator[None]:
             (Scoring, "_answer", _answered),
             *((told_labels, name, _Once(getattr(told_labels, name))) for name in ("_wanted", "_taken")),
             (history_incidents, "_last_of_each", _Once(history_incidents._last_of_each)),
+            (history_incidents, "order_of", order_of),
+            (incidents_that_count, "order_of", order_of),
         ):
             stack.enter_context(patch.object(where, name, value))
         yield

@@ -61,6 +61,7 @@ class Process:
 
     def __init__(self, world: World, model_path: str) -> None:
         folder = world.folder
+        world.begin()
         settings = ServingSettings(
             model_path,
             devices=DEVICES,

@@ -194,10 +194,7 @@ class Client:
 
     def xadd(self, stream: str, fields: dict[str, Any], id: str) -> bytes:
         """Append an entry with an id."""
-        parts = {
-            name.encode(): value if isinstance(value, bytes) else str(value).encode()
-            for name, value in fields.items()
-        }
+        parts = {name.encode(): _bytes(value) for name, value in fields.items()}
         return self._store.asked(lambda content: self._store.add(content, parts, read_id(id)))
 
     def xrange(self, stream: str, min: str, max: str, count: int) -> list[tuple[bytes, dict[bytes, bytes]]]:
@@ -238,14 +235,13 @@ class Connection:
         """Append the entry."""
         _, _, count, *rest = self._arguments
         keys, arguments = rest[:count], rest[count:]
-        parts = [value if isinstance(value, bytes) else str(value).encode() for value in arguments[1:]]
-        fields = dict(zip(parts[::2], parts[1::2], strict=True))
+        parts = map(_bytes, arguments[1:])
+        fields = dict(zip(parts, parts, strict=True))
 
         def effect(content: Content) -> list[Any]:
             before = content.keys.get(keys[1])
             if arguments[0]:
-                oldest = read_id(arguments[0])
-                content.entries = [one for one in content.entries if one[0] >= oldest]
+                del content.entries[: _place(content.entries, arguments[0])]
             entry = self._store.add(content, fields)
             content.keys[keys[1]] = entry
             return [entry, before]
@@ -254,6 +250,11 @@ class Connection:
 
     def disconnect(self) -> None:
         """Nothing is kept."""
+
+
+def _bytes(value: Any) -> bytes:
+    """A value as Redis keeps it."""
+    return value if value.__class__ is bytes else str(value).encode()
 
 
 def id_bytes(entry: Id) -> bytes:

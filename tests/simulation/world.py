@@ -58,6 +58,7 @@ class World:
 
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = random.Random(seed)
+        self._starts = seed
         self.folder = folder
         self.now = START + 60.0
         self.writes_left: int | None = None
@@ -70,6 +71,12 @@ class World:
         self.forking: Any = None
         self.store = Store(self)
         self.history: Any = None
+        self.cores = 1
+
+    def begin(self) -> None:
+        """A process starts, on a machine with one core or, every third time, with two."""
+        self._starts += 1
+        self.cores = 1 if self._starts % 3 else 2
 
     def clock(self) -> float:
         """The wall clock, epoch seconds."""

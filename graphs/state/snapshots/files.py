@@ -58,10 +58,12 @@ class _Hashing:
 
 def snapshot_files(directory: Path) -> list[SnapshotFile]:
     """The snapshots in a folder, the newest first."""
-    if not directory.is_dir():
+    try:
+        names = [entry.name for entry in os.scandir(directory)]
+    except FileNotFoundError:
         return []
-    found = ((_NAME.match(path.name), path) for path in directory.iterdir())
-    files = [SnapshotFile((int(at[1]), int(at[2])), at[3], path) for at, path in found if at]
+    found = (_NAME.match(name) for name in names)
+    files = [SnapshotFile((int(at[1]), int(at[2])), at[3], directory / at[0]) for at in found if at]
     return sorted(files, key=lambda file: file.place, reverse=True)
 
 

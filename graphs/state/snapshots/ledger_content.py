@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 import numpy as np
 
@@ -19,6 +21,8 @@ from graphs.state.snapshots.predictions import (
 )
 from graphs.state.snapshots.saved_state import Array, SavedState, named
 
+_TIMES, _PREDICTED_AT, _LABELED_AT = map(attrgetter, ("times", "predicted_at", "labeled_at"))
+
 Kind = tuple[str, str]
 """Name and version of a model."""
 
@@ -32,14 +36,14 @@ def saved_records(records: LedgerRecords, inputs: Sequence[str]) -> SavedState:
     codes = _joined([chunk.codes[rows] for chunk, rows in kept], np.int64)
     used, numbers = np.unique(codes, return_inverse=True)
     times = [
-        np.stack([chunk.times[rows], chunk.predicted_at[rows], chunk.labeled_at[rows]], axis=1)
-        for chunk, rows in kept
+        _joined([column(chunk)[rows] for chunk, rows in kept], np.float64)
+        for column in (_TIMES, _PREDICTED_AT, _LABELED_AT)
     ]
     found = SavedState.of_parts({"made": _saved_made(kept, inputs)})
     found.plain["devices"] = records.names(used)
     found.arrays.update(
         device=numbers.astype(np.int64),
-        times=np.concatenate([np.empty((0, 3)), *times]),
+        times=np.stack(times, axis=1),
         is_made=_joined([chunk.made[rows] != NONE for chunk, rows in kept], np.bool_),
         label=_joined([chunk.label[rows] for chunk, rows in kept], np.int64),
     )
@@ -97,33 +101,25 @@ def _block(made: SavedState, number: int, rows: Bits, inputs: Sequence[str]) -> 
 def _saved_made(kept: Sequence[tuple[LedgerChunk, Bits]], inputs: Sequence[str]) -> SavedState:
     """The predictions, in the order of the records."""
     made = [(chunk, rows[chunk.made[rows] != NONE]) for chunk, rows in kept]
+    used = list(_by_block(made))
     kinds: dict[Kind, Sequence[str]] = {}
-    for chunk, rows in made:
-        for number in sorted(set(chunk.block[rows].tolist())):
-            block = chunk.blocks[number]
-            kinds.setdefault((block.model, block.version), block.inputs or tuple(inputs))
+    for block, _, _ in used:
+        kinds.setdefault((block.model, block.version), block.inputs or tuple(inputs))
     order = {kind: number for number, kind in enumerate(kinds)}
     columns = list(dict.fromkeys(name for names in [inputs, *kinds.values()] for name in names))
     places = {kind: places_of(columns, names) for kind, names in kinds.items()}
-    features, kind_of = np.full((sum(len(rows) for _, rows in made), len(columns)), np.nan), []
+    features = np.full((sum(len(rows) for _, rows in made), len(columns)), np.nan)
+    kind_of = np.empty(len(features), dtype=np.int64)
     told: list[tuple[int, ShadowAnswer]] = []
     ahead: list[tuple[Ahead, ...]] = [()] * len(features)
-    begin = 0
-    for chunk, rows in made:
-        of = chunk.block[rows]
-        numbers = np.zeros(len(chunk.blocks), dtype=np.int64)
-        for number in sorted(set(of.tolist())):
-            block = chunk.blocks[number]
-            kind = (block.model, block.version)
-            numbers[number] = order[kind]
-            at = np.flatnonzero(of == number)
-            features[(begin + at)[:, None], places[kind]] = block.features[chunk.place[rows[at]]]
-            if block.shadows or block.ahead:
-                for row, place in zip((begin + at).tolist(), chunk.place[rows[at]].tolist(), strict=True):
-                    told += [(row, answer) for answer in block.shadows.get(place, ())]
-                    ahead[row] = block.ahead.get(place, ())
-        kind_of.append(numbers[of])
-        begin += len(rows)
+    for block, at, within in used:
+        kind = (block.model, block.version)
+        kind_of[at] = order[kind]
+        features[at[:, None], places[kind]] = block.features[within]
+        if block.shadows or block.ahead:
+            for row, place in zip(at.tolist(), within.tolist(), strict=True):
+                told += [(row, answer) for answer in block.shadows.get(place, ())]
+                ahead[row] = block.ahead.get(place, ())
     told.sort(key=lambda each: each[0])
     found = SavedState(
         {
@@ -133,7 +129,7 @@ def _saved_made(kept: Sequence[tuple[LedgerChunk, Bits]], inputs: Sequence[str])
             "shadows": list(dict.fromkeys(answer.version for _, answer in told)),
         },
         {
-            "kind": _joined(kind_of, np.int64),
+            "kind": kind_of,
             "features": features,
             "prediction": _joined([chunk.made[rows] for chunk, rows in made], np.int64),
             "probability": _joined([chunk.probability[rows] for chunk, rows in made], np.float64),
@@ -145,6 +141,21 @@ def _saved_made(kept: Sequence[tuple[LedgerChunk, Bits]], inputs: Sequence[str])
     found.plain.update(further.plain)
     found.arrays.update(further.arrays)
     return found
+
+
+def _by_block(made: Sequence[tuple[LedgerChunk, Bits]]) -> Iterator[tuple[MadeBlock, Bits, Bits]]:
+    """Blocks that are in use, with the places of their predictions among all, and in the block."""
+    blocks = [block for chunk, _ in made for block in chunk.blocks]
+    begins = np.cumsum([0, *(len(chunk.blocks) for chunk, _ in made)]).tolist()
+    numbers = _joined(
+        [chunk.block[rows] + begin for (chunk, rows), begin in zip(made, begins, strict=False)], np.int64
+    )
+    within = _joined([chunk.place[rows] for chunk, rows in made], np.int64)
+    order = np.argsort(numbers, kind="stable")
+    first = np.flatnonzero(np.diff(numbers[order], prepend=-1)).tolist()
+    for begin, end in itertools.pairwise([*first, len(order)]):
+        at = order[begin:end]
+        yield blocks[numbers[at[0]]], at, within[at]
 
 
 def _joined(parts: Sequence[Array], kind: type) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -41,10 +42,17 @@ class SavedState:
         return SavedState({**self.plain, **both.plain}, {**self.arrays, **both.arrays})
 
     def part(self, name: str) -> SavedState:
-        """The state under a name; empty if there is none."""
-        begin = f"{name}{_BETWEEN}"
-        arrays = {key[len(begin) :]: array for key, array in self.arrays.items() if key.startswith(begin)}
-        return SavedState(self.plain.get(name, {}), arrays)
+        """The state under a name; empty if there is none. Arrays that come later are in no part."""
+        return SavedState(self.plain.get(name, {}), self._by_part.get(name, {}))
+
+    @cached_property
+    def _by_part(self) -> dict[str, dict[str, Array]]:
+        found: dict[str, dict[str, Array]] = {}
+        for key, array in self.arrays.items():
+            name, between, rest = key.partition(_BETWEEN)
+            if between:
+                found.setdefault(name, {})[rest] = array
+        return found
 
 
 def numbered(names: list[str]) -> tuple[list[str], npt.NDArray[np.int64]]:

@@ -22,6 +22,7 @@ from graphs.onnx_model import OnnxModel
 from graphs.preprocess import Preprocess
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
+from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.device_activity import DeviceActivity
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
@@ -422,3 +423,49 @@ def _without_test_row(failing: Failing, real: Callable[..., Any]) -> Callable[..
         failing.is_on = was
 
     return post_init
+
+
+@pytest.mark.parametrize("at_start", [False, True])
+@pytest.mark.parametrize("form", ["rows", "incidents"])
+def test_pairs_of_an_entry_that_is_left_out_are_handed_on_as_far_as_they_were_made(
+    schema: Any, redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, form: str, at_start: bool
+) -> None:
+    of = TelemetrySchema.from_dict({**schema.to_dict(), "labels": {"form": form}})
+    package = write_package(tmp_path, of)
+
+    def made(folder: str) -> Client:
+        kept = {"redis_url": redis_url, "journal_key": str(tmp_path), "batch_rows": 1000}
+        return make_client(package, **kept, labeled_directory=str(tmp_path / folder))
+
+    owner, name = (PredictionLedger, "add_label") if form == "rows" else (DerivedLedger, "add_incident")
+    real, calls = getattr(owner, name), []
+
+    def fails_from_the_third_on(*given: Any) -> Any:
+        calls.append(given)
+        if len(calls) > 2:
+            raise MemoryError
+        return real(*given)
+
+    path, told = "/labels", [label("a/1", 10.0 * tick, 1) for tick in range(4)]
+    if form == "incidents":
+        starts = [START + 10.0 * tick for tick in range(4)]
+        path = "/incidents"
+        told = [{"id": str(at), "device": "a/1", "start": at, "end": at + 5} for at in starts]
+    client = made("first")
+    assert client.post("/telemetry", [event("a/1", 10.0 * tick) for tick in range(4)]).status == 200
+    with monkeypatch.context() as patch:
+        patch.setattr(graphs.finish, "PATIENCE_SECONDS", 0.0)
+        if at_start:
+            assert client.post(path, told).status == 200
+            patch.setattr(owner, name, fails_from_the_third_on)
+            client = made("second")
+        else:
+            patch.setattr(owner, name, fails_from_the_third_on)
+            assert client.post(path, told).status == 500
+            assert client.post("/telemetry", event("a/1", 40)).status == 200
+    assert serving_state(client.server.context).unfinished.request is None and len(calls) == 4
+    for count in (2, 4):
+        summary, metrics = client.get("/labeled").json, client.get("/metrics").json.splitlines()
+        pairs = [float(line.split()[-1]) for line in metrics if line.startswith("netops_labeled_pairs_total")]
+        assert (summary["joined"], summary["unwritten"], sum(pairs)) == (count, count, count)
+        assert client.post(path, told[2:]).status == 200

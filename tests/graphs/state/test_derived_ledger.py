@@ -457,3 +457,23 @@ def test_incidents_that_change_or_end_do_not_fill_the_memory():
     assert len(book._by_start) + len(book._by_end) < 1500
     book.forget(NOW + 9001)
     assert len(book) == 0
+
+
+def test_a_new_incident_that_was_over_before_the_deadline_is_a_late_label_once():
+    played = Played(schema(form="incidents", exclude_labels={"kind": "test"}))
+    played.predict(0, 700, 1000)  # The deadline is 600 s.
+
+    def status(*args, **kwargs):
+        return played.tell(*args, arrived=1000, **kwargs).status
+
+    assert status("early", start=300, end=401) is IncidentStatus.OPENED
+    assert (played.ledger.late, played.ledger.late_by) == (0, None)
+    assert status("late", start=0, end=390) is IncidentStatus.OPENED
+    assert (played.ledger.late, played.ledger.late_by) == (1, 610.0)
+    assert status("late", start=0, end=390) is IncidentStatus.DUPLICATE
+    assert status("late", start=0, end=380) is IncidentStatus.CHANGED
+    assert status("open", start=0) is IncidentStatus.OPENED
+    assert status("open", end=100) is IncidentStatus.CLOSED  # It was known in time.
+    assert status("none", start=0, end=10, cancelled=True) is IncidentStatus.CANCELLED
+    assert status("left out", start=0, end=10, kind="test") is IncidentStatus.OPENED
+    assert played.ledger.late == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections import Counter
 
@@ -14,6 +15,7 @@ from graphs.protocol.records import LabeledPair, Position, Prediction
 from graphs.state.ledger import LabelOf, PredictionLedger
 from graphs.state.ledger_chunk import LedgerChunk
 from graphs.state.ledger_counts import Conflict
+from graphs.state.settled import Settled
 
 AT = Position(1, 0, 0)
 NOW = 1e9
@@ -331,3 +333,26 @@ def test_names_of_devices_without_a_record_are_forgotten() -> None:
             ledger.add_prediction(f"{second}-{number}", float(second), made(), NOW, AT)
     assert len(ledger) == 11_000 and len(ledger._records._names) < 33_000
     assert all(ledger.prediction(f"{second}-7", float(second)) is not None for second in range(29, 40))
+
+
+def test_what_is_forgotten_is_told_once_and_in_order_though_who_is_told_fails() -> None:
+    told: list[tuple[str, int | None]] = []
+    calls = itertools.count(1)
+
+    def settled(row: Settled) -> None:
+        if next(calls) in (2, 4):
+            raise MemoryError
+        told.append((row.device, row.label))
+
+    ledger = make(deadline_seconds=10.0)
+    ledger.on_settled = settled
+    for place, device in enumerate("abcde"):
+        ledger.add_prediction(device, float(place), made(), 11.0, AT)
+    ledger.add_label("b", 1.0, 1, 11.0, AT)
+    for _ in range(2):
+        with pytest.raises(MemoryError):
+            ledger.add_prediction("f", 100.0, made(), 100.0, AT)
+        assert ledger.prediction("f", 100.0) is None and ledger.expired["waiting_for_label"] == 4
+    assert ledger.add_prediction("f", 100.0, made(), 100.0, AT) is None
+    assert told == [("a", None), ("b", 1), ("c", None), ("d", None), ("e", None)]
+    assert ledger.states == {"waiting_for_label": 1, "waiting_for_prediction": 0, "joined": 0}
