@@ -26,7 +26,7 @@ MOST_EVENTS = 512
 """Events that go through the steps together, at most: whoever comes next waits for them."""
 
 _PATHS = frozenset(("/telemetry", "/labels"))
-_DATA = _PATHS | {"/incidents"}
+_DATA = {path: find_route("POST", path).route.kind for path in (*_PATHS, "/incidents")}
 _URGENT = frozenset(("/v2/health/live", "/v2/health/ready", "/metrics"))
 _RETRY_SECONDS = 1
 ATTRIBUTE = "netops_together"
@@ -55,6 +55,7 @@ class Together:
         self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
         self._steps = StepsOf(context)
         self._objects: dict[str, Any] = {}
+        self._full: tuple[tuple[int, int], dict[str, Any]] = (-1, -1), {}
 
     def __call__(self, events: Sequence[Any], graph: Alone) -> list[Any]:
         """The HTTP responses to events; in place of one that could not even be told of a failure, the error.
@@ -119,14 +120,16 @@ class Together:
         path = clean_path(path)
         if path not in _DATA and not path.startswith("/v2/"):
             return None
-        kind = find_route(method, path).route.kind if path in _DATA else Kind.INFER
+        kind = _DATA.get(path, Kind.INFER)
         self._metrics.refused.labels("waiting").inc()
         self._metrics.requests.labels(kind.value, 429).inc()
-        rule = f"must be sent again later: {waiting} requests of {size} bytes in all wait for their turn"
-        error, name = ApiError(429, "requests", rule), named()
+        if self._full[0] != (waiting, size):  # Many are refused while the same wait.
+            rule = f"must be sent again later: {waiting} requests of {size} bytes in all wait for their turn"
+            self._full = (waiting, size), error_object(ApiError(429, "requests", rule))
+        name = named()
         return self._context.Response(
             headers={"Retry-After": str(_RETRY_SECONDS), REQUEST_ID: name},
-            body=orjson.dumps({"error": error_object(error), "request_id": name}),
+            body=orjson.dumps({"error": self._full[1], "request_id": name}),
             content_type=JSON,
             status_code=429,
         )

@@ -213,6 +213,25 @@ def test_what_there_is_no_room_for_is_refused_by_its_head_and_its_body_is_thrown
     assert found.count(b"HTTP/1.1 429") == 3 and found.endswith(b"one") and not protocol.cycle.chunks
 
 
+def test_each_answer_of_a_connection_is_that_of_its_request_where_some_are_refused():
+    taken = []
+
+    def take(asked, done):
+        taken.append(asked.size)
+        done(nuclio_sdk.Response(body=f"took {asked.size} of {asked.event().headers['Content-Length']};"))
+
+    rooms = iter([True, True, False, False, True, False, True])
+    full = Full()
+    some = SimpleNamespace(
+        json_only=True, take=take, refusal=lambda *request: None if next(rooms) else full.refusal(*request)
+    )
+    pieces = [sized(size) for size in (10, 11, 12, 13, 14, 15, 16)]
+    found, _ = said(PromptProtocol, *pieces, app=config(some), end=False)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"200", b"429", b"429", b"200", b"429", b"200"]
+    assert taken == [10, 11, 14, 16]
+    assert re.findall(rb"took \d+ of \d+", found) == [b"took %d of %d" % (size, size) for size in taken]
+
+
 def test_a_body_that_does_not_come_is_told_so_and_the_connection_ends(monkeypatch):
     monkeypatch.setattr(prompt, "SECONDS", 0.05)
     found, _ = said(PromptProtocol, post()[:-3])
