@@ -33,6 +33,7 @@ ATTRIBUTE = "netops_together"
 """Of MLRun's graph server; its host looks there."""
 
 Alone = Callable[[Any], Any]
+Tell = Callable[[int, Any], None]
 
 
 class Together:
@@ -57,13 +58,15 @@ class Together:
         self._objects: dict[str, Any] = {}
         self._full: tuple[tuple[int, int], dict[str, Any]] = (-1, -1), {}
 
-    def __call__(self, events: Sequence[Any], graph: Alone) -> list[Any]:
-        """The HTTP responses to events; in place of one that could not even be told of a failure, the error.
+    def __call__(self, events: Sequence[Any], graph: Alone, tell: Tell) -> None:
+        """Answer events; where one could not even be told of a failure, its answer is the error.
+
+        What only has to be done some time, such as counting, is done when an answer was told.
 
         :param events: as Nuclio has them, in order of arrival.
         :param graph: answers one event.
+        :param tell: called with the place of each event and its HTTP response, once, and soon.
         """
-        answers: list[Any] = [None] * len(events)
         group: list[int] = []
         size = 0
 
@@ -76,7 +79,7 @@ class Together:
         def finish() -> None:
             nonlocal size
             if group:
-                self._answer(events, group, answers)
+                self._answer(events, group, tell)
             group.clear()
             size = 0
 
@@ -84,25 +87,24 @@ class Together:
         for place, request in enumerate(self._requests(events)):
             event = events[place]
             if isinstance(request, Exception):
-                answers[place] = self._failed(event, request)
+                tell(place, self._failed(event, request))
                 continue
             if request is None:
                 finish()
-                answers[place] = alone(event)
+                tell(place, alone(event))
                 continue
             if request.answered:  # Nobody's turn depends on it.
-                answers[place] = self._response(event, None)
+                self._respond(place, event, None, tell)
                 continue
             count = len(request.records)
             if not count:
-                answers[place] = alone(event)
+                tell(place, alone(event))
                 continue
             if group and (size + count > most or request.kind is not events[group[0]].body.kind):
                 finish()
             group.append(place)
             size += count
         finish()
-        return answers
 
     def refusal(
         self, method: str, path: str, waiting: int, size: int, named: Callable[[], str]
@@ -169,7 +171,7 @@ class Together:
             else:
                 yield request
 
-    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any]) -> None:
+    def _answer(self, events: Sequence[Any], group: list[int], tell: Tell) -> None:
         """Answer requests of one kind with records."""
         requests: list[Request] = [events[place].body for place in group]
         merged = requests[0] if len(requests) == 1 else self._merged(requests)
@@ -180,7 +182,7 @@ class Together:
                     step.prepare(merged)
         except Exception:  # It may be of one of them alone, and nothing is journaled yet.
             for place in group:
-                self._answer(events, [place], answers)
+                self._answer(events, [place], tell)
             return
         try:
             for step in self._steps.all:
@@ -204,7 +206,7 @@ class Together:
                 if merged.answered:
                     request.headers, request.refused = merged.headers, merged.refused
                     request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
-            answers[place] = self._response(events[place], failure)
+            self._respond(place, events[place], failure, tell)
         if failure is None:
             self._note_entry(len(merged.records))
 
@@ -237,15 +239,22 @@ class Together:
         except Exception as error:  # They are answered.
             self._log(error)
 
-    def _response(self, event: Any, failure: Exception | None) -> Any:
-        """Response to a request that the steps have handled, or failed to."""
+    def _respond(self, place: int, event: Any, failure: Exception | None, tell: Tell) -> None:
+        """Tell the response to a request that the steps have handled, or failed to; then count it."""
+        request, respond = event.body, self._object("respond")
         if failure is None:
             try:
-                self._object("respond").answer(event)
-                return event.body
+                respond.answer(event)
             except Exception as error:
                 failure = error
-        return self._failed(event, failure)
+        if failure is not None:
+            tell(place, self._failed(event, failure))
+            return
+        tell(place, event.body)
+        try:
+            respond.note_answer(request)
+        except Exception as error:  # It is answered.
+            self._log(error)
 
     def _failed(self, event: Any, error: Exception) -> Any:
         try:
