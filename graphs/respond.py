@@ -110,11 +110,12 @@ class Respond:
         """Turn the request into MLRun's HTTP response."""
         request: Request = event.body
         self.answer(event)
+        self.note_answer(request)
         self.note_entry(len(request.records))
         return event
 
     def answer(self, event: Any) -> None:
-        """The same for one of several requests that are one entry of the journal."""
+        """Only that; ``note_answer`` is for when it was sent, ``note_entry`` for when the whole entry is."""
         request: Request = event.body
         if not request.answered:
             self._complete(request)
@@ -124,16 +125,19 @@ class Respond:
             body = orjson.dumps(request.answer, option=orjson.OPT_SERIALIZE_NUMPY)
         else:
             body = request.answer.encode()
-        self._metrics.requests.labels(request.kind.value, request.status).inc()
-        if request.refused:
-            self._metrics.refused.labels(request.refused).inc()
-        self._note_times(request)
         event.body = self._context.Response(
             headers={**request.headers, REQUEST_ID: request.id},
             body=body,
             content_type=request.content_type,
             status_code=request.status,
         )
+
+    def note_answer(self, request: Request) -> None:
+        """Count a request that is answered, and note its times."""
+        self._metrics.requests.labels(request.kind.value, request.status).inc()
+        if request.refused:
+            self._metrics.refused.labels(request.refused).inc()
+        self._note_times(request)
 
     def note_shared(self, merged: Request, requests: int) -> None:
         """Count the events of requests that went through the steps as one, and note its times for each.

@@ -26,13 +26,14 @@ MOST_EVENTS = 512
 """Events that go through the steps together, at most: whoever comes next waits for them."""
 
 _PATHS = frozenset(("/telemetry", "/labels"))
-_DATA = _PATHS | {"/incidents"}
+_DATA = {path: find_route("POST", path).route.kind for path in (*_PATHS, "/incidents")}
 _URGENT = frozenset(("/v2/health/live", "/v2/health/ready", "/metrics"))
 _RETRY_SECONDS = 1
 ATTRIBUTE = "netops_together"
 """Of MLRun's graph server; its host looks there."""
 
 Alone = Callable[[Any], Any]
+Tell = Callable[[int, Any], None]
 
 
 class Together:
@@ -55,14 +56,17 @@ class Together:
         self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
         self._steps = StepsOf(context)
         self._objects: dict[str, Any] = {}
+        self._full: tuple[tuple[int, int], dict[str, Any]] = (-1, -1), {}
 
-    def __call__(self, events: Sequence[Any], graph: Alone) -> list[Any]:
-        """The HTTP responses to events; in place of one that could not even be told of a failure, the error.
+    def __call__(self, events: Sequence[Any], graph: Alone, tell: Tell) -> None:
+        """Answer events; where one could not even be told of a failure, its answer is the error.
+
+        What only has to be done some time, such as counting, is done when an answer was told.
 
         :param events: as Nuclio has them, in order of arrival.
         :param graph: answers one event.
+        :param tell: called with the place of each event and its HTTP response, once, and soon.
         """
-        answers: list[Any] = [None] * len(events)
         group: list[int] = []
         size = 0
 
@@ -75,7 +79,7 @@ class Together:
         def finish() -> None:
             nonlocal size
             if group:
-                self._answer(events, group, answers)
+                self._answer(events, group, tell)
             group.clear()
             size = 0
 
@@ -83,25 +87,24 @@ class Together:
         for place, request in enumerate(self._requests(events)):
             event = events[place]
             if isinstance(request, Exception):
-                answers[place] = self._failed(event, request)
+                tell(place, self._failed(event, request))
                 continue
             if request is None:
                 finish()
-                answers[place] = alone(event)
+                tell(place, alone(event))
                 continue
             if request.answered:  # Nobody's turn depends on it.
-                answers[place] = self._response(event, None)
+                self._respond(place, event, None, tell)
                 continue
             count = len(request.records)
             if not count:
-                answers[place] = alone(event)
+                tell(place, alone(event))
                 continue
             if group and (size + count > most or request.kind is not events[group[0]].body.kind):
                 finish()
             group.append(place)
             size += count
         finish()
-        return answers
 
     def refusal(
         self, method: str, path: str, waiting: int, size: int, named: Callable[[], str]
@@ -119,14 +122,16 @@ class Together:
         path = clean_path(path)
         if path not in _DATA and not path.startswith("/v2/"):
             return None
-        kind = find_route(method, path).route.kind if path in _DATA else Kind.INFER
+        kind = _DATA.get(path, Kind.INFER)
         self._metrics.refused.labels("waiting").inc()
         self._metrics.requests.labels(kind.value, 429).inc()
-        rule = f"must be sent again later: {waiting} requests of {size} bytes in all wait for their turn"
-        error, name = ApiError(429, "requests", rule), named()
+        if self._full[0] != (waiting, size):  # Many are refused while the same wait.
+            rule = f"must be sent again later: {waiting} requests of {size} bytes in all wait for their turn"
+            self._full = (waiting, size), error_object(ApiError(429, "requests", rule))
+        name = named()
         return self._context.Response(
             headers={"Retry-After": str(_RETRY_SECONDS), REQUEST_ID: name},
-            body=orjson.dumps({"error": error_object(error), "request_id": name}),
+            body=orjson.dumps({"error": self._full[1], "request_id": name}),
             content_type=JSON,
             status_code=429,
         )
@@ -166,7 +171,7 @@ class Together:
             else:
                 yield request
 
-    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any]) -> None:
+    def _answer(self, events: Sequence[Any], group: list[int], tell: Tell) -> None:
         """Answer requests of one kind with records."""
         requests: list[Request] = [events[place].body for place in group]
         merged = requests[0] if len(requests) == 1 else self._merged(requests)
@@ -177,7 +182,7 @@ class Together:
                     step.prepare(merged)
         except Exception:  # It may be of one of them alone, and nothing is journaled yet.
             for place in group:
-                self._answer(events, [place], answers)
+                self._answer(events, [place], tell)
             return
         try:
             for step in self._steps.all:
@@ -201,7 +206,7 @@ class Together:
                 if merged.answered:
                     request.headers, request.refused = merged.headers, merged.refused
                     request.reply({**merged.answer, **request.named}, merged.status, merged.content_type)
-            answers[place] = self._response(events[place], failure)
+            self._respond(place, events[place], failure, tell)
         if failure is None:
             self._note_entry(len(merged.records))
 
@@ -234,15 +239,22 @@ class Together:
         except Exception as error:  # They are answered.
             self._log(error)
 
-    def _response(self, event: Any, failure: Exception | None) -> Any:
-        """Response to a request that the steps have handled, or failed to."""
+    def _respond(self, place: int, event: Any, failure: Exception | None, tell: Tell) -> None:
+        """Tell the response to a request that the steps have handled, or failed to; then count it."""
+        request, respond = event.body, self._object("respond")
         if failure is None:
             try:
-                self._object("respond").answer(event)
-                return event.body
+                respond.answer(event)
             except Exception as error:
                 failure = error
-        return self._failed(event, failure)
+        if failure is not None:
+            tell(place, self._failed(event, failure))
+            return
+        tell(place, event.body)
+        try:
+            respond.note_answer(request)
+        except Exception as error:  # It is answered.
+            self._log(error)
 
     def _failed(self, event: Any, error: Exception) -> Any:
         try:

@@ -161,6 +161,8 @@ def overload(seconds: float, **settings: Any) -> dict[str, Any]:
 
     ``bare_p99_ms`` is of answers at the same rate that the host gives by the head alone, as it gives a
     refusal, with nothing else to do: that is the share of the sender and of the machine.
+    ``refused_lag_p99_ms`` is how late the sender sent what was refused, ``refused_since_sent_p99_ms`` how
+    long its answer took from then on.
 
     :param settings: of the endpoint.
     """
@@ -188,6 +190,9 @@ def overload(seconds: float, **settings: Any) -> dict[str, Any]:
             "taken_per_second": over["requests_per_second"],
             "refused_p50_ms": over.get("refused_p50_ms"),
             "refused_p99_ms": over.get("refused_p99_ms"),
+            "refused_max_ms": over.get("refused_max_ms"),
+            "refused_lag_p99_ms": over.get("refused_lag_p99_ms"),
+            "refused_since_sent_p99_ms": over.get("refused_since_sent_p99_ms"),
             "bare_p50_ms": bare["p50_ms"],
             "bare_p99_ms": bare["p99_ms"],
             "resident_mb_before": round(before / 1e6),

@@ -101,7 +101,7 @@ class Connection(asyncio.Protocol):
 
     def __init__(self, sender: Sender) -> None:
         self._sender, self._received = sender, b""
-        self.due = 0.0
+        self.due = self.sent = 0.0
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
@@ -118,7 +118,7 @@ class Connection(asyncio.Protocol):
             self._sender.answered(self, status)
 
     def send(self, request: bytes, due: float) -> None:
-        self.due = due
+        self.due, self.sent = due, time.perf_counter()
         self.transport.write(request)
 
 
@@ -131,6 +131,7 @@ class Sender:
         self._waiting: collections.deque[float] = collections.deque()
         self._requests: collections.deque[bytes] = collections.deque()
         self.latencies: dict[int, list[float]] = collections.defaultdict(list)
+        self.lags: dict[int, list[float]] = collections.defaultdict(list)
         self.last = 0.0
         self._sent = 0
         self._teller: Connection | None = None
@@ -144,6 +145,7 @@ class Sender:
             return
         now = time.perf_counter()
         self.latencies[status].append(now - connection.due)
+        self.lags[status].append(connection.sent - connection.due)
         self.last = now
         if self._load.rate:
             if self._waiting:
@@ -218,11 +220,17 @@ class Sender:
         self._sent = sent
         if telling is not None:
             await asyncio.wait_for(telling, load.labels + 60)
-        return summary(load, self.latencies, self.last - begin)
+        return summary(load, self.latencies, self.lags, self.last - begin)
 
 
-def summary(load: Load, latencies: dict[int, list[float]], seconds: float) -> dict[str, Any]:
-    """Requests and events a second, and latencies of what was taken, in milliseconds."""
+def summary(
+    load: Load, latencies: dict[int, list[float]], lags: dict[int, list[float]], seconds: float
+) -> dict[str, Any]:
+    """Requests and events a second, and latencies of what was taken, in milliseconds.
+
+    :param lags: by status: how long after it was due a request was sent; a part of its latency that is the
+        share of the sender, or of a server that answers no connection.
+    """
     taken = np.array(latencies.get(200) or [np.nan]) * 1e3
     found: dict[str, Any] = {
         "connections": load.connections,
@@ -240,6 +248,9 @@ def summary(load: Load, latencies: dict[int, list[float]], seconds: float) -> di
         found["refused_p50_ms"] = round(float(np.percentile(refused, 50)), 3)
         found["refused_p99_ms"] = round(float(np.percentile(refused, 99)), 3)
         found["refused_max_ms"] = round(float(refused.max()), 3)
+        lag = np.array(lags[429]) * 1e3
+        found["refused_lag_p99_ms"] = round(float(np.percentile(lag, 99)), 3)
+        found["refused_since_sent_p99_ms"] = round(float(np.percentile(refused - lag, 99)), 3)
     return found
 
 

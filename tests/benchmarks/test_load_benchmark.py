@@ -118,8 +118,15 @@ def test_what_nobody_consumes_is_no_figure():
 
 
 def test_latencies_are_those_of_what_was_taken():
-    found = summary(Load(0, 1, 2.0), {200: [0.001, 0.002, 0.003], 503: [9.0]}, 2.0)
+    found = summary(Load(0, 1, 2.0), {200: [0.001, 0.002, 0.003], 503: [9.0]}, {}, 2.0)
     assert (found["p50_ms"], found["max_ms"], found["requests_per_second"]) == (2.0, 3.0, 1.5)
+
+
+def test_what_a_refusal_waited_for_its_sender_is_told_apart():
+    found = summary(Load(0, 1, 2.0), {429: [0.005, 0.5]}, {429: [0.001, 0.496]}, 2.0)
+    assert found["refused_max_ms"] == 500
+    assert found["refused_lag_p99_ms"] == pytest.approx(491, abs=0.1)
+    assert found["refused_since_sent_p99_ms"] == 4
 
 
 def test_no_load_sends_an_event_of_another(monkeypatch):

@@ -6,7 +6,7 @@ import dataclasses
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +29,7 @@ from graphs.initializer import shut_down
 from graphs.serving_graph import build_serving_graph
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
+from graphs.together import ATTRIBUTE
 from project.local import valkey
 
 START = 1_700_000_000.0
@@ -173,6 +174,17 @@ def redis_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 def client(package: Path) -> Iterator[Client]:
     yield make_client(package)
+
+
+def answers_of(server: Any, events: Sequence[Any], graph: Callable[[Any], Any]) -> list[Any]:
+    """What events that arrived together are answered, each once.
+
+    :param graph: answers one of them.
+    """
+    found: list[tuple[int, Any]] = []
+    getattr(server, ATTRIBUTE)(events, graph, lambda place, answer: found.append((place, answer)))
+    assert sorted(place for place, _ in found) == list(range(len(events)))
+    return [answer for _, answer in sorted(found, key=lambda each: each[0])]
 
 
 def event(device: str = "a/1", seconds: float = 0.0, cpu: Any = 40.0, latency: Any = 20.0) -> dict[str, Any]:

@@ -15,8 +15,16 @@ from mlrun.serving.server import MockEvent
 from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.serving_state import serving_state
-from graphs.together import ATTRIBUTE
-from tests.graphs.conftest import START, Answered, Client, event, label, make_client, write_package
+from tests.graphs.conftest import (
+    START,
+    Answered,
+    Client,
+    answers_of,
+    event,
+    label,
+    make_client,
+    write_package,
+)
 
 NAMES = itertools.count()
 
@@ -225,7 +233,6 @@ def test_names_of_an_event_that_is_sent_again_and_again_are_bounded(package: Pat
 
 def test_a_label_is_found_in_the_turn_in_which_its_event_came(client: Client) -> None:
     server = client.server
-    together = getattr(server, ATTRIBUTE)
 
     def turn(*requests: tuple[str, str, Any]) -> list[Any]:
         events = [
@@ -234,7 +241,7 @@ def test_a_label_is_found_in_the_turn_in_which_its_event_came(client: Client) ->
             )
             for name, path, body in requests
         ]
-        return [json.loads(answer.body) for answer in together(events, lambda one: server.run(one))]
+        return [json.loads(answer.body) for answer in answers_of(server, events, server.run)]
 
     answers = turn(
         ("r-1", "/telemetry", event()),

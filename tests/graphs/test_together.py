@@ -18,7 +18,7 @@ from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.serving_state import serving_state
 from graphs.together import ATTRIBUTE, MOST_EVENTS
-from tests.graphs.conftest import START, Client, event, label, make_client, write_package
+from tests.graphs.conftest import START, Client, answers_of, event, label, make_client, write_package
 
 NOW = START + 10_000.0
 
@@ -63,7 +63,7 @@ def sent(client: Client, requests: list[tuple[str, str, Any]], together: bool) -
     for method, path, body in requests:
         text = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         events.append(MockEvent(body=text, method=method, path=path, content_type="application/json"))
-    found = getattr(client.server, ATTRIBUTE)(events, alone)
+    found = answers_of(client.server, events, alone)
     return [(answer.status_code, _unnamed(json.loads(answer.body))) for answer in found]
 
 
@@ -146,7 +146,7 @@ def test_a_label_names_a_reading_that_was_sent_alone_beside_others(package):
         )
         for at in range(12)
     ]
-    found = getattr(client.server, ATTRIBUTE)(events, client.server.run)
+    found = answers_of(client.server, events, client.server.run)
     assert [answer.headers["X-Request-Id"] for answer in found] == [f"r-{at}" for at in range(12)]
     said = client.post("/labels", [{"request_id": f"r-{at}", "is_error": 1} for at in (3, 11, 12)]).json
     assert [one["status"] for one in said] == ["joined", "joined", "waiting"]
@@ -254,7 +254,7 @@ def test_a_failure_that_nobody_can_be_told_of_changes_nothing_for_the_others(pac
     bodies = [event("a/1"), event("a/2"), event("a/1", 10)]
     events = [MockEvent(body=json.dumps(body).encode(), method="POST", path="/telemetry") for body in bodies]
     events.append(MockEvent(method="GET", path="/"))
-    found = getattr(client.server, ATTRIBUTE)(events, fail)
+    found = answers_of(client.server, events, fail)
     failed = ZeroDivisionError
     assert [getattr(one, "status_code", type(one)) for one in found] == [200, failed, 200, failed]
 
@@ -286,6 +286,37 @@ def test_a_failure_of_ours_is_answered_to_each(package, monkeypatch, name, faili
     found = sent(client, [("POST", "/telemetry", event())] * 3, together=True)
     assert [status for status, _ in found] == statuses
     assert found[0][1]["error"]["field"] == "server"
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_an_answer_does_not_wait_for_what_is_noted_of_it(package, redis_url, tmp_path, monkeypatch, count):
+    client = make_client(package, redis_url=redis_url, journal_key=tmp_path.name)
+    respond, journal = client.step("respond"), serving_state(client.server.context).journal
+    seen: list[Any] = []
+    for name in ("note_answer", "note_entry"):
+        monkeypatch.setattr(respond, name, lambda *_, name=name: seen.append(name))
+    append = journal.append
+    monkeypatch.setattr(journal, "append", lambda *given: (append(*given), seen.append("journaled"))[0])
+    events = [
+        MockEvent(body=json.dumps(event(seconds=10.0 * place)).encode(), method="POST", path="/telemetry")
+        for place in range(count)
+    ]
+    getattr(client.server, ATTRIBUTE)(events, client.server.run, lambda place, answer: seen.append(place))
+    answered = [each for place in range(count) for each in (place, "note_answer")]
+    assert seen == ["journaled", *answered, "note_entry"]
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_failure_to_note_an_answer_takes_none_away(package, monkeypatch, count):
+    client = fixed(package)
+
+    def fail(*given):
+        raise ZeroDivisionError("ours")
+
+    for name in ("note_answer", "note_entry"):
+        monkeypatch.setattr(client.step("respond"), name, fail)
+    found = sent(client, [("POST", "/telemetry", event("a/1", place)) for place in range(count)], True)
+    assert [status for status, _ in found] == [200] * count
 
 
 def test_they_share_the_latest_arrival(package, redis_url, tmp_path):

@@ -25,7 +25,7 @@ from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
-from graphs.together import Together
+from graphs.together import Tell, Together
 from tests.simulation.store import Sent, Store
 from tests.simulation.world import World
 
@@ -47,9 +47,9 @@ class _Together(Together):
         super().__init__(context)
         self._store = store
 
-    def _answer(self, events: Sequence[Any], group: list[int], answers: list[Any]) -> None:
+    def _answer(self, events: Sequence[Any], group: list[int], tell: Tell) -> None:
         self._store.sending = [sent for place in group for sent in events[place].sent]
-        super()._answer(events, group, answers)
+        super()._answer(events, group, tell)
 
 
 class Process:
@@ -123,7 +123,9 @@ class Process:
         events = [_event("POST", path, body, place) for place, (path, body) in enumerate(requests)]
         if len(events) == 1 and self._world.random.random() < 0.5:  # As Nuclio's worker does it.
             return [_read(self._alone(events[0]))]
-        return [_read(response) for response in self._together(events, self._alone)]
+        found: dict[int, Any] = {}
+        self._together(events, self._alone, found.__setitem__)
+        return [_read(found[place]) for place in range(len(events))]
 
     def _alone(self, event: Any) -> Any:
         """As the graph server does it: a step that fails is answered by the error handler."""

@@ -26,7 +26,7 @@ from graphs.exposure import LISTEN_HOST
 from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
 from project.local.http_host.events import make_context, set_up_logs
 from project.local.http_host.functions import load_function
-from project.local.http_host.handover import listen, offer, take
+from project.local.http_host.handover import BACKLOG, doors, listen, offer, take
 from project.local.http_host.preload import preload, wait
 from project.local.http_host.prompt import PromptProtocol
 from project.local.log_files import OwnLog
@@ -63,6 +63,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             log_level="warning",
             access_log=False,
             http=PromptProtocol,
+            backlog=BACKLOG,
             proxy_headers=False,  # Nobody asks who sent it.
             lifespan="on",
             timeout_keep_alive=75,
@@ -73,7 +74,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
         # The socket listens: connections made from now on are accepted when the server runs, in a moment.
         arguments.ready_file.write_text(str(os.getpid()))
     with offer(listener):
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=doors(listener))
 
 
 def main() -> None:

@@ -137,13 +137,13 @@ class HostApp:
 
 def _id_of(headers: Headers) -> str:
     """Id of a request that the function has not answered."""
-    given = next((value for name, value in headers if name.lower() == _REQUEST_ID), b"")
-    if not given:
-        return made_id()
-    try:
-        return given_id({REQUEST_ID: given})
-    except ApiError:
-        return made_id()
+    for name, given in headers:
+        if len(name) == len(_REQUEST_ID) and name.lower() == _REQUEST_ID and given:
+            try:
+                return given_id({REQUEST_ID: given})
+            except ApiError:
+                return made_id()
+    return made_id()
 
 
 def _plain(body: bytes, headers: Headers, most: int) -> tuple[bytes, Headers]:

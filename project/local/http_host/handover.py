@@ -16,6 +16,10 @@ import struct
 log = logging.getLogger("netops.http_host")
 
 _TAKE_SECONDS = 5.0
+BACKLOG = 4096
+"""Connections that wait to be accepted, at most."""
+_ACCEPTED = 16
+"""Connections that are accepted in one turn of the event loop, at most."""
 
 
 def _name(pid: int) -> str:
@@ -30,9 +34,18 @@ def listen(host: str, port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind((host, port))
-    listener.listen(1024)
+    listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
+
+
+def doors(listener: socket.socket) -> list[socket.socket]:
+    """The listening socket and others that are the same queue of connections.
+
+    uvloop accepts one connection of each socket in a turn. While turns are long, as under overload, many that
+    connect at once would wait for seconds before their first request is even read.
+    """
+    return [listener, *(listener.dup() for _ in range(_ACCEPTED - 1))]
 
 
 def offer(listener: socket.socket) -> socket.socket:

@@ -159,17 +159,18 @@ class PromptProtocol(LimitedProtocol):
         if body is None:
             return False
         self._unset_keepalive_if_required()
-        headers = list(head.scope["headers"])
-        headers[head.place] = (headers[head.place][0], str(len(body)).encode())
+        known = head.scope["headers"]
+        result = host.at_head(head.method, head.path, known)
+        if result is not None and self._exchange is not None:
+            # All that an exchange is needed for is done: the one before, which is over, stands for it.
+            self._write(self._exchange, result)
+            return True
+        headers = [*known]
+        headers[head.place] = (known[head.place][0], str(len(body)).encode())
         exchange = Exchange(head.method, head.path, {**head.scope, "headers": headers})
         self.cycle = self._exchange = exchange  # type: ignore[assignment]
-        exchange.is_whole = True
-        result = host.at_head(head.method, head.path, headers)
-        if result is not None:
-            self._write(exchange, result)
-        else:
-            exchange.is_asked = True
-            self._hand_over(exchange, body)
+        exchange.is_whole = exchange.is_asked = True
+        self._hand_over(exchange, body)
         return True
 
     def _wait_for_next(self) -> None:

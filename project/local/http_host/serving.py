@@ -136,19 +136,21 @@ class ServingFunction:
         self._bytes -= size
         if self._arrived or self._urgent:
             asyncio.get_running_loop().call_soon(self._answer_some)
-        events, waiting = [], []
+        events: list[Any] = []
+        waiting: dict[int, Callable[[Any], None]] = {}
         for asked, done in arrived:
             try:
-                events.append(asked.event())
-                waiting.append(done)
+                event = asked.event()
+                waiting[len(events)] = done
+                events.append(event)
             except UnreadableError as error:
                 done(error)
         try:
-            outputs = self._together(events, self._alone) if self._together is not None else []
+            if self._together is not None:
+                self._together(events, self._alone, lambda place, output: waiting.pop(place)(output))
         except Exception as error:
-            outputs = [error] * len(events)
-        for done, output in zip(waiting, outputs, strict=True):
-            done(output)
+            for done in waiting.values():
+                done(error)
 
     async def terminate(self) -> None:
         """Flush and end the graph, its steps and the module."""

@@ -3,6 +3,7 @@ import os
 import socket
 
 import pytest
+import uvloop
 
 from project.local.http_host import handover
 
@@ -41,3 +42,25 @@ def test_another_user_gets_nothing(monkeypatch):
 def test_a_port_in_use_is_not_opened_twice():
     with handover.listen("127.0.0.1", 0) as listener, pytest.raises(OSError, match="in use"):
         handover.listen("127.0.0.1", listener.getsockname()[1])
+
+
+def test_many_that_connect_at_once_are_accepted_in_a_few_turns():
+    made = []
+
+    class Noted(asyncio.Protocol):
+        def connection_made(self, transport):
+            made.append(transport)
+
+    async def scenario():
+        loop, listener = asyncio.get_running_loop(), handover.listen("127.0.0.1", 0)
+        doors = handover.doors(listener)
+        servers = [await loop.create_server(Noted, sock=door, backlog=handover.BACKLOG) for door in doors]
+        clients = [socket.create_connection(listener.getsockname()) for _ in range(10 * len(doors))]
+        for _ in range(10 + 3):  # The first turns open the doors, in the last ones it is told.
+            await asyncio.sleep(0)
+        assert len(made) == len(clients) > 100
+        for open_one in (*servers, *made, *clients):
+            open_one.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(scenario())

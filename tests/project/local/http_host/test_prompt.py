@@ -2,11 +2,13 @@
 
 import asyncio
 import re
+import socket
 from types import SimpleNamespace
 
 import nuclio_sdk
 import pytest
 import uvicorn
+import uvloop
 from uvicorn.server import ServerState
 
 from project.local.http_host import prompt
@@ -211,6 +213,59 @@ def test_what_there_is_no_room_for_is_refused_by_its_head_and_its_body_is_thrown
     assert found.count(b"HTTP/1.1 429") == 2 and not protocol.cycle.chunks
     found, protocol = said(PromptProtocol, *[sized(4)] * 3, app=config(Full()), end=False)
     assert found.count(b"HTTP/1.1 429") == 3 and found.endswith(b"one") and not protocol.cycle.chunks
+
+
+def test_each_answer_of_a_connection_is_that_of_its_request_where_some_are_refused():
+    taken = []
+
+    def take(asked, done):
+        taken.append(asked.size)
+        done(nuclio_sdk.Response(body=f"took {asked.size} of {asked.event().headers['Content-Length']};"))
+
+    rooms = iter([True, True, False, False, True, False, True])
+    full = Full()
+    some = SimpleNamespace(
+        json_only=True, take=take, refusal=lambda *request: None if next(rooms) else full.refusal(*request)
+    )
+    pieces = [sized(size) for size in (10, 11, 12, 13, 14, 15, 16)]
+    found, _ = said(PromptProtocol, *pieces, app=config(some), end=False)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"200", b"429", b"429", b"200", b"429", b"200"]
+    assert taken == [10, 11, 14, 16]
+    assert re.findall(rb"took \d+ of \d+", found) == [b"took %d of %d" % (size, size) for size in taken]
+
+
+def test_a_refusal_is_on_its_way_before_the_next_request_of_the_turn_is_read():
+    clients, before = [], []
+
+    class Noting(Full):
+        def refusal(self, method, path, named):
+            told = 0
+            for client in clients:
+                try:
+                    told += client.recv(12, socket.MSG_PEEK) == b"HTTP/1.1 429"
+                except BlockingIOError:
+                    continue
+            before.append(told)
+            return super().refusal(method, path, named)
+
+    async def run():
+        app, state, loop = config(Noting()), ServerState(), asyncio.get_running_loop()
+        server = await loop.create_server(lambda: PromptProtocol(app, state, {}), "127.0.0.1", 0)
+        for _ in range(5):
+            clients.append(socket.create_connection(server.sockets[0].getsockname()))
+            clients[-1].setblocking(False)
+        while len(state.connections) < 5:
+            await asyncio.sleep(0)
+        for client in clients:
+            client.sendall(sized(100))
+        while len(before) < 5:
+            await asyncio.sleep(0)
+        for client in (*clients, server):
+            client.close()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(run())
+    assert before == [0, 1, 2, 3, 4]
 
 
 def test_a_body_that_does_not_come_is_told_so_and_the_connection_ends(monkeypatch):

@@ -37,11 +37,12 @@ class Together:
     def __init__(self, most=1000):
         self.seen, self.most = [], most
 
-    def __call__(self, events, alone):
+    def __call__(self, events, alone, tell):
         self.seen.append(list(events))
         if 0 in events and len(events) == 2:
             raise ZeroDivisionError("once")
-        return [alone(event) for event in events]
+        for place, event in enumerate(events):
+            tell(place, alone(event))
 
     def refusal(self, method, path, waiting, size, named):
         assert size == 100 * waiting
@@ -114,13 +115,31 @@ def test_a_failure_is_that_of_each_and_a_client_that_left_harms_nobody():
 
 def test_a_failure_of_one_is_not_that_of_those_it_arrived_with():
     class Failing(Together):
-        def __call__(self, events, alone):
-            return [ValueError("once") if event == 1 else alone(event) for event in events]
+        def __call__(self, events, alone, tell):
+            for place, event in enumerate(events):
+                tell(place, ValueError("once") if event == 1 else alone(event))
 
     async def run():
         sent = [asyncio.ensure_future(one) for one in map(function(Failing()), range(3))]
         await asyncio.wait(sent)
         assert [type(one.exception()) for one in sent] == [type(None), ValueError, type(None)]
+
+    asyncio.run(run())
+
+
+def test_what_fails_after_some_are_answered_is_told_to_the_others_only():
+    class Failing(Together):
+        def __call__(self, events, alone, tell):
+            tell(1, "second")
+            raise ZeroDivisionError("once")
+
+    async def run():
+        found = await asyncio.gather(*map(function(Failing()), range(1, 4)), return_exceptions=True)
+        assert [getattr(type(one), "__name__", one) for one in found] == [
+            "ZeroDivisionError",
+            "str",
+            "ZeroDivisionError",
+        ]
 
     asyncio.run(run())
 
