@@ -45,10 +45,13 @@ from project.retraining.trial import (
 from project.retraining_policy import APPROVE, RetrainingPolicy
 from training.dataset.too_little import TOO_LITTLE
 from training.evaluation import promotion_gate
+from training.evaluation.champion_beside import why_superseded
 from training.job.training_window import SINCE
 
 _LOOK_EVERY = timedelta(seconds=10)
 """Between two looks at the rows of a trial."""
+_CANDIDATE = (promotion_gate.HELD, promotion_gate.ON_TRIAL)
+"""What the gate says of a model that passed, and is not to be promoted by its run."""
 _WEAK_EVERY = timedelta(seconds=60)
 """Between two looks whether the champion is of no use."""
 
@@ -366,7 +369,7 @@ def result_of(
         superseded = _why_superseded(steps, champion)
         if superseded:
             return result(words.SUPERSEDED, superseded)
-        if evaluated.get("promotion") in (promotion_gate.HELD, promotion_gate.ON_TRIAL):
+        if evaluated.get("promotion") in _CANDIDATE:
             return result(words.STAGED)
         return result(words.NOT_YET if evaluated.get(promotion_gate.TOO_LITTLE) else words.REJECTED)
     if moved and attempt.workflow == "main":
@@ -388,4 +391,6 @@ def _why_superseded(steps: Mapping[str, Mapping[str, Any]], champion: str) -> st
         return str(promoted["superseded"])
     if promoted.get("changed") and promoted["version"] != champion:
         return f"it was promoted, and {champion[:8]} has been put in its place since"
+    if evaluated.get("promotion") in _CANDIDATE:
+        return why_superseded(str(evaluated.get("evaluated_against", champion)), champion)
     return ""

@@ -125,6 +125,9 @@ class World:
         if run["outcome"] == "superseded":
             told = {"promotion": "superseded", "promotion_reason": "it was evaluated beside version v1"}
             return {"evaluate": {**evaluated, **told}}
+        if run["outcome"] == "passed before":
+            told = {"promotion": "to be tried on live events", "evaluated_against": "v1"}
+            return {"evaluate": {**evaluated, **told}}
         if run["outcome"] == "superseded by then":
             return {"evaluate": evaluated, "promote": {"superseded": "v0 is there now", "changed": False}}
         if run["outcome"] == "replaced by then":
@@ -309,6 +312,7 @@ def test_too_few_rows_wait_for_more_and_are_no_failure(tmp_path):
     [
         ("superseded", "it was evaluated beside version v1"),
         ("superseded by then", "v0 is there now"),
+        ("passed before", "it was evaluated beside version v1 in production, and version v0 is there now"),
         ("replaced by then", "it was promoted, and v0 has been put in its place since"),
     ],
 )
