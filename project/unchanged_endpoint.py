@@ -52,9 +52,14 @@ def digest_of(function: Any, secrets: Sequence[Path]) -> str:
 
 
 def _lasting(content: Any) -> Any:
-    """The same without the id of the deployment, which is another one each time."""
+    """The same without what is another one each time: the id of the deployment, and the order of names.
+
+    MLRun lists the steps that others come after as a set has them, and that differs from process to process.
+    """
     if isinstance(content, dict):
         return {key: _lasting(value) for key, value in content.items() if key != _ID}
+    if isinstance(content, list) and all(isinstance(each, str) for each in content):
+        return sorted(content)
     return [_lasting(each) for each in content] if isinstance(content, list) else content
 
 

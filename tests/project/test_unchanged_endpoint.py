@@ -117,3 +117,18 @@ def test_what_is_not_up_or_is_another_one_is_deployed(there: Installation) -> No
 def test_on_a_cluster_everything_is_deployed(there: Installation) -> None:
     settings: Any = SimpleNamespace(profile="kubernetes")
     assert "those of the cluster" in why_changed(settings, "", there.project, SERVING)
+
+
+def test_what_differs_from_process_to_process_is_not_in_the_digest() -> None:
+    def function(deployment: str, after: list[str], **more: str) -> Any:
+        step = {"class_args": {"deployment": deployment, **more}, "after": after}
+        document = {
+            "kind": "serving",
+            "spec": {"graph": {"steps": [{"step": step}]}, "build": {"at": deployment}},
+        }
+        return SimpleNamespace(to_dict=lambda: document)
+
+    one = module.digest_of(function("d1", ["preprocess", "respond"]), [])
+    assert module.digest_of(function("d2", ["respond", "preprocess"]), []) == one
+    assert module.digest_of(function("d1", ["preprocess"]), []) != one
+    assert module.digest_of(function("d1", ["preprocess", "respond"], clock="arrival"), []) != one
