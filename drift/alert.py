@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from drift.change_size import LONGEST_RECENT, Change, Counts, severity_of
+from drift.detectors.dependence import LEAST_EPISODES
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import SEVERITIES, DriftEvent, Severity, utc_time
 from feature_sets.checks import check_choice, check_integer, check_number
@@ -29,7 +30,9 @@ class Hysteresis:
 
     Errors come in episodes: of a model that is wrong about all of them, a thousand labels between two look
     calm. So the usual batches are long. Calm after a burst is not yet what was before: the alert stays open
-    as long as all calm labels have half as many errors again, see ``Alert.is_above``.
+    as long as all calm labels have half as many errors again, see ``Alert.is_above``. Where errors are rare,
+    a quiet hour says as little: it stays open until so many labels are calm that a change which lasts would
+    have shown in them, see ``Alert.may_last``.
 
     :param below: the error rate must fall below what it was before plus this share of its rise, 0 to 1.
     :param batches: in so many batches in a row; 0 raises no alerts: drift is told again after the cool-down.
@@ -74,6 +77,7 @@ class Alert:
     :param calm: calm batches in a row by now.
     :param merged: further findings that were not told, as they are this alert.
     :param cleared: event time of the label that cleared it; None while it is open.
+    :param inflation: by how much errors vary more than independent ones, as they were when it was told.
     """
 
     id: str
@@ -91,6 +95,7 @@ class Alert:
     calm: int = 0
     merged: int = 0
     cleared: str | None = None
+    inflation: float = 1.0
 
     @property
     def worse_limit(self) -> float:
@@ -102,6 +107,16 @@ class Alert:
         """Counts of before it, as far as it tells them."""
         rate, n = self.rate_before or 0.0, self.labels_before
         return Counts(n, round(rate * n), round(rate * rate * n))
+
+    def may_last(self, calm: int) -> bool:
+        """Whether chance explains that so many labels are calm, though the change lasts.
+
+        It takes as much to end an alert as to raise one: at the rate below which a batch is calm, errors
+        worth ``LEAST_EPISODES`` independent ones were to be expected in these labels.
+
+        :param calm: labels in calm batches in a row.
+        """
+        return calm * self.lower_limit < LEAST_EPISODES * self.inflation
 
     def is_above(self, calm: Counts) -> bool:
         """Whether the error rate of calm labels is still half as high again as before the alert, or more.
@@ -148,6 +163,7 @@ class AlertWatch:
             self.open = Alert(
                 name, event.source, event.event_time, n, onset, change.severity or SEVERITIES[0],
                 before, rate, limit, labels, n, change.sample.n,
+                inflation=change.sample.inflation(change.inflation),
             )  # fmt: skip
             return "raised"
         is_told_by_enough = change.reference.n > 0 and change.sample.n >= _LEAST_LABELS
@@ -205,7 +221,8 @@ class AlertWatch:
         is_calm = self._errors / self._labels <= self.open.lower_limit
         self._labels = self._errors = 0
         self.open = replace(self.open, calm=self.open.calm + 1 if is_calm else 0)
-        if self.open.calm < self.hysteresis.batches or self.open.is_above(calm()):
+        now, batches = self.open, self.hysteresis
+        if now.calm < batches.batches or now.may_last(now.calm * batches.batch) or now.is_above(calm()):
             return None
         return self.close(time)
 
@@ -260,6 +277,7 @@ def _saved_alert(owner: str, saved: Any) -> Alert | None:
     if isinstance(saved, Mapping) and "raised_at" in saved:
         # Of before an open alert was compared with the newest labels.
         saved = {"labels_before": 0, "told_at": saved["raised_at"], "told_labels": 0, **saved}
+        saved = {"inflation": 1.0, **saved}
     known: Mapping[str, Any] = saved_mapping(owner, "itself", saved, tuple(f.name for f in fields(Alert)))
     values = dict(known)
     for name in ("raised", "onset"):
@@ -269,6 +287,7 @@ def _saved_alert(owner: str, saved: Any) -> Alert | None:
     check_choice(f"{owner}: severity", values["severity"], SEVERITIES)
     for name in ("raised_at", "labels_before", "told_at", "told_labels", "calm", "merged"):
         check_integer(f"{owner}: {name}", values[name], at_least=0)
+    values["inflation"] = check_number(f"{owner}: inflation", values["inflation"], at_least=1)
     for name in ("rate", "lower_limit", "rate_before"):
         if name != "rate_before" or values[name] is not None:
             values[name] = check_number(f"{owner}: {name}", values[name], at_least=0, at_most=1)

@@ -22,6 +22,9 @@ LONGEST_RECENT = _MARK_EVERY * (_MARKS - 1)
 _LEVEL, _LEAST_LEVEL = 2_000, 500
 """Labels right before a change that tell the level held before it: at most, and at least."""
 
+_FINEST_RATE = 0.001
+"""No base tells a rate more finely: from none at all to one error in a thousand is no infinite rise."""
+
 _CERTAIN = 2.5
 """Standard errors from which on a difference of two rates is no chance."""
 
@@ -90,24 +93,37 @@ def counts_of(errors: list[int]) -> Counts:
     return Counts(len(errors), sum(errors), sum(a & b for a, b in pairwise(errors)))
 
 
+_SCALE: tuple[tuple[Severity, tuple[tuple[float, float], ...]], ...] = (
+    ("severe", ((0.2, 0.0), (0.1, 2.0), (0.005, 5.0))),
+    ("moderate", ((0.05, 0.0), (0.02, 1.5), (0.005, 2.5))),
+)
+"""Least move of an error rate, with the least ratio of the higher rate to the lower one, by severity."""
+
+
 def severity_of(before: float | None, now: float) -> Severity:
     """How much it matters that an error rate has moved, whichever way, however sure that is.
 
-    ``severe`` is a move by 20 points, or by 10 to at least twice the rate; ``moderate`` one by 5 points, or
-    by 2 to at least one and a half times the rate; anything else is ``minor``.
+    ``severe`` is a move by 20 points, by 10 to at least twice the rate, or by half a point to at least five
+    times the rate; ``moderate`` one by 5 points, by 2 to at least one and a half times the rate, or by half a
+    point to at least two and a half times the rate; anything else is ``minor``. So errors that are rare in
+    themselves are severe where there are many times as many: of a network with 0.3 % errors nobody would wait
+    for ten points.
 
     >>> severity_of(0.01, 0.03), severity_of(0.1, 0.21), severity_of(0.30, 0.33)
     ('moderate', 'severe', 'minor')
+    >>> severity_of(0.003, 0.02), severity_of(0.003, 0.009), severity_of(0.003, 0.006)
+    ('severe', 'moderate', 'minor')
 
     :param before: share of errors, 0 to 1; None if it is not known.
     :param now: the same now.
     """
     low, high = sorted([before or 0.0, now])
     # as people write them down: 0.03 is 2 points more than 0.01
-    moved, times = round(high - low, 9), round(high / low, 9) if low else math.inf
-    if moved >= 0.2 or (moved >= 0.1 and times >= 2):
-        return "severe"
-    return "moderate" if moved >= 0.05 or (moved >= 0.02 and times >= 1.5) else "minor"
+    moved, times = round(high - low, 9), round(high / max(low, _FINEST_RATE), 9)
+    for severity, limits in _SCALE:
+        if any(moved >= least and times >= ratio for least, ratio in limits):
+            return severity
+    return "minor"
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import pandas as pd
 from drift.reference_rows import FIXED, at_the_same_hours
 
 DAY = pd.Timedelta(days=1)
+ROLLING_DAYS = 28
+"""Days before the batch that a reference has which rolls on with it."""
 _ALL_HOURS = 7
 """Days after which the batch has every hour of the week, and is compared with the whole base."""
 
@@ -58,6 +60,31 @@ def newest_batch(
         if ago >= _ALL_HOURS or _is_enough(base, batch, time, season, least):
             return batch
     return rows
+
+
+def rolling_rows(rows: pd.DataFrame, time: str, least: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """A reference that rolls on, and the batch: the newest whole days, and the four weeks before them.
+
+    Both are spans of time: so many newest rows would be minutes of a large network, with one hour's load in
+    them, and weeks of a small one.
+
+    >>> times = pd.date_range("2024-01-01", periods=96, freq="h", tz="UTC")
+    >>> [[len(part) for part in rolling_rows(pd.DataFrame({"at": times}), "at", least)] for least in (20, 30)]
+    [[72, 24], [48, 48]]
+
+    :param rows: live rows; the order stays.
+    :param time: column of event times, with a zone; days are those of ``newest_batch``.
+    :param least: rows that either side needs. The reference goes further back where four weeks have fewer; it
+        is empty, or short, where there are too few rows at all.
+    :returns: the reference, and the batch.
+    """
+    batch = newest_batch(rows, rows, time, FIXED, least)
+    if len(batch) == len(rows):
+        return rows.iloc[:0], rows
+    first = batch[time].min()
+    before = rows[rows[time] < first]
+    near = before[before[time] >= first - ROLLING_DAYS * DAY]
+    return (near if len(near) >= least else before), batch
 
 
 def _is_enough(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str, least: int) -> bool:

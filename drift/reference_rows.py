@@ -20,8 +20,8 @@ LEAST_BLOCKS = 10
 
 FIXED, DAY, WEEK, ROLLING, ROLLING_WEEK = "fixed", "day", "week", "rolling", "rolling_week"
 REFERENCES = (FIXED, DAY, WEEK, ROLLING, ROLLING_WEEK)
-"""What a batch is compared with: the base, its same hours of the day or of the week, or the live rows before
-the batch, all of them or at the same hours of the week."""
+"""What a batch is compared with: the base, its same hours of the day or of the week, or the live rows of the
+weeks before the batch, all of them or at the same hours of the week."""
 
 _LENGTHS = {DAY: pd.Timedelta(days=1), WEEK: pd.Timedelta(days=7)}
 
@@ -123,19 +123,6 @@ def _hours(times: pd.Series, season: str) -> pd.Series:
     utc = times.dt.tz_convert("UTC").dt
     hours: pd.Series = utc.hour if season == DAY else 24 * utc.dayofweek + utc.hour
     return hours
-
-
-def newest_rows(rows: pd.DataFrame, time: str, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows before the newest ones, and the newest: a reference that rolls on with the batch.
-
-    :param time: column of event times.
-    :param count: how many are the newest at least; rows of one time are not parted.
-    """
-    if len(rows) <= count:
-        return rows.iloc[:0], rows
-    first = rows[time].nlargest(count).iloc[-1]
-    is_newest = rows[time] >= first
-    return rows[~is_newest], rows[is_newest]
 
 
 def in_device_order(frame: pd.DataFrame, entity: str, time: str) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from training.job.training_window import is_since
 KEY = "project-memory"
 """Key of the artifact."""
 
-ONCE = frozenset({"promote", "approve", "replace", "live"})
+ONCE = frozenset({"promote", "approve", "trial", "champion", "replace", "live"})
 """Decisions about one run, which no later run repeats."""
 _TIMEOUT = 10.0
 

@@ -41,6 +41,8 @@ DEFAULTS: Mapping[str, Any] = MappingProxyType(
         "threshold_rule": training.THRESHOLD_RULE,
         "promote": training.PROMOTE,
         "approve": False,
+        "trial": False,
+        "champion": "",
         "deploy_streaming": True,
         "deploy_concept_drift": True,
         "detectors": "",

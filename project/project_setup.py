@@ -27,6 +27,7 @@ from project.memory import Memory, recall, workflow_arguments
 from project.model_addresses import model_address
 from project.settings import Settings
 from project.token_files import CALLBACK_FILE, keep, token_file
+from project.unchanged_endpoint import DIGEST, digest_of
 from project.workflow import WORKFLOWS
 
 WORKFLOW_FILE = Path(__file__).with_name("workflow.py")
@@ -218,17 +219,25 @@ def _configure(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None
         function.set_env(name, value)
     if settings.profile == "local":
         if function.kind != "job":  # A job runs in a process of ours, which can read the token file.
-            _set_secrets(function, settings)
+            files = _set_secrets(function, settings)
+            function.set_env(DIGEST, digest_of(function, files))
         return
     function.with_source_archive(settings.source)
     function.set_env_from_secret(TOKEN, secret="netops", secret_key="token")  # noqa: S106 - names
 
 
-def _set_secrets(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None:
-    """Tell a local function where its secrets are; its document, which others can read, has none of them."""
+def _set_secrets(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> list[Path]:
+    """Tell a local function where its secrets are; its document, which others can read, has none of them.
+
+    :returns: the files.
+    """
+    files = []
     for role in Role:
         path = keep(token_file(settings.home, role), "\n".join(settings.tokens(role)))
         function.set_env(f"{role_secret(TOKEN, role)}{FILE}", str(path))
+        files.append(path)
     if settings.callback_secret:
         path = keep(settings.home / CALLBACK_FILE, settings.callback_secret)
         function.set_env(f"{CALLBACK_SECRET}{FILE}", str(path))
+        files.append(path)
+    return files

@@ -15,7 +15,7 @@ from feature_sets.model_package.tags import PRODUCTION, REJECTED
 from graphs.routing.document import RoutedVersion
 from project.errors import NetopsError
 from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT, model_address
-from training.evaluation.promotion_gate import NOT_PROMOTED, after_rehearsal
+from training.evaluation.promotion_gate import NOT_PROMOTED, SUPERSEDED, after_rehearsal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -82,7 +82,7 @@ def registered_versions(project: str) -> list[RegisteredVersion]:
 
 def _rejected_for(parameters: Mapping[str, Any], tags: Sequence[str]) -> str:
     """Why the gate kept a version out; of several such ones the newest alone has the tag."""
-    if REJECTED not in tags and parameters.get("promotion") != NOT_PROMOTED:
+    if REJECTED not in tags and parameters.get("promotion") not in (NOT_PROMOTED, SUPERSEDED):
         return ""
     return str(parameters.get("promotion_reason") or "the reason is not recorded")
 
@@ -113,6 +113,20 @@ def record_promotion(model: Any) -> str:
     if outcome:
         mlrun.artifacts.update_model(model, parameters={"promotion": outcome}, write_spec_copy=False)
     return outcome
+
+
+def record_superseded(model: Any, why: str) -> bool:
+    """Have a model that waited for production say that it does not any more; whether it waited.
+
+    :param why: in words.
+    """
+    import mlrun
+
+    if not after_rehearsal(model.spec.parameters.get("promotion", "")):
+        return False
+    told = {"promotion": SUPERSEDED, "promotion_reason": why}
+    mlrun.artifacts.update_model(model, parameters=told, write_spec_copy=False)
+    return True
 
 
 def end_promotion(project: str) -> str:

@@ -36,6 +36,9 @@ class RetrainingPolicy:
     :param margin: by how much of average precision the candidate must be better there, at the lower end of
         the interval.
     :param group_rows: rows from which on a group is large: on none may the candidate be clearly worse.
+    :param weak_units: error episodes labeled since a model has learned with which one that is of no use is
+        trained anew, though its errors are the usual ones; ``growth`` times as many for the next time. 0
+        never does so.
     :raises InputError: naming the field that breaks its rule.
     """
 
@@ -52,10 +55,12 @@ class RetrainingPolicy:
     shadow_rows: int = 1000
     margin: float = 0.0
     group_rows: int = 200
+    weak_units: int = 20
 
     def __post_init__(self) -> None:
         for name in _COUNTS:
             check_integer(f"retraining policy: {name}", getattr(self, name), at_least=1)
+        check_integer("retraining policy: weak_units", self.weak_units, at_least=0)
         check_number("retraining policy: growth", self.growth, above=1)
         for name in (*_DURATIONS, "margin"):
             check_number(f"retraining policy: {name}", getattr(self, name), at_least=0)

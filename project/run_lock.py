@@ -1,4 +1,8 @@
-"""One run at a time in a project: a lock that ends with the process that holds it, however that ends."""
+"""One run at a time in a project, and one change of its champion: locks that end with their process.
+
+However that ends. A run takes minutes, a change of the champion seconds: so a person can put another model
+into production in the middle of a training.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +22,12 @@ RUN = "run"
 """Held by the process that runs a workflow."""
 COMMAND = "command"
 """Held by a command from its start to its end, which may be after that of its workflow: it streams."""
+
+SWAP = "swap"
+"""Held while the champion is swapped and that is recorded, and by who relies on its not being swapped."""
+PATIENCE_SECONDS = 300.0
+"""For how long the next one waits for such a change: it may deploy an endpoint."""
+_PAUSE_SECONDS = 0.02
 
 _held: dict[tuple[Path, str, str], IO[str]] = {}
 
@@ -90,9 +100,12 @@ def holders(home: Path) -> list[Holder]:
 
 
 @contextmanager
-def held(home: Path, project: str, command: str, kind: str = RUN) -> Iterator[None]:
+def held(
+    home: Path, project: str, command: str, kind: str = RUN, patience: float = 5 * _PAUSE_SECONDS
+) -> Iterator[None]:
     """Hold a project; within a process that holds it already nothing happens.
 
+    :param patience: seconds for which another holder is waited for; one that looks holds it for an instant.
     :raises BusyError: if another process holds it.
     """
     key = (home, project, kind)
@@ -102,7 +115,7 @@ def held(home: Path, project: str, command: str, kind: str = RUN) -> Iterator[No
     path = _path(home, project, kind)
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
-        if not _lock(file, fcntl.LOCK_EX, tries=5):
+        if not _lock(file, fcntl.LOCK_EX, patience):
             raise BusyError(_read(file, project))
         other = holder(home, project, (RUN,)) if kind == COMMAND else None
         if other is not None:
@@ -129,17 +142,17 @@ def _path(home: Path, project: str, kind: str) -> Path:
     return home / "locks" / f"{project}.{kind}"
 
 
-def _lock(file: IO[str], how: int, tries: int = 1) -> bool:
-    for left in reversed(range(tries)):
+def _lock(file: IO[str], how: int, patience: float = 0.0) -> bool:
+    deadline = time.monotonic() + patience
+    while True:
         try:
             fcntl.flock(file, how | fcntl.LOCK_NB)
         except BlockingIOError:
-            # One that looks holds it for an instant.
-            if left:
-                time.sleep(0.02)
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(_PAUSE_SECONDS)
         else:
             return True
-    return False
 
 
 def _read(file: IO[str], project: str) -> Holder:

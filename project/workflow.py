@@ -17,9 +17,11 @@ from kfp.dsl import PipelineParam
 
 from feature_sets.checks import check_boolean
 from project import workflow_steps as steps
-from project.function_names import SERVING
+from project.function_names import RUNNER, SERVING
 from project.parameters import DEFAULTS, SOURCE, STREAM
-from project.workflow_run import is_compiled, workflow_run
+from project.settings import Settings
+from project.unchanged_endpoint import why_changed, why_deployed
+from project.workflow_run import champion_held, is_compiled, workflow_run
 
 
 def _when(condition: Any, name: str, stage: Callable[[], None]) -> None:
@@ -88,6 +90,8 @@ def pipeline(
     threshold_rule: str = DEFAULTS["threshold_rule"],
     promote: bool = DEFAULTS["promote"],
     approve: bool = DEFAULTS["approve"],
+    trial: bool = DEFAULTS["trial"],
+    champion: str = DEFAULTS["champion"],
     deploy_streaming: bool = DEFAULTS["deploy_streaming"],
     deploy_concept_drift: bool = DEFAULTS["deploy_concept_drift"],
     detectors: str = DEFAULTS["detectors"],
@@ -130,13 +134,18 @@ def pipeline(
         not pass stays out, and the one before it stays there.
     :param approve: whether a person promotes a model that passes, see ``netops retrain --approve``; the model
         before it stays in production until then.
+    :param trial: whether such a model is compared on live events first, as the loop from drift to a new model
+        does; so it does not say that a person is waited for.
+    :param champion: version beside which alone a model may pass; where a person has put another one into
+        production meanwhile, it is superseded. Empty for the one that is there when they are compared.
     :param deploy_streaming: whether to rehearse the model and serve it; then the one in production, if there
         is one, where the gate keeps the new one out.
     :param deploy_concept_drift: whether to watch the labeled stream for drift; needs ``deploy_streaming``.
     :param detectors: which watch, whose finding counts, and how long findings are merged, such as
         ``glr, ddm, river.adwin: 2 within 500; cool_down=300``; empty for the default.
     :param drift_reference: what live rows are compared with: ``fixed``, ``day`` or ``week`` for the test
-        rows, or those at the same hours of it; ``rolling`` or ``rolling_week`` for the live rows before them.
+        rows, or those at the same hours of it; ``rolling`` or ``rolling_week`` for the live rows of the four
+        weeks before them.
     :param stream_seconds: how long the simulated network streams. Of recorded telemetry as many events are
         rehearsed as would be sent in that time.
     :param stream_rate: events a second.
@@ -159,23 +168,47 @@ def _main(given: Mapping[str, Any]) -> None:
     selected = steps.select(ingested, {**limits, **split})
     steps.explore("explore-vector", selected, sample)
     trained = steps.train(selected, {**plan, **split, **told})
-    gate = {**_only(given, "promote", "approve"), "rehearse": given["deploy_streaming"]}
-    evaluated = steps.evaluate(selected, trained, {**gate, **split, **told})
+    gate = {**_only(given, "promote", "approve", "trial"), "rehearse": given["deploy_streaming"]}
+    evaluated = steps.evaluate(selected, trained, {**gate, **_only(given, "champion"), **split, **told})
     of_horizons = {**limits, **plan, **gate, **split, **told}
     horizons = steps.train_horizons(ingested, evaluated, of_horizons)
     reported = steps.report(filled, explored, selected, trained, evaluated, horizons)
 
     # Where the gate keeps the new model out, the one before it is served.
-    live = partial(_live, given, evaluated, horizons, reported)
+    due = partial(_why_deployed, filled, evaluated, horizons)
+    live = partial(_live, "main", given, evaluated, horizons, due, reported)
     if_any = partial(_when, evaluated.outputs["production"], "production", live)
     _when(given["deploy_streaming"], "deploy_streaming", if_any)
 
 
-def _live(given: Mapping[str, Any], evaluated: Any, made: Any, reported: Any = None) -> None:
+def _why_deployed(ingested: Any, evaluated: Any, horizons: Any) -> str:
+    """Why the endpoint is deployed, in the local engine; see ``why_deployed``."""
+    project, settings = mlrun.get_current_project(), Settings.from_environment()
+    results = (step.outputs for step in (ingested, evaluated, horizons))
+    return why_deployed(settings, mlrun.mlconf.dbpath, project, *results)
+
+
+def _is_runner_changed() -> bool:
+    """Whether the runner is deployed anew, in the local engine: the loop runs in it."""
+    project, settings = mlrun.get_current_project(), Settings.from_environment()
+    return bool(why_changed(settings, mlrun.mlconf.dbpath, project, RUNNER))
+
+
+def _live(
+    workflow: str,
+    given: Mapping[str, Any],
+    evaluated: Any,
+    made: Any,
+    due: Callable[[], str],
+    reported: Any = None,
+) -> None:
     """Rehearse the model, then serve it. Only the simulated network streams to the endpoint itself.
 
-    :param evaluated: knows the test rows.
+    In the local engine an endpoint is left as it is where nothing that it is made of has changed.
+
+    :param evaluated: knows the test rows, and beside which champion the model was evaluated.
     :param made: the last step that makes a model of those to be served.
+    :param due: gives why the endpoint is deployed; empty if it is not.
     :param reported: the report, if the run makes one.
     """
     last = [made]
@@ -187,14 +220,20 @@ def _live(given: Mapping[str, Any], evaluated: Any, made: Any, reported: Any = N
     def stream() -> None:
         last.append(steps.stream(last[-1], _only(given, *STREAM)))
 
-    with _rehearsal(given):
-        last.append(steps.stage(evaluated, made))
-        _when(given["telemetry"] != "", "own_telemetry", rehearse)
-    serving = steps.serve(last[-1])
-    last.append(serving)
+    why = "" if is_compiled(given) else due()
+    if why or is_compiled(given):
+        with _rehearsal(given):
+            last.append(steps.stage(evaluated, made))
+            _when(given["telemetry"] != "", "own_telemetry", rehearse)
+        with champion_held(workflow, given):
+            last.append(steps.serve(evaluated, last[-1]))
+    else:
+        mlrun.utils.logger.info("the endpoint is left as it is: nothing that it is made of has changed")
+    runner = serving = last[-1]
     _when(given["telemetry"] == "", "simulated_network", stream)
     # While telemetry streams.
-    runner = steps.deploy_runner(serving)
+    if is_compiled(given) or _is_runner_changed():
+        runner = steps.deploy_runner(serving)
     watched = (given["schema"], given["detectors"], given["drift_reference"])
 
     def watch() -> None:
@@ -236,7 +275,8 @@ def live(schema: str = DEFAULTS["schema"]) -> None:
 def serve() -> None:
     """Deployment of the serving function alone, with the model that is in production."""
     with workflow_run("serve", {}):
-        serving = mlrun.get_current_project().deploy_function(SERVING)
+        with champion_held("serve", {}):
+            serving = mlrun.get_current_project().deploy_function(SERVING)
         # Whom the endpoint tells about drift.
         steps.deploy_runner(serving)
 
@@ -264,7 +304,7 @@ def release(
     given = dict(locals())
     with workflow_run("release", given), _any_end(given):
         released = steps.release(_only(given, "version"))
-        _live(given, released, released)
+        _live("release", given, released, released, lambda: "a version is to be promoted")
 
 
 WORKFLOWS: dict[str, Callable[..., None]] = {

@@ -64,6 +64,21 @@ def workflow_run(workflow: str, given: Mapping[str, Any]) -> Iterator[None]:
 
 
 @contextmanager
+def champion_held(workflow: str, given: Mapping[str, Any]) -> Iterator[None]:
+    """Let nobody else change the champion while this run does; on Kubeflow nothing holds it.
+
+    :raises BusyError: if somebody else holds it for minutes.
+    """
+    if is_compiled(given):
+        yield
+        return
+    home, name = Settings.from_environment().home, mlrun.get_current_project().metadata.name
+    what = f"workflow {workflow} deploys the champion"
+    with run_lock.held(home, name, what, run_lock.SWAP, run_lock.PATIENCE_SECONDS):
+        yield
+
+
+@contextmanager
 def _pruned_afterwards(settings: Settings, project: str) -> Iterator[None]:
     """Delete data of old runs at the end, also where a step has failed; not where somebody ends the run."""
     try:

@@ -45,6 +45,8 @@ REPORT = "report"
 """The page."""
 
 GATE = ("promotion", "promotion_reason")
+EVALUATED_AGAINST = "evaluated_against"
+"""Result: version that was in production when it was decided that another one takes its place."""
 SERVED = "served_set_preds"
 """Data set of the predictions of the model that is in production after the evaluation."""
 
@@ -109,7 +111,8 @@ def evaluate(selected: Step, trained: Step, settings: Arguments) -> Step:
         "feature_vector": selected.outputs["feature_vector"],
         "model_path": trained.outputs["model"],
     }
-    outputs = ["model_uri", "production", "verdict", "intervals", "split_summary", *GATE, SERVED, *TESTED]
+    outputs = ["model_uri", "production", "verdict", "intervals", "split_summary", EVALUATED_AGAINST, *GATE]
+    outputs += [SERVED, *TESTED]
     return _run("evaluate", {**given, **settings}, outputs=outputs).after(trained)
 
 
@@ -130,7 +133,7 @@ def train_horizons(ingested: Step, evaluated: Step, settings: Arguments) -> Step
 
 def release(settings: Arguments) -> Step:
     """Stage a registered model; gives the predictions of its test rows, as ``evaluate`` does."""
-    return _run("release", settings, outputs=[SERVED])
+    return _run("release", settings, outputs=[SERVED, EVALUATED_AGAINST])
 
 
 def report(
@@ -188,13 +191,18 @@ def end_rehearsal() -> Step:
     return _run("end-rehearsal", {"function": STAGING})
 
 
-def serve(rehearsed: Step) -> Step:
+def serve(evaluated: Step, rehearsed: Step) -> Step:
     """Put the model that was rehearsed into production, and serve it.
 
+    Where another champion than it was evaluated beside is there by now, that one stays, as it is.
+
+    :param evaluated: knows which one that was.
     :param rehearsed: the last step of the rehearsal.
-    :returns: the deployment.
+    :returns: the deployment; in the local engine the promotion, if nothing is deployed.
     """
-    promoted = _run("promote", {}).after(rehearsed)
+    promoted = _run("promote", {EVALUATED_AGAINST: evaluated.outputs[EVALUATED_AGAINST]}).after(rehearsed)
+    if promoted.outputs.get("superseded"):  # Kubeflow, which has no such output, deploys the champion anew.
+        return promoted
     return mlrun.get_current_project().deploy_function(SERVING).after(promoted)
 
 

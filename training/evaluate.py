@@ -27,6 +27,7 @@ from training.dataset.unlabeled_rows import read_unlabeled
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE
 from training.evaluation.bootstrap import BASE_RATE
 from training.evaluation.champion import Champion, compare, find_champion
+from training.evaluation.champion_beside import of_one_champion, version_there, why_superseded
 from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
@@ -34,7 +35,13 @@ from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.group_scores import group_scores
 from training.evaluation.label_advice import COLUMNS as ADVICE_COLUMNS
 from training.evaluation.label_advice import label_advice
-from training.evaluation.promotion_gate import HELD, Promotion, decide, decide_without_labels
+from training.evaluation.promotion_gate import (
+    NO_BETTER_THAN,
+    SUPERSEDED,
+    Promotion,
+    decide,
+    decide_without_labels,
+)
 from training.explanation.explain import Explanation, explain
 from training.job.defaults import (
     PROMOTE,
@@ -78,10 +85,13 @@ def evaluate(
     scores_by: str = SCORES_BY,
     rehearse: bool = False,
     approve: bool = False,
+    trial: bool = False,
+    champion: str = "",
 ) -> None:
     """MLRun job: evaluate a model on the untouched test rows, register it, and promote it or not.
 
-    Both it and the model in production are scored on the rows that neither was trained on, see ``decide``.
+    Both it and the model in production are scored on the rows that neither was trained on, see ``decide``. If
+    another one takes its place while they are compared, they are compared anew, see ``of_one_champion``.
 
     Without labels it tells how many alarms the model raises, see ``UnlabeledReport``, and scores are missing.
 
@@ -94,8 +104,9 @@ def evaluate(
     threshold, see ``OperatingScores``; ``calibrated`` and ``calibration``, ``undecided``,
     ``threshold_uncertain``; ``beats_baselines``, ``predictable``, ``verdict``, ``single_feature_rule``,
     ``model_uri``, ``version``, ``threshold``, the split with ``split_summary``; of the gate ``passed``,
-    ``promoted`` (in production now), ``promotion``, ``promotion_reason``, the comparison, and ``production``
-    (whether a model can be rehearsed and served: the new one, or a champion that can be scored here).
+    ``promoted`` (in production now), ``promotion``, ``promotion_reason``, the comparison,
+    ``evaluated_against`` (version that was in production then; empty for none), and ``production`` (whether a
+    model can be rehearsed and served: the new one, or a champion that can be scored here).
 
     Data sets: ``test_set_preds``, ``served_set_preds``, ``test_scores_table``, ``test_device_scores``,
     ``test_group_scores``, ``test_episodes``, ``test_false_alarms``, ``test_importance`` and
@@ -122,10 +133,14 @@ def evaluate(
         model in production gets that tag as well.
     :param approve: whether a person puts a model that passes into production, unless it is the first one: it
         gets the tag ``candidate`` and the outcome ``waits for approval``, and the champion stays.
+    :param trial: whether such a model is compared on live events first: its outcome says that instead.
+    :param champion: version that the run was begun for: beside another one a model that passes is
+        ``superseded``. Empty for whichever is in production when they are compared.
     """
     arguments = SplitArguments(test_fraction, test_devices, train_rows, seed, training_window, split)
     by = parse_bootstrap_by(bootstrap_by)
-    promote, rehearse, approve = _checked(promote=promote, rehearse=rehearse, approve=approve)
+    promote, rehearse = _checked(promote=promote, rehearse=rehearse)
+    approve, trial = _checked(approve=approve, trial=trial)
     package = fetch_model_package(model_path)
     telemetry = package.schema.telemetry
     parts = _read(context, feature_vector, package, arguments)
@@ -133,9 +148,14 @@ def evaluate(
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
     report = _report(parts, package, history, arguments.seed, by)
     explained = _explained(parts, package, report, arguments.seed)
-    champion = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by)
-    gate = _gate(report, package.schema.version, champion, promote)
-    gate = _postponed(gate, approve and _has_model(context, tag), rehearse)
+    known, beside = of_one_champion(
+        _address(context, tag),
+        lambda: _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by),
+    )
+    gate = _gate(report, package.schema.version, known, promote)
+    if approve and _has_model(context, tag):
+        gate = gate.before_approval(trial)
+    gate = gate.before_rehearsal() if rehearse else gate
     model = _with_scores(package.schema, report)
     # Whatever may still fail is done before the model gets its tag.
     tables = {
@@ -146,12 +166,17 @@ def evaluate(
         "test_contributions": explained.contributions,
         "labels_wanted": _advice(feature_vector, parts, package, report, arguments.seed),
     }
-    uri = _register(context, package, model, feature_vector, gate, STAGING if rehearse else tag)
-    if rehearse and not gate.passed and champion is not None:
+    there = version_there(_address(context, tag))
+    gate = gate.superseded(why_superseded(champion or beside, beside) or why_superseded(beside, there))
+    parameters = {**package.parameters, NO_BETTER_THAN: _no_better_than(report)}
+    staged = STAGING if rehearse else tag
+    uri = _register(context, package, model, feature_vector, gate, staged, parameters)
+    if rehearse and not gate.passed and known is not None and gate.outcome != SUPERSEDED:
         _stage(context, tag)
     _warn(context, report, gate)
     predictions = _log_artifacts(context, report, parts, model.threshold, tables)
-    _log_results(context, report, gate, parts, model, uri, champion, predictions)
+    _log_results(context, report, gate, parts, model, uri, known, predictions)
+    context.log_result("evaluated_against", beside)
 
 
 def _checked(**given: object) -> list[bool]:
@@ -206,12 +231,6 @@ def _gate(report: Report, version: str, champion: Champion | None, promote: bool
         few = bool(report.set_aside)
         return decide_without_labels(version, report.false_alarm_share, known, promote, few)
     return decide(report.candidate(version), champion.comparison if champion else None, promote)
-
-
-def _postponed(gate: Promotion, approve: bool, rehearse: bool) -> Promotion:
-    """What the gate says before a person, or a rehearsal, has had their say."""
-    gate = gate.before_approval() if approve else gate
-    return gate.before_rehearsal() if rehearse else gate
 
 
 def _stage(context: mlrun.MLClientCtx, tag: str) -> None:
@@ -276,6 +295,7 @@ def _register(
     feature_vector: str,
     gate: Promotion,
     tag: str,
+    parameters: Mapping[str, object],
 ) -> str:
     """Log the package with this schema, under the tag if it passed the gate; returns the model's address."""
     with tempfile.TemporaryDirectory() as folder:
@@ -287,13 +307,22 @@ def _register(
             schema,
             algorithm=package.algorithm,
             parameters={
-                **package.parameters,
+                **parameters,
                 "promotion": gate.outcome,
                 "promotion_reason": gate.reason,
             },
             feature_vector=feature_vector,
-            tag=tag if gate.passed else CANDIDATE if gate.outcome == HELD else REJECTED,
+            tag=tag if gate.passed else CANDIDATE if gate.is_candidate else REJECTED,
         )
+
+
+def _no_better_than(report: Report) -> str:
+    """What needs no model and does as well on the test rows, in words; empty if nothing, or nobody knows."""
+    if isinstance(report, UnlabeledReport):
+        return ""
+    if not report.predictable:
+        return "guessing"
+    return "" if report.better_than_rule else f"the rule {report.rule}"
 
 
 def _log_served(
@@ -311,7 +340,7 @@ def _log_served(
     """
     if not gate.passed and champion is not None and champion.predictions is not None:
         _log_predictions(context, SERVED_KEY, champion.predictions, label)
-        return True
+        return gate.outcome != SUPERSEDED  # Nobody has evaluated the champion of now here.
     _log_predictions(context, SERVED_KEY, report.predictions, label, evaluated)
     return gate.passed
 

@@ -78,6 +78,7 @@ def train_further_horizons(
     promote: bool = PROMOTE,
     rehearse: bool = False,
     approve: bool = False,
+    trial: bool = False,
 ) -> None:
     """MLRun job: make a model for each further horizon of the schema; with one horizon there is none to make.
 
@@ -112,6 +113,7 @@ def train_further_horizons(
     :param promote: the same, of every horizon.
     :param rehearse: the same.
     :param approve: the same.
+    :param trial: the same.
     """
     telemetry = TelemetrySchema.load(schema)
     primary = fetch_model_package(model_path).schema
@@ -130,7 +132,7 @@ def train_further_horizons(
     limits = {"select_k": select_k, "min_votes": min_votes}
     limits |= {"max_correlation": max_correlation, "max_drift": max_drift}
     plan = {"search": search, "combinations": combinations, "threshold_rule": threshold_rule}
-    gate = {"promote": promote, "rehearse": rehearse, "approve": approve}
+    gate = {"promote": promote, "rehearse": rehearse, "approve": approve, "trial": trial}
     told = {"scores_by": scores_by}
     given = _Given({**rows, **limits}, {**rows, **plan, **told}, {**rows, **gate, **told})
     too_long = {} if primary.unlabeled else horizons_too_long(feature_vector, telemetry)

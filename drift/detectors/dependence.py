@@ -29,6 +29,9 @@ PRIOR_ERRORS = 3
 
 PRIOR_CORRELATION = 0.95
 
+LEAST_EPISODES = 5.0
+"""Independent errors that those of a rise are worth, and those to be expected before it is called over."""
+
 LONGEST_LAG = 256
 """Devices that may take turns, at most."""
 

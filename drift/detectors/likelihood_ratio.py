@@ -38,7 +38,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 
-from drift.detectors.dependence import BlockSums, lag_inflation
+from drift.detectors.dependence import LEAST_EPISODES, BlockSums, lag_inflation
 from drift.detectors.detector import Detector
 from drift.detectors.two_rates import correlated_inflation, root_of_ratio
 from feature_sets.checks import InputError, check_integer, check_number
@@ -73,8 +73,6 @@ _HALVED = 200
 _LEAST_SHARE = 0.4
 """Of the rise over a window, what each half of it must show."""
 _LEAST_EFFECTIVE = (50.0, 20.0)
-_LEAST_EPISODES = 5.0
-"""Independent errors that those of a window must be worth if they are a rise."""
 
 
 class LikelihoodRatio(Detector):
@@ -317,7 +315,7 @@ class LikelihoodRatio(Detector):
         pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
         runs = correlated_inflation(newest, w, self._errors[cut] - self._errors[first], near, pairs)
         factor = max(runs, self._lag_factor, self._floors[-1])
-        if newest < _LEAST_EPISODES * factor or not _is_enough(w, m, factor):
+        if newest < LEAST_EPISODES * factor or not _is_enough(w, m, factor):
             return 0.0
         return root_of_ratio(newest, w, before, m, factor)
 
@@ -345,7 +343,7 @@ class LikelihoodRatio(Detector):
         pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
         factor = max(correlated_inflation(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
         is_rise = newest * m > before * w
-        if not _is_enough(w, m, factor) or (is_rise and newest < _LEAST_EPISODES * factor):
+        if not _is_enough(w, m, factor) or (is_rise and newest < LEAST_EPISODES * factor):
             return None
         return root_of_ratio(newest, w, before, m, factor)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -34,7 +34,7 @@ def prune(
     """
     from project.orphaned_runs import settle
     from project.retention.prune import delete, expected, look
-    from project.run_lock import RUN, held
+    from project.run_lock import PATIENCE_SECONDS, RUN, SWAP, held
     from project.session import open_session
 
     settings = Settings.from_environment()
@@ -42,7 +42,9 @@ def prune(
     # mlrun takes the address of its API when it is imported, so what imports it comes after.
     settle(settings, session)
     name = project_name(project)
-    with nullcontext() if dry_run else held(settings.home, name, "netops prune", RUN):
+    with ExitStack() as kept:
+        for lock in () if dry_run else ((RUN,), (SWAP, PATIENCE_SECONDS)):
+            kept.enter_context(held(settings.home, name, "netops prune", *lock))
         now = datetime.now(UTC)
         pruning = look(settings, session.mlrun_dbpath, name, now)
         pruned = expected(pruning) if dry_run else delete(settings, name, pruning, now)

@@ -5,11 +5,13 @@ from __future__ import annotations
 from rich.console import Console
 
 from project.cli.workflow_progress import run_to_end
+from project.errors import NetopsError
 from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.run_lock import RUN, BusyError, holder
 from project.session import Session
 from project.settings import Settings
+from project.summary.facts import read_steps, step_results
 
 
 def release_version(
@@ -18,11 +20,16 @@ def release_version(
     """Rehearse, serve and watch a version; its run id.
 
     :raises BusyError: if another run holds the project.
-    :raises NetopsError: if that fails; what was in production may still be there, see ``netops status``.
+    :raises NetopsError: if that fails, or another model was put into production meanwhile; what was there may
+        still be there, see ``netops status``.
     """
     other = holder(settings.home, project, (RUN,))
     if other is not None:
         raise BusyError(other)
     memory = recall(session.mlrun_dbpath, project)
     arguments = resolve(project, NAMES["release"], {"version": version}, memory).arguments
-    return run_to_end(settings, session, project, "release", arguments, console)
+    run_id = run_to_end(settings, session, project, "release", arguments, console)
+    promoted = step_results(read_steps(session.mlrun_dbpath, project, run_id), "promote")
+    if promoted.get("superseded"):
+        raise NetopsError(f"version {version} is not in production: {promoted['superseded']}")
+    return run_id

@@ -139,10 +139,12 @@ def _check_gate(settings: Settings, project: str, found: RegisteredVersion, forc
     """
     from project.retraining.history import turned_down
     from project.retraining.state import StateFile
+    from training.evaluation.promotion_gate import SUPERSEDED
 
     if force:
         return
-    why = f"rejected by the gate: {found.rejected_for}" if found.rejected_for else ""
+    by = "superseded" if found.gate == SUPERSEDED else "rejected by the gate"
+    why = f"{by}: {found.rejected_for}" if found.rejected_for else ""
     why = why or turned_down(StateFile(settings.loops, project).every_decision(), found.version)
     if why:
         raise NetopsError(
@@ -201,11 +203,12 @@ def _change(
     from project.cli.endpoint import running_endpoint, who_asks
     from project.endpoint_routing import change_routing, read_routing
     from project.registered_versions import find_version, record_promotion
-    from project.run_lock import RUN, held
+    from project.run_lock import PATIENCE_SECONDS, SWAP, held
     from project.session import open_session
 
     session, token = open_session(settings), settings.bearer_token()
-    with held(settings.home, project, command, RUN):
+    # Not that of a run: a training takes minutes, and its own promotion looks at who is the champion by then.
+    with held(settings.home, project, command, SWAP, PATIENCE_SECONDS):
         up = running_endpoint(session, project)
         if up is None:
             raise NetopsError(f"the endpoint of project '{project}' must be up; 'netops serve' starts it")

@@ -14,7 +14,7 @@ import pandas as pd
 
 from drift.kind_of_drift import kind_of_drift
 from drift.magnitude import drift_magnitude, rows_needed, rows_of_ten_blocks
-from drift.newest_batch import newest_batch
+from drift.newest_batch import newest_batch, rolling_rows
 from drift.reference_rows import (
     FIXED,
     MOST_ROWS,
@@ -23,7 +23,6 @@ from drift.reference_rows import (
     ROLLING_WEEK,
     WEEK,
     in_device_order,
-    newest_rows,
     reference_rows,
     rows_in_window,
 )
@@ -37,6 +36,7 @@ from project.base_rows import base_of_served
 from project.endpoints import endpoint_address
 from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
+from project.label_maturity import mature_of_files, mature_until
 from project.labeled_files import read_pairs
 from project.report_sections import add_section
 from project.settings import Settings
@@ -140,8 +140,8 @@ def measure_drift_magnitude(
         ``rows_needed``.
     :param timeout_seconds: wall time to wait for them while the simulated network streams.
     :param drift_reference: what they are compared with. ``day`` and ``week`` take the rows of the base at
-        the same hours of it, ``fixed`` takes all. ``rolling`` compares the newest rows with those before
-        them, and ``rolling_week`` with those at the same hours of the week.
+        the same hours of it, ``fixed`` takes all. ``rolling`` compares the newest day, or as many as have
+        ``min_rows``, with the four weeks before it, and ``rolling_week`` with the same hours of the week.
     :param report: page of the run; none without one.
     """
     check_choice("argument 'drift_reference'", drift_reference, REFERENCES)
@@ -163,7 +163,7 @@ def measure_drift_magnitude(
         rows = RowCount(folder, wanted)
         wait_for_stream(address, streaming, lambda: rows.now() >= min_rows, timeout_seconds)
         labeled = get_json(f"{address}/labeled")
-    wanted = wanted._replace(until=_mature_until(labeled, telemetry))
+    wanted = wanted._replace(until=mature_until(labeled, telemetry))
     # While it streams, more pairs are joined than there are in files.
     by_then = "those in files while the simulated network still streamed" if goes_on(streaming) else ""
     rehearsed = Settings.from_environment().rehearsed_pairs(context.project)
@@ -215,19 +215,6 @@ def _measured_on(document: Mapping[str, Any], found: LabeledRows) -> str:
     return f"measured on {rows} of {found.source}, {first} to {last}{alone}{found.why and f', {found.why}'}"
 
 
-def _mature_until(labeled: Mapping[str, Any], schema: TelemetrySchema) -> pd.Timestamp | None:
-    """Event time up to which healthy rows are known as errors are, as detectors see them.
-
-    :param labeled: answer of ``GET /labeled``.
-    :returns: None where labels say both, or there is no event yet.
-    """
-    if schema.labels.form == ROWS or labeled["newest_event_time"] is None:
-        return None
-    healthy = schema.labels.healthy_seconds
-    after = healthy + 2 * schema.horizon_seconds if healthy else labeled["deadline_seconds"]
-    return pd.Timestamp(labeled["newest_event_time"]) - pd.Timedelta(seconds=after)
-
-
 def _measured(
     base: pd.DataFrame,
     live: pd.DataFrame,
@@ -249,7 +236,7 @@ def _measured(
     features = [column for column in base.columns if column in live.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
     if rolls:
-        base, day = newest_rows(live, schema.time, min_rows)
+        base, day = rolling_rows(live, schema.time, min_rows)
         batches = [day]
     else:
         least = _least_rows(base, features, schema, min_rows)
@@ -325,7 +312,9 @@ def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> L
     rows = _after(every, wanted)
     if len(rows) >= min_rows:
         return LabeledRows(rows, LIVE)
-    played = _mature(version_rows(rehearsed, wanted.version), wanted)
+    played = version_rows(rehearsed, wanted.version)
+    if wanted.healthy_later:
+        played = mature_of_files(played, wanted.time, wanted.healthy_later)
     few = f"{LIVE} has {len(rows):,} of the {min_rows:,} labeled rows needed since this model"
     later = len(_after(every, wanted._replace(until=None)))
     if later < len(every):
@@ -337,19 +326,6 @@ def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> L
     if len(rows):
         return LabeledRows(rows, LIVE, "which is few")
     return LabeledRows(rows, "", few)
-
-
-def _mature(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
-    """The rows of a time of which errors and healthy readings are known alike, as detectors see them.
-
-    Later than the newest healthy one there are errors alone, which were told already.
-    """
-    if not wanted.healthy_later or rows.empty:
-        return rows
-    times = in_utc(rows[[wanted.time]], wanted.time)[wanted.time]
-    newest = times[rows[wanted.healthy_later] == 0].max()  # NaT without any, which keeps no row.
-    known: pd.DataFrame = rows[times <= newest]
-    return known.reset_index(drop=True)
 
 
 def _after(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:

@@ -9,25 +9,38 @@ import mlrun
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.tags import PRODUCTION, STAGING
 from project.model_addresses import model_address
-from project.registered_versions import record_promotion
+from project.registered_versions import record_promotion, record_superseded
+from training.evaluation.champion_beside import why_superseded
+from training.evaluation.promotion_gate import SUPERSEDED
 from training.packaging.staged_models import horizon_model
 
 
-def promote(context: mlrun.MLClientCtx) -> None:
+def promote(context: mlrun.MLClientCtx, evaluated_against: str) -> None:
     """MLRun job: give the tag of the production model to the one that was rehearsed, of each horizon.
 
-    A new model is recorded as promoted, in its parameters as well.
+    A new model is recorded as promoted, in its parameters as well. It is superseded, and nothing is changed,
+    if a person has put another champion into production since it was evaluated: nobody has compared those.
 
-    Results: ``version``; ``changed``, whether another one was in production before, and ``replaced``, the
-    version of that. Of a new model also ``promoted``, ``promotion`` and ``promotion_reason``, as ``evaluate``
-    has them. Of several horizons ``versions``, further horizon -> version that is in production, and
-    ``promotions``, further horizon -> ``promotion`` of a new model.
+    Results: ``version`` that is in production; ``changed``, whether another one was there before, and
+    ``replaced``, the version of that. Of a new model also ``promoted``, ``promotion`` and
+    ``promotion_reason``, as ``evaluate`` has them. Of several horizons ``versions``, further horizon ->
+    version that is in production, and ``promotions``, further horizon -> ``promotion`` of a new model.
+    ``superseded``, why, if it was.
+
+    :param evaluated_against: version that was in production when it was decided that this one takes its
+        place; empty for none.
     """
     staged = mlrun.datastore.get_store_resource(model_address(context.project, STAGING))
     try:
         before = mlrun.datastore.get_store_resource(model_address(context.project, PRODUCTION))
     except mlrun.errors.MLRunNotFoundError:
         before = None
+    there = str(before.spec.parameters["version"]) if before else ""
+    # What is there already takes nobody's place; one that a run has just promoted, and died, neither.
+    why = "" if before is not None and before.uid == staged.uid else why_superseded(evaluated_against, there)
+    if why:
+        _keep(context, staged, there, why)
+        return
     changed, outcome = _promoted(context.project, staged, before)
     if outcome:
         context.log_result("promoted", True)
@@ -41,6 +54,21 @@ def promote(context: mlrun.MLClientCtx) -> None:
     if promoted:
         context.log_result("versions", {horizon: version for horizon, (version, _) in promoted.items()})
         context.log_result("promotions", {horizon: told for horizon, (_, told) in promoted.items() if told})
+
+
+def _keep(context: mlrun.MLClientCtx, staged: Any, version: str, why: str) -> None:
+    """Tell that what was rehearsed does not go into production.
+
+    :param version: that stays there; empty for none.
+    """
+    context.log_result("superseded", why)
+    context.log_result("version", version)
+    context.log_result("changed", False)
+    context.log_result("replaced", "")
+    if record_superseded(staged, why):
+        context.log_result("promoted", False)
+        context.log_result("promotion", SUPERSEDED)
+        context.log_result("promotion_reason", why)
 
 
 def _promote_further(project: str, horizon: str) -> tuple[str, str]:

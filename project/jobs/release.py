@@ -12,6 +12,7 @@ from feature_sets.model_package.tags import CANDIDATE, PRODUCTION, STAGING
 from project.model_addresses import model_address
 from project.registered_versions import evaluated_model
 from project.workflow_steps import SERVED
+from training.evaluation.champion_beside import version_there
 from training.job.run_artifacts import artifact_path
 from training.packaging.staged_models import horizon_model, stage_production
 
@@ -22,12 +23,14 @@ def release(context: mlrun.MLClientCtx, version: str) -> None:
     Of further horizons the models in production are rehearsed with it; those that wait for an approval, where
     it is the candidate that does.
 
-    Results: ``version``. Data set: ``served_set_preds``, its predictions of the test rows of its own
-    evaluation, against which the endpoint is checked and detectors are warmed up.
+    Results: ``version``; ``evaluated_against``, that which is in production now, in whose place it comes.
+    Data set: ``served_set_preds``, its predictions of the test rows of its own evaluation, against which the
+    endpoint is checked and detectors are warmed up.
 
     :param version: of the model, whole.
     :raises NetopsError: if no model of the project has this version, or its predictions are gone.
     """
+    context.log_result("evaluated_against", version_there(model_address(context.project, PRODUCTION)))
     model, rows = evaluated_model(context.project, version)
     mlrun.get_run_db().tag_artifacts(model, context.project, tag_name=STAGING)
     _stage_further(context.project, model)

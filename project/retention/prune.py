@@ -1,7 +1,7 @@
 """Deletes the data of old runs of a project, as the policy says.
 
-After each run this is done by itself, and ``netops prune`` does it. The caller holds the project, so no run
-begins and no version gets another role meanwhile.
+After each run this is done by itself, and ``netops prune`` does it. The caller holds the project, and its
+champion, so no run begins and no version gets another role meanwhile.
 """
 
 from __future__ import annotations
@@ -131,8 +131,9 @@ def prune_after_run(settings: Settings, dbpath: str, project: str) -> None:
     import mlrun
 
     try:
-        now = datetime.now(UTC)
-        pruned = delete(settings, project, look(settings, dbpath, project, now), now)
+        now, champion = datetime.now(UTC), (run_lock.SWAP, run_lock.PATIENCE_SECONDS)
+        with run_lock.held(settings.home, project, "old data is deleted", *champion):
+            pruned = delete(settings, project, look(settings, dbpath, project, now), now)
     except (NetopsError, InputError, OSError, mlrun.errors.MLRunBaseError) as error:
         mlrun.utils.logger.warning(f"no data of old runs was deleted: {error}")
         return

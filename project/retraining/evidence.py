@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from drift.drift_event import utc_time
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
@@ -79,6 +80,48 @@ class LabeledRows:
                 self._files[path.name] = rows.to_pandas()
         kept = [self._files[path.name] for path in found if len(self._files[path.name])]
         return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)
+
+
+class LabeledErrors:
+    """Counts the error episodes that were labeled from a time on; a file is read once.
+
+    :param folder: of the labeled pairs of the endpoint.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._files: dict[str, pd.DataFrame] = {}
+        self._since = ""
+        self._counted: tuple[int, tuple[int, str]] = (-1, (0, ""))
+
+    def since(self, moment: str, schema: TelemetrySchema) -> tuple[int, str]:
+        """How many there are, of simultaneous ones of several devices one, and when the newest error was.
+
+        :param moment: event time, ISO 8601 with a zone; errors at it do not count.
+        :param schema: names the columns, and says how far apart episodes are.
+        :returns: also ISO 8601 UTC; empty without any.
+        """
+        if moment != self._since:
+            self._files, self._since, self._counted = {}, moment, (-1, (0, ""))
+        first = pd.Timestamp(datetime.fromisoformat(moment))
+        columns = [DEVICE, schema.time, schema.target]
+        found = sorted(self._folder.glob("*.parquet")) if self._folder.is_dir() else []
+        for path in found:
+            if path.name not in self._files:
+                wanted = [(schema.time, ">", first), (schema.target, "==", 1)]
+                self._files[path.name] = read_pairs(path, columns, wanted).to_pandas()
+        if self._counted[0] != len(self._files):
+            self._counted = len(self._files), self._count(schema)
+        return self._counted[1]
+
+    def _count(self, schema: TelemetrySchema) -> tuple[int, str]:
+        kept = [rows for rows in self._files.values() if len(rows)]
+        if not kept:
+            return 0, ""
+        rows = pd.concat(kept, ignore_index=True).drop_duplicates([DEVICE, schema.time])
+        rows = rows.sort_values(schema.time, ignore_index=True)
+        clusters = episode_clusters(rows, schema.time, schema.target, schema.embargo_seconds)
+        return clusters.count, utc_time(rows[schema.time].iloc[-1].isoformat())
 
 
 def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:

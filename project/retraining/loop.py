@@ -18,6 +18,7 @@ from project.endpoint_routing import RefusedError, ReplacedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.retraining import state as words
+from project.retraining import weak_model
 from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, Operations, RunLook
 from project.retraining.next_run import PLENTY, Begin, Evidence, Outlook, Wait, next_step, outlook
 from project.retraining.policy import (
@@ -44,10 +45,15 @@ from project.retraining.trial import (
 from project.retraining_policy import APPROVE, RetrainingPolicy
 from training.dataset.too_little import TOO_LITTLE
 from training.evaluation import promotion_gate
+from training.evaluation.champion_beside import why_superseded
 from training.job.training_window import SINCE
 
 _LOOK_EVERY = timedelta(seconds=10)
 """Between two looks at the rows of a trial."""
+_CANDIDATE = (promotion_gate.HELD, promotion_gate.ON_TRIAL)
+"""What the gate says of a model that passed, and is not to be promoted by its run."""
+_WEAK_EVERY = timedelta(seconds=60)
+"""Between two looks whether the champion is of no use."""
 
 
 class Loop:
@@ -79,6 +85,8 @@ class Loop:
         self._waiting = ""
         self._counting = threading.Lock()
         self._looked: datetime | None = None
+        self._weak_looked: datetime | None = None
+        self._weak_waits = ""
         self._failing: datetime | None = None
 
     @property
@@ -90,7 +98,7 @@ class Loop:
         """What the loop waits for, in figures: rows are counted anew, unless that is not possible now."""
         state = self._file.read()
         evidence, said = None, self._waiting
-        if state.case is not None and state.is_counted:
+        if state.case is not None and state.is_counted and not state.case.weak:
             try:
                 evidence = self._evidence(state.case)
             except (NetopsError, InputError, OSError) as error:
@@ -143,8 +151,23 @@ class Loop:
                 champion = self._operations.champion()
                 self._write(state, take_postponed(state, champion, self._clock()))
             else:
-                self._waiting = state.stopped and f"stopped: {state.stopped}"
+                self._look(state)
             return state.untold
+
+    def _look(self, state: LoopState) -> None:
+        """Look whether the champion is of no use, though nothing has changed."""
+        now = self._clock()
+        self._waiting = state.stopped and f"stopped: {state.stopped}"
+        if state.stopped or not self._policy.weak_units or is_before(now, state.hold_until):
+            return
+        if self._weak_looked is not None and now - self._weak_looked < _WEAK_EVERY:
+            self._waiting = self._weak_waits
+            return
+        self._weak_looked = now
+        champion = self._operations.champion()
+        found = self._operations.weakness() if champion else None
+        self._weak_waits = self._waiting = weak_model.waits_for(state, champion, found, self._policy)
+        self._write(state, weak_model.looked(state, champion, found, now, self._policy))
 
     def _proceed(self, state: LoopState, case: Case) -> None:
         now, champion = self._clock(), self._operations.champion()
@@ -156,7 +179,9 @@ class Loop:
         if isinstance(step, Wait):
             self._waiting = step.reason
             return
-        if not step.finish:
+        if case.weak:
+            step = replace(step, rows=0)  # It was opened by how much there is.
+        elif not step.finish:
             step = next_step(state, self._evidence(case), now, self._policy)
         busy = self._operations.busy()
         if isinstance(step, Wait) or busy:
@@ -190,9 +215,12 @@ class Loop:
         if step.finish:
             arguments = {"version": step.finish}
         else:
+            if not case.weak:
+                arguments["training_window"] = f"{SINCE}{case.onset}"
             arguments |= {
-                "training_window": f"{SINCE}{case.onset}",
                 "approve": self._mode == APPROVE or self._policy.shadow > 0,
+                "trial": self._policy.shadow > 0,
+                "champion": champion,
             }
         self._write(state, begun)
         self._operations.begin(key, workflow, arguments)
@@ -338,7 +366,10 @@ def result_of(
     if look.succeeded:
         if moved:
             return result(words.PROMOTED)
-        if evaluated.get("promotion") == promotion_gate.HELD:
+        superseded = _why_superseded(steps, champion)
+        if superseded:
+            return result(words.SUPERSEDED, superseded)
+        if evaluated.get("promotion") in _CANDIDATE:
             return result(words.STAGED)
         return result(words.NOT_YET if evaluated.get(promotion_gate.TOO_LITTLE) else words.REJECTED)
     if moved and attempt.workflow == "main":
@@ -349,3 +380,17 @@ def result_of(
     if look.state in (KILLED, ABSENT) or attempt.api_away:
         return result(words.INTERRUPTED, look.error or "the run was killed")
     return result(words.FAILED, look.error)
+
+
+def _why_superseded(steps: Mapping[str, Mapping[str, Any]], champion: str) -> str:
+    """Why what a run found does not count, as a person has put another champion there; empty if it counts."""
+    evaluated, promoted = steps.get("evaluate", {}), steps.get("promote", {})
+    if evaluated.get("promotion") == promotion_gate.SUPERSEDED:
+        return str(evaluated["promotion_reason"])
+    if promoted.get("superseded"):
+        return str(promoted["superseded"])
+    if promoted.get("changed") and promoted["version"] != champion:
+        return f"it was promoted, and {champion[:8]} has been put in its place since"
+    if evaluated.get("promotion") in _CANDIDATE:
+        return why_superseded(str(evaluated.get("evaluated_against", champion)), champion)
+    return ""

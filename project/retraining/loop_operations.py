@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from project.retraining.next_run import Evidence
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
+from project.retraining.weak_model import Weakness
 
 RUNNING, ENDED, KILLED, ABSENT = "running", "ended", "killed", "absent"
 
@@ -38,6 +39,9 @@ class Operations(Protocol):
 
     def evidence(self, onset: str) -> Evidence:
         """What was labeled since a time."""
+
+    def weakness(self) -> Weakness | None:
+        """Why the model in production is of no use; None if it is, or nobody can say."""
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of the run that made the champion.

@@ -44,6 +44,8 @@ def is_newer(event: Mapping[str, Any], case: Case) -> bool:
         return False
     if is_told_again(event, case):
         return case.onset_rejected and bool(event.get("onset"))
+    if case.weak:  # Nothing had changed before.
+        return True
     if case.cleared:
         return True
     return onset > time_of(case.event["event_time"])

@@ -176,7 +176,7 @@ def _waiting(
     if state.attempt is not None or state.trial is not None:
         return said or (step.reason if isinstance(step, Wait) else "")
     if state.case is None:
-        return f"stopped: {state.stopped}" if state.stopped else "drift"
+        return f"stopped: {state.stopped}" if state.stopped else said or "drift"
     if isinstance(step, Wait):
         return step.reason
     return said if evidence is not None else said or "labeled rows, which are not counted now"

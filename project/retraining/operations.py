@@ -6,11 +6,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from drift.drift_event import utc_time
 from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import COLUMN, TIME
 from project import parameters, run_lock
+from project.api_reader import ready_endpoint
 from project.errors import NetopsError
+from project.function_names import MODEL, SERVING
 from project.http_json import AbsentError, get_json
 from project.local.workflow_records import (
     ABORTED,
@@ -24,7 +27,7 @@ from project.local.workflow_records import (
 from project.memory import ONCE, Memory, recall, resolve
 from project.model_addresses import MODEL_ARTIFACT
 from project.registered_versions import end_promotion
-from project.retraining.evidence import LabeledRows
+from project.retraining.evidence import LabeledErrors, LabeledRows
 from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, RunLook
 from project.retraining.loop_operations import ENDED as OVER
 from project.retraining.mlrun_events import MlrunEvents
@@ -33,14 +36,17 @@ from project.retraining.rows_of_both import RowsOfBoth
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
 from project.retraining.trial_operations import EndpointRoles, TrialOperations
+from project.retraining.weak_model import Weakness
 from project.settings import Settings
+from project.summary.alerts import not_usable
 from project.summary.facts import read_steps, step_results
 from project.workflow_process import WorkflowProcess
 from training.dataset.split_arguments import SplitArguments
-from training.evaluation.promotion_gate import after_rehearsal
+from training.evaluation.promotion_gate import NO_BETTER_THAN, after_rehearsal
 from training.job.training_window import is_since
 
 _TIMEOUT = 10.0
+_EVER = "1970-01-01T00:00:00+00:00"
 
 
 class LocalOperations:
@@ -54,6 +60,7 @@ class LocalOperations:
         self._project = project
         self._dbpath = dbpath.rstrip("/")
         self._rows = LabeledRows(settings.labeled_pairs(project))
+        self._errors = LabeledErrors(settings.labeled_pairs(project))
         self._events = MlrunEvents(project)
         self._both = RowsOfBoth(settings.labeled_pairs(project))
 
@@ -76,6 +83,28 @@ class LocalOperations:
         return self._rows.since(
             onset, schema, split.test_devices or split.test_fraction, split.split_rule(schema)
         )
+
+    def weakness(self) -> Weakness | None:
+        """Why the model in production is of no use; None if it is, or nobody can say.
+
+        It may be so on the newest labels, or have been since its evaluation, where a rule of a single feature
+        does as well.
+        """
+        artifact = production_artifact(self._dbpath, self._project)
+        address = ready_endpoint(self._dbpath, self._project, SERVING).address.rstrip("/")
+        served = get_json(f"{address}/v2/models/{MODEL}", _TIMEOUT)
+        if artifact is None or served["versions"][-1] != _version(artifact):
+            return None  # Another one is on its way.
+        told = not_usable(get_json(f"{address}/drift", _TIMEOUT))
+        parameters = (artifact.get("spec") or {}).get("parameters") or {}
+        rule = str(parameters.get(NO_BETTER_THAN) or "")
+        why = told[0] if told else rule and f"it was no better than {rule} when it was evaluated"
+        if not why:
+            return None
+        since = utc_time(served["parameters"]["training_end"] or _EVER)
+        schema, _ = self._split(self._given())
+        episodes, newest = self._errors.since(since, schema)
+        return Weakness(why, since, episodes, newest)
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of the run that made the champion; without its record, those of the last success.

@@ -39,8 +39,8 @@ _LONGEST_REASON = 1000
 class RunResult:
     """How a run ended.
 
-    :param outcome: ``promoted``, ``staged``, ``rejected``, ``not yet``, ``failed``, ``interrupted``, or
-        ``unfinished``: promoted, but killed before it was served and watched.
+    :param outcome: ``promoted``, ``staged``, ``rejected``, ``not yet``, ``failed``, ``interrupted``,
+        ``superseded``, or ``unfinished``: promoted, but killed before it was served and watched.
     :param reason: of the gate, or the error.
     :param run_id: of the workflow.
     :param version: of the candidate, empty without one.
@@ -160,7 +160,9 @@ def after_run(
     :param champion: version of the model in production now.
     """
     attempt, case = state.attempt, state.case
-    if attempt is None or case is None:
+    if attempt is None:
+        return state
+    if case is None and result.outcome != words.SUPERSEDED:  # What it did is told from its own records.
         return replace(state, attempt=None)
     decision = of_case(
         state,
@@ -169,10 +171,12 @@ def after_run(
         result.reason[:_LONGEST_REASON],
         run_id=result.run_id,
         # What release puts into production was promoted by the run before it.
-        before=case.version if attempt.candidate else attempt.champion,
+        before=case.version if case and attempt.candidate else attempt.champion,
         after=result.version or champion,
     )
     ended = replace(state, attempt=None).told(decision)
+    if case is None:
+        return ended
     if result.version:
         ended = replace(ended, none_usable=result.none_usable)
     tried = replace(case, attempts=case.attempts + 1)
@@ -195,6 +199,8 @@ def after_run(
             outdated=attempt.outdated,
         )
         return replace(ended, case=tried, trial=trial, failures=0)
+    if result.outcome == words.SUPERSEDED:  # With the next look the case is over: another model is there.
+        return replace(ended, case=tried, failures=0)
     if result.outcome in (words.STAGED, words.REJECTED, words.NOT_YET):
         made = replace(ended, case=tried)
         return after_candidate(made, result, attempt.rows, attempt.outdated, now, policy)
@@ -227,6 +233,9 @@ def after_candidate(
         return replace(state, candidate=result.version, candidate_outdated=outdated, failures=0)
     if outdated:
         return replace(state, failures=0)
+    if case.weak:  # It is trained again when there is twice as much to learn from, see ``weak_model``.
+        decision = of_case(state, now, words.CHAMPION_STAYS, "until there is more to learn from")
+        return closed(replace(state, failures=0).told(decision), now, policy)
     if result.outcome != words.REJECTED:
         return replace(state, case=replace(case, rows_tried=rows), failures=0)
     rejected = replace(case, rejections=case.rejections + 1, rows_tried=rows, onset_rejected=True)

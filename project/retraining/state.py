@@ -32,6 +32,8 @@ OF_DRIFT = (OPENED, MERGED, NEWER, POSTPONED, IGNORED)
 """Those that say what became of a drift that was told."""
 BEGUN, PROMOTED, STAGED, REJECTED, NOT_YET = "begun", "promoted", "staged", "rejected", "not yet"
 FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
+SUPERSEDED = "superseded"
+"""Another model came into production while a run was under way: what it found is of the one before."""
 CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"
 RESUMED, ROLLED_BACK, DECLINED = "resumed", "rolled back", "declined"
 IN_SHADOW, PASSED, NOT_ENOUGH = "in shadow", "passed", "not enough data"
@@ -88,6 +90,8 @@ class Case:
     :param worse_since: event time since which one of them is worse, by the newest onset, ISO 8601 UTC or
         empty: rows count since then once a run is rejected.
     :param onset_rejected: whether the last run that began was rejected, on what was labeled since ``onset``.
+    :param weak: whether nothing has changed, and the model is of no use: see ``weak_model``. It is trained
+        once, on all there is.
     """
 
     id: str
@@ -106,6 +110,7 @@ class Case:
     alerts: tuple[str, ...] = ()
     worse_since: str = ""
     onset_rejected: bool = False
+    weak: bool = False
 
 
 @dataclass(frozen=True)
@@ -187,6 +192,8 @@ class LoopState:
         keep the next run waiting.
     :param none_usable: that neither the model in production nor the last candidate is of use, in words; empty
         unless the gate has found that.
+    :param weak_version: champion that was trained anew because it is of no use; empty if none was.
+    :param weak_needed: error episodes since it has learned that the next such training takes.
     """
 
     case: Case | None = None
@@ -205,6 +212,8 @@ class LoopState:
     untold: tuple[Mapping[str, Any], ...] = ()
     candidate_outdated: bool = False
     none_usable: str = ""
+    weak_version: str = ""
+    weak_needed: int = 0
 
     @property
     def is_counted(self) -> bool:

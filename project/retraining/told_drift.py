@@ -7,6 +7,9 @@ from typing import Any
 
 _NEARLY_CERTAIN = 0.9999
 
+WEAK = "weak model"
+"""Source of what is no drift: the model in production is of no use, and its errors are the usual ones."""
+
 
 def of_group(event: Mapping[str, Any]) -> str:
     """Of which devices a drift is, to be put behind it; empty of all."""
@@ -15,11 +18,15 @@ def of_group(event: Mapping[str, Any]) -> str:
 
 def found_by(event: Mapping[str, Any]) -> str:
     """Who found a drift, of which devices, and at which event time."""
+    if event["source"] == WEAK:
+        return f"no drift, a {WEAK}: {event['detail']}"
     return f"{event['source']} found drift{of_group(event)} at {event['event_time'][:19]}"
 
 
 def evidence_of(event: Mapping[str, Any]) -> str:
     """What was measured, on which labels, and how much it was."""
+    if event["source"] == WEAK:
+        return f"its errors are the usual ones; it has learned until {event['onset'][:19]}"
     measured, about = "", event.get("detail", "").removeprefix("error stream").removeprefix(": ")
     if event.get("value") is not None and event.get("limit") is not None:
         measured = f" {event['value']:.3g} against a limit of {event['limit']:.3g}"

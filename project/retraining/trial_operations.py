@@ -17,13 +17,15 @@ from project.http_json import get_json
 from project.retraining.rows_of_both import RowsOfBoth
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
-from project.run_lock import RUN, held
+from project.run_lock import SWAP, held
 from project.settings import Settings
 from training.evaluation.promotion_gate import PROMOTED
 
 _CLOCKS_APART = 60.0
 """Seconds by which the clock of the files and that of the loop may differ."""
 _LONGEST_WHY = 900
+_PATIENCE_SECONDS = 5.0
+"""Drift events and persons wait for the state of the loop meanwhile; the next tick tries again."""
 
 
 @dataclass(frozen=True)
@@ -128,7 +130,8 @@ class TrialOperations(EndpointRoles):
 
     def promote(self, trial: Trial) -> None:
         """Make the candidate the champion of the endpoint, give it the tag of production, and watch it."""
-        with held(self.settings.home, self.project, "the loop promotes a model", RUN):
+        what = "the loop promotes a model"
+        with held(self.settings.home, self.project, what, SWAP, _PATIENCE_SECONDS):
             self._promote(trial)
 
     def _promote(self, trial: Trial) -> None:
@@ -138,8 +141,12 @@ class TrialOperations(EndpointRoles):
         from project.registered_versions import find_version
 
         address = self._address(SERVING)
-        if read_routing(address, self.settings.bearer_token()).is_replaced_by_a_person(trial.version):
+        routing = read_routing(address, self.settings.bearer_token())
+        if routing.is_replaced_by_a_person(trial.version):
             raise ReplacedError(f"a person has replaced version {trial.version[:8]}")
+        champion = routing.document.champion.version
+        if champion not in (trial.champion, trial.version):
+            raise ReplacedError(f"it was compared with {trial.champion[:8]}, and {champion[:8]} is there now")
         self._route(address, trial.version, CHAMPION, trial.reason, declared=True)
         model = find_version(self.project, trial.version).artifact
         mlrun.get_run_db().tag_artifacts(model, self.project, tag_name=PRODUCTION)

@@ -14,7 +14,7 @@ from drift.monitor import DriftMonitor
 from drift.warm_up import DetectorSettings, warmed_monitor
 from tests.drift.scripted import Scripted, at, errors
 
-SHORT = Hysteresis(below=0.5, batches=2, batch=10)
+SHORT = Hysteresis(below=0.5, batches=2, batch=20)
 
 
 def change(sample_errors, reference_errors=100):
@@ -40,14 +40,14 @@ def fed(watch, flags, calm=NOTHING):
 
 
 def test_it_is_cleared_by_calm_batches_in_a_row_and_by_no_fewer():
-    calm, loud = 8 * [0] + 2 * [1], 7 * [0] + 3 * [1]  # the lower limit is 0.1 + (0.3 - 0.1) / 2
+    calm, loud = 16 * [0] + 4 * [1], 14 * [0] + 6 * [1]  # the lower limit is 0.1 + (0.3 - 0.1) / 2
     watch = watch_with_alert()
     assert watch.open.lower_limit == pytest.approx(0.2)
     assert fed(watch, calm + loud + calm) == []
     assert watch.open.calm == 1
-    assert fed(watch, calm) == [9]
+    assert fed(watch, calm) == [19]
     assert watch.open is None
-    assert watch.last_cleared.cleared == at(9)
+    assert watch.last_cleared.cleared == at(19)
     assert fed(watch, calm + calm) == []
 
 
@@ -61,13 +61,42 @@ def test_it_is_cleared_by_calm_batches_in_a_row_and_by_no_fewer():
 )
 def test_calm_after_a_burst_is_no_end_while_there_are_half_as_many_errors_again(calm, cleared):
     watch = watch_with_alert(sample_errors=90)
-    assert bool(fed(watch, 20 * [0], calm)) is cleared
+    assert bool(fed(watch, 40 * [0], calm)) is cleared
 
 
 def test_an_alert_of_a_rate_that_is_not_known_is_over_with_its_batches():
     watch = watch_with_alert(sample_errors=90)
     watch.open = replace(watch.open, labels_before=0)
-    assert fed(watch, 20 * [0], Counts(2000, 390, 80)) == [19]
+    assert fed(watch, 40 * [0], Counts(2000, 390, 80)) == [39]
+
+
+def test_a_calm_stretch_in_which_nothing_was_to_be_expected_is_no_end():
+    # One label in fifty is wrong, in episodes worth twenty labels each, where it was one in five hundred.
+    lasting = Change(Counts(2000, 40, 0), Counts(20_000, 40, 0), inflation=20.0)
+    watch = AlertWatch(Hysteresis(below=0.5, batches=2, batch=20))
+    watch.found("glr-0", DriftEvent("glr", "drift", at(0), 4.0, 3.0, 0), 0, at(0), lasting)
+    assert watch.open.lower_limit == pytest.approx(0.011)
+    # At the lower limit five episodes of twenty errors are expected in 9,091 labels.
+    assert fed(watch, 9_080 * [0]) == []
+    assert fed(watch, 20 * [0] + [1] + 19 * [0]) == [19]
+
+
+def test_an_episode_among_calm_labels_begins_the_count_anew():
+    lasting = Change(Counts(2000, 40, 0), Counts(20_000, 40, 0), inflation=20.0)
+    watch = AlertWatch(Hysteresis(below=0.5, batches=2, batch=20))
+    watch.found("glr-0", DriftEvent("glr", "drift", at(0), 4.0, 3.0, 0), 0, at(0), lasting)
+    assert fed(watch, 9_000 * [0] + 20 * [1] + 9_080 * [0]) == []
+    assert fed(watch, 20 * [0]) == [19]
+
+
+def test_an_alert_that_was_saved_without_how_errors_depend_is_read():
+    watch = watch_with_alert()
+    saved = watch.to_dict()
+    del saved["open"]["inflation"]
+    assert AlertWatch.from_dict("saved", saved).open == replace(watch.open, inflation=1.0)
+    for bad in (0.5, "many"):
+        with pytest.raises(ValueError, match="alerts: open: inflation: must be"):
+            AlertWatch.from_dict("saved", {**saved, "open": {**watch.open.to_dict(), "inflation": bad}})
 
 
 def test_further_drift_is_the_same_alert_until_it_is_worse():
@@ -99,9 +128,9 @@ def test_a_second_finding_that_rests_on_little_is_the_same_alert(same_change):
 
 def test_drift_in_the_middle_of_calm_batches_begins_them_anew():
     watch = watch_with_alert()
-    assert fed(watch, 10 * [0]) == []
+    assert fed(watch, 20 * [0]) == []
     assert found(watch, 20, 30) is None
-    assert fed(watch, 20 * [0]) == [19]
+    assert fed(watch, 40 * [0]) == [39]
 
 
 @pytest.mark.parametrize("bad", [{"below": 1.5}, {"batches": -1}, {"batch": 0}])
@@ -114,7 +143,7 @@ def test_limits_that_cannot_be_are_refused(bad):
     ("changes", "message"),
     [
         ({"open": {"id": "x"}}, "alerts: open: itself: must be a mapping"),
-        ({"batch_labels": 10}, "alerts: batch_labels: must be a whole number of at least 0 and at most 9"),
+        ({"batch_labels": 20}, "alerts: batch_labels: must be a whole number of at least 0 and at most 19"),
         ({"batch_errors": 3}, "alerts: batch_errors: must be"),
         ({"hysteresis": {}}, "alerts: hysteresis: must be a mapping"),
     ],

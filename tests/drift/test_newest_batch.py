@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from drift.newest_batch import newest_batch
+from drift.newest_batch import newest_batch, rolling_rows
 
 FIRST = pd.Timestamp("2024-01-01", tz="UTC")
 
@@ -60,3 +60,30 @@ def test_a_week_is_seven_days_or_all_there_are():
 
 def test_without_rows_there_is_no_batch():
     assert newest_batch(hourly(7), hourly(1).iloc[:0], "at", "week", 10).empty
+
+
+@pytest.mark.parametrize(
+    ("days", "least", "reference_days", "batch_days"),
+    [
+        (60, 240, 28, 1),
+        (60, 241, 28, 2),
+        (10, 240, 9, 1),
+        (60, 28 * 240 + 1, 31, 29),  # Four weeks have too few: all that there is before.
+        (1, 240, 0, 1),
+    ],
+)
+def test_a_reference_that_rolls_is_a_span_of_time_before_the_newest_days(
+    days, least, reference_days, batch_days
+):
+    rows = hourly(days).sample(frac=1, random_state=0)
+    before, batch = rolling_rows(rows, "at", least)
+    assert (len(before), len(batch)) == (240 * reference_days, 240 * batch_days)
+    assert not len(before) or before["at"].max() < batch["at"].min()
+    assert batch["at"].max() == rows["at"].max()
+
+
+def test_many_rows_of_a_minute_are_no_batch_of_their_own():
+    dense = pd.DataFrame({"at": pd.date_range(FIRST, periods=3 * 1440, freq="min", tz="UTC")})
+    before, batch = rolling_rows(dense, "at", 1000)
+    assert (len(before), len(batch)) == (2 * 1440, 1440)
+    assert [len(part) for part in rolling_rows(dense.head(50), "at", 60)] == [0, 50]

@@ -11,7 +11,6 @@ from drift.reference_rows import (
     REFERENCES,
     WEEK,
     at_the_same_hours,
-    newest_rows,
     reference_rows,
 )
 from project.parameters import _REFERENCES
@@ -66,13 +65,6 @@ def test_of_a_base_shorter_than_a_week_the_same_hours_of_the_day_are_compared():
     assert found.equals(at_the_same_hours(short, batches()[0], "timestamp", DAY))
     assert len(found) == 5 * BATCH * 25
     assert len(at_the_same_hours(BASE, batches()[0], "timestamp", WEEK)) == 4 * BATCH * 25
-
-
-def test_the_newest_rows_are_compared_with_those_before_them():
-    before, newest = newest_rows(BASE, "timestamp", 60)
-    assert (len(newest), len(before) + len(newest)) == (75, len(BASE))  # Rows of one hour are not parted.
-    assert before["timestamp"].max() < newest["timestamp"].min()
-    assert [len(part) for part in newest_rows(BASE.head(50), "timestamp", 60)] == [0, 50]
 
 
 def test_the_parameter_of_the_workflow_has_the_same_choices():

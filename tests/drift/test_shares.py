@@ -35,7 +35,7 @@ def labels(before, now):
 
 @pytest.mark.parametrize(
     ("before", "now", "severity"),
-    [(0.01, 0.05, "moderate"), (0.01, 0.10, "moderate"), (0.02, 0.11, "moderate"), (0.05, 0.01, "moderate")],
+    [(0.01, 0.04, "moderate"), (0.01, 0.10, "severe"), (0.02, 0.11, "severe"), (0.06, 0.01, "severe")],
 )
 @pytest.mark.parametrize("kind", ["label", "prediction"])
 def test_rare_classes_that_multiply_are_drift(before, now, severity, kind):

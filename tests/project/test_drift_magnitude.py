@@ -18,11 +18,11 @@ from project.jobs.drift_magnitude import (
     Found,
     RowCount,
     Wanted,
-    _mature_until,
     chosen_rows,
     measure_drift_magnitude,
     wait_for_stream,
 )
+from project.label_maturity import mature_until
 from tests.feature_sets.labels.forms import schema
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -92,14 +92,14 @@ def test_live_rows_are_mature_when_detectors_would_see_them():
     labeled = {"newest_event_time": "2026-01-02T00:00:00+00:00", "deadline_seconds": 3600.0}
 
     def until(**labels):
-        found = _mature_until(labeled, schema(**labels))
+        found = mature_until(labeled, schema(**labels))
         return None if found is None else found.strftime("%H:%M")
 
     assert until(form="incidents") == "23:00"
     assert until(form="incidents", healthy_after="10m") == "23:50"
     assert until(form="incidents", healthy_after="10m", horizon="5m") == "23:40"
     assert until(tolerance="10s") is None, "rows say which readings are healthy, too"
-    assert _mature_until({**labeled, "newest_event_time": None}, schema(form="incidents")) is None
+    assert mature_until({**labeled, "newest_event_time": None}, schema(form="incidents")) is None
 
 
 def test_an_alert_that_began_after_the_rows_says_nothing_of_them():
@@ -227,7 +227,7 @@ def test_a_reference_that_rolls_is_the_rows_before_the_newest_ones(shift, drifte
     assert (event.get("severity"), event.get("detail")) == (
         ("severe", "feature load") if drifted else (None, None)
     )
-    assert not drifted or (event["confidence"] >= 0.99 and event["sample_labels"] == 200)
+    assert not drifted or (event["confidence"] >= 0.99 and event["sample_labels"] == 9 * 24)
     few = measured(base, stream(shift, 200), SCHEMA, "rolling_week", 200, Found())
     assert "not enough data" in few["reason"]
 
@@ -242,7 +242,7 @@ def test_a_reference_that_rolls_is_the_rows_before_the_newest_ones(shift, drifte
     ],
 )
 def test_a_drift_that_detectors_found_counts_for_the_rows_in_which_it_was(last_drift, kind):
-    """The newest 200 of 600 hours begin on 17 January."""
+    """The newest nine of 25 days, of which 200 rows are enough, begin on 17 January."""
     found = drift_magnitude._measured(stream(0.0), stream(0.0), SCHEMA, "rolling", 200, Found(last_drift))
     assert found["kind"] == kind
 

@@ -16,6 +16,7 @@ from project.endpoint_routing import EndpointRouting
 from project.errors import NetopsError
 from project.http_json import AbsentError
 from project.retraining.state import Decision, StateFile
+from tests.project.test_workflow_job import another_process_holds
 
 DOCUMENT = RoutingDocument((RoutedVersion("one", CHAMPION, "m1", "a" * 64),))
 
@@ -324,3 +325,22 @@ def test_nothing_is_changed_while_no_endpoint_is_up(up: Endpoint, monkeypatch: p
     with pytest.raises(NetopsError, match="must be up; 'netops serve' starts it"):
         routing.shadow("tw")
     assert up.asked == []
+
+
+def test_a_version_is_promoted_in_the_middle_of_a_training(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    tagging(monkeypatch, lambda *_, **__: None)
+    with another_process_holds(tmp_path, "netops"):
+        routing.promote("tw")
+    assert up.document.champion.version == "two"
+
+
+def test_what_was_superseded_says_so_and_answers_nobody_unless_that_is_meant(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = up.find("", "two")
+    found.gate, found.rejected_for = "superseded", "it was evaluated beside version one"
+    monkeypatch.setattr(registered_versions, "find_version", lambda *_: found)
+    with pytest.raises(NetopsError, match=r"was superseded: it was evaluated beside version one.*--force"):
+        routing.promote("tw")

@@ -4,10 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
-from project.run_lock import COMMAND, RUN, BusyError, held, holder, tell_run_id
+from project.run_lock import COMMAND, RUN, SWAP, BusyError, held, holder, tell_run_id
 
 HOLD = """
 import sys, time
@@ -61,3 +62,23 @@ def test_within_a_process_it_is_held_once_and_then_free(tmp_path):
             tell_run_id(tmp_path, "p", "r1")
         assert (holder(tmp_path, "p").command, holder(tmp_path, "p").run_id) == ("netops run", "r1")
     assert holder(tmp_path, "p") is None
+
+
+def test_the_champion_can_be_changed_in_the_middle_of_a_run(other, tmp_path):
+    with held(tmp_path, "p", "netops rollback", SWAP):
+        assert holder(tmp_path, "p").pid == other.pid  # That is not a run, and keeps none waiting.
+        assert holder(tmp_path, "p", (SWAP,)).command == "netops rollback"
+
+
+def test_who_changes_the_champion_waits_for_who_does_so_already(tmp_path):
+    command = [sys.executable, "-c", HOLD, str(tmp_path), SWAP]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout.readline() == "held\n"
+        with (
+            pytest.raises(BusyError, match="workflow main"),
+            held(tmp_path, "p", "netops promote", SWAP, patience=0.1),
+        ):
+            pass
+        threading.Timer(0.2, child.kill).start()
+        with held(tmp_path, "p", "netops promote", SWAP, patience=60):
+            assert holder(tmp_path, "p", (SWAP,)).pid == os.getpid()

@@ -52,6 +52,7 @@ class Project:
         self.deployed: list[str] = []
         self.order: list[str] = []
         self.broken = ""
+        self.superseded = ""
 
     def run_function(
         self,
@@ -76,6 +77,8 @@ class Project:
         self.runs.append((function, {"name": name, "params": params, "inputs": inputs, "outputs": outputs}))
         # Kubeflow knows no output but those that were asked for.
         answers = {key: f"{name}:{key}" for key in outputs}
+        if function == "promote" and self.superseded:
+            answers["superseded"] = self.superseded  # The local engine gives every result.
         return Step({**answers, "production": self.production} if "production" in answers else answers)
 
     def deploy_function(self, function: str, *, env: Mapping[str, Any] | None = None) -> Step:
@@ -91,11 +94,15 @@ def played(
     name: str = "main",
     production: object = "true",
     project: Project | None = None,
+    due: str = "a model is to be promoted",
     **arguments: Any,
 ) -> Project:
     project = project or Project(production)
     monkeypatch.setattr(workflow.mlrun, "get_current_project", lambda: project)
-    monkeypatch.setattr(workflow, "workflow_run", lambda _name, _given: nullcontext())
+    for held in ("workflow_run", "champion_held"):
+        monkeypatch.setattr(workflow, held, lambda _name, _given: nullcontext())
+    monkeypatch.setattr(workflow, "_why_deployed", lambda *_: due)
+    monkeypatch.setattr(workflow, "_is_runner_changed", lambda: bool(due))
     workflow.WORKFLOWS[name](**arguments)
     return project
 
@@ -214,6 +221,26 @@ def test_the_simulated_network_streams_to_its_own_endpoint_after_the_rehearsal(m
         *(STAGING, "model-server-tester", "end-rehearsal", "promote", SERVING),
         *(GENERATOR, "labeled-stream", RUNNER, "init-detectors", "drift-magnitude", "audit"),
     ]
+
+
+def test_where_nothing_has_changed_the_endpoint_is_neither_rehearsed_nor_deployed_and_still_watched(
+    monkeypatch,
+):
+    project = played(monkeypatch, telemetry="folder", due="")
+    assert order(project) == ["init-detectors", "drift-magnitude", "audit"]
+    assert order(played(monkeypatch, due=""))[:2] == [GENERATOR, "labeled-stream"]
+    released = played(monkeypatch, "release", telemetry="folder", due="")
+    assert SERVING in released.deployed  # A person, or the loop, has asked for it.
+
+
+def test_a_model_that_was_superseded_during_its_rehearsal_is_not_deployed(monkeypatch):
+    project = Project()
+    project.superseded = "it was evaluated beside version v1 in production, and version v0 is there now"
+    played(monkeypatch, project=project, telemetry="folder")
+    assert order(project)[-5:] == ["promote", RUNNER, "init-detectors", "drift-magnitude", "audit"]
+    assert SERVING not in project.deployed
+    judged = dict(project.runs)["promote"]["params"]
+    assert judged == {"evaluated_against": "evaluate:evaluated_against"}
 
 
 @pytest.mark.parametrize("broken", ["model-server-tester", "rehearse"])

@@ -115,6 +115,21 @@ def test_a_model_of_more_telemetry_that_is_better_takes_over(run_db, tmp_path, s
     assert of_address(held["model_uri"]).metadata.tag == "candidate"
     staged = of_address("store://models/test-network/evaluate_model:staging")
     assert staged.metadata.labels["version"] == first.outputs["version"]
+    # The loop tries it on live events first, and so nobody is waited for.
+    tried = network.run("evaluate", model_path=trained.outputs["model"], approve=True, trial=True).outputs
+    assert (tried["promotion"], tried["evaluated_against"]) == (
+        "to be tried on live events",
+        first.outputs["version"],
+    )
+    assert of_address(tried["model_uri"]).metadata.tag == "candidate"
+    # A run that was begun for another champion passes nothing.
+    model = {"model_path": trained.outputs["model"], "champion": "v-before"}
+    stale = network.run("evaluate", **model, rehearse=True).outputs
+    assert (stale["promotion"], stale["passed"], stale["production"]) == ("superseded", False, False)
+    assert stale["promotion_reason"].startswith(
+        "it was evaluated beside version v-before in production, and version "
+        f"{first.outputs['version'][:8]} is there now; what was found: better"
+    )
     found = network.run("evaluate", model_path=trained.outputs["model"]).outputs
     assert (found["promoted"], found["promotion"], found["production"]) == (True, "promoted", True)
     assert found["promotion_reason"].startswith("better")
@@ -189,19 +204,37 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     assert of_address(forced["model_uri"]).metadata.tag == "production"
     logged = {}
     context = SimpleNamespace(project="test-network", log_result=logged.__setitem__)
-    promote_job(context)
+    # A person has put another one into production since it was evaluated: nobody has compared these two.
+    promote_job(context, evaluated_against=first.outputs["version"])
+    there = of_address("store://models/test-network/evaluate_model:production")
+    assert there.metadata.labels["version"] == forced["version"] == logged["version"]
+    assert (logged["changed"], logged["promoted"], logged["promotion"]) == (False, False, "superseded")
+    assert (
+        logged["superseded"]
+        == logged["promotion_reason"]
+        == (
+            f"it was evaluated beside version {first.outputs['version'][:8]} in production, and version "
+            f"{forced['version'][:8]} is there now"
+        )
+    )
+    waits = of_address("store://models/test-network/evaluate_model:staging")
+    assert waits.spec.parameters["promotion"] == "superseded"
+    before = {"promotion": pending, "promotion_reason": passed["promotion_reason"]}
+    update_model(waits, parameters=before, write_spec_copy=False)
+    logged.clear()
+    promote_job(context, forced["version"])
     production = of_address("store://models/test-network/evaluate_model:production")
     assert production.metadata.labels["version"] == passed["version"] == logged["version"]
     assert production.spec.parameters["promotion"] == logged["promotion"] == "promoted by request"
     assert (logged["promoted"], logged["promotion_reason"]) == (True, passed["promotion_reason"])
     assert logged["replaced"] == forced["version"]
     logged.clear()
-    promote_job(context)
+    promote_job(context, "")  # It is there already, whatever it was evaluated beside.
     assert logged == {"version": passed["version"], "changed": False, "replaced": ""}
     # Promoted at once while it waited for approval: it is no promotion of the run that rehearses it again.
     update_model(production, parameters={"promotion": "waits for approval"}, write_spec_copy=False)
     logged.clear()
-    promote_job(context)
+    promote_job(context, "")  # It is there already, whatever it was evaluated beside.
     assert logged == {"version": passed["version"], "changed": False, "replaced": ""}
     assert promotion_of_production() == "promoted by approval"
 
@@ -225,10 +258,10 @@ def test_a_promotion_that_was_killed_before_it_was_recorded_is_recorded_next(
     with monkeypatch.context() as during:
         during.setattr(promote_module, "record_promotion", killed)
         with pytest.raises(KeyboardInterrupt):
-            promote_job(context)
+            promote_job(context, "")
     assert promotion_of_production() == "to be promoted after its rehearsal"
     if is_ended_by == "the next job":
-        promote_job(context)
+        promote_job(context, "")
     else:
         assert end_promotion("test-network") == "promoted"
     assert promotion_of_production() == "promoted"

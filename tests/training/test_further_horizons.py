@@ -105,7 +105,7 @@ def test_each_horizon_is_judged_for_itself_and_goes_into_production_alone(steps)
     assert of_address("store://models/test-network/evaluate-20m_model:rejected")
     assert horizon_model("test-network", "20m", "staging") is None
     logged = {}
-    promote(SimpleNamespace(project="test-network", log_result=logged.__setitem__))
+    promote(SimpleNamespace(project="test-network", log_result=logged.__setitem__), "")
     assert logged["versions"] == {"5m": rows.loc["5m", "version"], "20m": "", "2d": ""}
     assert logged["promotions"] == {"5m": "promoted"}
     promoted = horizon_model("test-network", "5m", "production")
@@ -115,7 +115,7 @@ def test_each_horizon_is_judged_for_itself_and_goes_into_production_alone(steps)
         promoted, parameters={"promotion": "waits for approval"}, write_spec_copy=False
     )
     logged.clear()
-    promote(SimpleNamespace(project="test-network", log_result=logged.__setitem__))
+    promote(SimpleNamespace(project="test-network", log_result=logged.__setitem__), "")
     assert logged["versions"]["5m"] == rows.loc["5m", "version"] and logged["promotions"] == {}
     assert horizon_model("test-network", "20m", "production") is None
 

@@ -20,17 +20,28 @@ By more than so much of F1, each at its own threshold, a model is better that ra
 PROMOTED, NOT_PROMOTED = "promoted", "not promoted"
 KEPT, OVERRULED = "already in production", "promoted by request"
 HELD, APPROVED = "waits for approval", "promoted by approval"
+ON_TRIAL = "to be tried on live events"
+"""Of a model that passed, and is compared in shadow before it may go into production."""
+SUPERSEDED = "superseded"
+"""Of a model that passed beside a champion that is not there any more: that says nothing of the new one."""
 PENDING = {
     PROMOTED: "to be promoted after its rehearsal",
     OVERRULED: "to be promoted by request, after its rehearsal",
 }
 """Outcomes of a model that is rehearsed first, by what they are once it is in production."""
-_AFTER_REHEARSAL = {**{pending: done for done, pending in PENDING.items()}, HELD: APPROVED}
+_AFTER_REHEARSAL = {
+    **{pending: done for done, pending in PENDING.items()},
+    **dict.fromkeys((HELD, ON_TRIAL), APPROVED),
+}
 
 TOO_LITTLE = "too_little_to_compare"
 """Result that says that more rows may decide, and what was found does not."""
 NONE_USABLE = "none_usable"
 """Result that says, in words, that neither the new model nor the one in production is of use."""
+
+
+NO_BETTER_THAN = "no_better_than"
+"""Parameter of a registered model: what needs none and does as well, in words; empty if nothing does."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +86,12 @@ class Promotion:
     @property
     def passed(self) -> bool:
         """Whether the new model may go into production."""
-        return self.outcome not in (NOT_PROMOTED, HELD)
+        return self.outcome not in (NOT_PROMOTED, HELD, ON_TRIAL, SUPERSEDED)
+
+    @property
+    def is_candidate(self) -> bool:
+        """Whether it passed, and is no champion before a person, or a trial, has decided."""
+        return self.outcome in (HELD, ON_TRIAL)
 
     @property
     def promoted(self) -> bool:
@@ -86,9 +102,21 @@ class Promotion:
         """The same of a model that is rehearsed before it goes into production."""
         return replace(self, outcome=PENDING.get(self.outcome, self.outcome))
 
-    def before_approval(self) -> Promotion:
-        """The same of a model that a person is to approve first; one that was asked for is approved."""
-        return replace(self, outcome=HELD) if self.outcome == PROMOTED else self
+    def before_approval(self, trial: bool = False) -> Promotion:
+        """The same of a model that a person is to approve first; one that was asked for is approved.
+
+        :param trial: whether it is tried on live events first.
+        """
+        return replace(self, outcome=ON_TRIAL if trial else HELD) if self.outcome == PROMOTED else self
+
+    def superseded(self, why: str) -> Promotion:
+        """The same where another model is in production by now; what was kept out stays so.
+
+        :param why: in words; empty if it is the same model.
+        """
+        if not why or not (self.passed or self.is_candidate) or self.outcome == KEPT:
+            return self
+        return replace(self, outcome=SUPERSEDED, reason=f"{why}; what was found: {self.reason}")
 
     def describe(self) -> dict[str, float | int | str | bool]:
         """Results ready to be logged."""

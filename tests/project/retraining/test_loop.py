@@ -11,6 +11,7 @@ from project.http_json import UnreachableError
 from project.retraining.loop import Loop, result_of
 from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, RunLook
 from project.retraining.next_run import Evidence
+from project.retraining.policy import rolled_back
 from project.retraining.state import Attempt, StateFile, Trial
 from project.retraining.status import status_lines
 from project.retraining.trial import TrialEvidence
@@ -60,6 +61,7 @@ class World:
         self.looks = [BETTER]
         self.handed_on = []
         self.several_horizons = False
+        self.weak = None
         self.keeps_rows = False
 
     def step(self):
@@ -77,6 +79,10 @@ class World:
     def evidence(self, onset):
         self.step()
         return Evidence(self.rows * (4 ** len(self.begun) if self.growing else 1), 50, 9e4, 10)
+
+    def weakness(self):
+        self.step()
+        return self.weak
 
     def arguments(self):
         self.step()
@@ -116,6 +122,16 @@ class World:
         self.step()
         run = self.runs[run_id]
         evaluated = {"version": run["version"], "promotion": "promoted", "promotion_reason": "better"}
+        if run["outcome"] == "superseded":
+            told = {"promotion": "superseded", "promotion_reason": "it was evaluated beside version v1"}
+            return {"evaluate": {**evaluated, **told}}
+        if run["outcome"] == "passed before":
+            told = {"promotion": "to be tried on live events", "evaluated_against": "v1"}
+            return {"evaluate": {**evaluated, **told}}
+        if run["outcome"] == "superseded by then":
+            return {"evaluate": evaluated, "promote": {"superseded": "v0 is there now", "changed": False}}
+        if run["outcome"] == "replaced by then":
+            return {"evaluate": evaluated, "promote": {"changed": True, "version": run["version"]}}
         if run["outcome"] == "rejected":
             evaluated |= {"promotion": "not promoted", "promotion_reason": "clearly worse"}
         if run["outcome"] == "staged":
@@ -215,6 +231,8 @@ def test_drift_starts_a_training_from_its_onset_and_the_new_model_is_promoted(tm
                 "combinations": 5,
                 "training_window": "since 2024-05-01T11:00:00+00:00",
                 "approve": False,
+                "trial": False,
+                "champion": "v1",
             },
         )
     ]
@@ -287,6 +305,45 @@ def test_too_few_rows_wait_for_more_and_are_no_failure(tmp_path):
     assert state.decisions[-1].reason == "training part: must have at least 50 rows"
     world.rows = 10_000
     assert outcomes(run(world, tmp_path))[-2:] == ["begun", "promoted"]
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        ("superseded", "it was evaluated beside version v1"),
+        ("superseded by then", "v0 is there now"),
+        ("passed before", "it was evaluated beside version v1 in production, and version v0 is there now"),
+        ("replaced by then", "it was promoted, and v0 has been put in its place since"),
+    ],
+)
+@pytest.mark.parametrize("mode", ["auto", "approve"])
+def test_a_rollback_in_the_middle_of_a_training_is_not_undone_by_it(tmp_path, what, why, mode):
+    world = World(what)
+    loop = make(world, tmp_path, mode)
+    loop.take(told())
+    loop.tick()
+    assert world.begun[0][1]["champion"] == "v1"
+    world.production = "v0"
+    file = StateFile(tmp_path, "p")
+    with file.changing() as state:
+        file.write(rolled_back(state, "v1", "v0", "", NOW, POLICY))
+    state = run(world, tmp_path, mode=mode)
+    # The drift is told once more by this run: it is of a version that is not there any more.
+    assert outcomes(state) == ["opened", "begun", "rolled back", "superseded"]
+    assert (state.decisions[-1].reason, state.decisions[-1].run_id) == (why, next(iter(world.runs)))
+    assert (world.production, state.case, state.attempt) == ("v0", None, None)
+    assert state.hold_reason == "after a rollback"
+
+
+def test_a_version_that_a_person_promotes_in_the_middle_of_a_training_ends_the_case(tmp_path):
+    world = World("superseded")
+    loop = make(world, tmp_path)
+    loop.take(told())
+    loop.tick()
+    world.production = "v7"
+    state = run(world, tmp_path)
+    assert outcomes(state) == ["opened", "begun", "superseded", "overtaken"]
+    assert (world.production, state.case, state.failures) == ("v7", None, 0)
 
 
 def test_with_approve_the_candidate_waits(tmp_path):

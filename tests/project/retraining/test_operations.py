@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pandas as pd
 import psutil
@@ -20,6 +21,7 @@ from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, R
 from project.retraining.operations import LocalOperations
 from project.run_lock import RUN, held
 from project.settings import Settings
+from tests.project.fake_endpoint import fake_endpoint
 
 DEAD = Process(2**22 - 1, 1.0)
 
@@ -225,3 +227,46 @@ def test_the_end_of_a_trial_forgets_its_rows(operations):
     operations._both._rows, operations._both._files = [pd.DataFrame({"x": [1]})], {"1.parquet"}
     operations.end_trial()
     assert (operations._both._rows, operations._both._files) == ([], set())
+
+
+WRONG = {"performance": {"realized": {"average_precision": 0.08, "errors": 80, "rows": 1000}}}
+RIGHT = {"performance": {"realized": {"average_precision": 0.9, "errors": 80, "rows": 1000}}}
+
+
+@pytest.mark.parametrize(
+    ("drift", "no_better_than", "why"),
+    [
+        (WRONG, "", "THE MODEL IN PRODUCTION IS NOT USABLE: average precision 0.080"),
+        (RIGHT, "the rule heat >= 9", "it was no better than the rule heat >= 9 when it was evaluated"),
+        (RIGHT, "", ""),
+        ({}, "", ""),  # Too few labels to say so.
+    ],
+)
+def test_a_champion_of_no_use_is_known_by_its_labels_or_its_evaluation(
+    operations, tmp_path, monkeypatch, drift, no_better_than, why
+):
+    spec = {"parameters": {"no_better_than": no_better_than}}
+    artifact = {"metadata": {"labels": {"version": "v1"}}, "spec": spec}
+    monkeypatch.setattr(module, "production_artifact", lambda *_: artifact)
+    remembered(monkeypatch, {})
+    schema = TelemetrySchema.load()
+    pairs = Settings(home=tmp_path).labeled_pairs("p")
+    pairs.mkdir(parents=True)
+    times = pd.to_datetime(["2024-01-01T00:00Z", "2024-01-03T00:00Z"])
+    pd.DataFrame({DEVICE: "a", schema.time: times, schema.target: 1}).to_parquet(pairs / "1.parquet")
+    served = {"versions": ["v1"], "parameters": {"training_end": "2024-01-02T00:00:00Z"}}
+
+    def answer(_method, path, _body):
+        return 200, drift if path == "/drift" else served
+
+    with fake_endpoint(answer) as address:
+        monkeypatch.setattr(module, "ready_endpoint", lambda *_: SimpleNamespace(address=address))
+        found = operations.weakness()
+        if not why:
+            assert found is None
+            return
+        assert found.why.startswith(why)
+        assert (found.since, found.episodes) == ("2024-01-02T00:00:00+00:00", 1)
+        assert found.newest == "2024-01-03T00:00:00+00:00"
+        served["versions"] = ["v2"]  # Another one is on its way.
+        assert operations.weakness() is None

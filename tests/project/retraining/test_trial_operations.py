@@ -133,6 +133,14 @@ def test_what_a_person_has_replaced_is_not_promoted_again(endpoint, tmp_path):
     assert endpoint.roles == {"a": CHAMPION}
 
 
+def test_a_candidate_is_not_promoted_beside_another_champion_than_it_was_compared_with(endpoint, tmp_path):
+    trials = operations(tmp_path)
+    trials._route(trials._address(""), "c", CHAMPION, "another", declared=True)
+    with pytest.raises(ReplacedError, match="it was compared with a, and c is there now"):
+        trials.promote(TRIAL)
+    assert endpoint.roles == {"c": CHAMPION}
+
+
 def labeled(home, worse_devices=()):
     """A day of labels; the challenger is sharp, except on some devices."""
     folder = Settings(home=home).labeled_pairs("p")

@@ -1,0 +1,131 @@
+"""Whether a run leaves the running endpoint as it is, because nothing that it is made of has changed.
+
+A candidate that the gate keeps out changes nothing: to rehearse and deploy the champion once more would cost
+minutes, and swap a process that answers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from importlib.metadata import distributions
+from pathlib import Path
+from typing import Any
+
+from feature_sets.checks import check_boolean
+from project.api_reader import function_variables, ready_endpoint
+from project.endpoint_routing import routing_if_any
+from project.errors import NetopsError
+from project.function_names import SERVING
+from project.retraining.operations import production_version
+from project.settings import SOURCE_ROOT, Settings
+from training.evaluation.promotion_gate import PENDING
+
+DIGEST = "DEFINITION_DIGEST"
+"""Variable of a deployed function: what it was made of."""
+
+_ID = "deployment"
+"""Of the graph: by it a restarted endpoint knows whether it was deployed anew."""
+_ROOMS = ("drift", "feature_sets", "graphs", "project", "training")
+_NEW_HISTORY = (
+    *("rows_new", "rows_rewritten", "label_rows_new", "label_rows_rewritten", "labels_changed"),
+    *("devices_new", "devices_changed"),
+)
+"""Results of the ingestion: an endpoint takes up at its start what files have told, and nobody sent."""
+
+
+def digest_of(function: Any, secrets: Sequence[Path]) -> str:
+    """Digest of all that a function is made of: its document, our code, installed packages, its secrets.
+
+    Others can read it, so it has when a secret was written, and nothing that tells one by guessing.
+
+    :param function: of MLRun, with all its variables but this one.
+    :param secrets: files that it reads when it starts.
+    """
+    document = function.to_dict()
+    spec = _lasting({**document["spec"], "build": None})  # MLRun's own note of where its code came from.
+    written = [path.stat().st_mtime_ns for path in secrets]
+    known = json.dumps([document["kind"], spec, written, _code()], sort_keys=True, default=str)
+    return hashlib.sha256(known.encode()).hexdigest()
+
+
+def _lasting(content: Any) -> Any:
+    """The same without what is another one each time: the id of the deployment, and the order of names.
+
+    MLRun lists the steps that others come after as a set has them, and that differs from process to process.
+    """
+    if isinstance(content, dict):
+        return {key: _lasting(value) for key, value in content.items() if key != _ID}
+    if isinstance(content, list) and all(isinstance(each, str) for each in content):
+        return sorted(content)
+    return [_lasting(each) for each in content] if isinstance(content, list) else content
+
+
+@lru_cache(maxsize=1)
+def _code() -> str:
+    """Digest of our code, and of the names and versions of what is installed."""
+    found = hashlib.sha256()
+    for path in sorted(each for room in _ROOMS for each in (Path(SOURCE_ROOT) / room).rglob("*.py")):
+        found.update(f"{path.relative_to(SOURCE_ROOT)}\n".encode())
+        found.update(path.read_bytes())
+    found.update(str(sorted(f"{each.name} {each.version}" for each in distributions())).encode())
+    return found.hexdigest()
+
+
+def why_deployed(
+    settings: Settings,
+    dbpath: str,
+    project: Any,
+    ingested: Mapping[str, Any],
+    evaluated: Mapping[str, Any],
+    horizons: Mapping[str, Any],
+) -> str:
+    """Why a run deploys the endpoint, in words; empty if it leaves it as it is.
+
+    :param dbpath: address of the MLRun API.
+    :param project: of MLRun, with the functions as they would be deployed.
+    :param ingested: results of the ingestion.
+    :param evaluated: results of the evaluation.
+    :param horizons: results of the models of further horizons.
+    """
+    leads = horizons.get("horizons") or ()
+    if check_boolean("result 'passed'", evaluated["passed"]) or any(
+        lead["promotion"] in PENDING.values() for lead in leads
+    ):
+        return "a model is to be promoted"
+    if any(ingested.get(name) for name in _NEW_HISTORY):
+        return "files have told what the endpoint has not seen"
+    why = why_changed(settings, dbpath, project, SERVING)
+    if why:
+        return why
+    name = project.metadata.name
+    try:
+        address = ready_endpoint(dbpath, name, SERVING).address
+        routing = routing_if_any(address, settings.bearer_token())
+    except NetopsError as error:
+        return str(error)
+    champion = routing.document.champion.version if routing is not None else "of an earlier version"
+    if champion != production_version(dbpath, name):
+        return f"its champion is {champion}, and another model has the tag of production"
+    return ""
+
+
+def why_changed(settings: Settings, dbpath: str, project: Any, function: str) -> str:
+    """Why a function is not the one that is deployed, in words; empty if it is, and is ready.
+
+    :param function: its name.
+    """
+    if settings.profile != "local":
+        return "its image and secrets are those of the cluster, of which nothing is known here"
+    there = function_variables(dbpath, project.metadata.name, function)
+    if there is None:
+        return "it was never deployed"
+    if there.get(DIGEST, "") != project.get_function(function).get_env(DIGEST):
+        return "its definition, settings, code or packages have changed"
+    try:
+        ready_endpoint(dbpath, project.metadata.name, function)
+    except NetopsError as error:
+        return str(error)
+    return ""
