@@ -63,11 +63,47 @@ def chosen_block(given: int, needed: int, rows: int, entity: str | None) -> tupl
     )
 
 
-def selected(frame: pd.DataFrame, max_rows: int, block_rows: int, rng: np.random.Generator) -> pd.DataFrame:
-    """All rows, or a random selection of blocks if they are more than so many."""
+def block_starts(
+    frame: pd.DataFrame, block_rows: int, entity: str | None, time: str | None, gap_seconds: float
+) -> Index:
+    """First row of each block of a frame in device order, shape (blocks,).
+
+    Rows depend on each other for a time, and a device that sends seldom has few rows in it. So where devices
+    and times are known, a block is a span of time of one device.
+
+    :param block_rows: that depend on each other, of a device that sends as most rows do.
+    :param entity: column of the device key; None makes each ``block_rows`` rows a block, as no time does.
+    :param time: column of event times, with a zone.
+    :param gap_seconds: between two rows of a device that sends as most rows do.
+    """
+    if entity is None or time is None or block_rows == 1:
+        return np.arange(0, len(frame), block_rows)
+    firsts = np.cumsum(stretches_of(frame, entity))[:-1]
+    micros = frame[time].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
+    begun = np.repeat(micros[np.concatenate([[0], firsts])], stretches_of(frame, entity))
+    spans = (micros - begun) // max(1, round(block_rows * gap_seconds * 1e6))
+    is_first = np.ones(len(frame), dtype=bool)
+    is_first[1:] = spans[1:] != spans[:-1]
+    is_first[firsts] = True
+    return np.flatnonzero(is_first)
+
+
+def selected(
+    frame: pd.DataFrame, starts: Index, max_rows: int, rng: np.random.Generator
+) -> tuple[pd.DataFrame, Index]:
+    """All rows, or blocks at equal distances from a random one on if they are more than about so many.
+
+    Equal distances keep the mix of devices, which drawing at random does not if they have few blocks each.
+
+    :param starts: first row of each block.
+    :returns: the rows, and where their blocks start.
+    """
     if len(frame) <= max_rows:
-        return frame
-    blocks = -(-len(frame) // block_rows)
-    chosen = np.sort(rng.choice(blocks, max_rows // block_rows, replace=False))
-    rows = (chosen[:, None] * block_rows + np.arange(block_rows)).ravel()
-    return frame.iloc[rows[rows < len(frame)]]
+        return frame, starts
+    count = max(1, len(starts) * max_rows // len(frame))
+    chosen = ((np.arange(count) + rng.random()) * (len(starts) / count)).astype(np.int64)
+    sizes = np.diff(starts, append=len(frame))
+    is_chosen = np.zeros(len(starts), dtype=bool)
+    is_chosen[chosen] = True
+    kept = np.cumsum(sizes[chosen])
+    return frame[np.repeat(is_chosen, sizes)], np.concatenate([[0], kept[:-1]])

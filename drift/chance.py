@@ -36,7 +36,12 @@ class Chance:
 
 
 def compare_with_chance(
-    base: Index, batch: Index, sizes: Index, permutations: int, block_rows: int, rng: np.random.Generator
+    base: Index,
+    batch: Index,
+    sizes: Index,
+    permutations: int,
+    starts: tuple[Index, Index],
+    rng: np.random.Generator,
 ) -> Chance:
     """Compare the total variation distance of each column with its distances in random divisions.
 
@@ -44,27 +49,28 @@ def compare_with_chance(
     :param batch: the same for the batch, shape (m, c).
     :param sizes: number of bins per column, shape (c,).
     :param permutations: number of random divisions.
-    :param block_rows: rows that are dealt out together, as consecutive rows of each side.
+    :param starts: first row of each block of the base, and of the batch: its rows are dealt out together.
     """
     # every column gets its own stretch of one long histogram: one bincount counts all columns
-    starts = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    cells = np.concatenate([base, batch]) + starts
+    first_bins = np.concatenate([[0], np.cumsum(sizes)[:-1]])
+    cells = np.concatenate([base, batch]) + first_bins
     total = np.bincount(cells.ravel(), minlength=int(sizes.sum()))
-    blocks, n_base, n_batch = _blocks(len(base), len(batch), block_rows)
+    block_of = _block_of(np.concatenate([starts[0], len(base) + starts[1]]), len(cells))
     # drawing the smaller side is the same division and cheaper
-    drawn = min(n_base, n_batch)
+    blocks, drawn = len(starts[0]) + len(starts[1]), min(map(len, starts))
 
     def distances(rows: Index) -> Floats:
         one = np.bincount(cells[rows].ravel(), minlength=len(total))
         difference = one / len(rows) - (total - one) / (len(cells) - len(rows))
-        return np.asarray(np.add.reduceat(np.abs(difference), starts) / 2, dtype=np.float64)
+        return np.asarray(np.add.reduceat(np.abs(difference), first_bins) / 2, dtype=np.float64)
 
     observed = distances(np.arange(len(base), len(cells)))
     samples = np.empty((permutations + 1, len(sizes)))
     samples[0] = observed
     for i in range(1, permutations + 1):
-        chosen = rng.choice(len(blocks), drawn, replace=False, shuffle=False)
-        samples[i] = distances(np.concatenate([blocks[j] for j in chosen]) if block_rows > 1 else chosen)
+        is_drawn = np.zeros(blocks, dtype=bool)
+        is_drawn[rng.choice(blocks, drawn, replace=False, shuffle=False)] = True
+        samples[i] = distances(np.flatnonzero(is_drawn[block_of]))
     spread = samples.std(axis=0)
     scores = (samples - samples.mean(axis=0)) / np.where(spread > _ROUNDING, spread, np.inf)
     largest = scores.max(axis=1)
@@ -72,8 +78,6 @@ def compare_with_chance(
     return Chance(expected=samples[1:].mean(axis=0), p_values=p_values)
 
 
-def _blocks(n: int, m: int, block_rows: int) -> tuple[list[Index], int, int]:
-    """Rows of each block, over base and batch one after the other; how many blocks each side has."""
-    base = [np.arange(start, min(start + block_rows, n)) for start in range(0, n, block_rows)]
-    batch = [np.arange(n + start, n + min(start + block_rows, m)) for start in range(0, m, block_rows)]
-    return base + batch, len(base), len(batch)
+def _block_of(starts: Index, rows: int) -> Index:
+    """Number of the block of each row."""
+    return np.repeat(np.arange(len(starts)), np.diff(starts, append=rows))

@@ -32,6 +32,7 @@ NONE, DATA, LABEL, CONCEPT = "no drift", "data drift", "label shift", "concept d
 BOTH = "data drift with more errors"
 EITHER = "label shift or concept drift"
 UNKNOWN = "not enough data"
+WRONG = "the model is more often wrong"
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,15 @@ def kind_of_drift(
     :param features: feature columns.
     :param label: column of labels.
     :param found: what was found of these frames.
-    :param errors_rose: whether detectors found that the model is more often wrong.
+    :param errors_rose: whether detectors found that the model is more often wrong; the rows themselves may
+        show it as well.
     :param how: arguments of the comparison within each class, see ``drift_magnitude``.
     """
     if found.drifted is None:
         if errors_rose:
-            return KindOfDrift(UNKNOWN, f"the model is more often wrong; {found.reason}")
+            return KindOfDrift(UNKNOWN, f"{WRONG}; {found.reason}")
         return KindOfDrift(UNKNOWN, found.reason)
+    errors_rose = errors_rose or found.errors_rose
     moved = [shift for shift in found.shifts if shift.kind in ("feature", "joint") and shift.drifted]
     labels = found.class_shift
     if labels is not None and labels.drifted:
@@ -80,15 +83,16 @@ def kind_of_drift(
             few = f"rows of {label} {', '.join(within.too_few)} are too few to be compared by themselves"
             return KindOfDrift(EITHER, f"{labels} moved, and no feature; {few}")
     if moved and errors_rose:
-        return KindOfDrift(BOTH, f"{_named(moved)} moved, and the model is more often wrong")
+        return KindOfDrift(BOTH, f"{_named(moved)} moved, and {WRONG}")
     if moved:
         return KindOfDrift(DATA, f"{_named(moved)} moved, and the model is as often right as before")
-    if errors_rose or (labels is not None and labels.drifted):
-        what = "the model is more often wrong" if errors_rose else f"{labels} moved"
-        return KindOfDrift(CONCEPT, f"{what}, and no feature moved")
     predictions = found.prediction_shift
-    if predictions is not None and predictions.drifted:
-        return KindOfDrift(DATA, f"{predictions} moved, though no feature did by itself")
+    if predictions is not None and predictions.moved_by_itself:
+        # What the model says follows from the features, however they moved.
+        alone = f"{predictions} moved, though no feature did by itself"
+        return KindOfDrift(BOTH, f"{alone}, and {WRONG}") if errors_rose else KindOfDrift(DATA, alone)
+    if errors_rose or (labels is not None and labels.drifted):
+        return KindOfDrift(CONCEPT, f"{WRONG if errors_rose else f'{labels} moved'}, and no feature moved")
     return KindOfDrift(NONE, found.reason)
 
 

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from drift.blocks import MOST_PROBED, chosen_block, needed_block, selected, stretches_of
+from drift.blocks import MOST_PROBED, block_starts, chosen_block, needed_block, selected, stretches_of
 from drift.chance import compare_with_chance
 from drift.coded_columns import CodedColumn, coded_columns
 from drift.compared_columns import OWNER, Columns, compared_columns, joint_columns, known_columns
@@ -31,8 +31,8 @@ from drift.distances.kullback_leibler import kullback_leibler
 from drift.distances.population_stability import population_stability
 from drift.distances.total_variation import total_variation
 from drift.distances.wasserstein import wasserstein
-from drift.reference_rows import LEAST_BLOCKS
-from drift.shares import USUAL_CHANGE, LeastChange, Share, rows_with, shares_of
+from drift.reference_rows import LEAST_BLOCKS, seconds_between
+from drift.shares import USUAL_CHANGE, LeastChange, Share, errors_of, rows_with, shares_of
 from drift.shift import ColumnShift, DriftMagnitude, ShareShift, reason_of
 from feature_sets.checks import InputError, check_integer, check_number
 
@@ -59,6 +59,7 @@ def drift_magnitude(
     seed: int = 0,
     least_change: LeastChange = USUAL_CHANGE,
     entity: str | None = None,
+    time: str | None = None,
 ) -> DriftMagnitude:
     """Measure how far a batch is from the base data set and say whether that is drift.
 
@@ -91,6 +92,8 @@ def drift_magnitude(
     :param least_change: from when on a share has moved.
     :param entity: column of the device key, if rows are sorted by device: without it, different levels of
         devices look like dependence.
+    :param time: column of event times, with a zone. With ``entity`` too, what is dealt out together is the
+        rows of one device in a span of time, however often it sends.
     :raises InputError: naming the parameter or column, the rule and what was given.
     """
     min_rows = check_integer(f"{OWNER}: min_rows", min_rows, at_least=2)
@@ -106,6 +109,8 @@ def drift_magnitude(
     columns = compared_columns(base, batch, features, prediction, label)
     if entity is not None and entity not in base:
         raise InputError(f"{OWNER}: entity", "must be a column of the base", entity)
+    if time is not None and not {time} <= {*base} & {*batch}:
+        raise InputError(f"{OWNER}: time", "must be a column of base and batch", time)
     if reason := _too_little(base, batch, least, min_rows, block_rows):
         return DriftMagnitude(len(base), len(batch), (), None, reason, least)
     columns, warnings = known_columns(base, batch, columns)
@@ -115,17 +120,21 @@ def drift_magnitude(
     needed = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
     block_rows, warning = chosen_block(block_rows, needed, smaller, entity)
     rng = np.random.default_rng(seed)
-    base = selected(base, max_rows, block_rows, rng)
-    batch = selected(batch, max_rows, block_rows, rng)
+    gap = seconds_between(base, entity, time) if entity is not None and time is not None else 0.0
+    sides = [
+        selected(frame, block_starts(frame, block_rows, entity, time, gap), max_rows, rng)
+        for frame in (base, batch)
+    ]
+    (base, base_starts), (batch, batch_starts) = sides
     coded = coded_columns(base, batch, columns, joint, bins, how)
-    shares = shares_of(coded, least_change)
+    shares = [*shares_of(coded, least_change), *errors_of(coded, base, batch, least_change)]
     pairs = [(column.base, column.batch) for column in coded] + [rows_with(share) for share in shares]
     chance = compare_with_chance(
         np.column_stack([of_base for of_base, _ in pairs]),
         np.column_stack([of_batch for _, of_batch in pairs]),
         np.array([column.size for column in coded] + [2] * len(shares)),
         permutations,
-        block_rows,
+        (base_starts, batch_starts),
         rng,
     )
     p_values = chance.p_values.tolist()
@@ -191,13 +200,15 @@ def _needed_block(
 
 def _share_shift(share: Share, p_value: float, alpha: float, change: LeastChange) -> ShareShift:
     base, batch = float(share.base.mean()), float(share.batch.mean())
+    fewer_errors = share.of_errors and batch < base
     return ShareShift(
         what=share.what,
         base=base,
         batch=batch,
         limit=change.limit(share.least, base, batch),
         p_value=p_value,
-        moved=p_value <= alpha and change.is_beyond(share.least, base, batch),
+        moved=p_value <= alpha and change.is_beyond(share.least, base, batch) and not fewer_errors,
+        of_errors=share.of_errors,
     )
 
 

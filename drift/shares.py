@@ -1,4 +1,4 @@
-"""Shares of rows that matter though they are small: a class, missing readings, a new category, far readings.
+"""Shares of rows that matter though they are small: a class, errors, missing readings, far readings.
 
 A distance over all bins hides them. Errors of networks are a few rows in a hundred, so ten times as many move
 the distribution of labels by less than what is no drift of a column. And bins with equally many rows do not
@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from drift.coded_columns import CodedColumn, Index
 from drift.discretize import CategoryBins, Floats
@@ -77,6 +78,7 @@ class Share(NamedTuple):
     :param base: which rows of the base, shape (n,).
     :param batch: which rows of the batch, shape (m,).
     :param least: change from which on it has moved.
+    :param of_errors: whether they are wrong predictions; fewer of those are no drift.
     """
 
     column: int
@@ -84,6 +86,7 @@ class Share(NamedTuple):
     base: Bools
     batch: Bools
     least: float
+    of_errors: bool = False
 
 
 def shares_of(columns: Sequence[CodedColumn], change: LeastChange) -> list[Share]:
@@ -91,15 +94,32 @@ def shares_of(columns: Sequence[CodedColumn], change: LeastChange) -> list[Share
 
     :param columns: coded; joint ones have no shares.
     """
-    found = []
+    found: list[Share] = []
     for number, column in enumerate(columns):
         least = change.of(column)
-        for what, base, batch in _candidates(column):
-            smaller, rows = min(len(base), len(batch)), len(base) + len(batch)
-            count = int(base.sum()) + int(batch.sum())
-            if min(count, rows - count) >= least * smaller:
-                found.append(Share(number, what, base, batch, least))
+        shares = (Share(number, what, was, now, least) for what, was, now in _candidates(column))
+        found.extend(filter(_can_change, shares))
     return found
+
+
+def errors_of(
+    columns: Sequence[CodedColumn], base: pd.DataFrame, batch: pd.DataFrame, change: LeastChange
+) -> list[Share]:
+    """The share of wrong predictions, where predictions and labels are classes and it can change enough."""
+    classes = {column.kind: number for number, column in enumerate(columns) if column.numbers is None}
+    if not {"prediction", "label"} <= set(classes):
+        return []
+    number, label = classes["prediction"], columns[classes["label"]].name
+    was, now = (frame[columns[number].name].ne(frame[label]).to_numpy() for frame in (base, batch))
+    share = Share(number, f"differs from {label}", was, now, change.of_classes, of_errors=True)
+    return [share] if _can_change(share) else []
+
+
+def _can_change(share: Share) -> bool:
+    """Whether there are enough rows with it, and without, for a change by its least."""
+    smaller, rows = min(len(share.base), len(share.batch)), len(share.base) + len(share.batch)
+    count = int(share.base.sum()) + int(share.batch.sum())
+    return min(count, rows - count) >= share.least * smaller
 
 
 def _candidates(column: CodedColumn) -> Iterator[tuple[str, Bools, Bools]]:

@@ -24,6 +24,7 @@ class ShareShift:
     :param limit: share of the batch from which on it may be called moved, in the direction in which it is.
     :param p_value: as that of a column, of which all share one risk with all shares.
     :param moved: whether that is beyond chance and beyond the least change.
+    :param of_errors: whether it is the share of wrong predictions, which moves only if it rises.
     """
 
     what: str
@@ -32,6 +33,7 @@ class ShareShift:
     limit: float
     p_value: float
     moved: bool
+    of_errors: bool = False
 
     @property
     def change(self) -> float:
@@ -80,6 +82,11 @@ class ColumnShift:
     drifted: bool
     by_distance: bool = False
     shares: tuple[ShareShift, ...] = ()
+
+    @property
+    def moved_by_itself(self) -> bool:
+        """Whether its own values moved, not only how many of the predictions are wrong."""
+        return self.by_distance or any(share.moved for share in self.shares if not share.of_errors)
 
     @property
     def moved_share(self) -> ShareShift | None:
@@ -157,6 +164,12 @@ class DriftMagnitude:
     def prediction_shift(self) -> ColumnShift | None:
         """Distance of what the model says, where there are predictions."""
         return self._only("prediction")
+
+    @property
+    def errors_rose(self) -> bool:
+        """Whether a larger share of predictions is wrong than in the base."""
+        shares = self.prediction_shift.shares if self.prediction_shift is not None else ()
+        return any(share.moved for share in shares if share.of_errors)
 
     @property
     def class_shift(self) -> ColumnShift | None:

@@ -267,7 +267,7 @@ def _compared(
     """
     rows = reference_rows(base, batch, DEVICE, schema.time, schema.longest_window_seconds, season)
     how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
-    how |= {"entity": DEVICE, "alpha": alpha, "permutations": _PERMUTATIONS}
+    how |= {"entity": DEVICE, "time": schema.time, "alpha": alpha, "permutations": _PERMUTATIONS}
     result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
     kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
     first, last = (

@@ -10,6 +10,7 @@ from drift.drift_event import utc_time
 from graphs.routing.change import APPLIED, DEPLOYMENT
 from project.api_reader import runs
 from project.endpoint_routing import LOOP, champion_of
+from project.endpoint_routing import ROLLED_BACK as TELLS_ROLLBACK
 from project.errors import NetopsError
 from project.retraining.operations import production_version
 from project.retraining.state import (
@@ -86,39 +87,41 @@ def with_people(found: Sequence[Decision], changes: Sequence[Mapping[str, Any]])
     :param changes: of the routing, see ``GET /routing``. Those of deployments are what runs have decided, and
         the loop tells its own.
     """
-    made = [
-        Decision(
+    told = [each for each in found if each.outcome == ROLLED_BACK and not each.run_id]
+    made = []
+    for change in changes:
+        before, after = champion_of(change["from"]), champion_of(change["to"])
+        if change["who"] in (DEPLOYMENT, LOOP) or before == after:
+            continue
+        decision = Decision(
             time=utc_time(change["time"]),
             outcome=AT_ONCE if change["outcome"] == APPLIED else "refused",
             reason=f"{change['who']}: {change['why']}" + (f"; {change['error']}" if change["error"] else ""),
-            before=champion_of(change["from"]),
-            after=champion_of(change["to"]),
+            before=before,
+            after=after,
         )
-        for change in changes
-        if change["who"] not in (DEPLOYMENT, LOOP)
-        and champion_of(change["from"]) != champion_of(change["to"])
-    ]
-    made = _without_rollbacks(made, found)
+        same = _told_as_well(decision, told) if change["why"] == TELLS_ROLLBACK else None
+        if same is None:
+            made.append(decision)
+        else:
+            told.remove(same)
     return sorted([*found, *made], key=lambda decision: decision.time)
 
 
-def _without_rollbacks(made: Sequence[Decision], found: Sequence[Decision]) -> list[Decision]:
-    """The changes but those that 'netops rollback' has told the loop, too, in the same minutes."""
-    told = [each for each in found if each.outcome == ROLLED_BACK and not each.run_id]
-    kept = []
-    for change in made:
-        same = [
-            each
-            for each in told
-            if change.outcome == AT_ONCE
-            and (each.before, each.after) == (change.before, change.after)
-            and abs(datetime.fromisoformat(each.time) - datetime.fromisoformat(change.time)) <= _SAME
-        ]
-        if same:
-            told.remove(same[0])
-        else:
-            kept.append(change)
-    return kept
+def _told_as_well(rollback: Decision, told: Sequence[Decision]) -> Decision | None:
+    """What 'netops rollback' has told the loop of a change that it made; the nearest in time, if any."""
+
+    def apart(each: Decision) -> timedelta:
+        return abs(datetime.fromisoformat(each.time) - datetime.fromisoformat(rollback.time))
+
+    same = [
+        each
+        for each in told
+        if rollback.outcome == AT_ONCE
+        and (each.before, each.after) == (rollback.before, rollback.after)
+        and apart(each) <= _SAME
+    ]
+    return min(same, key=apart, default=None)
 
 
 def _of_gate(found: Sequence[Mapping[str, Any]], known: set[str]) -> list[Decision]:

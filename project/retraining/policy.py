@@ -259,8 +259,8 @@ def _since_worse(state: LoopState, case: Case, now: datetime) -> LoopState:
 
 
 def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:
-    """The state where a run that is not the loop's has put another model into production."""
-    reason = f"version {champion[:8]} is in production by another run"
+    """The state where a person, or a run that is not the loop's, has put another model into production."""
+    reason = f"version {champion[:8]} is in production, put there by a person or another run"
     decision = of_case(state, now, words.OVERTAKEN, reason, after=champion)
     ended = replace(state, case=None, candidate="", candidate_outdated=False, none_usable="")
     return ended.told(decision)

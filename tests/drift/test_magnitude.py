@@ -73,9 +73,10 @@ def test_a_feature_that_moved_is_drift_and_named():
 
 def test_prediction_shift_and_class_shift_are_told_apart():
     said = measured(network(0), network(1, 500, alert_rate=0.4))
-    assert (said.prediction_shift.drifted, said.class_shift.drifted) == (True, False)
+    assert (said.prediction_shift.moved_by_itself, said.class_shift.drifted) == (True, False)
     was = measured(network(0), network(1, 500, error_rate=0.4))
-    assert (was.prediction_shift.drifted, was.class_shift.drifted) == (False, True)
+    assert (was.prediction_shift.moved_by_itself, was.class_shift.drifted) == (False, True)
+    assert said.errors_rose and was.errors_rose
     assert was.class_shift.total_variation == pytest.approx(0.3, abs=0.06)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.kind_of_drift import CONCEPT, DATA, LABEL, kind_of_drift
+from drift.kind_of_drift import BOTH, DATA, LABEL, kind_of_drift
 from drift.magnitude import drift_magnitude
 from drift.shares import LeastChange
 from tests.drift.error_streams import in_runs
@@ -64,13 +64,25 @@ def test_a_label_shift_of_rare_errors_is_named_one():
 def test_predictions_that_move_alone_are_data_drift():
     base, batch = (frame.assign(y=0) for frame in labels(0.01, 0.05))
     batch.loc[:10, "y"] = base.loc[:10, "y"] = 1
-    found = drift_magnitude(base, batch, ["load"], "is_error", "y")
+    found = drift_magnitude(base, batch, ["load"], "is_error")
     named = kind_of_drift(base, batch, ["load"], "y", found, False)
-    assert (named.kind, named.reason) == (
-        DATA,
-        f"{found.prediction_shift} moved, though no feature did by itself",
-    )
-    assert kind_of_drift(base, batch, ["load"], "y", found, True).kind == CONCEPT
+    alone = f"{found.prediction_shift} moved, though no feature did by itself"
+    assert (named.kind, named.reason) == (DATA, alone)
+    # With the labels beside them, it shows that what the model says more often is wrong.
+    found = drift_magnitude(base, batch, ["load"], "is_error", "y")
+    assert found.errors_rose
+    assert kind_of_drift(base, batch, ["load"], "y", found, False).kind == BOTH
+
+
+@pytest.mark.parametrize(("before", "after", "rose"), [(0.01, 0.05, True), (0.05, 0.01, False)])
+def test_only_more_errors_are_drift(before, after, rose):
+    base, batch = (frame.rename(columns={"is_error": "y"}) for frame in labels(before, after))
+    # What the model says has nothing to do with it, and stays as it is.
+    base, batch = (frame.assign(said=np.arange(len(frame)) % 100 == 0) for frame in (base, batch))
+    base, batch = (frame.astype({"said": int}) for frame in (base, batch))
+    found = drift_magnitude(base, batch, ["load"], "said", "y")
+    assert (found.errors_rose, found.prediction_shift.drifted) == (rose, rose)
+    assert not found.prediction_shift.moved_by_itself
 
 
 def values(random, is_batch, change):

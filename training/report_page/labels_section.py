@@ -12,7 +12,7 @@ from training.report_page.page import Section, Table
 _CAPTIONS = {
     ALARM: "Readings without a label that are called an error, highest probability first",
     UNLABELED: "Devices by their newest readings without a label, most expected mistakes first",
-    NO_ERRORS: "Devices without a known error by their test rows, most expected mistakes first",
+    NO_ERRORS: "Devices without an error among the test rows, most expected mistakes first",
 }
 _TEXT = (
     f"Labels that would help most. The newest readings without a label were looked at, {MOST_ROWS:,} of all "
@@ -21,8 +21,8 @@ _TEXT = (
     "by its own probabilities. Where they are many, labels tell it most."
 )
 _NONE = (
-    "No reading is without a label, as far as was looked at. So labels that would help are those of devices "
-    "without a known error."
+    "No reading is without a label, as far as was looked at. What may help is a second look at devices "
+    "without an error among the test rows: one that nobody told of would be a mistake there."
 )
 
 

@@ -16,6 +16,28 @@ from project.settings import Settings
 from tests.project.retraining.test_policy import NOW, opened, rolled_back, told, tried
 
 
+def test_a_promotion_by_a_person_is_told_beside_the_rollbacks_around_it():
+    def change(seconds, before, after, why):
+        champions = {
+            name: [{"version": each, "role": "champion"}] for name, each in (("from", before), ("to", after))
+        }
+        at = f"{NOW + timedelta(seconds=seconds):%Y-%m-%dT%H:%M:%SZ}"
+        return {"time": at, "who": "kim", "why": why, "outcome": "applied", "error": "", **champions}
+
+    def back(seconds, before, after):
+        at = NOW + timedelta(seconds=seconds + 1)
+        return rolled_back(LoopState(), before, after, "", at, RetrainingPolicy()).decisions[-1]
+
+    turns = [(60, "v2", "v1"), (120, "v1", "v2"), (180, "v2", "v1")]
+    changes = [change(0, "v1", "v2", "try"), *(change(*turn, "rolled back") for turn in turns)]
+    found = module.with_people([back(*turn) for turn in turns], changes)
+    assert [(each.outcome, each.after) for each in found] == [
+        ("promoted at once", "v2"),
+        *(("rolled back", after) for _, _, after in turns),
+    ]
+    assert found[0].reason == "kim: try"
+
+
 def step(name, workflow, at, **results):
     return {
         "metadata": {"name": name, "labels": {"workflow": workflow}},

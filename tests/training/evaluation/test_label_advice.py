@@ -71,7 +71,7 @@ def test_the_page_shows_each_kind_and_says_if_all_have_labels():
     assert [table.caption.split(",")[0] for table in section.tables] == [
         "Readings without a label that are called an error",
         "Devices by their newest readings without a label",
-        "Devices without a known error by their test rows",
+        "Devices without an error among the test rows",
     ]
     assert len(section.text) == 1
     (labeled,) = labels_sections(advice(UNLABELED[:0], TESTED))

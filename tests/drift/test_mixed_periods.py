@@ -1,0 +1,84 @@
+"""Devices of one site that send at different periods: their mix stays, and each has blocks of its own."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from drift.blocks import block_starts, selected, stretches_of
+from drift.magnitude import drift_magnitude
+from drift.reference_rows import reference_rows, seconds_between
+from feature_sets.checks import InputError
+
+START = pd.Timestamp("2024-01-01", tz="UTC")
+SWITCHES = {f"switch-{number}": 30 for number in range(3)}
+POINTS = {f"point-{number:02}": 300 for number in range(12)}
+BLOCK = 120
+"""Rows of a switch in an hour."""
+
+
+def site(days, seed, first_day=0, busier=()):
+    """Rows in device order: a load that changes every hour, and so much more of some devices."""
+    random, frames = np.random.default_rng(seed), []
+    for device, period in sorted({**SWITCHES, **POINTS}.items()):
+        times = START + pd.to_timedelta(first_day * 86_400 + np.arange(0, days * 86_400, period), unit="s")
+        hourly = random.normal(size=24 * days).repeat(3600 // period)
+        values = hourly + random.normal(size=len(times)) / 4 + 6 * (device in busier)
+        frames.append(pd.DataFrame({"device": device, "at": times, "load": values}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_a_selection_keeps_the_mix_of_devices():
+    frame = site(7, 0)
+    gap = seconds_between(frame, "device", "at")
+    starts = block_starts(frame, BLOCK, "device", "at", gap)
+    kept, kept_starts = selected(frame, starts, len(frame) // 3, np.random.default_rng(1))
+    share = kept["device"].value_counts() / frame["device"].value_counts()
+    assert len(kept) == pytest.approx(len(frame) / 3, rel=0.02)
+    assert share.between(0.25, 0.42).all() and len(share) == 15
+    pd.testing.assert_frame_equal(kept, frame.loc[kept.index])
+    # Each block is a whole one.
+    assert (kept.index[kept_starts].isin(starts)).all()
+
+
+def test_a_block_is_a_span_of_time_of_one_device():
+    frame = site(1, 0)
+    starts = block_starts(frame, BLOCK, "device", "at", 30.0)
+    assert len(starts) == 15 * 24
+    assert np.diff(starts, append=len(frame)).tolist() == 12 * 24 * [12] + 3 * 24 * [120]
+    assert np.isin(np.cumsum(stretches_of(frame, "device"))[:-1], starts).all()
+
+
+def test_a_silence_ends_a_block():
+    frame = site(1, 0)
+    frame = frame[(frame["at"] < START + pd.Timedelta("2h")) | (frame["at"] >= START + pd.Timedelta("20h"))]
+    starts = block_starts(frame, BLOCK, "device", "at", 30.0)
+    assert len(starts) == 15 * 6
+
+
+def test_without_times_or_devices_blocks_are_rows():
+    frame = site(1, 0)
+    for named in ((None, "at"), ("device", None), (None, None)):
+        assert block_starts(frame, BLOCK, *named, 30.0).tolist() == list(range(0, len(frame), BLOCK))
+    assert len(block_starts(frame, 1, "device", "at", 30.0)) == len(frame)
+
+
+def compared(busier=(), seed=1):
+    rows = reference_rows(site(7, 0), site(1, seed, 7, busier), "device", "at", 3600)
+    how = {"block_rows": rows.block_rows, "max_rows": rows.max_rows, "entity": "device"}
+    return drift_magnitude(rows.base, rows.batch, ["load"], alpha=0.005, permutations=399, time="at", **how)
+
+
+def test_a_change_of_a_few_devices_that_send_seldom_is_found():
+    # One row in fourteen: in blocks of as many rows as of a switch they were chance.
+    found = compared(busier=sorted(POINTS)[::4])
+    assert found.drifted and found.features[0].moved_share is not None
+
+
+def test_no_change_is_none():
+    assert not any(compared(seed=seed).drifted for seed in range(1, 21))
+
+
+def test_a_time_that_is_no_column_is_refused():
+    frame = site(1, 0)
+    with pytest.raises(InputError, match="time: must be a column of base and batch, got 'when'"):
+        drift_magnitude(frame, frame, ["load"], entity="device", time="when")
