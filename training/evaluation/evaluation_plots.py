@@ -218,4 +218,4 @@ def _thin(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray
         return np.arange(len(x))
     way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
     found = np.searchsorted(way, np.linspace(0.0, way[-1], MAX_POINTS - 1))
-    return np.unique(np.append(found, len(x) - 1))
+    return np.asarray(np.unique(np.append(found, len(x) - 1)), dtype=np.intp)
