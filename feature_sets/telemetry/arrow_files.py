@@ -128,9 +128,8 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
         csv = form.csv_of(name)
         types = {column: pa.string() for column in _csv_columns(path, csv)}
         with open_csv(path, types, csv) as reader:
-            head = _head(reader.schema, reader, rows)
-            rest = any(batch.num_rows for batch in reader) if head.num_rows >= rows else False
-            return head, None if rest else head.num_rows
+            head = _head(reader.schema, reader, rows + 1)
+            return head.slice(0, rows), None if head.num_rows > rows else head.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(name, error, path, form) from error
 
