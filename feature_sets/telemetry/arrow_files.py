@@ -259,4 +259,7 @@ def unreadable(
             error = found
     if isinstance(error, InputError):
         return TelemetryError(", ".join(filter(None, (name, error.where))), error.rule, error.got)
-    return TelemetryError(name, "must be a readable file of its kind", str(error))
+    rule = "must be a readable file of its kind"
+    if "invalid UTF8" in str(error):
+        rule = "must be UTF-8, or UTF-16 with a byte order mark; a file of Excel may be in Windows-1252"
+    return TelemetryError(name, rule, str(error))

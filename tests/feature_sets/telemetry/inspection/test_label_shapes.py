@@ -389,3 +389,19 @@ def test_a_column_of_ends_with_other_words_in_it_is_told_and_not_left_out(tmp_pa
         "'Geschlossen' of the incidents may be the end, but 1 of its 3 cells is no time, such as "
         "'noch offen': where there is no end yet, the cell is empty."
     ]
+
+
+def test_rows_of_one_id_are_one_incident_in_what_is_told(tmp_path: Path) -> None:
+    """An export has a ticket once more, or as it was before it was closed."""
+    rows = pd.DataFrame(
+        {"ticket": ["a", "a", "b", "b"], "router": ["r1", "r1", "r2", "r2"], "opened_at": at(2, 2, 15, 15)}
+    ).assign(closed_at=at(5, 5, None, 18))
+    folder = write(tmp_path, with_labels("incidents", rows))
+    proposed = check_folder(folder).proposal.content
+    assert proposed is not None
+    labels = {"form": "incidents", "id": "ticket", "start": "opened_at", "end": "closed_at"}
+    _, report = read_telemetry(folder, TelemetrySchema.from_dict({**proposed, "labels": labels}))
+    assert report.labels.notes == [
+        "2 incidents, 0 of them without an end",
+        "2 rows have the id of another row of an incident, of which the last counts",
+    ]
