@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
+from drift.calm import DAY, Calm
 from drift.change_size import LONGEST_RECENT, Change, Counts, severity_of
 from drift.detectors.dependence import LEAST_EPISODES
 from drift.detectors.saved_form import saved_mapping
@@ -15,8 +16,8 @@ from feature_sets.checks import check_choice, check_integer, check_number
 Raised = Literal["raised", "worse"]
 
 _HALF_AS_MANY_AGAIN = 1.5
-_LEAST_RISE = 0.005
-"""So much more than before is no alert for ever: no reading of an error rate is finer."""
+_LEAST_RISE = 0.001
+"""So much more than before is no alert for ever. Where errors are rare, it is still many times as many."""
 _LEAST_LABELS = 100
 """The error rate of fewer labels says too little to call an open alert worse."""
 
@@ -29,10 +30,10 @@ class Hysteresis:
     """When an alert is over.
 
     Errors come in episodes: of a model that is wrong about all of them, a thousand labels between two look
-    calm. So the usual batches are long. Calm after a burst is not yet what was before: the alert stays open
-    as long as all calm labels have half as many errors again, see ``Alert.is_above``. Where errors are rare,
-    a quiet hour says as little: it stays open until so many labels are calm that a change which lasts would
-    have shown in them, see ``Alert.may_last``.
+    calm. So the usual batches are long, and calm lasts a day: a night says little of the hours of work.
+    Calm after a burst is not yet what was before: the alert stays open as long as the calm labels have half
+    as many errors again, see ``Alert.is_above``. Where errors are rare it stays open until so many labels are
+    calm that a change which lasts would have shown in them, see ``Alert.may_last``.
 
     :param below: the error rate must fall below what it was before plus this share of its rise, 0 to 1.
     :param batches: in so many batches in a row; 0 raises no alerts: drift is told again after the cool-down.
@@ -204,12 +205,12 @@ class AlertWatch:
         """Whether calm batches can begin with the next label at the earliest."""
         return self.open is not None and not self.open.calm and not self._labels
 
-    def add(self, error: int, time: str, calm: Callable[[], Counts]) -> Alert | None:
+    def add(self, error: int, time: str, calm: Callable[[], Calm]) -> Alert | None:
         """Take the next label.
 
         :param error: 1 if it was predicted wrong, else 0.
         :param time: its event time, ISO 8601 UTC.
-        :param calm: gives the counts of the labels in calm batches, of the newest of them if they are many.
+        :param calm: gives the labels in calm batches, with this one.
         :returns: the alert that it clears, if it does.
         """
         if self.open is None:
@@ -222,7 +223,10 @@ class AlertWatch:
         self._labels = self._errors = 0
         self.open = replace(self.open, calm=self.open.calm + 1 if is_calm else 0)
         now, batches = self.open, self.hysteresis
-        if now.calm < batches.batches or now.may_last(now.calm * batches.batch) or now.is_above(calm()):
+        if now.calm < batches.batches or now.may_last(now.calm * batches.batch):
+            return None
+        found = calm()
+        if found.seconds < DAY or now.is_above(found.counts):
             return None
         return self.close(time)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from drift.alert import RECENT, USUAL, Alert, AlertWatch, Hysteresis
+from drift.calm import Calm, CalmHours
 from drift.change_size import LONGEST_RECENT, NOTHING, Change, Counts, LabelMarks, saved_counts
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
@@ -27,6 +28,7 @@ class Alerting:
         self._marks = LabelMarks(base)
         self._alerts = AlertWatch(hysteresis)
         self._calm_from = NOTHING
+        self._hours = CalmHours()
 
     @property
     def now(self) -> Counts:
@@ -59,21 +61,28 @@ class Alerting:
         :param error: 1 if it was predicted wrong, else 0.
         :param time: its event time, ISO 8601 UTC.
         """
+        if self.open is not None:
+            self._hours.add(time, self.now)
         self._marks.add(error, time)
         alert = self._alerts.add(error, time, self._calm)
         if self._alerts.is_not_calm:
-            self._calm_from = self.now
+            self._begin_calm()
         if alert is None:
             return []
         # Later changes are compared with what is calm again, not with the labels of the alert.
         self._marks.begin_at(self._calm_from)
         calm = self.now.since(self._calm_from)
-        batches = f"{self.hysteresis.batches} batches of {self.hysteresis.batch} labels"
-        return [self._cleared(alert, calm, f"error stream: below the lower limit in {batches}")]
+        batches = f"{self.hysteresis.batches} batches or more of {self.hysteresis.batch} labels, and a day"
+        return [self._cleared(alert, calm, f"error stream: below the lower limit for {batches}")]
 
-    def _calm(self) -> Counts:
-        """The newest labels of those that are calm."""
-        return self._marks.recent(LONGEST_RECENT, self._calm_from.n)
+    def _begin_calm(self) -> None:
+        """The next label is the first calm one at the earliest."""
+        self._calm_from = self.now
+        self._hours.begin()
+
+    def _calm(self) -> Calm:
+        """What is calm by now."""
+        return self._hours.calm(self.now, self._marks.recent(LONGEST_RECENT, self._calm_from.n))
 
     def close(self, time: str, why: str) -> list[DriftEvent]:
         """End the alert that is open; what is to be told of that, if there is one.
@@ -97,7 +106,7 @@ class Alerting:
         if event.level != "drift":
             return [event]
         event = replace(event, onset=onset.time, since_onset=change.sample.n)
-        self._calm_from = self.now
+        self._begin_calm()
         if not self.hysteresis.batches:
             return [event]
         known = self._alerts.open
@@ -133,7 +142,7 @@ class Alerting:
                 continue
             onset = self._marks.onset(None)
             self._marks.begin_at(onset.counts)
-            self._calm_from = self.now
+            self._begin_calm()
             event = DriftEvent(
                 source=known.source,
                 level="drift",
@@ -176,6 +185,7 @@ class Alerting:
             "marks": self._marks.to_dict(),
             "alerts": self._alerts.to_dict(),
             "calm_from": list(self._calm_from),
+            "calm_hours": self._hours.to_dict(),
         }
 
     @classmethod
@@ -186,11 +196,14 @@ class Alerting:
         :param errors: how many of them were predicted wrong.
         :raises InputError: naming the field, the rule and what was given.
         """
-        saved = saved_mapping(owner, "alerting", saved, ("marks", "alerts", "calm_from"))
+        if isinstance(saved, dict) and "calm_from" in saved:  # Of before calm had to last a day.
+            saved = {"calm_hours": CalmHours().to_dict(), **saved}
+        saved = saved_mapping(owner, "alerting", saved, ("marks", "alerts", "calm_from", "calm_hours"))
         alerting = cls(group=group)
         alerting._marks = LabelMarks.from_dict(owner, saved["marks"], n_seen, errors)
         alerting._alerts = AlertWatch.from_dict(owner, saved["alerts"])
         alerting._calm_from = saved_counts(f"{owner}: calm_from", saved["calm_from"], alerting.now)
+        alerting._hours = CalmHours.from_dict(owner, saved["calm_hours"], alerting.now)
         return alerting
 
 

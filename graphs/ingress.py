@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
-from feature_sets.telemetry.device_part import device_part
 from feature_sets.telemetry.events import (
     KNOWN_DEVICE,
     EventError,
@@ -39,7 +38,7 @@ from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.protocol.telemetry_columns import TelemetryColumns
 from graphs.state.arrival_clock import ArrivalClock
-from graphs.state.serving_state import ServingState, serving_state
+from graphs.state.serving_state import serving_state
 
 _TOOLS = "the JSON of an incident tool is taken at /incidents, with incident_mapping in the schema"
 
@@ -68,24 +67,15 @@ class Ingress:
         self._columns = PlainEvents(state.schema, self._parser)
         self._calendar, self._maintenance = state.calendar, MaintenanceParser(state.schema)
         self._form = state.schema.labels.form
-        self._incidents = (
-            IncidentParser(state.schema, self._parser, self._has_part(state))
-            if state.schema.labels.has_incidents
-            else None
-        )
+        # An incident is of the devices that it names whenever they are registered, as one of a file is.
+        of_any = EventParser(state.schema, None, whole_keys=state.devices is not None)
+        self._incidents = IncidentParser(state.schema, of_any) if state.schema.labels.has_incidents else None
         devices = state.devices
         self._hints = EventHints(state.schema, lambda: () if devices is None else devices.known)
         self._guard = AccessGuard(state.tokens, anonymous_role(state.settings.anonymous))
         self._rate = RateLimit(state.settings.requests_per_second)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
-
-    def _has_part(self, state: ServingState) -> Callable[[str], bool] | None:
-        """Whether a known device has a part of the name ``device``; None where every device is accepted."""
-        devices, schema = state.devices, state.schema
-        if devices is None or self._policy != REJECT:
-            return None
-        return lambda part: any(device_part(key, schema) == part for key in devices.known)
 
     def do_event(self, event: Any) -> Any:
         """Read an HTTP event; its body is a ``Request`` from here on, if it is none yet."""

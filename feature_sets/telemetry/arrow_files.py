@@ -128,9 +128,8 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
         csv = form.csv_of(name)
         types = {column: pa.string() for column in _csv_columns(path, csv)}
         with open_csv(path, types, csv) as reader:
-            head = _head(reader.schema, reader, rows)
-            rest = any(batch.num_rows for batch in reader) if head.num_rows >= rows else False
-            return head, None if rest else head.num_rows
+            head = _head(reader.schema, reader, rows + 1)
+            return head.slice(0, rows), None if head.num_rows > rows else head.num_rows
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(name, error, path, form) from error
 
@@ -260,4 +259,7 @@ def unreadable(
             error = found
     if isinstance(error, InputError):
         return TelemetryError(", ".join(filter(None, (name, error.where))), error.rule, error.got)
-    return TelemetryError(name, "must be a readable file of its kind", str(error))
+    rule = "must be a readable file of its kind"
+    if "invalid UTF8" in str(error):
+        rule = "must be UTF-8, or UTF-16 with a byte order mark; a file of Excel may be in Windows-1252"
+    return TelemetryError(name, rule, str(error))

@@ -233,10 +233,15 @@ class EventParser:
 
     def as_sent(self, error: EventError, body: Any) -> EventError:
         """An error about a body, with the field as it is called there."""
-        sent = self._sent_as.get(error.where)
-        if sent is None or not isinstance(body, Mapping) or error.where in body:
+        if not isinstance(body, Mapping) or error.where in body:
             return error
-        return EventError(sent, error.rule, error.got)
+        sent = self._sent_as.get(error.where)
+        if error.where == DEVICE and (sent is None or sent not in body):
+            # The device is named by its own columns: another table may have one that is called so.
+            called = [name for column in self._entity for name in (column, self._sent_as.get(column))]
+            named = [name for name in called if name is not None and name in body]
+            sent = named[0] if len(self._entity) == 1 and named else None if named else sent
+        return error if sent is None else EventError(sent, error.rule, error.got)
 
     def field_of(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
         """What a body holds under a name of the schema or, if it has none, under the one that is renamed."""

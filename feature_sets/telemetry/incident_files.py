@@ -185,11 +185,15 @@ def note_incidents(
     :param devices: keys of the devices that are known.
     :param attributes: of these.
     """
-    frame = part.frame
-    if not len(frame):
+    if not len(part.frame):
         return
+    frame = _last_of_each_id(part.frame)
+    repeated = len(part.frame) - len(frame)
     still = int((frame[END].isna() & ~frame[CANCELLED]).sum())
     report.notes.append(f"{len(frame):,} incidents, {still:,} of them without an end")
+    if repeated:
+        rows = "1 row has" if repeated == 1 else f"{repeated:,} rows have"
+        report.notes.append(f"{rows} the id of another row of an incident, of which the last counts")
     if schema.labels.scope:
         wanted = {column: frame[at(column)].dropna() for column in schema.labels.scope}
         nowhere = note_absent_scopes(wanted, schema, devices, attributes, report)
@@ -219,6 +223,16 @@ def note_incidents(
         f"incidents begin before an earlier one ended; both count (labels.conflict: {schema.labels.conflict})"
     )
     _note(report, order, overlaps.to_numpy(), schema, what)
+
+
+def _last_of_each_id(frame: pd.DataFrame) -> pd.DataFrame:
+    """The rows without those that have the id of a later one, by when it was known, else by file and row."""
+    known = frame[KNOWN].fillna(pd.Timestamp(0, tz="UTC"))
+    order = np.lexsort((frame[ROW], frame[SOURCE].astype(str), known))
+    ids = frame[ID].iloc[order]
+    again = ids.index[(ids.notna() & ids.duplicated(keep="last")).to_numpy()]
+    kept: pd.DataFrame = frame.drop(index=again).reset_index(drop=True)
+    return kept
 
 
 def _note(report: FileReport, frame: pd.DataFrame, rows: Bools, schema: TelemetrySchema, what: str) -> None:

@@ -27,6 +27,7 @@ from feature_sets.telemetry.repeated_rows import (
 )
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
+from feature_sets.telemetry.time_columns import says_something
 
 _NAMED = 20
 """Columns that a note names at most."""
@@ -98,11 +99,11 @@ class PartRows(CheckedRows):
         """Leave out rows whose cell in a column of times is none.
 
         :param kind: ``time``, ``arrival`` or ``valid_from``, as the reasons call it.
-        :param optional: whether a cell may be empty.
+        :param optional: whether a cell may be empty, or a word such as ``NULL``.
         """
         refused = self._refused[column]
         if optional:
-            given = [texts_of(part.raw[column]).codes >= 0 for part in self._parts]
+            given = [says_something(texts_of(part.raw[column])) for part in self._parts]
             refused = refused & np.concatenate(given)
         self.reject(f"unparsable_{kind}", refused, column)
         self.reject(f"naive_{kind}", self._naive[column], column)

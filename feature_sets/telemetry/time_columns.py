@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from feature_sets.rows.keyed_rows import Bools, Integers
-from feature_sets.telemetry.cell_text import is_text
+from feature_sets.telemetry.arrow_files import NULL_WORDS
+from feature_sets.telemetry.cell_text import Texts, is_text
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import (
     DATES,
@@ -76,6 +77,12 @@ def parse_times(
     counts = np.bincount(read.unit[good], minlength=len(UNITS) + 1)[1:].tolist()
     units = {unit: count for (unit, *_), count in zip(UNITS, counts, strict=True) if count}
     return ParsedTimes(pd.Series(pd.DatetimeIndex(times, tz="UTC")), naive, ~good, units, read.other)
+
+
+def says_something(column: Texts) -> Bools:
+    """Which cells of a column of times are not empty, and no word such as ``NULL``; shape (n,)."""
+    told = [value.lower() not in NULL_WORDS for value in column.values]
+    return np.array([*told, False], dtype=np.bool_)[column.codes]
 
 
 def times_in_order(

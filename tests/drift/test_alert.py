@@ -7,14 +7,20 @@ import numpy as np
 import pytest
 
 from drift.alert import AlertWatch, Hysteresis
+from drift.calm import DAY, Calm
 from drift.change_size import NOTHING, Change, Counts
 from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.drift_event import DriftEvent
 from drift.monitor import DriftMonitor
 from drift.warm_up import DetectorSettings, warmed_monitor
-from tests.drift.scripted import Scripted, at, errors
+from tests.drift.scripted import START, Scripted, errors
 
 SHORT = Hysteresis(below=0.5, batches=2, batch=20)
+
+
+def at(i):
+    """Event time of label i: one a minute."""
+    return f"{START + np.timedelta64(i, 'm')}+00:00"
 
 
 def change(sample_errors, reference_errors=100):
@@ -34,8 +40,9 @@ def watch_with_alert(sample_errors=30):
     return watch
 
 
-def fed(watch, flags, calm=NOTHING):
+def fed(watch, flags, counts=NOTHING, seconds=DAY):
     """Numbers of the labels that cleared the alert."""
+    calm = Calm(counts, seconds)
     return [i for i, flag in enumerate(flags) if watch.add(flag, at(i), lambda: calm) is not None]
 
 
@@ -62,6 +69,36 @@ def test_it_is_cleared_by_calm_batches_in_a_row_and_by_no_fewer():
 def test_calm_after_a_burst_is_no_end_while_there_are_half_as_many_errors_again(calm, cleared):
     watch = watch_with_alert(sample_errors=90)
     assert bool(fed(watch, 40 * [0], calm)) is cleared
+
+
+def test_calm_batches_of_less_than_a_day_are_no_end():
+    watch = watch_with_alert()
+    assert fed(watch, 50 * [0], seconds=DAY - 1) == []
+    assert fed(watch, 20 * [0]) == [9]
+
+
+def by_hours(days, day_rate, night_rate, seed):
+    """Error flags, one a minute from midnight on; nights are from 0 to 6 o'clock."""
+    random = np.random.default_rng(seed)
+    night = np.arange(days * 1440) % 1440 < 360
+    return (random.random(days * 1440) < np.where(night, night_rate, day_rate)).astype(int).tolist()
+
+
+@pytest.mark.parametrize("night_rate", [0.0, 0.002])
+@pytest.mark.parametrize("day_rate", [0.02, 0.3])
+def test_a_quiet_night_is_no_end_of_a_change_that_lasts_where_errors_are_rare(day_rate, night_rate):
+    """Of a model that was wrong in 3 of 10,000 labels, and is many times as often since a burst."""
+    base = errors(5, (20_000, 0.0003))
+    in_one_night = Hysteresis(batch=50)
+    monitor = warmed_monitor(base, [0] * len(base), DetectorSettings(("glr",)), hysteresis=in_one_night)
+    changed = by_hours(6, day_rate, night_rate, 7)
+    changed[360:480] = errors(9, (120, 0.5))
+    assert "cleared" not in {event.level for _, event in told(monitor, changed)}
+    assert monitor.open_alert is not None
+    over = by_hours(8, 0.0003, 0.0003, 8)
+    (end,) = [i for i, event in told(monitor, over, len(changed)) if event.level == "cleared"]
+    # Calm may begin right after the last finding of the change.
+    assert 23 * 60 <= end - len(changed) < 6 * 1440
 
 
 def test_an_alert_of_a_rate_that_is_not_known_is_over_with_its_batches():

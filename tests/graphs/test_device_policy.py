@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state import static_devices
 from graphs.state.device_store import DevicePast, Features
 from graphs.state.settings import ServingSettings
-from tests.graphs.conftest import DEVICES, START, Client, event, label, make_client
+from tests.graphs.conftest import DEVICES, START, Client, event, label, make_client, write_package
 
 
 class Registry:
@@ -130,3 +131,23 @@ def test_changes_are_taken_over_at_once_while_running(package: Path, registry: t
 def test_the_policy_is_checked_before_it_is_used() -> None:
     with pytest.raises(InputError, match="'unknown_devices': must be among reject, accept"):
         ServingSettings("path", unknown_devices="ignore")
+
+
+def test_an_incident_of_a_device_that_registers_later_is_taken_and_of_it_then(
+    registry: type[Registry], schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    labels = {"form": "incidents", "healthy_after": "1m"}
+    of = TelemetrySchema.from_dict({**schema.to_dict(), "labels": labels})
+    client = opened(write_package(tmp_path, of))
+    for route, name in (("/incidents", "INC1"), ("/labels", "INC2")):
+        answer = client.post(route, {"id": name, "device": "a/9", "start": START + 10}).json
+        assert (answer["status"], answer["devices"], "note" in answer) == ("opened", 0, True)
+    assert client.post("/incidents", {"id": "INC2", "cancelled": True}).json["status"] == "cancelled"
+    assert client.post("/telemetry", event("a/9")).status == 422
+    registry.content = {**registry.content, "a/9": registry.content["a/1"]}
+    client.post("/devices/reload", None)
+    client.post("/telemetry", [event("a/9", at) for at in (0, 10, 20)])
+    answer = client.post("/incidents", {"id": "INC1", "end": START + 25}).json
+    assert (answer["status"], answer["devices"]) == ("closed", 1)
+    client.post("/telemetry", event("a/9", 200))
+    assert client.get("/labeled").json["joined"] == 3

@@ -57,14 +57,19 @@ def receiver() -> Iterator[ThreadingHTTPServer]:
     server.server_close()
 
 
-def stream(client: Client, start: int, count: int, right: bool) -> None:
-    """Predictions with labels that agree with them, or do not."""
-    for first in range(start, start + count, 50):
-        numbers = range(first, min(first + 50, start + count))
-        answered = client.post("/telemetry", [event(seconds=10 * n) for n in numbers]).json
+def stream(client: Client, start: int, count: int, right: bool, apart: int = 10) -> None:
+    """Predictions with labels that agree with them, or do not.
+
+    :param apart: seconds from one to the next.
+    """
+    times = [10 * start + apart * n for n in range(count)]
+    at_once = max(1, 500 // apart)  # Labels of what is long ago are late.
+    for first in range(0, count, at_once):
+        seconds = times[first : first + at_once]
+        answered = client.post("/telemetry", [event(seconds=second) for second in seconds]).json
         labels = [
-            label(seconds=10 * n, is_error=row["prediction"] if right else 1 - row["prediction"])
-            for n, row in zip(numbers, answered, strict=True)
+            label(seconds=second, is_error=row["prediction"] if right else 1 - row["prediction"])
+            for second, row in zip(seconds, answered, strict=True)
         ]
         assert {row["status"] for row in client.post("/labels", labels).json} == {"joined"}
 
@@ -108,7 +113,7 @@ def test_an_alert_is_told_once_and_told_again_when_it_is_cleared(package: Path, 
     status = client.get("/drift").json
     assert (status["state"], status["alert"]["severity"]) == ("drift", "severe")
     assert 'netops_drift_alerts{severity="severe"}' in client.get("/metrics").json
-    stream(client, 500, 200, right=True)
+    stream(client, 500, 200, right=True, apart=1000)
     callback_done(client)
     status = client.get("/drift").json
     assert (status["state"], status["alert"], status["last_drift"]) == ("in_control", None, None)

@@ -46,12 +46,12 @@ def score_figure(
     for index, (name, score) in enumerate(scores.items()):
         line = {"color": colors[index % len(colors)]}
         precision, recall, _ = precision_recall_curve(labels, score)
-        kept = _thin(len(recall))
+        kept = _thin(recall, precision)
         figure.add_scatter(
             x=recall[kept], y=precision[kept], name=name, legendgroup=name, line=line, row=1, col=1
         )
         false_alarms, hits, _ = roc_curve(labels, score)
-        kept = _thin(len(hits))
+        kept = _thin(false_alarms, hits)
         figure.add_scatter(
             x=false_alarms[kept],
             y=hits[kept],
@@ -61,6 +61,24 @@ def score_figure(
             showlegend=False,
             row=1,
             col=2,
+        )
+    wrong, right = confusion["false_positives"], confusion["true_positives"]
+    recall_there = right / max(1, right + confusion["false_negatives"])
+    at = [
+        (recall_there, right / max(1, right + wrong)),
+        (wrong / max(1, wrong + confusion["true_negatives"]), recall_there),
+    ]
+    for column, (x, y) in enumerate(at, 1):
+        figure.add_scatter(
+            x=[x],
+            y=[y],
+            name="at the threshold",
+            legendgroup="at the threshold",
+            mode="markers",
+            marker={"color": colors[0], "size": 10, "symbol": "circle-open", "line": {"width": 2}},
+            showlegend=column == 1,
+            row=1,
+            col=column,
         )
     cells = [
         [confusion["true_negatives"], confusion["false_positives"]],
@@ -190,6 +208,14 @@ def alarms_figure(
     return figure
 
 
-def _thin(points: int) -> npt.NDArray[np.intp]:
-    """Evenly spaced positions of at most ``MAX_POINTS`` of a curve, ends included."""
-    return np.unique(np.linspace(0, points - 1, min(points, MAX_POINTS)).round().astype(np.intp))
+def _thin(x: npt.NDArray[np.float64], y: npt.NDArray[np.float64]) -> npt.NDArray[np.intp]:
+    """Positions of at most ``MAX_POINTS`` points of a curve, evenly along its way, ends included.
+
+    Where errors are rare, nearly all thresholds are at one end of it: even by their number the rest of the
+    curve would be one straight line.
+    """
+    if len(x) <= MAX_POINTS:
+        return np.arange(len(x))
+    way = np.concatenate([[0.0], np.cumsum(np.abs(np.diff(x)) + np.abs(np.diff(y)))])
+    found = np.searchsorted(way, np.linspace(0.0, way[-1], MAX_POINTS - 1))
+    return np.asarray(np.unique(np.append(found, len(x) - 1)), dtype=np.intp)

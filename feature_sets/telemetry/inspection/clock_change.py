@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+
+from feature_sets.telemetry.arrow_files import file_columns, read_file
+from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.json_files import is_json
+from feature_sets.telemetry.time_columns import parse_times
 
 ZONES = (
     "Europe/Berlin",
@@ -73,6 +80,32 @@ def set_back(readings: pd.DataFrame) -> SetBack | None:
         return None
     rows = int(hours.isin([pd.Timestamp(hour, tz="UTC") for hour in twice]).sum())
     return SetBack(twice[0], zones, rows)
+
+
+def set_back_in_files(table: TableProfile, entity: Sequence[str], time: str) -> SetBack | None:
+    """The same of all rows of each file of which not all were looked at; the first that is found.
+
+    Only the columns of times and devices are read, a file at a time.
+
+    :param entity: columns that name a device.
+    :param time: column of the times.
+    :raises TelemetryError: if a file cannot be read.
+    """
+    if table.folder is None or {*entity, time} & table.of_folders:
+        return None
+    for name, whole in zip(table.files, table.whole, strict=True):
+        path = table.folder / name
+        wanted = [table.renamed.get(column, column) for column in (*entity, time)]
+        if whole or is_json(path) or not set(wanted) <= set(file_columns(path, name, table.form)):
+            continue
+        rows = read_file(path, name, wanted, form=table.form)
+        order = table.columns[time].order
+        times = parse_times(rows[wanted[-1]], "UTC", order or None).times
+        keys = pd.DataFrame({column: texts_of(rows[column]).codes for column in wanted[:-1]})
+        found = set_back(pd.DataFrame({"device": keys.groupby(list(keys)).ngroup(), "time": times}))
+        if found is not None:
+            return found
+    return None
 
 
 def _is_set_back(zone: str, hour: datetime) -> bool:

@@ -15,7 +15,7 @@ from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.cell_text import Texts, cell_text, texts_of, truth_of
 from feature_sets.telemetry.event_time import DATE_ORDERS, DAY_FIRST
 from feature_sets.telemetry.inspection.date_order import EITHER, likely_order
-from feature_sets.telemetry.time_columns import ParsedTimes, parse_times
+from feature_sets.telemetry.time_columns import ParsedTimes, parse_times, says_something
 
 ROW_NUMBER = "row number"
 """Kind of a column that a program wrote beside the others, with the number of each row."""
@@ -141,12 +141,13 @@ def profile_column(
     numbers = numbers_of(column, decimal)
     is_number = not numbers.refused.any() and not np.isnan(numbers.values).all()
     times = _times(column, texts, numbers.values if is_number else None)
-    if times is not None:
-        return ColumnProfile(**base, samples=shown, kind="time", **_time_facts(column, times))
-    if not is_number:
-        order = order or likely_order(column)
-        if order:
-            return ColumnProfile(**base, samples=shown, kind="time", **_date_facts(column, order))
+    order = order or ("" if is_number or times else likely_order(column))
+    if times is not None or (order and not is_number):
+        told = says_something(texts)
+        base["missing"] = int(np.count_nonzero(~told))
+        shown = tuple(_cut(texts.values[code]) for code in dict.fromkeys(texts.codes[told][:_FEW]))[:SAMPLES]
+        facts = _date_facts(column, order) if times is None else _time_facts(column, times)
+        return ColumnProfile(**base, samples=shown, kind="time", **facts)
     if is_number:
         facts = {**_number_facts(numbers.values), **_whole_range(column, decimal)}
         # Words such as NaN count as missing here.
@@ -206,7 +207,7 @@ def _times(
         given = numbers[~np.isnan(numbers)]
         if not len(given) or given.min() < _EARLIEST or not np.isfinite(given).all():
             return None
-    has_value = texts.codes >= 0 if texts else np.asarray(column.is_valid(), dtype=np.bool_)
+    has_value = says_something(texts) if texts else np.asarray(column.is_valid(), dtype=np.bool_)
     few = np.flatnonzero(has_value)[:_FEW]
     if parse_times(column.take(pa.array(few))).unparsable.all():
         return None

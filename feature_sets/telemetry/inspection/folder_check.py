@@ -140,6 +140,8 @@ class FolderCheck:
         every = (
             "none has two readings" if cadence.seconds is None else f"one reading every {cadence.seconds:g} s"
         )
+        if cadence.paces:
+            every = f"one reading every {cadence.paces[0].seconds:g} to {cadence.seconds:g} s"
         gaps = f", {cadence.gaps:.1%} of the times between readings are gaps" if cadence.gaps else ""
         out = [f"devices: {cadence.devices:,} in the rows looked at, {every}{gaps}"]
         equal = cadence.repeated - cadence.contradicting

@@ -7,12 +7,18 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
+import pyarrow as pa
+
 from feature_sets.listed import listed
+from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.time_columns import parse_times, says_something
 
 _START = re.compile(r"start|begin|began|open|from|since|raised|onset|detect|creat|report|occur|first")
 _END = re.compile(r"end|stop|clos|until|resolv|clear|finish|recover|restor|^to$|_to$")
@@ -148,7 +154,8 @@ def _interval(
         if not column:
             continue
         profile = table.columns[column]
-        why = f"{profile.times}, {profile.first} to {profile.last}" if profile.first else "all are open"
+        span = f", {profile.first} to {profile.last}" if profile.first else ""
+        why = f"{profile.times}{span}" if profile.times else "all are open"
         proposal.choose(table.name, column, f"{_field(table)}.{role}", why)
         name = proposal.named(column, reserved=False)
         if name != getattr(usual, role):
@@ -173,8 +180,26 @@ def _tell_open(proposal: Proposal, table: TableProfile) -> None:
             f"{none}, and '{lengths[0]}' may say how long each was: they need a column with the time of the "
             "end, which is the start and that."
         )
+    elif likely := _likely_end(table):
+        proposal.missing.append(likely)
     else:
         proposal.decide.append(f"{none}: all of them are open.")
+
+
+def _likely_end(table: TableProfile) -> str:
+    """What is wrong with a column of text of which most cells are times; empty without one."""
+    for name in (name for name, column in table.columns.items() if column.kind == "text"):
+        texts = texts_of(table.head[name])
+        told = table.head[name].filter(pa.array(says_something(texts)))
+        wrong = np.logical_and.reduce([parse_times(told, "UTC", order).unparsable for order in DATE_ORDERS])
+        if 2 * np.count_nonzero(wrong) < len(wrong):
+            count, shown = np.count_nonzero(wrong), told[int(np.argmax(wrong))].as_py()
+            return (
+                f"'{name}' of the {table.name} may be the end, but {count:,} of its {len(wrong):,} cells "
+                f"{'is no time' if count == 1 else 'are no times'}, such as {shown!r}: where there is no end "
+                "yet, the cell is empty."
+            )
+    return ""
 
 
 def not_understood(table: TableProfile) -> str:

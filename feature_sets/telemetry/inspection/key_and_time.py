@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -30,7 +31,21 @@ _FAR = 366
 _CHANCE = 0.01
 """Share of rows that may be repeated without a column, if it is not of the key."""
 _NEAR, _MOST, _NEARLY_ALL = 0.1, 0.8, 0.99
+_PACES = 3
 ARRIVAL_NAME = re.compile(r"receiv|arriv|ingest|collected")
+
+
+class Pace(NamedTuple):
+    """An interval at which some devices report.
+
+    :param seconds: between two readings.
+    :param devices: how many do.
+    :param row: that was looked at, of one of them.
+    """
+
+    seconds: float
+    devices: int
+    row: int
 
 
 @dataclass(frozen=True)
@@ -42,6 +57,8 @@ class Cadence:
     :param repeated: rows that repeat a device and time.
     :param contradicting: those of them that say something else.
     :param contradiction: the same in one sentence, with an example; empty without one.
+    :param paces: where devices report at a few different intervals: these, the shortest first. Then
+        ``seconds`` is the longest of them.
     :param even: whether nearly all devices report as often as that, or leave readings out.
     :param gaps: share of the times between readings that are longer by half or more.
     """
@@ -53,6 +70,7 @@ class Cadence:
     gaps: float = 0.0
     contradicting: int = 0
     contradiction: str = ""
+    paces: tuple[Pace, ...] = ()
 
     @property
     def expected(self) -> int | None:
@@ -178,10 +196,11 @@ def device_times(table: TableProfile, entity: Sequence[str], time: str) -> pd.Da
     return pd.DataFrame({"device": codes.groupby(list(entity)).ngroup(), "time": table.times(time)})
 
 
-def cadence_of(readings: pd.DataFrame) -> Cadence:
+def cadence_of(readings: pd.DataFrame, runs: Integers | None = None) -> Cadence:
     """How often devices report.
 
     :param readings: see ``device_times``.
+    :param runs: of each of its rows, see ``TableProfile.runs``: between two runs there may be other readings.
     """
     given = readings.dropna()
     device, micros = given["device"].to_numpy(), column_micros(given["time"])
@@ -189,14 +208,44 @@ def cadence_of(readings: pd.DataFrame) -> Cadence:
     device, steps = device[order], np.diff(micros[order])
     same = device[1:] == device[:-1]
     apart = same & (steps > 0)
+    run = np.zeros(len(readings), dtype=np.int64) if runs is None else runs
+    run = run[given.index.to_numpy()][order]
+    together = apart & (run[1:] == run[:-1])
+    apart = together if together.any() else apart
     usual = float(np.median(steps[apart])) if apart.any() else None
+    even = usual is not None and _is_even(device[1:][apart], steps[apart], usual)
+    paces = (
+        () if even or usual is None else _paces(device[1:][apart], steps[apart], given.index, given["device"])
+    )
+    if paces:  # A window must hold readings of all devices.
+        usual = paces[-1].seconds * 1e6
     return Cadence(
         devices=len(np.unique(device)),
         seconds=None if usual is None else usual / 1e6,
         repeated=int(np.count_nonzero(same & (steps == 0))),
-        even=usual is not None and _is_even(device[1:][apart], steps[apart], usual),
+        even=even,
         gaps=0.0 if usual is None else float(np.mean(steps[apart] > 1.5 * usual)),
+        paces=paces,
     )
+
+
+def _paces(device: Integers, steps: Integers, rows: pd.Index, devices: pd.Series) -> tuple[Pace, ...]:
+    """The few intervals at which devices report, each evenly at its own, the shortest first; else none.
+
+    :param device: of each of the steps.
+    :param rows: numbers of the rows, and their devices.
+    """
+    own = pd.Series(steps).groupby(device).median().sort_values()
+    of_steps = own.loc[device].to_numpy()
+    near = pd.Series(np.abs(steps - of_steps) <= _NEAR * of_steps).groupby(device).mean()
+    if (near >= _MOST).mean() < _NEARLY_ALL:
+        return ()
+    numbers = np.cumsum(own.to_numpy() > (1 + 2 * _NEAR) * own.shift(fill_value=np.inf).to_numpy())
+    first = pd.Series(rows, index=devices.to_numpy()).groupby(level=0).first()
+    found = [own[numbers == number] for number in np.unique(numbers)]
+    if not 1 < len(found) <= _PACES:
+        return ()
+    return tuple(Pace(float(part.median()) / 1e6, len(part), int(first[part.index[0]])) for part in found)
 
 
 def _is_even(device: Integers, steps: Integers, usual: float) -> bool:

@@ -234,6 +234,8 @@ def _tolerance(table: TableProfile, metrics: TableProfile, entity: Sequence[str]
 
 
 def _keyed(table: TableProfile, entity: Sequence[str], time: str) -> pd.DataFrame:
-    """Keys as text and times of the rows that were looked at and have both."""
+    """Keys as text and times of rows that have both, of those looked at that follow each other."""
     keys = {name: texts_of(table.head[name]).series() for name in entity}
-    return pd.DataFrame({**keys, "time": table.times(time)}).dropna()
+    runs = table.runs()
+    rows = pd.DataFrame({**keys, "time": table.times(time)}).dropna()
+    return pd.DataFrame(rows[runs[rows.index] == runs[:1]])

@@ -62,6 +62,7 @@ def _wide(
 ) -> None:
     kinds = MetricKinds(proposal, readings, table.decimal)
     partial: list[str] = []
+    unseen: list[str] = []
     keys = {choice.column for choice in proposal.choices if choice.role in ("entity", "time")}
     # Where files do not even have the keys, something else is wrong with them.
     absent = () if keys.intersection(table.partial) else table.partial
@@ -75,7 +76,9 @@ def _wide(
             proposal.decide.append(f"'{name}' has {hint}: it is a metric only if they are plain numbers.")
         elif not column.holds_numbers:
             instead = "a static column, if it is in the static file" if column.kind == "text" else ""
-            proposal.choose("metrics", name, "none", f"{column.kind}, not numbers", instead)
+            where = " in the rows looked at" if column.kind == "empty" and table.is_cut else ""
+            proposal.choose("metrics", name, "none", f"{column.kind}{where}, not numbers", instead)
+            unseen += [name] if where else []
         elif name in absent:
             partial.append(name)
             instead = "a metric, if the other files get an empty column"
@@ -85,6 +88,12 @@ def _wide(
             proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
         else:
             kinds.add(name, table.head[name])
+    if unseen:
+        names = listed([f"'{name}'" for name in unseen], _SHOWN)
+        proposal.decide.append(
+            f"No metric is what is empty in the rows looked at: {names}. "
+            "If others have numbers there, name them in metrics."
+        )
     if partial:
         names = listed([f"'{name}'" for name in partial], _SHOWN)
         proposal.decide.append(
@@ -136,7 +145,7 @@ def _long(
     _tell_repeated(proposal, table, readings, [value], metric if metric in table.columns else "")
     told = kinds.propose()
     proposal.decide.append(
-        f"The metrics are those that '{metric}' names in the first {table.looked_at:,} rows: "
+        f"The metrics are those that '{metric}' names in the {table.looked_at:,} rows looked at: "
         f"{listed(list(told), _SHOWN)}."
     )
     if constant:

@@ -12,11 +12,11 @@ import pandas as pd
 from feature_sets.listed import listed
 from feature_sets.plain_letters import plain_letters
 from feature_sets.rows.entity_keys import free_separator
-from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
-from feature_sets.telemetry.inspection.clock_change import set_back
+from feature_sets.telemetry.inspection.clock_change import set_back, set_back_in_files
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.device_shape import has_times_apart
@@ -112,7 +112,7 @@ def propose(
     told = bool(time) and not in_two and tables["metrics"].columns[time].order not in (EITHER, MIXED)
     readings = device_times(tables["metrics"], entity, time) if entity and told else None
     if readings is not None:
-        proposal.cadence = cadence_of(readings)
+        proposal.cadence = cadence_of(readings, tables["metrics"].runs())
     propose_metrics(proposal, tables["metrics"], readings, form)
     attributes = list(tables["static"].columns) if "static" in tables else []
     if "labels" in tables:
@@ -124,7 +124,8 @@ def propose(
     if "static" in tables:
         _static(proposal, tables["static"], entity)
     _windows(proposal)
-    if readings is not None and has_times_apart(readings):
+    _tell_paces(proposal, tables["metrics"], entity)
+    if readings is not None and has_times_apart(_of_one_time(readings, tables["metrics"])):
         proposal.fields["split"] = DEVICE_TIME
         proposal.decide.append(
             "Devices have their readings at different times, so the latest rows of each are evaluated on, "
@@ -258,6 +259,8 @@ def _assume_zone(
     column = metrics.columns[time]
     known = bool(entity) and column.naive and column.order not in (EITHER, MIXED)
     found = set_back(device_times(metrics, entity, time)) if known else None
+    if known and found is None:  # What was not looked at may have one.
+        found = set_back_in_files(metrics, entity, time)
     if found is None:
         proposal.assume_utc(tables)
         return
@@ -323,6 +326,29 @@ def _windows(proposal: Proposal) -> None:
             f"Readings come every {cadence.seconds:g} s{gaps}. So a device that sends none is silent, and "
             "how regularly it sends is a feature (expected_interval)."
         )
+
+
+def _tell_paces(proposal: Proposal, metrics: TableProfile, entity: Sequence[str]) -> None:
+    """Tell of devices that report at different intervals."""
+    paces = proposal.cadence.paces if proposal.cadence else ()
+    if not paces:
+        return
+    shown = [
+        f"{pace.devices:,} every {pace.seconds:g} s, such as "
+        + "/".join(repr(plain_value(metrics.head[name][pace.row])) for name in entity)
+        for pace in paces
+    ]
+    proposal.decide.append(
+        f"Devices report at different intervals: {'; '.join(shown)}. The windows are made for the longest. "
+        "There is no expected_interval, which holds for all devices: with that of the longest, a device that "
+        "reports more often would be silent only after as long."
+    )
+
+
+def _of_one_time(readings: pd.DataFrame, metrics: TableProfile) -> pd.DataFrame:
+    """Those of the time that was looked at in all places of the files."""
+    last = readings["time"].groupby(metrics.runs()).max()
+    return readings[readings["time"] <= last.min()] if metrics.is_cut else readings
 
 
 def _duration(seconds: int) -> str:

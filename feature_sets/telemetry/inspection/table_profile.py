@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -23,6 +24,8 @@ from feature_sets.telemetry.time_columns import parse_times
 
 LOOKED_AT = 100_000
 """Rows of a table that are looked at; the whole of a small one."""
+_PLACES = 10
+"""Places among many files that are looked at. Each has rows enough to tell how often a device reports."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,7 @@ class TableProfile:
     :param name: such as ``metrics``.
     :param files: names of its files.
     :param rows: of all files; None if it was not counted.
-    :param looked_at: rows that the columns were looked at in, the first ones.
+    :param looked_at: rows that the columns were looked at in: the first ones of some files, see ``_looks``.
     :param columns: name -> what it holds.
     :param partial: columns that some files have and some do not.
     :param of_folders: columns that the names of folders give, as in ``day=2/0.parquet``.
@@ -40,7 +43,9 @@ class TableProfile:
     :param decimal: sign of numbers in text, a point or a comma.
     :param renamed: column -> how the files call it, where a schema would rename it.
     :param lengths: rows of each file that were looked at.
+    :param whole: whether all rows of each file were.
     :param zone: of times without one.
+    :param folder: that the files are in, and how they are written.
     """
 
     name: str
@@ -54,7 +59,20 @@ class TableProfile:
     decimal: str = "."
     renamed: Mapping[str, str] = field(default_factory=dict)
     lengths: tuple[int, ...] = ()
+    whole: tuple[bool, ...] = ()
     zone: str = "UTC"
+    folder: Path | None = None
+    form: FileFormat = PLAIN
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there are rows that were not looked at."""
+        return not all(self.whole)
+
+    def runs(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Number of the run of each row that was looked at: rows of one run follow each other."""
+        begins = np.cumsum([0, *(not whole for whole in self.whole[:-1])])
+        return np.repeat(begins[: len(self.lengths)], self.lengths)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -106,36 +124,31 @@ class TableProfile:
         if self.rows == self.looked_at:
             return f"{self.name}: {self.rows:,} rows ({shown})"
         rows = "more rows" if self.rows is None else f"{self.rows:,} rows"
-        return f"{self.name}: {rows}, of which the first {self.looked_at:,} were looked at ({shown})"
+        seen = sum(length > 0 for length in self.lengths)
+        each = f", the first ones of {'each file' if seen == len(self.files) else f'{seen:,} files'}"
+        where = "" if len(self.files) == 1 else each
+        first = "the first " if len(self.files) == 1 else ""
+        return f"{self.name}: {rows}, of which {first}{self.looked_at:,} were looked at{where} ({shown})"
 
 
 def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileFormat = PLAIN) -> TableProfile:
-    """Look at the first rows of a table.
+    """Look at the first rows of the files of a table: of each, or at ten places among many.
 
     :param files: of the table, at least one.
     :param form: of CSV files.
     :raises TelemetryError: if a file cannot be read.
     """
-    heads: list[pa.Table] = []
-    total: int | None = 0
-    looked_at = 0
-    present: list[frozenset[str]] = []
-    for path in files:
-        of_file = str(path.relative_to(folder))
-        given = partition_values(path, folder, form)
-        inside = file_columns(path, of_file, form)
-        if looked_at >= LOOKED_AT:
-            present.append(frozenset([*inside, *given]))
-            total = None if path.suffix != ".parquet" or total is None else total + _parquet_rows(path)
-            continue
-        head, rows = first_rows(path, of_file, LOOKED_AT - looked_at, form)
-        for column, value in given.items():
-            if column not in head.column_names:
-                head = head.append_column(column, pa.array([value] * head.num_rows, pa.string()))
-        present.append(frozenset(head.column_names))
-        heads.append(head)
-        looked_at += head.num_rows
-        total = None if rows is None or total is None else total + rows
+    present = [
+        frozenset(
+            [*file_columns(path, str(path.relative_to(folder)), form), *partition_values(path, folder, form)]
+        )
+        for path in files
+    ]
+    looks = _looks(folder, files, form)
+    heads = [look.head for look in looks if look.head is not None]
+    rows = [
+        _counted(path) if look.rows is None else look.rows for path, look in zip(files, looks, strict=True)
+    ]
     whole = _joined(heads)
     # Of files of both kinds, those in CSV may have another one.
     decimal = next((sign for path in files if (sign := form.decimal_of(path.name)) != "."), ".")
@@ -143,19 +156,58 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
     return TableProfile(
         name,
         tuple(str(path.relative_to(folder)) for path in files),
-        total,
-        looked_at,
+        None if None in rows else sum(count or 0 for count in rows),
+        whole.num_rows,
         {column: profile_column(column, whole[column], decimal) for column in whole.column_names},
         tuple(partial),
         frozenset(column for path in files for column in partition_values(path, folder, form)),
         whole,
         decimal,
-        lengths=tuple(head.num_rows for head in heads),
+        lengths=tuple(0 if look.head is None else look.head.num_rows for look in looks),
+        folder=folder,
+        form=form,
+        whole=tuple(look.head is not None and look.rows == look.head.num_rows for look in looks),
     )
 
 
-def _parquet_rows(path: Path) -> int:
-    return int(pq.read_metadata(path).num_rows)
+class _Look(NamedTuple):
+    """The first rows of a file, None if it was not looked at, and how many it has, None if nobody counted."""
+
+    head: pa.Table | None = None
+    rows: int | None = None
+
+
+def _looks(folder: Path, files: Sequence[Path], form: FileFormat) -> list[_Look]:
+    """The first rows of each file; of many files those at some places, and of some that follow each.
+
+    What a file leaves of its share is for those that come later.
+    """
+    found = [_Look()] * len(files)
+    places = min(_PLACES, len(files))
+    begins = np.linspace(0, len(files), places + 1).astype(int).tolist()
+    left = LOOKED_AT
+    for place, (begin, end) in enumerate(pairwise(begins)):
+        share = left // (places - place)
+        for number in range(begin, end):
+            if share <= 0:
+                break
+            head, rows = _first_rows(folder, files[number], share, form)
+            found[number] = _Look(head, rows)
+            share, left = share - head.num_rows, left - head.num_rows
+    return found
+
+
+def _first_rows(folder: Path, path: Path, rows: int, form: FileFormat) -> tuple[pa.Table, int | None]:
+    """See ``first_rows``; with the columns that the path gives."""
+    head, count = first_rows(path, str(path.relative_to(folder)), rows, form)
+    for column, value in partition_values(path, folder, form).items():
+        if column not in head.column_names:
+            head = head.append_column(column, pa.array([value] * head.num_rows, pa.string()))
+    return head, count
+
+
+def _counted(path: Path) -> int | None:
+    return int(pq.read_metadata(path).num_rows) if path.suffix == ".parquet" else None
 
 
 def _joined(heads: list[pa.Table]) -> pa.Table:

@@ -165,6 +165,17 @@ def test_only_known_devices_are_accepted_when_they_are_given() -> None:
 
 
 @pytest.mark.parametrize(
+    ("body", "field"),
+    [({"Gerät": "AP 77"}, "Gerät"), ({"geraet": "AP 77"}, "geraet"), ({"CI": "AP 77"}, "CI"), ({}, "CI")],
+)
+def test_an_error_about_a_device_names_the_field_that_was_sent(body: dict[str, str], field: str) -> None:
+    """Tickets call the device otherwise, and that name is one of the schema, too."""
+    content = {**SCHEMA.to_dict(), "entity": ["geraet"], "rename": {"Gerät": "geraet", "CI": "device"}}
+    parser = EventParser(TelemetrySchema.from_dict(content), devices=set())
+    assert parser.as_sent(EventError("device", "must be a known device", "AP 77"), body).where == field
+
+
+@pytest.mark.parametrize(
     ("given", "label"), [(0, 0), (1, 1), (True, 1), (False, 0), (1.0, 1), ("1", 1), ("No", 0)]
 )
 def test_a_label_is_zero_or_one_or_a_word_for_it_as_in_files(given: Any, label: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import precision_recall_curve
 
 from training.evaluation.evaluation_plots import MAX_POINTS, score_figure
 from training.exploration.plots import correlation_figure, histogram_figure, strongest_features
@@ -91,3 +92,18 @@ def test_score_curves_are_thinned_and_keep_their_ends():
     assert len(curve.x) <= MAX_POINTS
     assert (curve.x[0], curve.x[-1]) == (1.0, 0.0)
     assert [trace.name for trace in figure.data[:4]] == ["model", "model", "rule", "rule"]
+
+
+def test_the_curve_of_rare_errors_is_drawn_where_it_bends():
+    random = np.random.default_rng(3)
+    labels = (np.arange(200_000) < 200).astype(np.int8)
+    score = random.normal(0, 1, len(labels)) + 4 * labels
+    cells = {"true_negatives": 199_700, "false_positives": 100, "false_negatives": 50, "true_positives": 150}
+    figure = score_figure(labels, {"model": score}, cells, 0.5)
+    curve, roc, *marks = figure.data[:4]
+    precision, recall, _ = precision_recall_curve(labels, score)
+    drawn = np.interp(recall[::-1], curve.x[::-1], curve.y[::-1])
+    there = (recall[::-1] > 0.1) & (recall[::-1] < 0.95)
+    assert len(curve.x) <= MAX_POINTS and np.abs(drawn - precision[::-1])[there].max() < 0.1
+    assert np.count_nonzero(np.asarray(roc.x) < 0.05) > 50
+    assert [(mark.x, mark.y) for mark in marks] == [((0.75,), (0.6,)), ((100 / 199_800,), (0.75,))]

@@ -389,3 +389,12 @@ def test_a_large_counter_is_no_other_time_and_one_table_is_alike_with_none(tmp_p
     assert choices["octets"].role == "metrics"
     assert choices["router"].why in ("6 values in the metrics", "names the device, as in the metrics")
     assert all("alike" not in choice.why for choice in check_folder(folder).proposal.choices)
+
+
+def test_text_in_another_encoding_is_refused_with_the_rule(tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_bytes("device,time,load\nSüd,2026-03-01T00:00:00Z,1\n".encode("cp1252"))
+    rule = (
+        "metrics.csv: must be UTF-8, or UTF-16 with a byte order mark; a file of Excel may be in Windows-1252"
+    )
+    with pytest.raises(TelemetryError, match=rule):
+        check_folder(tmp_path)

@@ -358,3 +358,50 @@ def test_a_column_without_a_name_is_not_the_time_that_was_not_found(tmp_path: Pa
     assert [sentence[:44] for sentence in check.proposal.missing] == [
         "No column of the metrics holds times (ISO 86"
     ]
+
+
+@pytest.mark.parametrize("empty", ["", "  ", "NULL", "n/a"])
+@pytest.mark.parametrize(
+    "form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%d %H:%M:%S", "%d.%m.%Y %H:%M:%S", "%m/%d/%Y %I:%M:%S %p"]
+)
+@pytest.mark.parametrize("closed", ["closed_at", "Geschlossen"])
+def test_an_open_incident_hides_no_column_of_ends(tmp_path: Path, form: str, empty: str, closed: str) -> None:
+    given = with_labels("incidents", pd.DataFrame({"router": ["r1", "r2"], "opened_at": at(2, 9)}))
+    for frame in (given["metrics"], given["incidents"]):
+        for name in {"time", "opened_at"} & set(frame):
+            frame[name] = (frame[name] + pd.Timedelta("24d")).dt.strftime(form)
+    given["incidents"][closed] = [(*at(5), pd.NaT)[0] + pd.Timedelta("24d"), pd.NaT]
+    given["incidents"][closed] = given["incidents"][closed].dt.strftime(form).fillna(empty)
+    check, schema = taken(write(tmp_path, given, ".csv"))
+    assert schema.labels.end == closed
+    ends = check.tables["incidents"].columns[closed]
+    assert (ends.kind, ends.missing, len(ends.samples)) == ("time", 1, 1)
+    rows, report = read_telemetry(tmp_path, schema)
+    assert rows.incidents is not None and rows.incidents.frame["end"].isna().tolist() == [False, True]
+    assert report.labels.notes[0] == "2 incidents, 1 of them without an end"
+
+
+def test_a_column_of_ends_with_other_words_in_it_is_told_and_not_left_out(tmp_path: Path) -> None:
+    rows = pd.DataFrame({"router": ["r1", "r2", "r3"], "opened_at": at(2, 9, 12)})
+    rows["Geschlossen"] = [*(moment.isoformat() for moment in at(5, 11)), "noch offen"]
+    check = check_folder(write(tmp_path, with_labels("incidents", rows), ".csv"))
+    assert check.proposal.missing == [
+        "'Geschlossen' of the incidents may be the end, but 1 of its 3 cells is no time, such as "
+        "'noch offen': where there is no end yet, the cell is empty."
+    ]
+
+
+def test_rows_of_one_id_are_one_incident_in_what_is_told(tmp_path: Path) -> None:
+    """An export has a ticket once more, or as it was before it was closed."""
+    rows = pd.DataFrame(
+        {"ticket": ["a", "a", "b", "b"], "router": ["r1", "r1", "r2", "r2"], "opened_at": at(2, 2, 15, 15)}
+    ).assign(closed_at=at(5, 5, None, 18))
+    folder = write(tmp_path, with_labels("incidents", rows))
+    proposed = check_folder(folder).proposal.content
+    assert proposed is not None
+    labels = {"form": "incidents", "id": "ticket", "start": "opened_at", "end": "closed_at"}
+    _, report = read_telemetry(folder, TelemetrySchema.from_dict({**proposed, "labels": labels}))
+    assert report.labels.notes == [
+        "2 incidents, 0 of them without an end",
+        "2 rows have the id of another row of an incident, of which the last counts",
+    ]
