@@ -32,6 +32,10 @@ class JobContext:
         """Keep it."""
         self.results[key] = value
 
+    def log_results(self, results: dict[str, Any]) -> None:
+        """Keep them."""
+        self.results.update(results)
+
     def log_artifact(self, key: str, **kwargs: Any) -> None:
         """Leave it."""
 
