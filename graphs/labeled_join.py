@@ -5,22 +5,20 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from feature_sets.checks import duration_seconds
-from feature_sets.telemetry.incident_events import IncidentStatus
 from feature_sets.windows import event_status
 from graphs.excluded_labels import ExcludedLabels
 from graphs.joined_incidents import JoinedIncidents
+from graphs.joined_labels import JoinedLabels, left
 from graphs.labels_by_request import LabelsByRequest
 from graphs.late_labels import late_warning
 from graphs.ledger_metrics import count_pairs, show_ledger, told_exclusions, told_ledger
 from graphs.ledger_room import Room, check_room, check_unwritten
 from graphs.protocol.device_state import DeviceState
 from graphs.protocol.device_status import DeviceStatus
-from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import (
-    IncidentRecord,
     LabeledPair,
     LabelRecord,
     Position,
@@ -37,16 +35,13 @@ from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.incident_book import IncidentBook
 from graphs.state.journal import Journal, JournalEvent
 from graphs.state.labeled_batches import LabeledBatches
-from graphs.state.ledger import LabelOf, PredictionLedger
+from graphs.state.ledger import PredictionLedger
 from graphs.state.ledger_records import warm_up
 from graphs.state.serving_state import serving_state
 from graphs.state.silenced import Silenced, SilencedPredictions
 from graphs.state.snapshots.saved_state import SavedState
 
-_SEVERAL = 8
-"""Labels of a list that are noted at once, at least: fewer are quicker one by one."""
 _NOWHERE = Position(0, 0, 0)
-Record = TypeVar("Record")
 
 
 class LabeledJoin(RequestStep):
@@ -98,6 +93,9 @@ class LabeledJoin(RequestStep):
         self._silenced = None if state.calendar is None else SilencedPredictions(deadline, most)
         self._inputs = state.package.schema.input_names
         self._excluded = ExcludedLabels(schema, state.calendar)
+        self._labels = JoinedLabels(
+            self._ledger, self._excluded, self._by_request, self._ahead, self._incidents
+        )
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:
             self._batches = LabeledBatches(
@@ -122,16 +120,16 @@ class LabeledJoin(RequestStep):
         if request.kind is Kind.TELEMETRY:
             self._predictions(request)
         else:
-            self._labels(request)
+            self._labels.take(request)
         self._hand_on(request)
 
     def left_out(self, request: Request) -> None:
         """Hand on the pairs of what was taken before this step failed: the ledger has them as joined."""
         changed = request.done.pop("changed", None)
         if changed is not None:
-            self._take(request, changed.pairs)
+            self._labels.give(request, changed.pairs)
         if isinstance(self._ledger, DerivedLedger):
-            self._take(request, self._ledger.take_left())
+            self._labels.give(request, self._ledger.take_left())
         self._hand_on(request)
 
     def _hand_on(self, request: Request) -> None:
@@ -290,7 +288,7 @@ class LabeledJoin(RequestStep):
         return True
 
     def _each_prediction(self, request: Request, names: Sequence[str]) -> None:
-        for index, record in _left(request, request.telemetry):
+        for index, record in left(request, request.telemetry):
             if (
                 "added" not in request.done
             ):  # Else what follows has failed, and this is no earlier prediction.
@@ -299,7 +297,7 @@ class LabeledJoin(RequestStep):
                 self._ahead.advance(self._ledger.newest, request.arrived(index))
             waited = self._by_request.waits(record, names[index]) if names else None
             if waited is not None:
-                self._label(request, LabelRecord(waited, index), index)
+                self._labels.take_one(request, LabelRecord(waited, index), index)
                 self._by_request.end(names[index])
             del request.done["added"]
 
@@ -330,7 +328,7 @@ class LabeledJoin(RequestStep):
             return False
         if isinstance(ledger, DerivedLedger):
             request.done["taking"] = True
-            self._take(request, ledger.add_prediction(event.device, event.time, made, arrived))
+            self._labels.give(request, ledger.add_prediction(event.device, event.time, made, arrived))
             del request.done["taking"]
         else:
             pair = ledger.add_prediction(event.device, event.time, made, arrived, _NOWHERE)
@@ -352,90 +350,6 @@ class LabeledJoin(RequestStep):
             is_retired = record.device_status is DeviceStatus.RETIRED
             record.device_state = (DeviceState.RETIRED if is_retired else DeviceState.MAINTENANCE).value
 
-    def _labels(self, request: Request) -> None:
-        if self._plain_labels(request):
-            return
-        for index, record in _left(request, request.labels):
-            if isinstance(record, IncidentRecord):
-                self._incident(request, record, request.arrived(index))
-            else:
-                if request.kind is Kind.INCIDENTS and self._incidents is not None:
-                    self._incidents.note_positive(record.event)
-                self._label(request, record, index)
-
-    def _plain_labels(self, request: Request) -> bool:
-        """Note a list of labels at once, if each is one of an event, by device and time; whether it was."""
-        ledger = self._ledger
-        if (
-            not isinstance(ledger, PredictionLedger)
-            or len(request.labels) < _SEVERAL
-            or "records" in request.done
-            or request.arrivals
-            or self._ahead.join is not None
-            or not self._excluded.is_none
-        ):
-            return False
-        labels = []
-        for record in request.labels:
-            if isinstance(record, IncidentRecord):
-                return False
-            device, time, label, _, _, name = record.event
-            if name or label is None:
-                return False
-            labels.append(LabelOf(device, time, label))
-        statuses, pairs = ledger.add_labels(labels, request.arrival, request.position(0))
-        request.done["records"] = len(labels)
-        for record, status in zip(request.labels, statuses, strict=True):
-            record.status = status.value
-        request.pairs += pairs
-        return True
-
-    def _label(self, request: Request, record: LabelRecord, index: int) -> None:
-        event, arrived = record.event, request.arrived(index)
-        if event.name:
-            told = self._by_request.take(event, arrived)
-            if isinstance(told, LabelStatus):
-                record.status = told.value
-                return
-            record.event = event = told
-        ledger, excluded = self._ledger, self._excluded.has(event)
-        if isinstance(ledger, DerivedLedger) and (event.label is not None or excluded):
-            label = None if excluded else event.label
-            status, pairs = ledger.add_label(event.device, event.time, label, arrived)
-            record.status = status.value
-            self._take(request, pairs)
-            return
-        if isinstance(ledger, DerivedLedger):
-            record.status = ledger.add_observed(event.device, event.time, arrived).value
-            return
-        if event.label is None or excluded:
-            future = ledger.from_future(event.time, arrived)
-            if excluded and not future:
-                self._ahead.exclude(event.device, event.time, ledger.newest)
-            record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
-            return
-        status, pair = ledger.add_label(
-            event.device, event.time, event.label, arrived, request.position(index)
-        )
-        record.status = status.value
-        if pair is not None:
-            request.pairs.append(pair)
-
-    def _incident(self, request: Request, record: IncidentRecord, arrived: float) -> None:
-        """Note an incident; the ingress takes none, unless the schema has its labels in that form."""
-        if self._incidents is None:  # Of a journal from before the schema was another.
-            record.status = IncidentStatus.UNKNOWN.value
-            return
-        self._take(request, self._incidents.take(request, record, arrived))
-
-    def _take(self, request: Request, pairs: list[LabeledPair]) -> None:
-        """Have each pair of a request its own position: one event may complete several."""
-        for pair in pairs:
-            request.pairs.append(pair._replace(position=request.position(len(request.pairs))))
-        if isinstance(self._ledger, DerivedLedger):
-            for pair in self._ledger.take_mature():
-                request.mature.append(pair._replace(position=request.position(len(request.mature))))
-
     def _counting(self, pairs: list[LabeledPair]) -> list[LabeledPair]:
         """Those that no maintenance excludes by now."""
         return [pair for pair in pairs if not self._excluded.in_maintenance(pair.device, pair.time)]
@@ -443,10 +357,3 @@ class LabeledJoin(RequestStep):
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()
         self._logger.error(f"a batch of labeled pairs could not be written and is kept: {error}")
-
-
-def _left(request: Request, records: Sequence[Record]) -> Iterator[tuple[int, Record]]:
-    """Records by their index, without those that were taken before a failure at a later one."""
-    for index in range(request.done.get("records", 0), len(records)):
-        yield index, records[index]
-        request.done["records"] = index + 1

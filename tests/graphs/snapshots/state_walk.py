@@ -63,6 +63,7 @@ NOT_STATE = {
     "ModelRouter._ages",
     # Walked as the join's own.
     "LabelsByRequest._ledger",
+    "LabeledJoin._labels",
     # How much was not saved beside the journal so far: no answer depends on it.
     "*._unsaved",
     "KeptIncidents.is_saved",
