@@ -27,6 +27,8 @@ def warm_up() -> Path:
     now = [0.0]
     windows = OnlineWindows(definition, clock=lambda: now[0])
     windows.update(pd.DataFrame({"device": ["a"], "at": [0.0], "load": [1.0]}))
+    # Two events of one device in a list are put in order first, as those of lists that arrive together.
+    windows.update(pd.DataFrame({"device": ["a", "a"], "at": [1.0, 2.0], "load": [1.0, 1.0]}))
     now[0] = 100.0
     windows.evict(20.0)
     row = np.zeros(1, dtype=np.int64)
