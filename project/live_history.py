@@ -265,7 +265,7 @@ def _results(
     results = {
         **{name: count for name, count in counts.items() if name in COUNTS},
         "readings_new": metrics.new,
-        "readings_known": metrics.known + metrics.duplicates,
+        "readings_known": metrics.known + metrics.duplicates + counts["readings_taken_before"],
         "readings_too_late": counts["readings_too_late"] + metrics.left_out.get(TOO_LATE, 0),
         "readings_conflicting": metrics.conflicting,
         "readings_rewritten": metrics.rewritten,

@@ -74,6 +74,7 @@ class _Reader:
         self.counts = dict.fromkeys(
             (
                 *("readings", "readings_quarantined", "readings_too_late", "readings_of_other_schema"),
+                "readings_taken_before",
                 *("labels", "labels_quarantined", "labels_of_other_column"),
             ),
             0,
@@ -105,7 +106,9 @@ class _Reader:
             if event_micros(event.time) > latest:
                 self.counts["readings_quarantined"] += 1
             elif self.newest is not None and not self.newest.takes(event.device, event.time, arrival):
-                self.counts["readings_too_late"] += 1
+                # A request is sent again whose answer was lost: its readings are in the history.
+                again = self.newest.has_taken(event.device, event.time)
+                self.counts["readings_taken_before" if again else "readings_too_late"] += 1
             else:
                 self.readings.append((event, self.arrived))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from feature_sets.rows.event_micros import event_micros
@@ -18,14 +18,17 @@ class NewestBuckets:
     """The newest bucket of each device, as long as the endpoint does not forget the device.
 
     :param schema: of the readings.
+    :param asked: readings of which it is remembered whether they were counted: device and microseconds.
     """
 
-    def __init__(self, schema: TelemetrySchema) -> None:
+    def __init__(self, schema: TelemetrySchema, asked: Collection[tuple[str, int]] = ()) -> None:
         definition = WindowDefinition.from_schema(schema)
         self._period, self._lateness = definition.period_micros, definition.lateness_buckets
         self._tolerance = definition.tolerance_micros
         self._idle = round(longest_reach(definition) * 1_000_000)
         self._devices: dict[str, tuple[int, int]] = {}
+        self._asked = frozenset(asked)
+        self._taken: set[tuple[str, int]] = set()
 
     def takes(self, device: str, time: float, arrival: int) -> bool:
         """Whether a reading is counted, which is not from the future; the next ones are held against it.
@@ -33,14 +36,26 @@ class NewestBuckets:
         :param time: of the reading, epoch seconds.
         :param arrival: of its request, microseconds.
         """
-        bucket = event_micros(time) // self._period
+        micros = event_micros(time)
+        bucket = micros // self._period
         known = self._devices.get(device)
+        is_taken = True
         if known is not None and arrival - known[1] <= self._idle:
             newest = known[0]
             self._devices[device] = max(newest, bucket), max(known[1], arrival)
-            return bucket > newest - self._lateness
-        self._devices[device] = bucket, arrival
-        return True
+            is_taken = bucket > newest - self._lateness
+        else:
+            self._devices[device] = bucket, arrival
+        if is_taken and (device, micros) in self._asked:
+            self._taken.add((device, micros))
+        return is_taken
+
+    def has_taken(self, device: str, time: float) -> bool:
+        """Whether a reading that is too late now was counted before, so that it was sent again.
+
+        :param time: of the reading, epoch seconds.
+        """
+        return (device, event_micros(time)) in self._taken
 
     def may_be_too_late(self, time: float, arrival: int) -> bool:
         """Whether any reading that can have arrived before makes this one too late."""
@@ -58,12 +73,13 @@ def newest_before(entries: AcceptedEntries, archive: Path, schema: TelemetrySche
     """
     if schema.arrival is not None:
         return None
-    found = NewestBuckets(schema)
-    devices = {
-        device
+    rule = NewestBuckets(schema)
+    old = {
+        (device, event_micros(time))
         for device, time, arrival in journaled_readings(entries.new, schema)
-        if found.may_be_too_late(time, arrival)
+        if rule.may_be_too_late(time, arrival)
     }
+    found, devices = NewestBuckets(schema, old), {device for device, _ in old}
     first = entries.new[0].id if entries.new else None
     if devices:
         before = (entry for entry in all_entries(entries, archive) if first is None or entry.id < first)

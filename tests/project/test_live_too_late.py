@@ -74,3 +74,14 @@ def test_what_was_before_is_read_for_old_readings_only(
 def test_a_reading_of_the_future_moves_nothing() -> None:
     assert left_out(AcceptedEntries([entry(1, ("r1", 600)), entry(2, ("r1", 0))], [])) == 0
     assert NewestBuckets(SCHEMA).takes("r1", 0.0, 0)
+
+
+def test_what_was_counted_before_is_sent_again_and_not_lost(archive: list[RawEntry]) -> None:
+    """A batch of three hours whose answer was lost is sent once more, with one reading that is new."""
+    batch = [("r1", float(at)) for at in range(0, 10_800, 60)]
+    first, again = entry(1, *batch, arrival=10_800), entry(2, *batch, ("r1", 30.0), arrival=10_801)
+    for entries in (AcceptedEntries([first, again], []), AcceptedEntries([again], [first])):
+        counts = live_rows(entries, SCHEMA, 0, newest_before(entries, Path(), SCHEMA)).counts
+        assert counts["readings_too_late"] == 1
+        # The newest ones are duplicates in time, which a history knows.
+        assert counts["readings_taken_before"] > 170
