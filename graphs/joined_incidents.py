@@ -96,7 +96,7 @@ class JoinedIncidents:
             request.done["changed"] = self._ledger.add_incident(record.event, arrived)
         changed: Changed = request.done["changed"]
         record.status, record.labeled = changed.status.value, changed.labeled
-        record.too_late = changed.too_late
+        record.too_late, record.is_late = changed.too_late, changed.is_late
         if not request.replayed and not record.event.source:  # Nobody waits for the other answers.
             record.devices = self._named(record.event.id)
             known = self._book.get(record.event.id)

@@ -13,7 +13,7 @@ from graphs.excluded_labels import ExcludedLabels
 from graphs.joined_incidents import JoinedIncidents
 from graphs.joined_labels import JoinedLabels, left
 from graphs.labels_by_request import LabelsByRequest
-from graphs.late_labels import late_warning
+from graphs.late_labels import late_errors_warning, late_warning
 from graphs.ledger_metrics import count_pairs, show_ledger, told_exclusions, told_ledger
 from graphs.ledger_room import Room, check_room, check_unwritten
 from graphs.protocol.device_state import DeviceState
@@ -241,9 +241,16 @@ class LabeledJoin(RequestStep):
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,
             "deadline_seconds": self._deadline,
-            "warning": late_warning(self._ledger, self._deadline, self._schema.horizon_seconds),
+            "warning": self._warning(),
             **self._ahead.summary(),
         }
+
+    def _warning(self) -> str | None:
+        """That labels come too late, if many do."""
+        horizon = self._schema.horizon_seconds
+        if isinstance(self._ledger, DerivedLedger):
+            return late_errors_warning(self._ledger, self._schema.labels, horizon)
+        return late_warning(self._ledger, self._deadline, horizon)
 
     def _predictions(self, request: Request) -> None:
         if "joined" not in request.done:

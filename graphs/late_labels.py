@@ -1,14 +1,17 @@
-"""A warning where labels come so late that they meet no prediction."""
+"""A warning where labels come so late that no prediction meets them, or was taken as healthy before."""
 
 from __future__ import annotations
 
 import math
 
+from feature_sets.telemetry.label_form import LabelForm
 from graphs.protocol.label_status import DEADLINE_SETTING
+from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.ledger_counts import LedgerCounts
 
-NOTABLE, LEAST = 0.05, 20
-"""From which share of the predictions on, and how many, it is told that their labels come too late."""
+NOTABLE, LEAST, LEAST_ERRORS = 0.05, 20, 3
+"""From which share on, and how many labels, it is told that they come too late; how many where each is an
+error."""
 
 
 def late_warning(ledger: LedgerCounts, deadline: float, horizon_seconds: float) -> str | None:
@@ -17,14 +20,30 @@ def late_warning(ledger: LedgerCounts, deadline: float, horizon_seconds: float) 
     :param deadline: how old a label may be, in seconds of event time, with the horizon.
     :param horizon_seconds: of the schema, by which the deadline is later than what is set.
     """
-    lost, late_by = ledger.lost_to_delay, ledger.late_by
-    if lost < LEAST or late_by is None or lost < NOTABLE * (ledger.joined + lost):
+    lost, told, late_by = ledger.missed
+    if lost < LEAST or late_by is None or lost < NOTABLE * told:
         return None
-    share = lost / (ledger.joined + lost)
     return (
-        f"{share:.1%} of the labels, {lost:,}, came after their deadline of {_rounded(deadline)}: no "
+        f"{lost / told:.1%} of the labels, {lost:,}, came after their deadline of {_rounded(deadline)}: no "
         f"detector and no score knows of them; most were at most {_rounded(late_by)} old; set "
         f"{DEADLINE_SETTING}={_rounded(late_by - horizon_seconds)} and deploy the endpoint again"
+    )
+
+
+def late_errors_warning(ledger: DerivedLedger, form: LabelForm, horizon_seconds: float) -> str | None:
+    """The same where labels say when there were errors: what was healthy by default then was none."""
+    lost, told, late_by = ledger.missed
+    if lost < LEAST_ERRORS or late_by is None or lost < NOTABLE * told:
+        return None
+    set_later = f"set {DEADLINE_SETTING}={_rounded(late_by - horizon_seconds)} and deploy the endpoint again"
+    if form.healthy_seconds:
+        later = _rounded(late_by - 2 * horizon_seconds)
+        set_later = f"set labels.healthy_after: {later} in the schema and run 'netops run' again"
+    return (
+        f"{lost / told:.1%} of the errors that were told, {lost:,}, began longer ago than the "
+        f"{_rounded(ledger.healthy_after)} after which a reading is taken as healthy: detectors and scores "
+        "call predictions of them wrong that were right; most began at most "
+        f"{_rounded(late_by)} before; {set_later}"
     )
 
 

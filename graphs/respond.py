@@ -43,6 +43,10 @@ from graphs.state.told_counts import ToldCounts
 NO_DEVICE = "no registered device has the values of this scope; it holds for those that register later"
 """Note of an answer whose scope names none."""
 
+TOLD_LATE = (
+    "it began before what is taken as healthy by now: predictions of that time count as healthy here, "
+    "and the history has them as errors"
+)
 STAYS_CANCELLED = (
     "it is still cancelled, so that no reading is an error by it; cancelled: false takes that back"
 )
@@ -332,6 +336,8 @@ def _notes(record: IncidentRecord) -> dict[str, str]:
     notes = [NO_DEVICE] if record.devices == 0 else []
     if record.stays_cancelled:
         notes.append(STAYS_CANCELLED)
+    if record.is_late:
+        notes.append(TOLD_LATE)
     if record.nothing_at:
         notes.append(f"incident_mapping finds nothing at {', '.join(record.nothing_at)}")
     return {"note": "; ".join(notes)} if notes else {}

@@ -171,6 +171,7 @@ class IncidentRecord:
     :param nothing_at: paths of ``incident_mapping`` at which the body of a tool had nothing.
     :param too_little: why the body of a tool makes no incident that is new.
     :param stays_cancelled: whether it was none before, and still is.
+    :param is_late: whether it is new, and began before what was taken as healthy by then.
     """
 
     event: IncidentEvent
@@ -182,6 +183,7 @@ class IncidentRecord:
     nothing_at: tuple[str, ...] = ()
     too_little: EventError | None = None
     stays_cancelled: bool = False
+    is_late: bool = False
 
 
 def label_record(event: LabelEvent | IncidentEvent, place: int) -> LabelRecord | IncidentRecord:

@@ -18,7 +18,7 @@ from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Prediction
 from graphs.state.derived_pairs import DerivedPairs
 from graphs.state.incident_change import Changed
-from graphs.state.ledger_counts import Conflict
+from graphs.state.ledger_counts import Conflict, Missed
 from graphs.state.remembered import Made, RememberedDevice, Told
 
 _SPARE = 1000
@@ -33,6 +33,7 @@ class _Begun:
     :param event: that said so.
     :param named: devices that it names or named, with the predictions that this may change.
     :param contradicted: how many of these were before it; None when that is counted.
+    :param is_late: see ``Changed``.
     """
 
     event: IncidentEvent
@@ -40,6 +41,7 @@ class _Begun:
     incident: Incident
     named: list[_Named]
     contradicted: int | None
+    is_late: bool = False
 
 
 class DerivedLedger(DerivedPairs):
@@ -52,6 +54,11 @@ class DerivedLedger(DerivedPairs):
     _begun: _Begun | tuple[str, int, bool] | None = None
     """What was added last, if something failed behind it: an incident, or a prediction or label by device and
     time and whether it is a prediction."""
+
+    @property
+    def missed(self) -> Missed:
+        """Errors that were told too late, of those that were told."""
+        return self._errors.missed
 
     def oldest_of(self, newest: int | None) -> int:
         """The same in microseconds; before a prediction, as if there had been one at a time."""
@@ -121,6 +128,8 @@ class DerivedLedger(DerivedPairs):
         micros = event_micros(time)
         if self._newest is not None and self._is_old(micros):
             self.note_late((self._newest - micros) / 1e6)
+            if label:
+                self._note_error(micros)
             return LabelStatus.EXPIRED, []
         begun = (device, micros, False)
         if self._begun != begun:
@@ -135,6 +144,8 @@ class DerivedLedger(DerivedPairs):
             known.told[micros] = Told(label, labeled_at)
             insort(known.waiting, micros)
             self._remember(micros, device, False, "waiting_for_prediction")
+            if label:
+                self._note_error(micros)
             self._begun = begun
         known = self._devices[device]
         self._settled(device, known)
@@ -172,7 +183,7 @@ class DerivedLedger(DerivedPairs):
             named = list(self._named(incident, before)) if self._joins else []
             begun = _Begun(event, status, incident, named, sum(self._contradicted(*one) for one in named))
             if status is IncidentStatus.OPENED and not event.source:  # What files tell is no news to them.
-                self._note_if_late(incident)
+                begun.is_late = self._note_if_late(incident)
             self._book.put(incident)
             self._begun = begun
         incident, named = begun.incident, begun.named
@@ -187,20 +198,29 @@ class DerivedLedger(DerivedPairs):
             self._looked_at(device, known, times, arrived)
         self._begun = None
         pairs = self._take_pairs()
-        return Changed(begun.status, sum(pair.label for pair in pairs), too_late, pairs)
+        return Changed(begun.status, sum(pair.label for pair in pairs), too_late, pairs, begun.is_late)
 
     def take_left(self) -> list[LabeledPair]:
         """Pairs of an addition that failed, which nobody repeats any more."""
         self._begun = None
         return self._take_pairs()
 
-    def _note_if_late(self, incident: Incident) -> None:
-        """Count an incident that was over when all predictions in it were forgotten."""
-        end = self._book.stretch(incident)[1]
-        if self._newest is None or end is None or end > self._newest - self._deadline:
-            return
-        if not self._book.is_excluded(incident):
+    def _note_if_late(self, incident: Incident) -> bool:
+        """Count an incident; whether it began before what is taken as healthy by now.
+
+        One that was over when all predictions in it were forgotten is a late label.
+        """
+        if self._book.is_excluded(incident):
+            return False
+        start, end = self._book.stretch(incident)
+        if self._newest is not None and end is not None and end <= self._newest - self._deadline:
             self.note_late((self._newest - end) / 1e6)
+        return self._note_error(start)
+
+    def _note_error(self, micros: int) -> bool:
+        """Count an error that was told; whether it began before what is taken as healthy by now."""
+        newest = micros if self._newest is None else self._newest
+        return self._watches and self._errors.note((newest - micros) / 1e6, self.healthy_after)
 
     def _named(self, incident: Incident, before: Incident | None) -> Iterable[_Named]:
         """Devices that an incident names now or named before, with the predictions that this may change."""

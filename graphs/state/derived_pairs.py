@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.label_form import ROWS, LabelForm
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position
 from graphs.state.incident_book import IncidentBook
-from graphs.state.ledger_counts import Conflict
+from graphs.state.ledger_counts import Conflict, ErrorTimes
 from graphs.state.remembered import Made, RememberedDevice
 from graphs.state.remembered_ledger import RememberedLedger
 from graphs.state.settled import OnSettled, Settled
@@ -62,10 +63,26 @@ class DerivedPairs(RememberedLedger):
         # What follows a prediction is known when rows up to twice the horizon after it are.
         healthy = form.healthy_seconds * 1_000_000
         self._healthy_after = healthy + 2 * self._horizon if healthy else self._deadline + 1
+        self._errors = ErrorTimes()
         self._beside = form.tolerance_seconds * 1_000_000
         self._watches = form.has_incidents or (self._joins and form.form != ROWS)
         self._from = 0 if form.watched_from is None else round(form.watched_from * 1_000_000)
         self._to = None if form.watched_to is None else round(form.watched_to * 1_000_000)
+
+    @property
+    def healthy_after(self) -> int:
+        """How old a reading is that is taken as healthy, in whole seconds."""
+        return self._healthy_after // 1_000_000
+
+    def saved_counts(self) -> dict[str, Any]:
+        """The counts in plain form, with those of errors."""
+        return {**super().saved_counts(), "errors": self._errors.saved()}
+
+    def restore_counts(self, saved: Mapping[str, Any]) -> None:
+        """Go on from saved counts; those of before had none of errors."""
+        super().restore_counts(saved)
+        if "errors" in saved:
+            self._errors.restore(saved["errors"])
 
     def take_mature(self) -> list[LabeledPair]:
         """Pairs that have become mature since the last call, each once: what waits for nothing, at once.

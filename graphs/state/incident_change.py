@@ -16,9 +16,11 @@ class Changed:
     :param labeled: predictions that it labeled as errors now.
     :param too_late: predictions in it that were taken as healthy before.
     :param pairs: that are complete now.
+    :param is_late: whether it is new, and began before what is taken as healthy by now.
     """
 
     status: IncidentStatus
     labeled: int
     too_late: int
     pairs: list[LabeledPair]
+    is_late: bool = False

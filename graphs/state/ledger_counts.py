@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 _STATES = ("waiting_for_label", "waiting_for_prediction", "joined")
@@ -32,6 +32,20 @@ class Conflict(NamedTuple):
     kept: int | None
     other: int | None
     told_at: float
+
+
+class Missed(NamedTuple):
+    """Labels of which nobody knows in time.
+
+    :param lost: how many.
+    :param told: how many labels there were, with these.
+    :param late_by: how much older than the newest event 19 of 20 of them were at most, in seconds; None
+        without any.
+    """
+
+    lost: int
+    told: int
+    late_by: float | None
 
 
 class LedgerCounts:
@@ -68,13 +82,13 @@ class LedgerCounts:
     @property
     def late_by(self) -> float | None:
         """How much older than the newest event 19 of 20 late labels are at most, in seconds."""
-        delays = sorted(self._delays)
-        return delays[-(-19 * len(delays) // 20) - 1] if delays else None
+        return _most(self._delays)
 
     @property
-    def lost_to_delay(self) -> int:
-        """Predictions that a late label can have been of: one that is sent again is of none."""
-        return min(self.late, self.expired["waiting_for_label"])
+    def missed(self) -> Missed:
+        """Labels that came too late for their predictions: one that is sent again is of none."""
+        lost = min(self.late, self.expired["waiting_for_label"])
+        return Missed(lost, self.joined + lost, self.late_by)
 
     def note_late(self, delay: float) -> None:
         """Count a label that came after its deadline, or an incident all of which is before it.
@@ -124,3 +138,47 @@ class LedgerCounts:
         self.contradicted = saved["contradicted"]
         self.late = saved.get("late", 0)
         self._delays.extend(saved.get("delays", ()))
+
+
+def _most(delays: Iterable[float]) -> float | None:
+    """What 19 of 20 delays are at most; None without any."""
+    ordered = sorted(delays)
+    return ordered[-(-19 * len(ordered) // 20) - 1] if ordered else None
+
+
+class ErrorTimes:
+    """Of labels that say when there were errors, and of healthy readings nothing: which came in time.
+
+    A prediction in an error that is told too late was taken as healthy before.
+    """
+
+    def __init__(self) -> None:
+        self.timely = self.late = 0
+        self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
+
+    def note(self, delay: float, healthy_after: float) -> bool:
+        """Count an error; whether it is told too late.
+
+        :param delay: how much older than the newest event it is, at its beginning, in seconds.
+        :param healthy_after: how old a reading is that is taken as healthy, in seconds.
+        """
+        is_late = delay >= healthy_after
+        self.late += is_late
+        self.timely += not is_late
+        if is_late:
+            self._delays.append(delay)
+        return is_late
+
+    @property
+    def missed(self) -> Missed:
+        """Errors that were told too late."""
+        return Missed(self.late, self.timely + self.late, _most(self._delays))
+
+    def saved(self) -> dict[str, Any]:
+        """The counts in plain form; ``restore`` reads them back."""
+        return {"timely": self.timely, "late": self.late, "delays": list(self._delays)}
+
+    def restore(self, saved: Mapping[str, Any]) -> None:
+        """Go on from saved counts."""
+        self.timely, self.late = saved["timely"], saved["late"]
+        self._delays.extend(saved["delays"])

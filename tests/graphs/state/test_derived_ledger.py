@@ -477,3 +477,20 @@ def test_a_new_incident_that_was_over_before_the_deadline_is_a_late_label_once()
     assert status("none", start=0, end=10, cancelled=True) is IncidentStatus.CANCELLED
     assert status("left out", start=0, end=10, kind="test") is IncidentStatus.OPENED
     assert played.ledger.late == 1
+
+
+def test_errors_told_late_are_counted_and_go_on_after_a_restart():
+    of = schema(form="incidents")
+    ledger = make(of, deadline=600.0)
+    ledger.add_prediction("osl/a", NOW + 5000, MADE, NOW + 5000)
+    ledger.add_incident(incident("1", 0, 10), NOW + 5000)
+    ledger.add_incident(incident("2", 4990), NOW + 5000)
+    saved = ledger.saved_counts()
+    after = make(of, deadline=600.0)
+    after.restore_counts(saved)
+    assert after.saved_counts() == saved
+    assert after.missed == ledger.missed == (1, 2, 5000.0)
+    # A snapshot of before had no such counts.
+    older = make(of, deadline=600.0)
+    older.restore_counts({name: value for name, value in saved.items() if name != "errors"})
+    assert older.missed == (0, 0, None)
