@@ -56,6 +56,11 @@ class EventHints:
 
     def telemetry(self, error: EventError, body: Any) -> EventError:
         """The error of a reading, with what its shape tells."""
+        if isinstance(body, Mapping) and error.rule == REQUIRED and _is_inside(body, error.where):
+            rule = (
+                f"{error.rule} as a field of the event itself, as an event is one flat object; it is inside"
+            )
+            return EventError(error.where, f"{rule} {error.where.partition('.')[0]!r}", error.got)
         shape = self._shape(body) if isinstance(body, Mapping) else ""
         if not shape:
             return self.key(error, body)
@@ -107,6 +112,16 @@ class EventHints:
 
     def _has(self, body: Mapping[str, Any], name: str, kind: type) -> bool:
         return isinstance(body.get(name), kind)
+
+
+def _is_inside(body: Mapping[str, Any], path: str) -> bool:
+    """Whether objects in a body have what a file names by a path with points between."""
+    inside: Any = body
+    for name in path.split("."):
+        if not isinstance(inside, Mapping) or name not in inside:
+            return False
+        inside = inside[name]
+    return "." in path
 
 
 def _read_as(kind: str) -> str:

@@ -119,3 +119,23 @@ def test_many_metrics_and_renamed_ones_are_named_as_they_are_sent() -> None:
     with pytest.raises(EventError) as error:
         EventParser(schema).telemetry({})
     assert hints.telemetry(error.value, {}).rule == "is required, or host"
+
+
+@pytest.mark.parametrize(
+    ("body", "is_inside"),
+    [
+        ({"readings": {"rssi": -61.6}}, True),
+        ({"readings": {"loss": 1.0}}, False),
+        ({"readings": -61.6}, False),
+        ({}, False),
+    ],
+)
+def test_a_reading_inside_an_object_is_told_to_be_flat(
+    schema: TelemetrySchema, body: dict[str, Any], is_inside: bool
+) -> None:
+    """Files may nest: their columns are named by the path, as events must be."""
+    said = EventHints(schema).telemetry(EventError("readings.rssi", "is required", None), body)
+    rule = (
+        "is required as a field of the event itself, as an event is one flat object; it is inside 'readings'"
+    )
+    assert (said.where, said.rule) == ("readings.rssi", rule if is_inside else "is required")
