@@ -226,7 +226,7 @@ def _live(
             last.append(steps.stage(evaluated, made))
             _when(given["telemetry"] != "", "own_telemetry", rehearse)
         with champion_held(workflow, given):
-            last.append(steps.serve(evaluated, last[-1]))
+            last.append(steps.serve(evaluated, last[-1], reported))
     else:
         mlrun.utils.logger.info("the endpoint is left as it is: nothing that it is made of has changed")
     runner = serving = last[-1]

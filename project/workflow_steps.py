@@ -191,16 +191,18 @@ def end_rehearsal() -> Step:
     return _run("end-rehearsal", {"function": STAGING})
 
 
-def serve(evaluated: Step, rehearsed: Step) -> Step:
+def serve(evaluated: Step, rehearsed: Step, reported: Step | None) -> Step:
     """Put the model that was rehearsed into production, and serve it.
 
     Where another champion than it was evaluated beside is there by now, that one stays, as it is.
 
     :param evaluated: knows which one that was.
     :param rehearsed: the last step of the rehearsal.
+    :param reported: the report, which then says so; None without one.
     :returns: the deployment; in the local engine the promotion, if nothing is deployed.
     """
-    promoted = _run("promote", {EVALUATED_AGAINST: evaluated.outputs[EVALUATED_AGAINST]}).after(rehearsed)
+    against = {EVALUATED_AGAINST: evaluated.outputs[EVALUATED_AGAINST]}
+    promoted = _run("promote", against, _page(reported)).after(rehearsed)
     if promoted.outputs.get("superseded"):  # Kubeflow, which has no such output, deploys the champion anew.
         return promoted
     return mlrun.get_current_project().deploy_function(SERVING).after(promoted)

@@ -1,6 +1,6 @@
 """Workflow step: puts the models that were rehearsed into production."""
 
-from __future__ import annotations
+# No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
 from typing import Any
 
@@ -10,12 +10,13 @@ from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.tags import PRODUCTION, STAGING
 from project.model_addresses import model_address
 from project.registered_versions import record_promotion, record_superseded
+from project.report_sections import tell_gate
 from training.evaluation.champion_beside import why_superseded
 from training.evaluation.promotion_gate import SUPERSEDED
 from training.packaging.staged_models import horizon_model
 
 
-def promote(context: mlrun.MLClientCtx, evaluated_against: str) -> None:
+def promote(context: mlrun.MLClientCtx, evaluated_against: str, report: mlrun.DataItem = None) -> None:
     """MLRun job: give the tag of the production model to the one that was rehearsed, of each horizon.
 
     A new model is recorded as promoted, in its parameters as well. It is superseded, and nothing is changed,
@@ -29,6 +30,7 @@ def promote(context: mlrun.MLClientCtx, evaluated_against: str) -> None:
 
     :param evaluated_against: version that was in production when it was decided that this one takes its
         place; empty for none.
+    :param report: page of the run, which then says what became of the model; none without one.
     """
     staged = mlrun.datastore.get_store_resource(model_address(context.project, STAGING))
     try:
@@ -39,13 +41,15 @@ def promote(context: mlrun.MLClientCtx, evaluated_against: str) -> None:
     # What is there already takes nobody's place; one that a run has just promoted, and died, neither.
     why = "" if before is not None and before.uid == staged.uid else why_superseded(evaluated_against, there)
     if why:
-        _keep(context, staged, there, why)
+        _keep(context, staged, there, why, report)
         return
     changed, outcome = _promoted(context.project, staged, before)
     if outcome:
         context.log_result("promoted", True)
+        reason = staged.spec.parameters["promotion_reason"]
         context.log_result("promotion", outcome)
-        context.log_result("promotion_reason", staged.spec.parameters["promotion_reason"])
+        context.log_result("promotion_reason", reason)
+        tell_gate(context, report, f"{outcome}: {reason}")
     context.log_result("version", staged.spec.parameters["version"])
     context.log_result("changed", changed)
     context.log_result("replaced", before.spec.parameters["version"] if before and changed else "")
@@ -56,7 +60,9 @@ def promote(context: mlrun.MLClientCtx, evaluated_against: str) -> None:
         context.log_result("promotions", {horizon: told for horizon, (_, told) in promoted.items() if told})
 
 
-def _keep(context: mlrun.MLClientCtx, staged: Any, version: str, why: str) -> None:
+def _keep(
+    context: mlrun.MLClientCtx, staged: Any, version: str, why: str, report: mlrun.DataItem | None
+) -> None:
     """Tell that what was rehearsed does not go into production.
 
     :param version: that stays there; empty for none.
@@ -69,6 +75,7 @@ def _keep(context: mlrun.MLClientCtx, staged: Any, version: str, why: str) -> No
         context.log_result("promoted", False)
         context.log_result("promotion", SUPERSEDED)
         context.log_result("promotion_reason", why)
+        tell_gate(context, report, f"{SUPERSEDED}: {why}")
 
 
 def _promote_further(project: str, horizon: str) -> tuple[str, str]:

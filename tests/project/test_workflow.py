@@ -136,6 +136,7 @@ def test_outputs_reach_the_steps_that_need_them(monkeypatch):
     assert runs["train"]["params"]["feature_vector"] == "select-features:feature_vector"
     assert runs["evaluate"]["params"]["model_path"] == "train:model"
     assert runs["report"]["inputs"]["class_balance"] == "explore-raw:class_balance"
+    assert runs["promote"]["inputs"]["report"] == runs["audit"]["inputs"]["report"] == "report:report"
     assert runs["init-detectors"]["inputs"] == {"test_set": "evaluate:served_set_preds"}
     assert runs["model-server-tester"]["inputs"] == {"test_set": "evaluate:served_set_preds"}
     assert runs["report"]["params"]["promotion_reason"] == "evaluate:promotion_reason"

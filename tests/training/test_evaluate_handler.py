@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from html import escape
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,7 @@ from tests.training.feature_store import store_vector
 from tests.training.handler_runs import REGRESSION, STUMPS, Network, table
 from tests.training.network import make_frame, make_schema
 from training.evaluate import evaluate
+from training.report_page.page import Page, render
 
 
 def test_a_test_part_that_reaches_into_the_training_rows_is_refused(shared_network):
@@ -205,7 +207,9 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     logged = {}
     context = SimpleNamespace(project="test-network", log_result=logged.__setitem__)
     # A person has put another one into production since it was evaluated: nobody has compared these two.
-    promote_job(context, evaluated_against=first.outputs["version"])
+    report = FakePage("to be promoted")
+    promote_job(context, evaluated_against=first.outputs["version"], report=report)
+    assert f"<b>Gate</b> superseded: {logged['superseded']}</p>" in report.html
     there = of_address("store://models/test-network/evaluate_model:production")
     assert there.metadata.labels["version"] == forced["version"] == logged["version"]
     assert (logged["changed"], logged["promoted"], logged["promotion"]) == (False, False, "superseded")
@@ -222,7 +226,8 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     before = {"promotion": pending, "promotion_reason": passed["promotion_reason"]}
     update_model(waits, parameters=before, write_spec_copy=False)
     logged.clear()
-    promote_job(context, forced["version"])
+    promote_job(context, forced["version"], report)
+    assert f"<b>Gate</b> promoted by request: {escape(logged['promotion_reason'])}</p>" in report.html
     production = of_address("store://models/test-network/evaluate_model:production")
     assert production.metadata.labels["version"] == passed["version"] == logged["version"]
     assert production.spec.parameters["promotion"] == logged["promotion"] == "promoted by request"
@@ -237,6 +242,19 @@ def test_a_model_of_shuffled_labels_does_not_replace_the_champion(run_db, tmp_pa
     promote_job(context, "")  # It is there already, whatever it was evaluated beside.
     assert logged == {"version": passed["version"], "changed": False, "replaced": ""}
     assert promotion_of_production() == "promoted by approval"
+
+
+class FakePage:
+    """The report of a run, as a step gets it."""
+
+    def __init__(self, gate):
+        self.html = render(Page("title", "verdict", {}, (), gate=gate))
+
+    def get(self, encoding):
+        return self.html
+
+    def put(self, html):
+        self.html = html
 
 
 def promotion_of_production():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from numbers import Integral
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from plotly.offline import get_plotlyjs
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 SECTION = Path(__file__).with_name("section.html.j2")
 _LINKS_END, _END = "</nav>", "</main>\n"
+_GATE = '<p class="gate"><b>Gate</b> '
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,20 @@ def with_section(html: str, section: Section) -> str:
         links += f'<a href="#{section.anchor}">{section.title}</a>'
         rest += made
     return f"{links}{closed_links}{rest}{closed}{tail}"
+
+
+def with_gate(html: str, gate: str) -> str:
+    """A page that says what became of its model, in the place of what the gate said before.
+
+    :param html: a page of ours.
+    :param gate: see ``Page``.
+    :raises ValueError: if it is none, or says nothing of a gate.
+    """
+    before, begin, rest = html.partition(_GATE)
+    _, closed, after = rest.partition("</p>")
+    if not begin or not closed:
+        raise ValueError(f"page must be a report of ours with a gate, got one without {_GATE.strip()}")
+    return f"{before}{begin}{escape(gate)}{closed}{after}"
 
 
 def _environment() -> jinja2.Environment:

@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 import pytest
 
-from training.report_page.page import Page, Section, Table, render, shown
+from training.report_page.page import Page, Section, Table, render, shown, with_gate
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,14 @@ def test_the_gate_says_its_reason_above_everything_else():
     html = page(gate="not promoted: not better")
     assert html.index('<p class="gate"><b>Gate</b> not promoted: not better</p>') < html.index("<main>")
     assert "Gate" not in page()
+
+
+def test_the_gate_tells_what_became_of_the_model():
+    html = with_gate(page(gate="to be promoted: a < b"), "promoted: a < b")
+    assert html == page(gate="promoted: a < b")
+    for other in (page(), "<html>"):
+        with pytest.raises(ValueError, match="must be a report of ours with a gate"):
+            with_gate(other, "promoted")
 
 
 def test_marked_rows_stand_out():
