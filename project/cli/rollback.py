@@ -57,13 +57,20 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
 
 
 def _tell_loop(settings: Settings, project: str, now: str, before: str, run_id: str) -> None:
-    """Have the loop leave the version that was put back alone for a while."""
+    """Have the loop leave the version that was put back alone for a while, and say so."""
     from project.retraining.policy import rolled_back
     from project.retraining.state import StateFile
 
     file = StateFile(settings.loops, project)
     with file.changing() as state:
-        file.write(rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining))
+        held = rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining)
+        file.write(held)
+    dropped = "the drift that was being answered is dropped, and " if state.case is not None else ""
+    typer.echo(
+        f"{dropped}no training begins by itself before {held.hold_until[:19]}; detectors watch version "
+        f"{before[:8]} anew; 'netops retrain --resume' ends the wait",
+        err=True,
+    )
 
 
 def _versions(settings: Settings, session: Session, project: str) -> tuple[str, str, bool]:

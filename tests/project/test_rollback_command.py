@@ -16,6 +16,7 @@ from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
 from project.retraining import history, operations
 from project.retraining.state import StateFile
+from tests.project.retraining.test_policy import opened
 
 
 class Installation:
@@ -95,12 +96,33 @@ def decisions(tmp_path: Any) -> list[tuple[str, str, str, str]]:
     return [(each.outcome, each.before, each.after, each.run_id) for each in state.decisions]
 
 
+def waits(until: str, version: str) -> str:
+    return (
+        f"no training begins by itself before {until}; detectors watch version {version} anew; "
+        "'netops retrain --resume' ends the wait"
+    )
+
+
+def test_a_drift_that_was_being_answered_is_said_to_be_dropped(
+    there: Installation, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = StateFile(tmp_path / "retraining", "p")
+    with file.changing():
+        file.write(opened())
+    rollback("p")
+    assert capsys.readouterr().err.splitlines()[-1].startswith("the drift that was being answered is dropped")
+    assert file.read().case is None
+
+
 def test_what_a_run_has_put_into_production_is_undone_at_once(
     there: Installation, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rollback("p", as_json=True)
-    told = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    told = json.loads(said.out)
     assert (told["before"], told["after"]) == ("new", "old")
+    hold = StateFile(tmp_path / "retraining", "p").read().hold_until[:19]
+    assert said.err.splitlines()[-1] == waits(hold, "old")
     assert (there.champion, there.production, there.released) == ("old", "old", [])
     assert there.changes[-1]["why"] == "rolled back"
     assert decisions(tmp_path) == [("rolled back", "new", "old", "")]
@@ -116,7 +138,11 @@ def test_what_the_endpoint_does_not_take_is_released(
     there.refuses = True
     rollback("p")
     said = capsys.readouterr()
-    assert said.err == "the endpoint refuses the change: another schema; version old is released instead\n"
+    hold = StateFile(tmp_path / "retraining", "p").read().hold_until[:19]
+    assert said.err.splitlines() == [
+        "the endpoint refuses the change: another schema; version old is released instead",
+        waits(hold, "old"),
+    ]
     assert said.out == "version old is in production again, instead of new\n"
     assert (there.released, there.champion, there.production) == (["old"], "new", "new")
     assert decisions(tmp_path) == [("rolled back", "new", "old", "run-7")]
