@@ -63,27 +63,47 @@ def chosen_block(given: int, needed: int, rows: int, entity: str | None) -> tupl
     )
 
 
+def usual_gap(base: pd.DataFrame, entity: str | None, time: str | None) -> float:
+    """Seconds from one row of a device to its next, of the device of the median row; 0 if none has two.
+
+    Of rows of some hours only, the hours between count: so many rows take as long.
+
+    :param entity: column of the device key; None gives 0, as no time does.
+    :param time: column of event times, with a zone.
+    """
+    if entity is None or time is None or not len(base):
+        return 0.0
+    times = base.groupby(entity, sort=False)[time]
+    gaps = (times.transform("max") - times.transform("min")).dt.total_seconds()
+    return float((gaps / (times.transform("size") - 1).clip(lower=1)).median())
+
+
 def block_starts(
     frame: pd.DataFrame, block_rows: int, entity: str | None, time: str | None, gap_seconds: float
 ) -> Index:
     """First row of each block of a frame in device order, shape (blocks,).
 
     Rows depend on each other for a time, and a device that sends seldom has few rows in it. So where devices
-    and times are known, a block is a span of time of one device.
+    and times are known, a block is a span of time of one device. All of a device are equally long, so that
+    none is a rest, and no shorter than ``block_rows`` rows take at the gap.
 
     :param block_rows: that depend on each other, of a device that sends as most rows do.
     :param entity: column of the device key; None makes each ``block_rows`` rows a block, as no time does.
     :param time: column of event times, with a zone.
-    :param gap_seconds: between two rows of a device that sends as most rows do.
+    :param gap_seconds: see ``usual_gap``; 0 is as no time.
     """
-    if entity is None or time is None or block_rows == 1:
+    if entity is None or time is None or block_rows == 1 or not gap_seconds:
         return np.arange(0, len(frame), block_rows)
-    firsts = np.cumsum(stretches_of(frame, entity))[:-1]
-    micros = frame[time].dt.tz_convert("UTC").dt.tz_localize(None).to_numpy("datetime64[us]").astype(np.int64)
-    begun = np.repeat(micros[np.concatenate([[0], firsts])], stretches_of(frame, entity))
-    spans = (micros - begun) // max(1, round(block_rows * gap_seconds * 1e6))
+    rows = stretches_of(frame, entity)
+    firsts = np.cumsum(rows) - rows
+    seconds = (frame[time] - frame[time].min()).dt.total_seconds().to_numpy()
+    first, last = seconds[firsts], seconds[firsts + rows - 1]
+    # The last row stands for the time until the next one would have come.
+    whole = (last - first) * rows / np.maximum(1, rows - 1) + (rows == 1)
+    blocks = np.maximum(1, np.floor(whole / (block_rows * gap_seconds) * (1 + 1e-9)))
+    number = np.floor((seconds - first.repeat(rows)) * (blocks / whole).repeat(rows) * (1 + 1e-9))
     is_first = np.ones(len(frame), dtype=bool)
-    is_first[1:] = spans[1:] != spans[:-1]
+    is_first[1:] = number[1:] != number[:-1]
     is_first[firsts] = True
     return np.flatnonzero(is_first)
 
@@ -91,9 +111,10 @@ def block_starts(
 def selected(
     frame: pd.DataFrame, starts: Index, max_rows: int, rng: np.random.Generator
 ) -> tuple[pd.DataFrame, Index]:
-    """All rows, or blocks at equal distances from a random one on if they are more than about so many.
+    """All rows, or a random block of each so many in a row if they are more than about so many.
 
-    Equal distances keep the mix of devices, which drawing at random does not if they have few blocks each.
+    That keeps the mix of devices and times, which drawing from all does not if a device has few blocks.
+    Blocks at equal distances might be of the same hours of all devices.
 
     :param starts: first row of each block.
     :returns: the rows, and where their blocks start.
@@ -101,7 +122,7 @@ def selected(
     if len(frame) <= max_rows:
         return frame, starts
     count = max(1, len(starts) * max_rows // len(frame))
-    chosen = ((np.arange(count) + rng.random()) * (len(starts) / count)).astype(np.int64)
+    chosen = np.unique(((np.arange(count) + rng.random(count)) * (len(starts) / count)).astype(np.int64))
     sizes = np.diff(starts, append=len(frame))
     is_chosen = np.zeros(len(starts), dtype=bool)
     is_chosen[chosen] = True

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import csr_array
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -51,26 +52,24 @@ def compare_with_chance(
     :param permutations: number of random divisions.
     :param starts: first row of each block of the base, and of the batch: its rows are dealt out together.
     """
-    # every column gets its own stretch of one long histogram: one bincount counts all columns
+    # Every column gets its own stretch of one long histogram, and each block has one: those of a division are
+    # the sums over its blocks, however many rows these have.
     first_bins = np.concatenate([[0], np.cumsum(sizes)[:-1]])
     cells = np.concatenate([base, batch]) + first_bins
-    total = np.bincount(cells.ravel(), minlength=int(sizes.sum()))
     block_of = _block_of(np.concatenate([starts[0], len(base) + starts[1]]), len(cells))
-    # drawing the smaller side is the same division and cheaper
-    blocks, drawn = len(starts[0]) + len(starts[1]), min(map(len, starts))
-
-    def distances(rows: Index) -> Floats:
-        one = np.bincount(cells[rows].ravel(), minlength=len(total))
-        difference = one / len(rows) - (total - one) / (len(cells) - len(rows))
-        return np.asarray(np.add.reduceat(np.abs(difference), first_bins) / 2, dtype=np.float64)
-
-    observed = distances(np.arange(len(base), len(cells)))
-    samples = np.empty((permutations + 1, len(sizes)))
-    samples[0] = observed
-    for i in range(1, permutations + 1):
-        is_drawn = np.zeros(blocks, dtype=bool)
-        is_drawn[rng.choice(blocks, drawn, replace=False, shuffle=False)] = True
-        samples[i] = distances(np.flatnonzero(is_drawn[block_of]))
+    blocks, bins = len(starts[0]) + len(starts[1]), int(sizes.sum())
+    ones = np.ones(cells.size, dtype=np.int64)
+    histograms = csr_array((ones, (block_of.repeat(cells.shape[1]), cells.ravel())), shape=(blocks, bins))
+    # Drawing the smaller side is the same division and cheaper.
+    drawn = min(map(len, starts))
+    divisions = np.zeros((permutations + 1, blocks), dtype=np.int64)
+    divisions[0, len(starts[0]) :] = 1
+    for division in divisions[1:]:
+        division[rng.choice(blocks, drawn, replace=False, shuffle=False)] = 1
+    one, rows = (histograms.T @ divisions.T).T, divisions @ np.bincount(block_of, minlength=blocks)
+    other = np.asarray(histograms.sum(axis=0)) - one
+    difference = one / rows[:, None] - other / (len(cells) - rows)[:, None]
+    samples = np.asarray(np.add.reduceat(np.abs(difference), first_bins, axis=1) / 2, dtype=np.float64)
     spread = samples.std(axis=0)
     scores = (samples - samples.mean(axis=0)) / np.where(spread > _ROUNDING, spread, np.inf)
     largest = scores.max(axis=1)

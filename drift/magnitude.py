@@ -19,7 +19,15 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from drift.blocks import MOST_PROBED, block_starts, chosen_block, needed_block, selected, stretches_of
+from drift.blocks import (
+    MOST_PROBED,
+    block_starts,
+    chosen_block,
+    needed_block,
+    selected,
+    stretches_of,
+    usual_gap,
+)
 from drift.chance import compare_with_chance
 from drift.coded_columns import CodedColumn, coded_columns
 from drift.compared_columns import OWNER, Columns, compared_columns, joint_columns, known_columns
@@ -31,7 +39,7 @@ from drift.distances.kullback_leibler import kullback_leibler
 from drift.distances.population_stability import population_stability
 from drift.distances.total_variation import total_variation
 from drift.distances.wasserstein import wasserstein
-from drift.reference_rows import LEAST_BLOCKS, seconds_between
+from drift.reference_rows import LEAST_BLOCKS
 from drift.shares import USUAL_CHANGE, LeastChange, Share, errors_of, rows_with, shares_of
 from drift.shift import ColumnShift, DriftMagnitude, ShareShift, reason_of
 from feature_sets.checks import InputError, check_integer, check_number
@@ -120,12 +128,15 @@ def drift_magnitude(
     needed = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
     block_rows, warning = chosen_block(block_rows, needed, smaller, entity)
     rng = np.random.default_rng(seed)
-    gap = seconds_between(base, entity, time) if entity is not None and time is not None else 0.0
-    sides = [
-        selected(frame, block_starts(frame, block_rows, entity, time, gap), max_rows, rng)
-        for frame in (base, batch)
-    ]
-    (base, base_starts), (batch, batch_starts) = sides
+    gap = usual_gap(base, entity, time)
+    base_starts, batch_starts = (block_starts(each, block_rows, entity, time, gap) for each in (base, batch))
+    if block_rows > 1 and (fewest := min(len(base_starts), len(batch_starts))) < LEAST_BLOCKS:
+        reason = (
+            f"not enough data: a side has {fewest} blocks of {block_rows * gap:,.0f} s, needs {LEAST_BLOCKS}"
+        )
+        return DriftMagnitude(len(base), len(batch), (), None, reason, least)
+    base, base_starts = selected(base, base_starts, max_rows, rng)
+    batch, batch_starts = selected(batch, batch_starts, max_rows, rng)
     coded = coded_columns(base, batch, columns, joint, bins, how)
     shares = [*shares_of(coded, least_change), *errors_of(coded, base, batch, least_change)]
     pairs = [(column.base, column.batch) for column in coded] + [rows_with(share) for share in shares]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-MOST_ROWS = 20_000
+MOST_ROWS = 200_000
 """Rows of each side that are compared at most, unless ``LEAST_BLOCKS`` blocks need more."""
 
 LEAST_BLOCKS = 10
@@ -150,15 +150,5 @@ def rows_in_window(frame: pd.DataFrame, entity: str, time: str, window_seconds: 
     :param time: column of event times.
     :param window_seconds: length of the longest rolling window.
     """
-    gap = seconds_between(frame, entity, time)
-    return max(1, round(window_seconds / gap)) if gap > 0 else 1
-
-
-def seconds_between(frame: pd.DataFrame, entity: str, time: str) -> float:
-    """Median time from one row of a device to its next; 0 if no device has two.
-
-    :param entity: column of the device key.
-    :param time: column of event times, with a zone.
-    """
     gaps = frame.sort_values([entity, time]).groupby(entity)[time].diff().dt.total_seconds().dropna()
-    return float(gaps.median()) if len(gaps) else 0.0
+    return max(1, round(window_seconds / float(gaps.median()))) if len(gaps) else 1

@@ -17,7 +17,6 @@ from drift.magnitude import drift_magnitude, rows_needed, rows_of_ten_blocks
 from drift.newest_batch import newest_batch, rolling_rows
 from drift.reference_rows import (
     FIXED,
-    MOST_ROWS,
     REFERENCES,
     ROLLING,
     ROLLING_WEEK,
@@ -44,6 +43,9 @@ from training.report_page.page import Section
 
 _ALPHA = 0.01
 """Risk of calling drift where there is none, of the newest day and the newest week together."""
+
+_MOST_NEEDED = 20_000
+"""Rows of a batch that are waited for at most, however long rows depend on each other."""
 
 _PERMUTATIONS = 399
 """Random divisions of a comparison: the p-value that half of the risk allows is two of them."""
@@ -291,7 +293,7 @@ def _least_rows(base: pd.DataFrame, features: list[str], schema: TelemetrySchema
     """Rows of a batch with which the comparison has nothing to warn of, as far as the base allows that."""
     ordered = in_device_order(base, DEVICE, schema.time)
     blocks = rows_of_ten_blocks(ordered, features, PREDICTION, schema.target, DEVICE)
-    return max(min_rows, min(blocks, len(base), MOST_ROWS))
+    return max(min_rows, min(blocks, len(base), _MOST_NEEDED))
 
 
 def _holds(times: pd.Series, moment: str) -> bool:

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.blocks import block_starts, selected, stretches_of
+from drift.blocks import block_starts, selected, stretches_of, usual_gap
 from drift.magnitude import drift_magnitude
-from drift.reference_rows import reference_rows, seconds_between
+from drift.reference_rows import reference_rows
 from feature_sets.checks import InputError
 
 START = pd.Timestamp("2024-01-01", tz="UTC")
@@ -29,15 +29,25 @@ def site(days, seed, first_day=0, busier=()):
 
 def test_a_selection_keeps_the_mix_of_devices():
     frame = site(7, 0)
-    gap = seconds_between(frame, "device", "at")
+    gap = usual_gap(frame, "device", "at")
     starts = block_starts(frame, BLOCK, "device", "at", gap)
     kept, kept_starts = selected(frame, starts, len(frame) // 3, np.random.default_rng(1))
     share = kept["device"].value_counts() / frame["device"].value_counts()
     assert len(kept) == pytest.approx(len(frame) / 3, rel=0.02)
-    assert share.between(0.25, 0.42).all() and len(share) == 15
+    assert share.between(0.2, 0.45).all() and len(share) == 15
     pd.testing.assert_frame_equal(kept, frame.loc[kept.index])
     # Each block is a whole one.
     assert (kept.index[kept_starts].isin(starts)).all()
+
+
+def test_a_selection_is_of_all_hours():
+    """Of devices with equally many blocks, blocks at equal distances would be of the same hours of each."""
+    frame = site(9, 0)
+    frame = frame[frame["device"].str.startswith("point")].reset_index(drop=True)
+    starts = block_starts(frame, 144, "device", "at", 300.0)
+    kept, _ = selected(frame, starts, len(frame) // 6, np.random.default_rng(1))
+    assert len(starts) == 12 * 18
+    assert kept.groupby(kept["at"].dt.floor("12h")).size().shape[0] >= 15
 
 
 def test_a_block_is_a_span_of_time_of_one_device():
@@ -48,11 +58,40 @@ def test_a_block_is_a_span_of_time_of_one_device():
     assert np.isin(np.cumsum(stretches_of(frame, "device"))[:-1], starts).all()
 
 
+def test_blocks_of_a_device_are_equally_long_and_none_is_a_rest():
+    frame = site(1, 0)
+    starts = block_starts(frame, 7 * 120, "device", "at", 30.0)  # Seven hours: a day has three, and a rest.
+    assert set(np.diff(starts, append=len(frame))) == {96, 960} and len(starts) == 45
+
+
+def test_rows_of_some_hours_take_as_long_as_the_hours_between():
+    frame = site(14, 0)
+    mondays = frame[frame["at"].dt.dayofweek == 0]
+    assert usual_gap(frame, "device", "at") == 30.0
+    # 2,880 rows a week, of two days: 30 s apart, and six days between.
+    assert usual_gap(mondays, "device", "at") == pytest.approx(8 * 86_400 / 5760, rel=0.01)
+    starts = block_starts(mondays.reset_index(drop=True), 2 * 2880, "device", "at", 120.0)
+    assert len(starts) == 15
+
+
+def test_a_side_of_few_spans_is_too_few_rows():
+    """A batch of a device that sends ten times as often as those of the base."""
+    base, batch = site(7, 0), site(1, 1, 7)
+    base, batch = (
+        base[base["device"].str.startswith("point")],
+        batch[batch["device"] == "switch-0"].head(1200),
+    )
+    found = drift_magnitude(base, batch, ["load"], block_rows=120, entity="device", time="at")
+    assert found.drifted is None and "not enough data: a side has 1 blocks of 36,000 s" in found.reason
+
+
 def test_a_silence_ends_a_block():
     frame = site(1, 0)
     frame = frame[(frame["at"] < START + pd.Timedelta("2h")) | (frame["at"] >= START + pd.Timedelta("20h"))]
     starts = block_starts(frame, BLOCK, "device", "at", 30.0)
-    assert len(starts) == 15 * 6
+    ends = np.append(starts[1:], len(frame)) - 1
+    lasted = frame["at"].to_numpy()[ends] - frame["at"].to_numpy()[starts]
+    assert 15 * 6 <= len(starts) <= 15 * 7 and lasted.max() <= pd.Timedelta("2h")
 
 
 def test_without_times_or_devices_blocks_are_rows():

@@ -38,5 +38,5 @@ def test_both_sides_come_device_by_device_with_room_for_ten_blocks():
     assert found.base["x"].tolist() == [*range(1, 80, 2), *range(0, 80, 2)]
     pd.testing.assert_frame_equal(found.base, found.batch)
     assert (found.block_rows, found.max_rows) == (30, MOST_ROWS)
-    day = reference_rows(rows, rows, "device", "t", 86_400)
-    assert (day.block_rows, day.max_rows) == (8_640, 86_400)
+    days = reference_rows(rows, rows, "device", "t", 864_000)
+    assert (days.block_rows, days.max_rows) == (86_400, 864_000)
