@@ -117,7 +117,7 @@ class Alert:
 
         :param calm: labels in calm batches in a row.
         """
-        return calm * self.lower_limit < LEAST_EPISODES * self.inflation
+        return calm * max(self.lower_limit, _LEAST_RISE) < LEAST_EPISODES * self.inflation
 
     def is_above(self, calm: Counts) -> bool:
         """Whether the error rate of calm labels is still half as high again as before the alert, or more.

@@ -14,7 +14,6 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
-from feature_sets.checks import check_boolean
 from project.api_reader import function_variables, ready_endpoint
 from project.endpoint_routing import routing_if_any
 from project.errors import NetopsError
@@ -25,6 +24,8 @@ from training.evaluation.promotion_gate import PENDING
 
 DIGEST = "DEFINITION_DIGEST"
 """Variable of a deployed function: what it was made of."""
+
+TO_BE_PROMOTED = "a model is to be promoted"
 
 _ID = "deployment"
 """Of the graph: by it a restarted endpoint knows whether it was deployed anew."""
@@ -67,7 +68,9 @@ def _lasting(content: Any) -> Any:
 def _code() -> str:
     """Digest of our code, and of the names and versions of what is installed."""
     found = hashlib.sha256()
-    for path in sorted(each for room in _ROOMS for each in (Path(SOURCE_ROOT) / room).rglob("*.py")):
+    for path in sorted(each for room in _ROOMS for each in (Path(SOURCE_ROOT) / room).rglob("*.*")):
+        if path.parent.name == "__pycache__" or not path.is_file():
+            continue
         found.update(f"{path.relative_to(SOURCE_ROOT)}\n".encode())
         found.update(path.read_bytes())
     found.update(str(sorted(f"{each.name} {each.version}" for each in distributions())).encode())
@@ -90,11 +93,21 @@ def why_deployed(
     :param evaluated: results of the evaluation.
     :param horizons: results of the models of further horizons.
     """
-    leads = horizons.get("horizons") or ()
-    if check_boolean("result 'passed'", evaluated["passed"]) or any(
-        lead["promotion"] in PENDING.values() for lead in leads
-    ):
-        return "a model is to be promoted"
+    return _why_though_kept_out(settings, dbpath, project, ingested, horizons) or (
+        TO_BE_PROMOTED if evaluated["promotion"] in PENDING.values() else ""
+    )
+
+
+def _why_though_kept_out(
+    settings: Settings,
+    dbpath: str,
+    project: Any,
+    ingested: Mapping[str, Any],
+    horizons: Mapping[str, Any],
+) -> str:
+    """Why it is deployed whatever the gate says; empty if it is the one that would be deployed."""
+    if len(horizons.get("horizons") or ()) > 1:
+        return "it has models of further horizons, which only a deployment changes"
     if any(ingested.get(name) for name in _NEW_HISTORY):
         return "files have told what the endpoint has not seen"
     why = why_changed(settings, dbpath, project, SERVING)

@@ -20,7 +20,7 @@ from project import workflow_steps as steps
 from project.function_names import RUNNER, SERVING
 from project.parameters import DEFAULTS, SOURCE, STREAM
 from project.settings import Settings
-from project.unchanged_endpoint import why_changed, why_deployed
+from project.unchanged_endpoint import TO_BE_PROMOTED, why_changed, why_deployed
 from project.workflow_run import champion_held, is_compiled, workflow_run
 
 
@@ -226,7 +226,7 @@ def _live(
             last.append(steps.stage(evaluated, made))
             _when(given["telemetry"] != "", "own_telemetry", rehearse)
         with champion_held(workflow, given):
-            last.append(steps.serve(evaluated, last[-1], reported))
+            last.append(steps.serve(evaluated, last[-1], reported, why == TO_BE_PROMOTED))
     else:
         mlrun.utils.logger.info("the endpoint is left as it is: nothing that it is made of has changed")
     runner = serving = last[-1]
@@ -304,7 +304,7 @@ def release(
     given = dict(locals())
     with workflow_run("release", given), _any_end(given):
         released = steps.release(_only(given, "version"))
-        _live("release", given, released, released, lambda: "a version is to be promoted")
+        _live("release", given, released, released, lambda: TO_BE_PROMOTED)
 
 
 WORKFLOWS: dict[str, Callable[..., None]] = {

@@ -191,19 +191,21 @@ def end_rehearsal() -> Step:
     return _run("end-rehearsal", {"function": STAGING})
 
 
-def serve(evaluated: Step, rehearsed: Step, reported: Step | None) -> Step:
+def serve(evaluated: Step, rehearsed: Step, reported: Step | None, only_new: bool) -> Step:
     """Put the model that was rehearsed into production, and serve it.
 
-    Where another champion than it was evaluated beside is there by now, that one stays, as it is.
+    Where another champion than it was evaluated beside is there by now, that one stays.
 
     :param evaluated: knows which one that was.
     :param rehearsed: the last step of the rehearsal.
     :param reported: the report, which then says so; None without one.
+    :param only_new: whether there is no reason to deploy but a new model.
     :returns: the deployment; in the local engine the promotion, if nothing is deployed.
     """
     against = {EVALUATED_AGAINST: evaluated.outputs[EVALUATED_AGAINST]}
     promoted = _run("promote", against, _page(reported)).after(rehearsed)
-    if promoted.outputs.get("superseded"):  # Kubeflow, which has no such output, deploys the champion anew.
+    # Kubeflow, which has no such output, deploys the champion anew.
+    if only_new and promoted.outputs.get("superseded"):
         return promoted
     return mlrun.get_current_project().deploy_function(SERVING).after(promoted)
 

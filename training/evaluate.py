@@ -36,6 +36,7 @@ from training.evaluation.group_scores import group_scores
 from training.evaluation.label_advice import COLUMNS as ADVICE_COLUMNS
 from training.evaluation.label_advice import label_advice
 from training.evaluation.promotion_gate import (
+    EVALUATED_UNTIL,
     NO_BETTER_THAN,
     SUPERSEDED,
     Promotion,
@@ -168,7 +169,11 @@ def evaluate(
     }
     there = version_there(_address(context, tag))
     gate = gate.superseded(why_superseded(champion or beside, beside) or why_superseded(beside, there))
-    parameters = {**package.parameters, NO_BETTER_THAN: _no_better_than(report)}
+    parameters = {
+        **package.parameters,
+        NO_BETTER_THAN: _no_better_than(report),
+        EVALUATED_UNTIL: report.predictions[parts.time].max().isoformat(),
+    }
     staged = STAGING if rehearse else tag
     uri = _register(context, package, model, feature_vector, gate, staged, parameters)
     if rehearse and not gate.passed and known is not None and gate.outcome != SUPERSEDED:

@@ -127,9 +127,10 @@ class DerivedLedger(DerivedPairs):
             return LabelStatus.QUARANTINED, []
         micros = event_micros(time)
         if self._newest is not None and self._is_old(micros):
-            self.note_late((self._newest - micros) / 1e6)
-            if label:
-                self._note_error(micros)
+            delay = (self._newest - micros) / 1e6
+            self.note_late(delay)
+            if label and self._watches:
+                self._errors.note_forgotten(device, micros, delay)
             return LabelStatus.EXPIRED, []
         begun = (device, micros, False)
         if self._begun != begun:

@@ -16,6 +16,9 @@ MOST_CONFLICTS = 100
 MOST_DELAYS = 100
 """Labels after their deadline whose delay is remembered: the newest."""
 
+MOST_FORGOTTEN = 1_000
+"""Errors before all that a ledger remembers, which are remembered themselves: the newest."""
+
 
 class Conflict(NamedTuple):
     """A label that contradicts an earlier one of the same device and time, which counts.
@@ -155,6 +158,7 @@ class ErrorTimes:
     def __init__(self) -> None:
         self.timely = self.late = 0
         self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
+        self._forgotten: deque[tuple[str, int]] = deque(maxlen=MOST_FORGOTTEN)
 
     def note(self, delay: float, healthy_after: float) -> bool:
         """Count an error; whether it is told too late.
@@ -169,6 +173,16 @@ class ErrorTimes:
             self._delays.append(delay)
         return is_late
 
+    def note_forgotten(self, device: str, micros: int, delay: float) -> None:
+        """Count an error of which the ledger remembers nothing; one that is sent again soon is the same.
+
+        :param micros: its event time in microseconds.
+        :param delay: see ``note``.
+        """
+        if (device, micros) not in self._forgotten:
+            self._forgotten.append((device, micros))
+            self.note(delay, delay)
+
     @property
     def missed(self) -> Missed:
         """Errors that were told too late."""
@@ -176,9 +190,12 @@ class ErrorTimes:
 
     def saved(self) -> dict[str, Any]:
         """The counts in plain form; ``restore`` reads them back."""
-        return {"timely": self.timely, "late": self.late, "delays": list(self._delays)}
+        forgotten = [list(each) for each in self._forgotten]
+        counts = {"timely": self.timely, "late": self.late}
+        return {**counts, "delays": list(self._delays), "forgotten": forgotten}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on from saved counts."""
         self.timely, self.late = saved["timely"], saved["late"]
         self._delays.extend(saved["delays"])
+        self._forgotten.extend((device, micros) for device, micros in saved["forgotten"])

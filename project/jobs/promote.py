@@ -19,7 +19,7 @@ from training.packaging.staged_models import horizon_model
 def promote(context: mlrun.MLClientCtx, evaluated_against: str, report: mlrun.DataItem = None) -> None:
     """MLRun job: give the tag of the production model to the one that was rehearsed, of each horizon.
 
-    A new model is recorded as promoted, in its parameters as well. It is superseded, and nothing is changed,
+    A new model is recorded as promoted, in its parameters as well. It is superseded, and stays as it is,
     if a person has put another champion into production since it was evaluated: nobody has compared those.
 
     Results: ``version`` that is in production; ``changed``, whether another one was there before, and
@@ -42,7 +42,20 @@ def promote(context: mlrun.MLClientCtx, evaluated_against: str, report: mlrun.Da
     why = "" if before is not None and before.uid == staged.uid else why_superseded(evaluated_against, there)
     if why:
         _keep(context, staged, there, why, report)
-        return
+    else:
+        _put(context, staged, before, report)
+    further = fetch_model_package(staged.uri).schema.telemetry.further_horizons
+    promoted = {horizon: _promote_further(context.project, horizon) for horizon in further}
+    if promoted:
+        context.log_result("versions", {horizon: version for horizon, (version, _) in promoted.items()})
+        context.log_result("promotions", {horizon: told for horizon, (_, told) in promoted.items() if told})
+
+
+def _put(context: mlrun.MLClientCtx, staged: Any, before: Any, report: mlrun.DataItem | None) -> None:
+    """Have what was rehearsed in production, and tell so.
+
+    :param before: what is there; None if nothing is.
+    """
     changed, outcome = _promoted(context.project, staged, before)
     if outcome:
         context.log_result("promoted", True)
@@ -53,11 +66,6 @@ def promote(context: mlrun.MLClientCtx, evaluated_against: str, report: mlrun.Da
     context.log_result("version", staged.spec.parameters["version"])
     context.log_result("changed", changed)
     context.log_result("replaced", before.spec.parameters["version"] if before and changed else "")
-    further = fetch_model_package(staged.uri).schema.telemetry.further_horizons
-    promoted = {horizon: _promote_further(context.project, horizon) for horizon in further}
-    if promoted:
-        context.log_result("versions", {horizon: version for horizon, (version, _) in promoted.items()})
-        context.log_result("promotions", {horizon: told for horizon, (_, told) in promoted.items() if told})
 
 
 def _keep(

@@ -19,6 +19,7 @@ from project.retraining.state import (
     PROMOTED,
     REJECTED,
     ROLLED_BACK,
+    SUPERSEDED,
     Decision,
     StateFile,
 )
@@ -72,6 +73,8 @@ def turned_down(found: Sequence[Decision], version: str) -> str:
             return f"rejected {_when(decision)}: {decision.reason}"
         if decision.outcome == DECLINED:
             return f"declined {_when(decision)} {decision.reason}"
+        if decision.outcome == SUPERSEDED:
+            return f"superseded {_when(decision)}: {decision.reason}"
         if decision.outcome in (PROMOTED, ROLLED_BACK):
             return ""
     return ""

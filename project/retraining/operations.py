@@ -42,7 +42,7 @@ from project.summary.alerts import not_usable
 from project.summary.facts import read_steps, step_results
 from project.workflow_process import WorkflowProcess
 from training.dataset.split_arguments import SplitArguments
-from training.evaluation.promotion_gate import NO_BETTER_THAN, after_rehearsal
+from training.evaluation.promotion_gate import EVALUATED_UNTIL, NO_BETTER_THAN, after_rehearsal
 from training.job.training_window import is_since
 
 _TIMEOUT = 10.0
@@ -101,7 +101,9 @@ class LocalOperations:
         why = told[0] if told else rule and f"it was no better than {rule} when it was evaluated"
         if not why:
             return None
-        since = utc_time(served["parameters"]["training_end"] or _EVER)
+        # Episodes that it was evaluated on are no new ones.
+        ends = (served["parameters"]["training_end"], parameters.get(EVALUATED_UNTIL))
+        since = max(utc_time(end or _EVER) for end in ends)
         schema, _ = self._split(self._given())
         episodes, newest = self._errors.since(since, schema)
         return Weakness(why, since, episodes, newest)

@@ -16,7 +16,7 @@ from project.errors import NetopsError
 from project.function_names import RUNNER, SERVING
 from project.project_setup import HANDLERS, register
 from project.settings import Settings
-from project.unchanged_endpoint import DIGEST, why_changed, why_deployed
+from project.unchanged_endpoint import DIGEST, TO_BE_PROMOTED, why_changed, why_deployed
 
 QUIET = {"rows_read": 500, "rows_new": 0, "label_rows_new": 0, "devices_new": 0, "labels_changed": 0}
 REJECTED: dict[str, Any] = {"passed": False, "promotion": "not promoted"}
@@ -90,10 +90,24 @@ def test_a_rejected_candidate_leaves_it_as_it_is(there: Installation) -> None:
     assert why(there, horizons=[{"promotion": "not promoted"}]) == ""
 
 
-def test_what_passes_is_deployed_also_of_a_further_horizon(there: Installation) -> None:
-    assert why(there, evaluated={"passed": True}) == "a model is to be promoted"
-    further = [{"promotion": "not promoted"}, {"promotion": "to be promoted after its rehearsal"}]
-    assert why(there, horizons=further) == "a model is to be promoted"
+PENDING = {"passed": True, "promotion": "to be promoted after its rehearsal"}
+
+
+def test_what_passes_is_deployed_and_what_is_in_production_already_is_not(there: Installation) -> None:
+    assert why(there, evaluated=PENDING) == TO_BE_PROMOTED
+    assert why(there, evaluated={"passed": True, "promotion": "already in production"}) == ""
+
+
+def test_any_other_reason_is_told_first_as_it_holds_without_the_new_model(there: Installation) -> None:
+    said = why(there, evaluated=PENDING, ingested={**QUIET, "rows_new": 1})
+    assert said == "files have told what the endpoint has not seen"
+
+
+def test_models_of_further_horizons_are_always_deployed(there: Installation) -> None:
+    further = [{"promotion": "not promoted"}, {"promotion": "not promoted"}]
+    assert (
+        why(there, horizons=further) == "it has models of further horizons, which only a deployment changes"
+    )
 
 
 @pytest.mark.parametrize("name", ["rows_new", "rows_rewritten", "label_rows_new", "devices_changed"])

@@ -242,6 +242,9 @@ def test_a_model_that_was_superseded_during_its_rehearsal_is_not_deployed(monkey
     assert SERVING not in project.deployed
     judged = dict(project.runs)["promote"]["params"]
     assert judged == {"evaluated_against": "evaluate:evaluated_against"}
+    # What else has changed is deployed, with the champion that is there.
+    played(monkeypatch, project=project, telemetry="folder", due="its settings have changed")
+    assert SERVING in project.deployed
 
 
 @pytest.mark.parametrize("broken", ["model-server-tester", "rehearse"])

@@ -42,6 +42,8 @@ NONE_USABLE = "none_usable"
 
 NO_BETTER_THAN = "no_better_than"
 """Parameter of a registered model: what needs none and does as well, in words; empty if nothing does."""
+EVALUATED_UNTIL = "evaluated_until"
+"""Parameter of a registered model: event time of the newest row that it was evaluated on, ISO 8601 UTC."""
 
 
 @dataclass(frozen=True)

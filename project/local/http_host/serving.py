@@ -147,10 +147,19 @@ class ServingFunction:
                 done(error)
         try:
             if self._together is not None:
-                self._together(events, self._alone, lambda place, output: waiting.pop(place)(output))
+                self._together(
+                    events, self._alone, lambda place, output: self._tell(waiting.pop(place), output)
+                )
         except Exception as error:
             for done in waiting.values():
                 done(error)
+
+    def _tell(self, done: Callable[[Any], None], output: Any) -> None:
+        """Give an answer; that one cannot be sent is an error of the log, and keeps no other from its own."""
+        try:
+            done(output)
+        except Exception as error:
+            self._context.logger.error(f"an answer could not be sent: {type(error).__name__}: {error}")
 
     async def terminate(self) -> None:
         """Flush and end the graph, its steps and the module."""

@@ -9,7 +9,7 @@ from project.errors import NetopsError
 from project.retraining import history as module
 from project.retraining.next_run import Evidence, outlook
 from project.retraining.policy import RunResult, after_run, approved, began, overtaken, take
-from project.retraining.state import Attempt, LoopState, StateFile
+from project.retraining.state import Attempt, Decision, LoopState, StateFile
 from project.retraining.status import status_lines
 from project.retraining_policy import RetrainingPolicy
 from project.settings import Settings
@@ -36,6 +36,13 @@ def test_a_promotion_by_a_person_is_told_beside_the_rollbacks_around_it():
         *(("rolled back", after) for _, _, after in turns),
     ]
     assert found[0].reason == "kim: try"
+
+
+def test_a_candidate_that_was_superseded_is_turned_down_as_long_as_nobody_takes_it():
+    superseded = Decision(NOW.isoformat(), "superseded", "v3 is there now", after="v2")
+    assert module.turned_down([superseded], "v2") == "superseded at 2026-01-01 12:00: v3 is there now"
+    taken = Decision(NOW.isoformat(), "promoted", "", after="v2")
+    assert module.turned_down([superseded, taken], "v2") == module.turned_down([superseded], "v1") == ""
 
 
 def step(name, workflow, at, **results):
