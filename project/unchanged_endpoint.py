@@ -14,13 +14,13 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from feature_sets.checks import check_boolean
 from project.api_reader import function_variables, ready_endpoint
 from project.endpoint_routing import routing_if_any
 from project.errors import NetopsError
 from project.function_names import SERVING
 from project.retraining.operations import production_version
 from project.settings import SOURCE_ROOT, Settings
-from training.evaluation.promotion_gate import PENDING
 
 DIGEST = "DEFINITION_DIGEST"
 """Variable of a deployed function: what it was made of."""
@@ -94,7 +94,7 @@ def why_deployed(
     :param horizons: results of the models of further horizons.
     """
     return _why_though_kept_out(settings, dbpath, project, ingested, horizons) or (
-        TO_BE_PROMOTED if evaluated["promotion"] in PENDING.values() else ""
+        TO_BE_PROMOTED if check_boolean("result 'passed'", evaluated["passed"]) else ""
     )
 
 

@@ -90,16 +90,15 @@ def test_a_rejected_candidate_leaves_it_as_it_is(there: Installation) -> None:
     assert why(there, horizons=[{"promotion": "not promoted"}]) == ""
 
 
-PENDING = {"passed": True, "promotion": "to be promoted after its rehearsal"}
+PASSED = {"passed": True}
 
 
-def test_what_passes_is_deployed_and_what_is_in_production_already_is_not(there: Installation) -> None:
-    assert why(there, evaluated=PENDING) == TO_BE_PROMOTED
-    assert why(there, evaluated={"passed": True, "promotion": "already in production"}) == ""
+def test_what_passes_is_deployed(there: Installation) -> None:
+    assert why(there, evaluated=PASSED) == TO_BE_PROMOTED
 
 
 def test_any_other_reason_is_told_first_as_it_holds_without_the_new_model(there: Installation) -> None:
-    said = why(there, evaluated=PENDING, ingested={**QUIET, "rows_new": 1})
+    said = why(there, evaluated=PASSED, ingested={**QUIET, "rows_new": 1})
     assert said == "files have told what the endpoint has not seen"
 
 
