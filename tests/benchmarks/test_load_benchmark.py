@@ -104,6 +104,7 @@ def test_the_label_of_every_event_is_told_once_after_it():
         assert (sent, told) == ("/telemetry", "/labels") and at < later
 
 
+@pytest.mark.figures
 def test_slow_consumers_are_beside_the_same_without_them():
     found = consumers(4.0, rate=150.0, answer_seconds=0.5)
     assert found["statuses"] == {"200": 600} and found["labels"] == 600
@@ -112,6 +113,7 @@ def test_slow_consumers_are_beside_the_same_without_them():
     assert found["p99_ratio"] == pytest.approx(found["p99_ms"] / found["without_p99_ms"], abs=0.01)
 
 
+@pytest.mark.figures
 def test_what_nobody_consumes_is_no_figure():
     with pytest.raises(RuntimeError, match="nothing was consumed"):
         consumers(0.2, rate=50.0, answer_seconds=0.1)

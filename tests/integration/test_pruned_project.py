@@ -9,6 +9,8 @@ import pytest
 
 from tests.integration.conftest import Installation
 
+pytestmark = pytest.mark.figures
+
 KEPT = {"NETOPS_RETENTION": "runs=1,champions=2"}
 PROJECT = "netops-pruned"
 
