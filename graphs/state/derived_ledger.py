@@ -145,9 +145,9 @@ class DerivedLedger(DerivedPairs):
             known.told[micros] = Told(label, labeled_at)
             insort(known.waiting, micros)
             self._remember(micros, device, False, "waiting_for_prediction")
+            self._begun = begun
             if label:
                 self._note_error(micros)
-            self._begun = begun
         known = self._devices[device]
         self._settled(device, known)
         self._begun = None
@@ -183,10 +183,13 @@ class DerivedLedger(DerivedPairs):
             incident = replace(incident, changed=0.0 if event.source else arrived)
             named = list(self._named(incident, before)) if self._joins else []
             begun = _Begun(event, status, incident, named, sum(self._contradicted(*one) for one in named))
-            if status is IncidentStatus.OPENED and not event.source:  # What files tell is no news to them.
-                begun.is_late = self._note_if_late(incident)
+            is_new = status is IncidentStatus.OPENED and not event.source  # Files tell what was known.
+            counts = is_new and not self._book.is_excluded(incident)
+            start, end = self._book.stretch(incident)
             self._book.put(incident)
             self._begun = begun
+            if counts:  # Last: nothing fails here, so it is once.
+                begun.is_late = self._note_incident(start, end)
         incident, named = begun.incident, begun.named
         if begun.contradicted is not None:
             self.contradicted += sum(self._contradicted(*one) for one in named) - begun.contradicted
@@ -206,14 +209,13 @@ class DerivedLedger(DerivedPairs):
         self._begun = None
         return self._take_pairs()
 
-    def _note_if_late(self, incident: Incident) -> bool:
+    def _note_incident(self, start: int, end: int | None) -> bool:
         """Count an incident; whether it began before what is taken as healthy by now.
 
         One that was over when all predictions in it were forgotten is a late label.
+
+        :param start: in microseconds, as its end.
         """
-        if self._book.is_excluded(incident):
-            return False
-        start, end = self._book.stretch(incident)
         if self._newest is not None and end is not None and end <= self._newest - self._deadline:
             self.note_late((self._newest - end) / 1e6)
         return self._note_error(start)
