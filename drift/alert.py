@@ -279,9 +279,9 @@ def _saved_alert(owner: str, saved: Any) -> Alert | None:
     if saved is None:
         return None
     if isinstance(saved, Mapping) and "raised_at" in saved:
-        # Of before an open alert was compared with the newest labels.
-        saved = {"labels_before": 0, "told_at": saved["raised_at"], "told_labels": 0, **saved}
-        saved = {"inflation": 1.0, **saved}
+        # Of before an open alert was compared with the newest labels, and had an inflation.
+        since = {"labels_before": 0, "told_at": saved["raised_at"], "told_labels": 0, "inflation": 1.0}
+        saved = {**since, **saved}
     known: Mapping[str, Any] = saved_mapping(owner, "itself", saved, tuple(f.name for f in fields(Alert)))
     values = dict(known)
     for name in ("raised", "onset"):

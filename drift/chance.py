@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
+from scipy.sparse import coo_array, vstack
 
 Floats = npt.NDArray[np.float64]
 Index = npt.NDArray[np.int64]
@@ -55,28 +55,37 @@ def compare_with_chance(
     # Every column gets its own stretch of one long histogram, and each block has one: those of a division are
     # the sums over its blocks, however many rows these have.
     first_bins = np.concatenate([[0], np.cumsum(sizes)[:-1]])
-    cells = np.concatenate([base, batch]) + first_bins
-    block_of = _block_of(np.concatenate([starts[0], len(base) + starts[1]]), len(cells))
-    blocks, bins = len(starts[0]) + len(starts[1]), int(sizes.sum())
-    ones = np.ones(cells.size, dtype=np.int64)
-    histograms = csr_array((ones, (block_of.repeat(cells.shape[1]), cells.ravel())), shape=(blocks, bins))
+    blocks, rows = len(starts[0]) + len(starts[1]), len(base) + len(batch)
+    block_rows = np.diff(np.concatenate([starts[0], len(base) + starts[1]]), append=rows)
+    block_of = np.repeat(np.arange(blocks), block_rows)
+    ones = np.ones(rows, dtype=np.int64)
+    histograms = vstack(
+        [
+            # Column by column, so that only one of them is there for each row.
+            coo_array(
+                (ones, (np.concatenate([base[:, j], batch[:, j]]), block_of)), shape=(size, blocks)
+            ).tocsr()
+            for j, size in enumerate(sizes.tolist())
+        ],
+        format="csr",
+    )
+    total = histograms.sum(axis=1)
+
+    def distances(is_drawn: npt.NDArray[np.bool_]) -> Floats:
+        one, n = histograms @ is_drawn, int(block_rows[is_drawn].sum())
+        difference = one / n - (total - one) / (rows - n)
+        return np.asarray(np.add.reduceat(np.abs(difference), first_bins) / 2, dtype=np.float64)
+
     # Drawing the smaller side is the same division and cheaper.
     drawn = min(map(len, starts))
-    divisions = np.zeros((permutations + 1, blocks), dtype=np.int64)
-    divisions[0, len(starts[0]) :] = 1
-    for division in divisions[1:]:
-        division[rng.choice(blocks, drawn, replace=False, shuffle=False)] = 1
-    one, rows = (histograms.T @ divisions.T).T, divisions @ np.bincount(block_of, minlength=blocks)
-    other = np.asarray(histograms.sum(axis=0)) - one
-    difference = one / rows[:, None] - other / (len(cells) - rows)[:, None]
-    samples = np.asarray(np.add.reduceat(np.abs(difference), first_bins, axis=1) / 2, dtype=np.float64)
+    samples = np.empty((permutations + 1, len(sizes)))
+    samples[0] = distances(np.arange(blocks) >= len(starts[0]))
+    for i in range(1, permutations + 1):
+        is_drawn = np.zeros(blocks, dtype=bool)
+        is_drawn[rng.choice(blocks, drawn, replace=False, shuffle=False)] = True
+        samples[i] = distances(is_drawn)
     spread = samples.std(axis=0)
     scores = (samples - samples.mean(axis=0)) / np.where(spread > _ROUNDING, spread, np.inf)
     largest = scores.max(axis=1)
     p_values = np.array([(largest >= score - _ROUNDING).mean() for score in scores[0]])
     return Chance(expected=samples[1:].mean(axis=0), p_values=p_values)
-
-
-def _block_of(starts: Index, rows: int) -> Index:
-    """Number of the block of each row."""
-    return np.repeat(np.arange(len(starts)), np.diff(starts, append=rows))
