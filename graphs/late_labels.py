@@ -21,7 +21,7 @@ def late_warning(ledger: LedgerCounts, deadline: float, horizon_seconds: float) 
     :param horizon_seconds: of the schema, by which the deadline is later than what is set.
     """
     lost, told, late_by = ledger.missed
-    if lost < LEAST or late_by is None or lost < NOTABLE * told:
+    if late_by is None or not _is_notable(lost, told, LEAST):
         return None
     return (
         f"{lost / told:.1%} of the labels, {lost:,}, came after their deadline of {_rounded(deadline)}: no "
@@ -33,7 +33,7 @@ def late_warning(ledger: LedgerCounts, deadline: float, horizon_seconds: float) 
 def late_errors_warning(ledger: DerivedLedger, form: LabelForm, horizon_seconds: float) -> str | None:
     """The same where labels say when there were errors: what was healthy by default then was none."""
     lost, told, late_by = ledger.missed
-    if lost < LEAST_ERRORS or late_by is None or lost < NOTABLE * told:
+    if late_by is None or not _is_notable(lost, told, LEAST_ERRORS):
         return None
     set_later = f"set {DEADLINE_SETTING}={_rounded(late_by - horizon_seconds)} and deploy the endpoint again"
     if form.healthy_seconds:
@@ -45,6 +45,10 @@ def late_errors_warning(ledger: DerivedLedger, form: LabelForm, horizon_seconds:
         "call predictions of them wrong that were right; most began at most "
         f"{_rounded(late_by)} before; {set_later}"
     )
+
+
+def _is_notable(lost: int, told: int, least: int) -> bool:
+    return lost >= least and lost >= NOTABLE * told
 
 
 def _rounded(seconds: float) -> str:

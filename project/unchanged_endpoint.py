@@ -93,19 +93,6 @@ def why_deployed(
     :param evaluated: results of the evaluation.
     :param horizons: results of the models of further horizons.
     """
-    return _why_though_kept_out(settings, dbpath, project, ingested, horizons) or (
-        TO_BE_PROMOTED if check_boolean("result 'passed'", evaluated["passed"]) else ""
-    )
-
-
-def _why_though_kept_out(
-    settings: Settings,
-    dbpath: str,
-    project: Any,
-    ingested: Mapping[str, Any],
-    horizons: Mapping[str, Any],
-) -> str:
-    """Why it is deployed whatever the gate says; empty if it is the one that would be deployed."""
     if len(horizons.get("horizons") or ()) > 1:
         return "it has models of further horizons, which only a deployment changes"
     if any(ingested.get(name) for name in _NEW_HISTORY):
@@ -122,7 +109,8 @@ def _why_though_kept_out(
     champion = routing.document.champion.version if routing is not None else "of an earlier version"
     if champion != production_version(dbpath, name):
         return f"its champion is {champion}, and another model has the tag of production"
-    return ""
+    # Last: then there is no other reason.
+    return TO_BE_PROMOTED if check_boolean("result 'passed'", evaluated["passed"]) else ""
 
 
 def why_changed(settings: Settings, dbpath: str, project: Any, function: str) -> str:

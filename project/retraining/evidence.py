@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +18,15 @@ from project.labeled_files import read_pairs
 from project.retraining.next_run import Evidence
 from training.evaluation.clusters import ENOUGH, episode_clusters
 
+Known = tuple[str, int]
+Wanted = Callable[[pd.Timestamp], list[tuple[str, str, Any]]]
+
 _SURELY_ENOUGH = 3 * ENOUGH // 2
 """Devices with errors that are still enough for the gate when more rows have moved its cut."""
 
 
-class LabeledRows:
-    """Counts labeled rows from a time on; a file is read once.
+class _PairsSince:
+    """Labeled pairs from a time on; a file is read once.
 
     :param folder: of the labeled pairs of the endpoint.
     """
@@ -29,8 +34,36 @@ class LabeledRows:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._files: dict[str, pd.DataFrame] = {}
-        self._onset = ""
-        self._counted: tuple[int, Evidence] | None = None
+        self._moment = ""
+
+    def rows(self, moment: str, schema: TelemetrySchema, wanted: Wanted) -> tuple[pd.DataFrame, Known]:
+        """Device, time and label of the pairs, and what is another one when there are more files.
+
+        :param moment: event time, ISO 8601 with a zone.
+        :param wanted: which pairs, by that time, as PyArrow takes them; the same each time.
+        """
+        if moment != self._moment:
+            self._files, self._moment = {}, moment
+        filters = wanted(pd.Timestamp(datetime.fromisoformat(moment)))
+        columns = [DEVICE, schema.time, schema.target]
+        found = sorted(self._folder.glob("*.parquet")) if self._folder.is_dir() else []
+        for path in found:
+            if path.name not in self._files:
+                self._files[path.name] = read_pairs(path, columns, filters).to_pandas()
+        kept = [self._files[path.name] for path in found if len(self._files[path.name])]
+        rows = pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)
+        return rows, (moment, len(self._files))
+
+
+class LabeledRows:
+    """Counts labeled rows from a time on.
+
+    :param folder: of the labeled pairs of the endpoint.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._pairs = _PairsSince(folder)
+        self._counted: tuple[Known, Evidence] | None = None
 
     def since(
         self, onset: str, schema: TelemetrySchema, test_fraction: float, rule: SplitRule = BY_TIME
@@ -44,12 +77,12 @@ class LabeledRows:
         """
         # The earlier part loses the embargo at its end; at least half of it is to be left.
         needed = 2 * schema.embargo_seconds / (1 - test_fraction)
-        rows = self._rows(onset, schema)
+        rows, known = self._pairs.rows(onset, schema, lambda first: [(schema.time, ">=", first)])
         if not len(rows):
             return Evidence(needed_span_seconds=needed)
         # Files only come; what they hold is counted when there is a new one.
-        if self._counted is None or self._counted[0] != len(self._files):
-            self._counted = len(self._files), self._count(rows, onset, schema, test_fraction, needed, rule)
+        if self._counted is None or self._counted[0] != known:
+            self._counted = known, self._count(rows, onset, schema, test_fraction, needed, rule)
         return self._counted[1]
 
     @staticmethod
@@ -68,31 +101,16 @@ class LabeledRows:
         later = ordered.iloc[int(len(ordered) * (1 - test_fraction)) :]
         return Evidence(len(ordered), _units(later, schema), span, needed)
 
-    def _rows(self, onset: str, schema: TelemetrySchema) -> pd.DataFrame:
-        if onset != self._onset:
-            self._files, self._onset, self._counted = {}, onset, None
-        first = pd.Timestamp(datetime.fromisoformat(onset))
-        columns = [DEVICE, schema.time, schema.target]
-        found = sorted(self._folder.glob("*.parquet")) if self._folder.is_dir() else []
-        for path in found:
-            if path.name not in self._files:
-                rows = read_pairs(path, columns, [(schema.time, ">=", first)])
-                self._files[path.name] = rows.to_pandas()
-        kept = [self._files[path.name] for path in found if len(self._files[path.name])]
-        return pd.concat(kept, ignore_index=True) if kept else pd.DataFrame(columns=columns)
-
 
 class LabeledErrors:
-    """Counts the error episodes that were labeled from a time on; a file is read once.
+    """Counts the error episodes that were labeled from a time on.
 
     :param folder: of the labeled pairs of the endpoint.
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._files: dict[str, pd.DataFrame] = {}
-        self._since = ""
-        self._counted: tuple[int, tuple[int, str]] = (-1, (0, ""))
+        self._pairs = _PairsSince(folder)
+        self._counted: tuple[Known, tuple[int, str]] | None = None
 
     def since(self, moment: str, schema: TelemetrySchema) -> tuple[int, str]:
         """How many there are, of simultaneous ones of several devices one, and when the newest error was.
@@ -101,24 +119,18 @@ class LabeledErrors:
         :param schema: names the columns, and says how far apart episodes are.
         :returns: also ISO 8601 UTC; empty without any.
         """
-        if moment != self._since:
-            self._files, self._since, self._counted = {}, moment, (-1, (0, ""))
-        first = pd.Timestamp(datetime.fromisoformat(moment))
-        columns = [DEVICE, schema.time, schema.target]
-        found = sorted(self._folder.glob("*.parquet")) if self._folder.is_dir() else []
-        for path in found:
-            if path.name not in self._files:
-                wanted = [(schema.time, ">", first), (schema.target, "==", 1)]
-                self._files[path.name] = read_pairs(path, columns, wanted).to_pandas()
-        if self._counted[0] != len(self._files):
-            self._counted = len(self._files), self._count(schema)
+        rows, known = self._pairs.rows(
+            moment, schema, lambda first: [(schema.time, ">", first), (schema.target, "==", 1)]
+        )
+        if self._counted is None or self._counted[0] != known:
+            self._counted = known, self._count(rows, schema)
         return self._counted[1]
 
-    def _count(self, schema: TelemetrySchema) -> tuple[int, str]:
-        kept = [rows for rows in self._files.values() if len(rows)]
-        if not kept:
+    @staticmethod
+    def _count(rows: pd.DataFrame, schema: TelemetrySchema) -> tuple[int, str]:
+        if rows.empty:
             return 0, ""
-        rows = pd.concat(kept, ignore_index=True).drop_duplicates([DEVICE, schema.time])
+        rows = rows.drop_duplicates([DEVICE, schema.time])
         rows = rows.sort_values(schema.time, ignore_index=True)
         clusters = episode_clusters(rows, schema.time, schema.target, schema.embargo_seconds)
         return clusters.count, utc_time(rows[schema.time].iloc[-1].isoformat())
