@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.checks import duration_seconds
-from feature_sets.labels.incidents_that_count import LIVE, incidents_of
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.incident_events import (
     Incident,
@@ -33,6 +32,7 @@ from feature_sets.telemetry.incident_rows import (
     scope_columns,
     texts_about,
 )
+from feature_sets.telemetry.incidents_that_count import LIVE, incidents_of
 from feature_sets.telemetry.schema import TelemetrySchema
 
 

@@ -12,7 +12,8 @@ from feature_sets.labels.class_notes import class_note
 from feature_sets.labels.derived_labels import labels_at_readings
 from feature_sets.rows.keyed_rows import Integers, KeyedRows
 from feature_sets.telemetry.frames import Telemetry
-from feature_sets.telemetry.incident_rows import CANCELLED, END, START
+from feature_sets.telemetry.incident_rows import END, START
+from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import IngestReport
 from feature_sets.telemetry.repeated_rows import EQUAL
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -81,8 +82,7 @@ def _beside_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
     """About incidents that all lie beside the readings."""
     if rows.incidents is None:
         return
-    frame = rows.incidents.frame
-    frame = frame[~frame[CANCELLED]]
+    frame = incidents_that_count(rows.incidents.frame, schema)
     readings = rows.all_readings(schema.time)
     first, last = readings.first_seen.min(), readings.last
     if not len(frame) or last is None:

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from feature_sets.labels.incidents_that_count import LIVE, in_order
 from feature_sets.telemetry.incident_rows import CANCELLED, END, ID, SOURCE
+from feature_sets.telemetry.incidents_that_count import LIVE, in_order
 from feature_sets.telemetry.schema import TelemetrySchema
 
 SAMPLES = 5

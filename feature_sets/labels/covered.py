@@ -10,13 +10,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.labels.excluded import rows_left_out
-from feature_sets.labels.incidents_that_count import source_ranks
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.device_part import device_part
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.incident_rows import END, ID, START, at, said, scope_columns, texts_about
+from feature_sets.telemetry.incidents_that_count import source_ranks
 from feature_sets.telemetry.label_form import FIRST
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.valid_from import from_beginning

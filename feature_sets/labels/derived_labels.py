@@ -9,13 +9,13 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.labels.covered import covering, device_incidents
-from feature_sets.labels.incidents_that_count import incidents_that_count
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
 from feature_sets.rows.latest_row import latest_rows
 from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import VALID_FROM, Telemetry
 from feature_sets.telemetry.incident_rows import no_incidents, said
+from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 

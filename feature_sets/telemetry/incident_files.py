@@ -39,6 +39,7 @@ from feature_sets.telemetry.incident_rows import (
     scope_columns,
     texts_about,
 )
+from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -187,13 +188,15 @@ def note_incidents(
     """
     if not len(part.frame):
         return
-    frame = _last_of_each_id(part.frame)
-    repeated = len(part.frame) - len(frame)
-    still = int((frame[END].isna() & ~frame[CANCELLED]).sum())
+    frame = incidents_that_count(part.frame, schema)
+    others = len(part.frame) - len(frame)
+    still = int(frame[END].isna().sum())
     report.notes.append(f"{len(frame):,} incidents, {still:,} of them without an end")
-    if repeated:
-        rows = "1 row has" if repeated == 1 else f"{repeated:,} rows have"
-        report.notes.append(f"{rows} the id of another row of an incident, of which the last counts")
+    if others:
+        rows = "1 row does not count: it was" if others == 1 else f"{others:,} rows do not count: they were"
+        report.notes.append(f"{rows} cancelled, or a later row is about the same incident")
+    if not len(frame):
+        return
     if schema.labels.scope:
         wanted = {column: frame[at(column)].dropna() for column in schema.labels.scope}
         nowhere = note_absent_scopes(wanted, schema, devices, attributes, report)
@@ -211,28 +214,18 @@ def note_incidents(
     what = "incidents end when they start: no reading is an error by them (labels.tolerance)"
     if schema.labels.tolerance_seconds:
         what = f"incidents end when they start: they last for the {schema.labels.tolerance} before"
-    instants = (frame[START] == frame[END]) & ~frame[CANCELLED]
+    instants = frame[START] == frame[END]
     _note(report, frame, instants.to_numpy(), schema, what)
     order = frame.sort_values(START, kind="stable")
     far = pd.Timestamp.max.tz_localize("UTC")
     ends = order[END].fillna(far)
     keys = [order[at(column)].fillna("") for column in scope_columns(schema)]
     before = ends.groupby(keys).cummax().groupby(keys).shift()
-    overlaps = (order[START] < before) & ~order[CANCELLED]
+    overlaps = order[START] < before
     what = (
         f"incidents begin before an earlier one ended; both count (labels.conflict: {schema.labels.conflict})"
     )
     _note(report, order, overlaps.to_numpy(), schema, what)
-
-
-def _last_of_each_id(frame: pd.DataFrame) -> pd.DataFrame:
-    """The rows without those that have the id of a later one, by when it was known, else by file and row."""
-    known = frame[KNOWN].fillna(pd.Timestamp(0, tz="UTC"))
-    order = np.lexsort((frame[ROW], frame[SOURCE].astype(str), known))
-    ids = frame[ID].iloc[order]
-    again = ids.index[(ids.notna() & ids.duplicated(keep="last")).to_numpy()]
-    kept: pd.DataFrame = frame.drop(index=again).reset_index(drop=True)
-    return kept
 
 
 def _note(report: FileReport, frame: pd.DataFrame, rows: Bools, schema: TelemetrySchema, what: str) -> None:

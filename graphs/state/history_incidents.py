@@ -11,11 +11,11 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from feature_sets.labels.incidents_that_count import LIVE, incident_of, last_of_each, order_of
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.incident_rows import ID, KNOWN, SOURCE, START
+from feature_sets.telemetry.incidents_that_count import LIVE, incident_of, last_of_each, order_of
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.kept_incidents import SENT, KeptIncidents
 from graphs.state.told_labels import told_event

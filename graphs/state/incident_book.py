@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from feature_sets.category_names import category_name
-from feature_sets.labels.incidents_that_count import LIVE, source_rank
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.cell_text import says_the_same
 from feature_sets.telemetry.device_part import device_names
 from feature_sets.telemetry.incident_events import Incident
+from feature_sets.telemetry.incidents_that_count import LIVE, source_rank
 from feature_sets.telemetry.label_form import FIRST
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.interval_index import IntervalIndex

@@ -12,11 +12,11 @@ from mlrun.utils import logger
 from feature_sets.checks import InputError
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_state import LabelState
-from feature_sets.labels.incidents_that_count import LIVE, incidents_of, incidents_that_count
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from feature_sets.telemetry.incident_rows import KNOWN, ROW, SOURCE
+from feature_sets.telemetry.incidents_that_count import LIVE, incidents_of, incidents_that_count
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.incident_book import IncidentBook

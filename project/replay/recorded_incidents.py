@@ -9,10 +9,10 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.labels.covered import excluded_incidents
-from feature_sets.labels.incidents_that_count import incident_of, incidents_that_count
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.incident_rows import END, ID, KNOWN, START, at
+from feature_sets.telemetry.incidents_that_count import incident_of, incidents_that_count
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.times import iso_time
 

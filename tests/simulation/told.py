@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.ingestion.label_state import LabelState, no_statements
-from feature_sets.labels.incidents_that_count import LIVE
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.incident_rows import (
     CANCELLED,
@@ -23,6 +22,7 @@ from feature_sets.telemetry.incident_rows import (
     at,
     incident_types,
 )
+from feature_sets.telemetry.incidents_that_count import LIVE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.simulation.ledgers import IncidentLedger
 

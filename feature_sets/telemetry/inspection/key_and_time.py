@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.rows.keyed_rows import Integers
+from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile
 from feature_sets.telemetry.inspection.digit_ids import digit_ids, is_calendar, is_key_name, unnamed_ids
@@ -32,6 +32,7 @@ _CHANCE = 0.01
 """Share of rows that may be repeated without a column, if it is not of the key."""
 _NEAR, _MOST, _NEARLY_ALL = 0.1, 0.8, 0.99
 _PACES = 3
+_NO_ORDER = 0.1
 ARRIVAL_NAME = re.compile(r"receiv|arriv|ingest|collected")
 
 
@@ -60,7 +61,8 @@ class Cadence:
     :param paces: where devices report at a few different intervals: these, the shortest first. Then
         ``seconds`` is the longest of them.
     :param even: whether nearly all devices report as often as that, or leave readings out.
-    :param gaps: share of the times between readings that are longer by half or more.
+    :param gaps: share of the times between readings that are longer by half or more; 0 where only a sample of
+        the readings was looked at.
     """
 
     devices: int
@@ -196,23 +198,29 @@ def device_times(table: TableProfile, entity: Sequence[str], time: str) -> pd.Da
     return pd.DataFrame({"device": codes.groupby(list(entity)).ngroup(), "time": table.times(time)})
 
 
-def cadence_of(readings: pd.DataFrame, runs: Integers | None = None) -> Cadence:
+def cadence_of(readings: pd.DataFrame, runs: Integers | None = None, cut: Bools | None = None) -> Cadence:
     """How often devices report.
 
     :param readings: see ``device_times``.
     :param runs: of each of its rows, see ``TableProfile.runs``: between two runs there may be other readings.
+    :param cut: see ``TableProfile.of_cut_files``. Rows of these that are in no order of time have others
+        between them that were not looked at.
     """
     given = readings.dropna()
     device, micros = given["device"].to_numpy(), column_micros(given["time"])
+    places = given.index.to_numpy()
+    run = np.zeros(len(given), dtype=np.int64) if runs is None else runs[places]
+    sample = np.zeros(len(given), dtype=bool) if cut is None else _without_order(given, run, cut[places])
     order = np.lexsort((micros, device))
-    device, steps = device[order], np.diff(micros[order])
+    device, steps, run, sample = device[order], np.diff(micros[order]), run[order], sample[order]
     same = device[1:] == device[:-1]
     apart = same & (steps > 0)
-    run = np.zeros(len(readings), dtype=np.int64) if runs is None else runs
-    run = run[given.index.to_numpy()][order]
-    together = apart & (run[1:] == run[:-1])
-    apart = together if together.any() else apart
-    usual = float(np.median(steps[apart])) if apart.any() else None
+    for known in (run[1:] == run[:-1], ~(sample[1:] | sample[:-1])):
+        apart = apart & known if (apart & known).any() else apart
+    is_sample = bool(sample[1:][apart].any())
+    usual = None
+    if apart.any():
+        usual = _most_common(steps[apart]) if is_sample else float(np.median(steps[apart]))
     even = usual is not None and _is_even(device[1:][apart], steps[apart], usual)
     paces = (
         () if even or usual is None else _paces(device[1:][apart], steps[apart], given.index, given["device"])
@@ -224,9 +232,23 @@ def cadence_of(readings: pd.DataFrame, runs: Integers | None = None) -> Cadence:
         seconds=None if usual is None else usual / 1e6,
         repeated=int(np.count_nonzero(same & (steps == 0))),
         even=even,
-        gaps=0.0 if usual is None else float(np.mean(steps[apart] > 1.5 * usual)),
+        gaps=0.0 if usual is None or is_sample else float(np.mean(steps[apart] > 1.5 * usual)),
         paces=paces,
     )
+
+
+def _without_order(given: pd.DataFrame, run: Integers, cut: Bools) -> Bools:
+    """Rows of files that were not read whole, and whose devices' readings follow each other in no order."""
+    rows = given[cut].assign(run=run[cut])
+    back = rows.groupby(["run", "device"])["time"].diff() < pd.Timedelta(0)
+    shares = back.groupby(rows["run"]).mean()
+    found: Bools = cut & np.isin(run, shares.index[shares > _NO_ORDER])
+    return found
+
+
+def _most_common(steps: Integers) -> float:
+    """The most frequent step of whole seconds, which a sample of readings shows, too, as microseconds."""
+    return float(pd.Series(np.maximum(1, np.rint(steps / 1e6))).mode().iloc[0]) * 1e6
 
 
 def _paces(device: Integers, steps: Integers, rows: pd.Index, devices: pd.Series) -> tuple[Pace, ...]:

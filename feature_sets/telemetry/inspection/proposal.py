@@ -112,7 +112,8 @@ def propose(
     told = bool(time) and not in_two and tables["metrics"].columns[time].order not in (EITHER, MIXED)
     readings = device_times(tables["metrics"], entity, time) if entity and told else None
     if readings is not None:
-        proposal.cadence = cadence_of(readings, tables["metrics"].runs())
+        metrics = tables["metrics"]
+        proposal.cadence = cadence_of(readings, metrics.runs(), metrics.of_cut_files())
     propose_metrics(proposal, tables["metrics"], readings, form)
     attributes = list(tables["static"].columns) if "static" in tables else []
     if "labels" in tables:

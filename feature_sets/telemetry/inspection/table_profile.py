@@ -74,6 +74,10 @@ class TableProfile:
         begins = np.cumsum([0, *(not whole for whole in self.whole[:-1])])
         return np.repeat(begins[: len(self.lengths)], self.lengths)
 
+    def of_cut_files(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
+        """Of each row that was looked at, whether others of its file were not."""
+        return np.repeat(np.logical_not(self.whole[: len(self.lengths)]), self.lengths)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         return {

@@ -64,6 +64,16 @@ def test_incidents_beside_all_readings_are_told(tmp_path: Path, starts: int) -> 
     )
 
 
+def test_an_incident_beside_all_readings_is_counted_once_where_two_rows_tell_of_it(tmp_path: Path) -> None:
+    notes(tmp_path, starts=600, **INCIDENTS)
+    told = pd.read_parquet(tmp_path / "incidents.parquet")
+    closed = told[told["end"].isna()].assign(end=BEGIN + pd.Timedelta("1d"))
+    pd.concat([told, closed]).to_parquet(tmp_path / "incidents.parquet")
+    schema = TelemetrySchema.from_dict({**FITS, **INCIDENTS})
+    (note,) = fit_notes(read_telemetry(tmp_path, schema)[0], schema)
+    assert note.sentence.startswith("All 2 incidents lie outside")
+
+
 def test_incidents_that_never_end_are_told(tmp_path: Path) -> None:
     notes(tmp_path, starts=2, **INCIDENTS)
     rows = pd.DataFrame({"router": ["r1", "r2"], "start": BEGIN + pd.Timedelta(minutes=2), "end": None})

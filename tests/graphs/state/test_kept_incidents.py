@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 
-from feature_sets.labels.incidents_that_count import LIVE
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
+from feature_sets.telemetry.incidents_that_count import LIVE
 from graphs.state import kept_incidents
 from graphs.state.kept_incidents import SENT, KeptIncidents
 from graphs.state.told_labels import told_event

@@ -95,6 +95,23 @@ def test_every_column_has_a_role_a_reason_and_what_else_it_could_be(tmp_path: Pa
     assert "devices: 6 in the rows looked at, one reading every 30 s" in said
 
 
+@pytest.mark.parametrize("days", [["ordered", "mixed"], ["mixed"]])
+def test_rows_in_no_order_of_which_some_were_looked_at_are_no_gaps(tmp_path: Path, days: list[str]) -> None:
+    folder = tmp_path / "network"
+    (folder / "metrics").mkdir(parents=True)
+    for number, day in enumerate(days):
+        time = pd.date_range(f"2026-03-0{number + 1}", periods=40_000, freq="2s", tz="UTC")
+        rows = pd.DataFrame(
+            {"router": np.repeat(["a", "b", "c"], 40_000), "time": np.tile(time, 3), "cpu": 1.5}
+        )
+        rows = rows.sort_values("time") if day == "ordered" else rows.sample(frac=1, random_state=3)
+        rows.to_parquet(folder / "metrics" / f"{number}.parquet", index=False)
+    check = check_folder(folder)
+    cadence, metrics = check.proposal.cadence, check.tables["metrics"]
+    assert metrics.is_cut and cadence is not None
+    assert (cadence.seconds, cadence.gaps, cadence.devices) == (2.0, 0.0, 3)
+
+
 def epoch_milliseconds(tables: Frames) -> None:
     for name in ("metrics", "labels"):
         tables[name]["time"] = tables[name]["time"].astype("int64") // 10**6

@@ -403,5 +403,20 @@ def test_rows_of_one_id_are_one_incident_in_what_is_told(tmp_path: Path) -> None
     _, report = read_telemetry(folder, TelemetrySchema.from_dict({**proposed, "labels": labels}))
     assert report.labels.notes == [
         "2 incidents, 0 of them without an end",
-        "2 rows have the id of another row of an incident, of which the last counts",
+        "2 rows do not count: they were cancelled, or a later row is about the same incident",
+    ]
+
+
+def test_a_row_that_closes_an_incident_without_an_id_is_told_as_that_one(tmp_path: Path) -> None:
+    rows = pd.DataFrame(
+        {"router": ["r1", "r1", "r2"], "opened_at": at(2, 2, 9), "closed_at": at(None, 5, 12)}
+    ).assign(void=["no", "no", "yes"])
+    folder = write(tmp_path, with_labels("incidents", rows))
+    proposed = check_folder(folder).proposal.content
+    assert proposed is not None
+    labels = {"form": "incidents", "start": "opened_at", "end": "closed_at", "cancelled": "void"}
+    _, report = read_telemetry(folder, TelemetrySchema.from_dict({**proposed, "labels": labels}))
+    assert report.labels.notes == [
+        "1 incidents, 0 of them without an end",
+        "2 rows do not count: they were cancelled, or a later row is about the same incident",
     ]
