@@ -17,6 +17,8 @@ _LARGE = 10_000
 _STEPS = 10
 _OFTEN = 0.02
 """Share of steps that may be resets."""
+_FAR = 0.9
+"""Share of the resets that lose more than half."""
 
 _COUNTS = re.compile(
     r"octets|bytes|pkts|packets|frames|errors?$|errs|discards|drops|dropped|unknownprotos|collisions|flaps|transitions|resets|total$"
@@ -83,8 +85,9 @@ def counter_fields(
     falls, rises = after < before, after > before
     if len(before) <= _STEPS or not rises.any():
         return None
-    # Where it begins again it is far below what it was.
-    if np.mean(falls) >= _OFTEN or not (after[falls] < before[falls] // np.uint64(2)).all():
+    # Where it begins again it is mostly far below what it was; a young one may not be, when it is read next.
+    far = after[falls] < before[falls] // np.uint64(2)
+    if np.mean(falls) >= _OFTEN or np.count_nonzero(far) < _FAR * len(far):
         return None
     if counts_something(name):
         # What happens now and then and is over again rises as often as it falls.

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from feature_sets.listed import listed
@@ -28,6 +29,8 @@ _ID = re.compile(
     r"[ _.-]?(id|no|nr|number|key|ref)$|^(incident|ticket)$"
 )
 """What columns with the id of an incident are called."""
+_KNOWN = re.compile(r"known|updat|modif|chang|recorded|export")
+_CANCELLED = re.compile(r"void|cancel|withdr[ae]w|retract|invalid|false[ _.-]?(alarm|positive)")
 _LENGTH = re.compile(r"duration|^length|elapsed|_(sec|secs|seconds|min|mins|minutes|hours)$")
 _KINDS = 20
 _SHOWN = 5
@@ -70,19 +73,18 @@ def propose_incidents(
     :param entity: columns of the files that name a device.
     :param attributes: columns of the static file.
     """
+    found = intervals_of(table)
     columns = _interval(proposal, table, LabelForm())
     scope = _scope(proposal, table, entity, attributes)
-    if columns is None or scope is None:
+    if found is None or columns is None or scope is None:
         return
     fields: dict[str, object] = {"form": INCIDENTS, **columns}
     if scope:
         fields["scope"] = scope
-    own_id = _id(table, proposal)
-    if own_id:
-        why = "another in every row: a row takes the place of an earlier one of the same id"
-        proposal.choose(table.name, own_id, "labels.id", why)
-        if proposal.named(own_id, reserved=False) != LabelForm().id:
-            fields["id"] = proposal.named(own_id, reserved=False)
+    for role, column, why in _versions(table, proposal, found.start):
+        proposal.choose(table.name, column, f"labels.{role}", why)
+        if proposal.named(column, reserved=False) != getattr(LabelForm(), role):
+            fields[role] = proposal.named(column, reserved=False)
     kind = _kind(table, proposal)
     if kind:
         proposal.choose(table.name, kind, "labels.kind", "few values, which say what kind it was")
@@ -253,9 +255,33 @@ def _scope(
     return None
 
 
-def _id(table: TableProfile, proposal: Proposal) -> str:
-    """Column with an id of each incident, if there seems to be one: all of its values are different."""
-    taken = {choice.column for choice in proposal.choices if choice.table == table.name}
+def _versions(table: TableProfile, proposal: Proposal, start: str) -> Iterator[tuple[str, str, str]]:
+    """Columns that tell which rows are about one incident and which of these counts: role, name and why.
+
+    :param start: column with the start of each.
+    """
+    own_id = _id(table, proposal, start)
+    is_repeated = bool(own_id) and table.columns[own_id].distinct != table.columns[own_id].rows
+    if own_id:
+        rows = "repeated for one device and start" if is_repeated else "another in every row"
+        yield "id", own_id, f"{rows}: a row takes the place of an earlier one of the same id"
+    rest = {name: column for name, column in table.columns.items() if name not in _taken(table, proposal)}
+    times = [name for name, column in rest.items() if column.kind == "time" and _KNOWN.search(name.lower())]
+    if is_repeated and times:
+        yield "known", times[0], "a time by which the last row of an id is known"
+    truths = [
+        name for name, column in rest.items() if column.kind == "truth" and _CANCELLED.search(name.lower())
+    ]
+    if truths:
+        yield "cancelled", truths[0], "yes and no, and its name says that there was none"
+
+
+def _id(table: TableProfile, proposal: Proposal, start: str) -> str:
+    """Column with an id of each incident, if there seems to be one.
+
+    All of its values are different, or rows that share one are about one device, and mostly one start.
+    """
+    taken = _taken(table, proposal)
     if LabelForm().id in table.columns:  # Is read as the id, whatever the others are called.
         return LabelForm().id if LabelForm().id not in taken else ""
     found = (
@@ -264,15 +290,32 @@ def _id(table: TableProfile, proposal: Proposal) -> str:
         if name not in taken
         and column.kind in ("text", "number")
         and not column.missing
-        and column.distinct == column.rows
         and _ID.search(name.lower())
+        and (column.distinct == column.rows or _is_of_versions(table, proposal, name, start))
     )
     return next(found, "")
 
 
+def _is_of_versions(table: TableProfile, proposal: Proposal, name: str, start: str) -> bool:
+    scope = [
+        each.column for each in proposal.choices if each.table == table.name and each.role.endswith(".scope")
+    ]
+    codes = pd.DataFrame({each: texts_of(table.head[each]).codes for each in (name, *scope, start)})
+    ids = codes[name].nunique()
+    again = len(codes) - ids
+    return (
+        len(codes[[name, *scope]].drop_duplicates()) == ids
+        and 2 * (len(codes.drop_duplicates()) - ids) <= again
+    )
+
+
+def _taken(table: TableProfile, proposal: Proposal) -> set[str]:
+    return {choice.column for choice in proposal.choices if choice.table == table.name}
+
+
 def _kind(table: TableProfile, proposal: Proposal) -> str:
     """Column with the kind of each, if there seems to be one."""
-    taken = {choice.column for choice in proposal.choices if choice.table == table.name}
+    taken = _taken(table, proposal)
     few = [
         name
         for name, column in table.columns.items()
@@ -283,7 +326,14 @@ def _kind(table: TableProfile, proposal: Proposal) -> str:
 
 
 def _note_others(proposal: Proposal, table: TableProfile) -> None:
-    taken = {choice.column for choice in proposal.choices if choice.table == table.name}
-    for name in table.columns:
+    taken = _taken(table, proposal)
+    for name, column in table.columns.items():
         if name not in taken:
-            proposal.choose(table.name, name, "none", "neither device nor time nor kind")
+            why = (
+                "a time, but neither start nor end"
+                if column.kind == "time"
+                else "neither device nor time nor kind"
+            )
+            is_truth = table.name != "maintenance" and column.kind == "truth"
+            instead = "labels.cancelled, if it says that there was none" if is_truth else ""
+            proposal.choose(table.name, name, "none", why, instead)

@@ -49,6 +49,18 @@ def test_whole_numbers_that_never_fall_but_at_a_reset(numbers: list[int], fields
     assert counter_fields(pa.chunked_array([texts]), READINGS) == fields
 
 
+@pytest.mark.parametrize(("near", "fields"), [(1, {"kind": "counter"}), (2, None)])
+def test_one_reset_in_ten_may_lose_less_than_half(near: int, fields: object) -> None:
+    """A device that restarts twice in a row has counted little before the second time."""
+    numbers = 700 * (np.arange(5_500) % 500)
+    for each in range(near):
+        numbers[1_000 * each + 500 : 1_000 * each + 1_000] += 300_000
+    readings = pd.DataFrame(
+        {"device": 0, "time": pd.date_range("2024-05-01", periods=5_500, freq="10s", tz="UTC")}
+    )
+    assert counter_fields(pa.chunked_array([pa.array(numbers, pa.uint64())]), readings) == fields
+
+
 def test_numbers_with_places_are_none() -> None:
     values = [number + 0.5 for number in (*UP, *UP)]
     assert counter_fields(pa.chunked_array([values]), READINGS) is None

@@ -420,3 +420,37 @@ def test_a_row_that_closes_an_incident_without_an_id_is_told_as_that_one(tmp_pat
         "1 incidents, 0 of them without an end",
         "2 rows do not count: they were cancelled, or a later row is about the same incident",
     ]
+
+
+VERSIONS = pd.DataFrame(
+    {
+        "ticket": ["a", "a", "b", "b", "c"],
+        "router": ["r1", "r1", "r2", "r2", "r3"],
+        "opened_at": at(2, 2, 15, 14, 9),
+        "closed_at": at(None, 5, None, 18, 11),
+        "last_update": at(3, 6, 16, 19, 12),
+        "void": ["no", "no", "no", "no", "yes"],
+    }
+)
+
+
+def test_rows_that_are_versions_of_a_ticket_are_proposed_as_such(tmp_path: Path) -> None:
+    folder = write(tmp_path, with_labels("incidents", VERSIONS))
+    check, schema = taken(folder)
+    form = schema.labels
+    assert (form.id, form.known, form.cancelled) == ("ticket", "last_update", "void")
+    found = errors(folder, schema)
+    expected = [("r1", *np.arange(2, 5, 0.5)), ("r2", *np.arange(14, 18, 0.5))]
+    assert found == [(name, time) for name, *minutes in expected for time in at(*minutes)]
+    reasons = {choice.column: choice.why for choice in check.proposal.choices if choice.table == "incidents"}
+    assert reasons["ticket"].startswith("repeated for one device and start")
+
+
+def test_a_ticket_about_several_devices_is_no_id_of_a_row(tmp_path: Path) -> None:
+    rows = VERSIONS.assign(router=["r1", "r2", "r2", "r3", "r3"]).rename(columns={"void": "planned"})
+    check = check_folder(write(tmp_path, with_labels("incidents", rows)))
+    content = check.proposal.content
+    assert content is not None and not {"id", "known", "cancelled"} & set(content["labels"])
+    roles = {choice.column: choice for choice in check.proposal.choices if choice.table == "incidents"}
+    assert roles["last_update"].why == "a time, but neither start nor end"
+    assert roles["planned"].instead == "labels.cancelled, if it says that there was none"
