@@ -269,6 +269,10 @@ class IncidentParser:
             if name not in self._fields:
                 raise EventError(str(name), f"must be among {', '.join(sorted(self._fields))}", body[name])
         self._events.check_names(body)
+        # As in a file, an empty cell says nothing.
+        body = {
+            name: None if isinstance(cell, str) and not cell.strip() else cell for name, cell in body.items()
+        }
         event = self._read(body, self._times)
         # Who opens it again says that it is one.
         is_open = event.ended and event.end is None and event.cancelled is None

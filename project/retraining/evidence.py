@@ -16,13 +16,13 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from project.labeled_files import read_pairs
 from project.retraining.next_run import Evidence
-from training.evaluation.clusters import ENOUGH, episode_clusters
+from training.evaluation.clusters import ENOUGH, episode_clusters, failing_apart
 
 Known = tuple[str, int]
 Wanted = Callable[[pd.Timestamp], list[tuple[str, str, Any]]]
 
 _SURELY_ENOUGH = 3 * ENOUGH // 2
-"""Devices with errors that are still enough for the gate when more rows have moved its cut."""
+"""Devices that fail apart, which are still enough for the gate when more rows have moved its cut."""
 
 
 class _PairsSince:
@@ -139,10 +139,12 @@ class LabeledErrors:
 def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
     """What the gate will be able to compare on: devices with errors if surely enough, or episodes."""
     wrong = (rows[schema.target] == 1).to_numpy()
-    failing = int(rows.loc[wrong, DEVICE].nunique())
-    if failing >= _SURELY_ENOUGH or not failing:
-        return failing
+    if not wrong.any():
+        return 0
     clusters = episode_clusters(rows, schema.time, schema.target, schema.embargo_seconds)
+    failing = failing_apart(rows, schema.target, clusters)
+    if failing >= _SURELY_ENOUGH:
+        return failing
     return len(np.unique(clusters.codes[wrong]))
 
 

@@ -134,7 +134,13 @@ def test_a_positive_says_nothing_but_where_and_when(schema: TelemetrySchema, tmp
 
 @pytest.mark.parametrize(
     ("scope", "named"),
-    [({"site": "a"}, 4), ({"model": "x"}, 2), ({"site": "a", "model": "y"}, 2), ({"model": "z"}, 0)],
+    [
+        ({"site": "a"}, 4),
+        ({"site": "a", "model": " "}, 4),  # As an empty cell of a file.
+        ({"model": "x"}, 2),
+        ({"site": "a", "model": "y"}, 2),
+        ({"model": "z"}, 0),
+    ],
 )
 def test_an_incident_names_devices_by_its_scope(
     schema: TelemetrySchema, tmp_path: Path, scope: dict[str, str], named: int

@@ -17,7 +17,7 @@ from training.exploration.error_episodes import error_episodes
 
 AUTO, BY_DEVICE, BY_DAY = "auto", "device", "day"
 ENOUGH = 10
-"""Devices with errors that ``auto`` wants before it takes episodes."""
+"""Devices that fail apart from each other, with fewer of which ``auto`` takes episodes."""
 LEAST_CLUSTERS = 5
 """With fewer clusters with errors there is no interval: their few combinations say little about others."""
 EPISODE = "episode"
@@ -57,14 +57,14 @@ def row_clusters(
 
     The hours of an incident, or its days, are one thing that happened: to draw them apart would make an
     interval as short as if there had been many. So what is drawn are devices, if enough of them have errors,
-    or else episodes, and days only where those are fewer than the episodes. Devices that fail together in
-    fewer than ``LEAST_CLUSTERS`` episodes are few things as well.
+    or else episodes, and days only where those are fewer than the episodes. Devices that only ever fail
+    together are one thing as well.
 
     :param rows: device, time (UTC) and label (0 or 1).
     :param time: name of the time column.
     :param label: name of the label column.
     :param by: ``device``, ``day`` (a device in a day) or ``auto``: devices, or episodes where fewer than
-        ``ENOUGH`` devices have an error, or all of theirs are fewer than ``LEAST_CLUSTERS``.
+        ``ENOUGH`` devices fail apart from the others, or all episodes are fewer than ``LEAST_CLUSTERS``.
     :param apart_seconds: error rows of a device further apart are two episodes; episodes of several devices
         that begin within this time of the first are one.
     :param groups: group of each device, where whole groups are evaluated on: then ``auto`` is groups, for
@@ -78,12 +78,23 @@ def row_clusters(
     if by == BY_DEVICE:
         return devices
     episodes = episode_clusters(rows, time, label, apart_seconds)
-    if by == AUTO and episodes.count >= LEAST_CLUSTERS and _failing(devices, rows[label]) >= ENOUGH:
+    if by == AUTO and episodes.count >= LEAST_CLUSTERS and failing_apart(rows, label, episodes) >= ENOUGH:
         return devices
     days = _clusters(rows, time, "D", "device-day")
     if by == BY_DAY and _failing(days, rows[label]) <= episodes.count:
         return days
     return episodes
+
+
+def failing_apart(rows: pd.DataFrame, label: str, episodes: Clusters) -> int:
+    """Devices with errors, where those that have errors in the same episodes alone are one.
+
+    :param episodes: of the rows, see ``episode_clusters``.
+    """
+    is_error = (rows[label] == 1).to_numpy()
+    theirs = pd.DataFrame({DEVICE: rows[DEVICE].to_numpy()[is_error], EPISODE: episodes.codes[is_error]})
+    alike = theirs.drop_duplicates().sort_values([DEVICE, EPISODE]).groupby(DEVICE)[EPISODE].agg(tuple)
+    return int(alike.nunique())
 
 
 def _failing(clusters: Clusters, labels: pd.Series) -> int:

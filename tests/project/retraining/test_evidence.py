@@ -38,11 +38,18 @@ def test_units_are_those_that_the_gate_would_compare_on(tmp_path):
     for name, device, start in (("2", "b", "14:10"), ("3", "c", "14:12"), ("4", "b", "14:40")):
         write(tmp_path, f"000{name}", device, [0, 1, 1, 0], f"2024-05-01T{start}:00Z")
     assert rows.since(ONSET, SCHEMA, 0.3).units == 2
-    for device in range(12):
-        write(tmp_path, f"001{device:x}", f"d{device}", [0, 1], "2024-05-01T14:45:00Z")
-    # Fourteen devices with errors are enough now, and may be too few when more rows have moved the cut.
-    assert rows.since(ONSET, SCHEMA, 0.3).units == 2
-    write(tmp_path, "0020", "e", [0, 1], "2024-05-01T14:45:00Z")
+    slots = ("14:50", "15:00", "15:10", "15:20")
+    for number in range(1, 13):
+        for place, slot in enumerate(slots):
+            if number >> place & 1:  # Each fails in other ones of four episodes.
+                write(tmp_path, f"001{number:x}{place}", f"d{number}", [0, 1], f"2024-05-01T{slot}:00Z")
+    # Fourteen devices that fail apart are enough now, and may be too few when more rows have moved the cut.
+    assert rows.since(ONSET, SCHEMA, 0.3).units == 6
+    write(tmp_path, "0020", "e", [0, 1], "2024-05-01T15:20:00Z")
+    assert rows.since(ONSET, SCHEMA, 0.3).units == 6  # So did d8.
+    write(tmp_path, "0021", "e", [0, 1], "2024-05-01T15:10:00Z")
+    assert rows.since(ONSET, SCHEMA, 0.3).units == 6  # As d12 did.
+    write(tmp_path, "0022", "e", [0, 1], "2024-05-01T15:00:00Z")
     assert rows.since(ONSET, SCHEMA, 0.3).units == 15
 
 

@@ -284,12 +284,23 @@ def test_whole_groups_give_an_interval_from_five_with_errors_on(failing):
         assert str(found) == f"95 % by resampling {said}" and found.resamples == 500
 
 
-def test_what_counts_are_devices_with_errors():
-    rows = rows_of(20, 24).assign(broken=0)
-    apart = rows["timestamp"].dt.hour % 4 == 0
-    rows.loc[apart & (rows["device"] < "d05"), "broken"] = 1
-    assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == "episode"
-    rows.loc[apart & (rows["device"] < "d10"), "broken"] = 1
+@pytest.mark.parametrize(("failing", "unit"), [(5, "episode"), (9, "episode"), (10, "device")])
+def test_what_counts_are_devices_with_errors(failing, unit):
+    rows = rows_of(20, 24)
+    number, hour = rows["device"].str[1:].astype(int), rows["timestamp"].dt.hour
+    rows["broken"] = ((hour == 2 * number) & (number < failing)).astype(int)
+    assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == unit
+
+
+def test_an_outage_of_many_devices_is_one_thing_that_happened():
+    """Six devices fail, each at its own time, and ten of one site together; then these fail apart, too."""
+    rows = rows_of(20, 40)
+    number, hour = rows["device"].str[1:].astype(int), (rows["timestamp"] - START) // pd.Timedelta("1h")
+    site = number >= 10
+    rows["broken"] = ((hour == 2 * number) & (number < 6) | (hour == 20) & site).astype(int)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", 3600)
+    assert (clusters.unit, clusters.count, clusters.of_devices) == ("episode", 7, 16)
+    rows.loc[(hour == number + 14) & site, "broken"] = 1
     assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == "device"
 
 
