@@ -16,7 +16,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from project.labeled_files import read_pairs
 from project.retraining.next_run import Evidence
-from training.evaluation.clusters import ENOUGH, episode_clusters, failing_apart
+from training.evaluation.clusters import ENOUGH, Apart, episode_clusters, failing_apart
 
 Known = tuple[str, int]
 Wanted = Callable[[pd.Timestamp], list[tuple[str, str, Any]]]
@@ -132,7 +132,7 @@ class LabeledErrors:
             return 0, ""
         rows = rows.drop_duplicates([DEVICE, schema.time])
         rows = rows.sort_values(schema.time, ignore_index=True)
-        clusters = episode_clusters(rows, schema.time, schema.target, schema.embargo_seconds)
+        clusters = episode_clusters(rows, schema.time, schema.target, Apart.of(schema))
         return clusters.count, utc_time(rows[schema.time].iloc[-1].isoformat())
 
 
@@ -141,7 +141,7 @@ def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
     wrong = (rows[schema.target] == 1).to_numpy()
     if not wrong.any():
         return 0
-    clusters = episode_clusters(rows, schema.time, schema.target, schema.embargo_seconds)
+    clusters = episode_clusters(rows, schema.time, schema.target, Apart.of(schema))
     failing = failing_apart(rows, schema.target, clusters)
     if failing >= _SURELY_ENOUGH:
         return failing

@@ -16,6 +16,7 @@ from feature_sets.model_package.columns import PREDICTION, PROBABILITY, SHADOWS,
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.labeled_files import columns_of, read_pairs
 from training.evaluation.champion import Units, compared
+from training.evaluation.clusters import Apart
 from training.evaluation.comparison import Comparison
 from training.evaluation.scores import Scored
 
@@ -80,7 +81,7 @@ def compare_rows(
     :param groups: gives, of devices, ways to group them: column -> device -> group.
     :param group_rows: rows from which on a group is large.
     """
-    units = Units(schema.time, schema.target, schema.embargo_seconds)
+    units = Units(schema.time, schema.target, Apart.of(schema))
     scored = {who: _scored(rows, who) for who in _BOTH}
     comparison = compared(champion, rows, units, scored[_BOTH[1]], scored[_BOTH[0]], seed)
     times = rows[schema.time]

@@ -23,7 +23,7 @@ from feature_sets.telemetry.split_rule import BY_TIME
 from training.dataset.split import Split
 from training.dataset.vector_rows import read_vector
 from training.evaluation.bootstrap import bootstrap
-from training.evaluation.clusters import AUTO, row_clusters
+from training.evaluation.clusters import AUTO, Apart, row_clusters
 from training.evaluation.comparison import Comparison
 from training.evaluation.scores import Scored
 
@@ -100,7 +100,7 @@ def compare(
     if not unseen.any():
         return Champion(Comparison(schema.version), predictions, unlabeled)
     beside, there = _part(candidate, unseen), _part(scored, unseen)
-    units = Units(split.time, split.label, split.embargo_seconds, split.groups, bootstrap_by)
+    units = Units(split.time, split.label, Apart.of(telemetry), split.groups, bootstrap_by)
     without_model = {what: _part(scored, unseen) for what, scored in baselines.items()}
     comparison = compared(schema.version, rows[unseen], units, beside, there, seed, without_model)
     return Champion(comparison, predictions[unseen].reset_index(drop=True), unlabeled)
@@ -152,14 +152,14 @@ class Units:
 
     :param time: name of the time column.
     :param label: name of the label column.
-    :param apart_seconds: error rows of a device further apart are two episodes.
+    :param apart: from when on error rows are of two episodes.
     :param groups: group of each device, where whole groups are evaluated on.
     :param by: the resampling unit.
     """
 
     time: str
     label: str
-    apart_seconds: int
+    apart: Apart
     groups: Mapping[str, str] = field(default_factory=dict)
     by: str = AUTO
 
@@ -185,7 +185,7 @@ def compared(
     labels: npt.NDArray[np.int8] = rows[units.label].to_numpy()
     if not labels.any() or labels.all():
         return Comparison(version, rows=len(rows), units="resampling units")
-    clusters = row_clusters(rows, units.time, units.label, units.by, units.apart_seconds, units.groups)
+    clusters = row_clusters(rows, units.time, units.label, units.by, units.apart, units.groups)
     scorers = {CANDIDATE: candidate, CHAMPION: champion}
     intervals = bootstrap(labels, scorers, clusters, float(labels.mean()), seed)
     without_model = {what: _f1(labels, scored) for what, scored in baselines.items()}

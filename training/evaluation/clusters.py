@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from feature_sets.checks import check_choice
-from feature_sets.telemetry.schema import DEVICE
+from feature_sets.checks import check_choice, duration_seconds
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_times import Moments, moments_of
 from training.exploration.error_episodes import error_episodes
 
@@ -22,6 +23,26 @@ LEAST_CLUSTERS = 5
 """With fewer clusters with errors there is no interval: their few combinations say little about others."""
 EPISODE = "episode"
 SECOND = 10**9
+
+
+class Apart(NamedTuple):
+    """From when on error rows are of two episodes, in seconds.
+
+    :param own: between error rows of one device.
+    :param others: from the first episode on, until those of other devices are not of the same cause any more.
+    """
+
+    own: int
+    others: int
+
+    @classmethod
+    def of(cls, schema: TelemetrySchema) -> Apart:
+        """Of one device the embargo: no feature is of both. Of others the shortest window.
+
+        Where many devices fail, some do within any longer time by chance; these would all be one.
+        """
+        shortest = min(duration_seconds(length) for length in schema.windows.lengths)
+        return cls(schema.embargo_seconds, shortest)
 
 
 @dataclass(frozen=True)
@@ -50,7 +71,7 @@ def row_clusters(
     time: str,
     label: str,
     by: str,
-    apart_seconds: int,
+    apart: Apart,
     groups: Mapping[str, str] = MappingProxyType({}),
 ) -> Clusters:
     """Clusters of rows.
@@ -65,8 +86,7 @@ def row_clusters(
     :param label: name of the label column.
     :param by: ``device``, ``day`` (a device in a day) or ``auto``: devices, or episodes where fewer than
         ``ENOUGH`` devices fail apart from the others, or all episodes are fewer than ``LEAST_CLUSTERS``.
-    :param apart_seconds: error rows of a device further apart are two episodes; episodes of several devices
-        that begin within this time of the first are one.
+    :param apart: see there.
     :param groups: group of each device, where whole groups are evaluated on: then ``auto`` is groups, for
         scores must hold for others. Where each device is a group of its own, it is devices.
     """
@@ -77,7 +97,7 @@ def row_clusters(
     devices = _clusters(rows, time, None, "device")
     if by == BY_DEVICE:
         return devices
-    episodes = episode_clusters(rows, time, label, apart_seconds)
+    episodes = episode_clusters(rows, time, label, apart)
     if by == AUTO and episodes.count >= LEAST_CLUSTERS and failing_apart(rows, label, episodes) >= ENOUGH:
         return devices
     days = _clusters(rows, time, "D", "device-day")
@@ -109,14 +129,14 @@ def _clusters(rows: pd.DataFrame, time: str, period: str | None, unit: str) -> C
     return Clusters(unit, np.asarray(numbers, dtype=np.intp), int(numbers.max()) + 1)
 
 
-def episode_clusters(rows: pd.DataFrame, time: str, label: str, apart_seconds: int) -> Clusters:
+def episode_clusters(rows: pd.DataFrame, time: str, label: str, apart: Apart) -> Clusters:
     """Each row with the latest episode of its device, or the first; without any, with that of all devices."""
     errors = rows.loc[(rows[label] == 1).to_numpy(), [DEVICE, time, label]]
-    found = error_episodes(errors, time, label, apart_seconds)
+    found = error_episodes(errors, time, label, apart.own)
     if found.empty:
         return Clusters(EPISODE, np.zeros(len(rows), dtype=np.intp), 1)
     starts = moments_of(found["start"])
-    first = _first_starts(starts, apart_seconds * SECOND)
+    first = _first_starts(starts, apart.others * SECOND)
     number = np.searchsorted(first, starts, side="right") - 1
     moments, codes = moments_of(rows[time]), np.zeros(len(rows), dtype=np.intp)
     own = found.groupby(DEVICE, sort=False).indices
@@ -130,10 +150,10 @@ def episode_clusters(rows: pd.DataFrame, time: str, label: str, apart_seconds: i
     return Clusters(EPISODE, codes, len(first), len(found))
 
 
-def _first_starts(starts: Moments, apart: int) -> Moments:
+def _first_starts(starts: Moments, within: int) -> Moments:
     """Where each group of episodes begins: those that begin within a time of the first of them are one."""
     first: list[int] = []
     for start in np.sort(starts):
-        if not first or start > first[-1] + apart:
+        if not first or start > first[-1] + within:
             first.append(int(start))
     return np.asarray(first, dtype=np.int64)

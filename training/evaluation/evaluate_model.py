@@ -16,7 +16,7 @@ from training.dataset.split import Split
 from training.decision.threshold_rules import MAX_F1, ThresholdRule, parse_threshold_rule
 from training.evaluation.baselines import MAJORITY_CLASS, MODEL, SINGLE_FEATURE, baselines
 from training.evaluation.bootstrap import SKILL, bootstrap
-from training.evaluation.clusters import AUTO, row_clusters
+from training.evaluation.clusters import AUTO, Apart, row_clusters
 from training.evaluation.episodes import ALARM, episode_view
 from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.scores import Scored, brier_skill, scores_of
@@ -54,9 +54,7 @@ def evaluate_model(
         MAJORITY_CLASS: without_model[MAJORITY_CLASS],
     }
     predicted = scorers[MODEL].predicted
-    clusters = row_clusters(
-        test, split.time, split.label, bootstrap_by, telemetry.embargo_seconds, split.groups
-    )
+    clusters = row_clusters(test, split.time, split.label, bootstrap_by, Apart.of(telemetry), split.groups)
     known_rate = split.weights.share(split.train[split.label].to_numpy())
     scores = {name: scores_of(labels, scored) for name, scored in scorers.items()}
     scores[MODEL][SKILL] = brier_skill(labels, probability, known_rate)

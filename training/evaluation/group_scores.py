@@ -13,7 +13,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.evaluation.baselines import MODEL
 from training.evaluation.bootstrap import bootstrap
-from training.evaluation.clusters import AUTO, row_clusters
+from training.evaluation.clusters import AUTO, Apart, row_clusters
 from training.evaluation.scores import Scored, classification_scores
 
 GROUP = "group"
@@ -98,7 +98,7 @@ def row_scores(
     facts |= {score: scores[score] for score in _RANGED}
     facts["intervals"] = f"only of the {MOST_RESAMPLED} groups with the most errors"
     if resamples:
-        clusters = row_clusters(rows, schema.time, schema.target, AUTO, schema.embargo_seconds)
+        clusters = row_clusters(rows, schema.time, schema.target, AUTO, Apart.of(schema))
         scored = {MODEL: Scored(probability, threshold, probability)}
         found = bootstrap(labels, scored, clusters, weights.share(labels), seed, resamples, weights)
         facts["intervals"] = str(found)

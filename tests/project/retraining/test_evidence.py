@@ -34,8 +34,8 @@ def test_units_are_those_that_the_gate_would_compare_on(tmp_path):
     rows = LabeledRows(tmp_path)
     write(tmp_path, "0001", "a", [1] + 999 * [0])
     assert rows.since(ONSET, SCHEMA, 0.3).units == 0  # The only error is in the earlier part.
-    # Errors of two devices within the embargo are one; the next is an hour later.
-    for name, device, start in (("2", "b", "14:10"), ("3", "c", "14:12"), ("4", "b", "14:40")):
+    # Errors of two devices within the shortest window are one; the next is half an hour later.
+    for name, device, start in (("2", "b", "14:10"), ("3", "c", "14:11"), ("4", "b", "14:40")):
         write(tmp_path, f"000{name}", device, [0, 1, 1, 0], f"2024-05-01T{start}:00Z")
     assert rows.since(ONSET, SCHEMA, 0.3).units == 2
     slots = ("14:50", "15:00", "15:10", "15:20")

@@ -15,11 +15,12 @@ from sklearn.metrics import (
 
 from feature_sets.checks import InputError
 from training.evaluation.bootstrap import SCORES, bootstrap
-from training.evaluation.clusters import LEAST_CLUSTERS, Clusters, parse_bootstrap_by, row_clusters
+from training.evaluation.clusters import LEAST_CLUSTERS, Apart, Clusters, parse_bootstrap_by, row_clusters
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
 
 START = pd.Timestamp("2024-03-01T22:30:00Z")
+APART = Apart(3600, 3600)
 
 
 def rows_of(devices, hours):
@@ -229,7 +230,7 @@ def test_the_unit_is_what_happened_independently(devices, by, unit, count):
     rows = rows_of(devices, 12)
     hour = rows["timestamp"].dt.hour
     rows["broken"] = hour.isin([23, 2, 5]).astype(int)
-    clusters = row_clusters(rows, "timestamp", "broken", by, 3600)
+    clusters = row_clusters(rows, "timestamp", "broken", by, APART)
     assert (clusters.unit, clusters.count) == (unit, count)
     if unit == "episode":
         # Each with the time until the next; episodes of several devices at the same time are one.
@@ -241,7 +242,7 @@ def test_the_unit_is_what_happened_independently(devices, by, unit, count):
 def test_the_hours_of_one_incident_are_one_thing():
     rows = rows_of(1, 40)
     rows["broken"] = (rows.index < len(rows) * 0.9).astype(int)
-    clusters = row_clusters(rows, "timestamp", "broken", "auto", 3600)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", APART)
     labels = rows["broken"].to_numpy().astype(np.int8)
     scored = Scored(np.linspace(1.0, 0.0, len(rows)), 0.5, np.linspace(1.0, 0.0, len(rows)))
     found = bootstrap(labels, {"model": scored}, clusters, 0.5, 0)
@@ -253,7 +254,7 @@ def test_the_hours_of_one_incident_are_one_thing():
 def test_it_is_told_that_simultaneous_episodes_are_one():
     rows = rows_of(4, 48)
     rows["broken"] = (rows["timestamp"].dt.hour % 8 == 0).astype(int)
-    clusters = row_clusters(rows, "timestamp", "broken", "auto", 3600)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", APART)
     labels = rows["broken"].to_numpy().astype(np.int8)
     score = np.linspace(1.0, 0.0, len(rows))
     found = bootstrap(labels, {"model": Scored(score, 0.5, score)}, clusters, 0.5, 0)
@@ -271,7 +272,7 @@ def test_whole_groups_give_an_interval_from_five_with_errors_on(failing):
     sites = rows["device"].map(groups)
     rows["broken"] = (sites < f"site-{failing}") & (rows["timestamp"].dt.hour % 4 == 0)
     rows["broken"] = rows["broken"].astype(int)
-    clusters = row_clusters(rows, "timestamp", "broken", "auto", 3600, groups)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", APART, groups)
     assert (clusters.unit, clusters.count) == ("group", 8)
     labels = rows["broken"].to_numpy().astype(np.int8)
     score = np.linspace(1.0, 0.0, len(rows))
@@ -289,7 +290,7 @@ def test_what_counts_are_devices_with_errors(failing, unit):
     rows = rows_of(20, 24)
     number, hour = rows["device"].str[1:].astype(int), rows["timestamp"].dt.hour
     rows["broken"] = ((hour == 2 * number) & (number < failing)).astype(int)
-    assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == unit
+    assert row_clusters(rows, "timestamp", "broken", "auto", APART).unit == unit
 
 
 def test_an_outage_of_many_devices_is_one_thing_that_happened():
@@ -298,10 +299,21 @@ def test_an_outage_of_many_devices_is_one_thing_that_happened():
     number, hour = rows["device"].str[1:].astype(int), (rows["timestamp"] - START) // pd.Timedelta("1h")
     site = number >= 10
     rows["broken"] = ((hour == 2 * number) & (number < 6) | (hour == 20) & site).astype(int)
-    clusters = row_clusters(rows, "timestamp", "broken", "auto", 3600)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", APART)
     assert (clusters.unit, clusters.count, clusters.of_devices) == ("episode", 7, 16)
     rows.loc[(hour == number + 14) & site, "broken"] = 1
-    assert row_clusters(rows, "timestamp", "broken", "auto", 3600).unit == "device"
+    assert row_clusters(rows, "timestamp", "broken", "auto", APART).unit == "device"
+
+
+@pytest.mark.parametrize(("minutes", "count"), [(5, 6), (0, 1)])
+def test_devices_of_a_busy_fleet_that_fail_one_after_the_other_are_many_things(minutes, count):
+    """However long the embargo is, which is that of one device."""
+    times = START + pd.to_timedelta(np.arange(60), unit="min")
+    rows = pd.DataFrame({"device": np.repeat(list("abcdef"), 60), "timestamp": np.tile(times, 6)})
+    begins = np.repeat(np.arange(6), 60) * minutes + 20
+    rows["broken"] = ((np.tile(np.arange(60), 6) // 2) == begins // 2).astype(int)
+    clusters = row_clusters(rows, "timestamp", "broken", "auto", Apart(3 * 3600, 120))
+    assert (clusters.unit, clusters.count, clusters.of_devices) == ("episode", count, 6)
 
 
 def test_gains_of_f1_are_those_at_the_threshold():

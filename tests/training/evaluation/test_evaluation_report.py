@@ -18,6 +18,7 @@ from training.dataset.time_split import split_by_time
 from training.evaluation.bootstrap import Interval
 from training.evaluation.calibration_check import check_calibration
 from training.evaluation.champion import Units, compared
+from training.evaluation.clusters import Apart
 from training.evaluation.comparison import Comparison
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import MAX_MARKS, alarms_figure, calibration_figure
@@ -138,7 +139,7 @@ def test_a_champion_is_held_to_the_baselines_of_the_new_model_on_the_rows_of_bot
     frame = make_frame(ticks=400, devices=12)
     found = evaluated(good, frame, bootstrap_by="device")
     rows = found.predictions
-    units = Units("timestamp", "is_error", 60)
+    units = Units("timestamp", "is_error", Apart(60, 60))
     silent = Scored(np.zeros(len(rows)), 0.5, np.zeros(len(rows)))
     beside = compared("old", rows, units, found.scorers["model"], silent, 0, found.baselines)
     names = {"single_feature": "the rule of a single feature", "always": "alarming always"}
