@@ -45,6 +45,16 @@ def test_incidents_that_are_told_late_are_warned_of(
     assert "most began at most 9h before; set " + setting in warning
 
 
+def test_one_error_of_long_ago_is_not_what_is_advised(schema: TelemetrySchema, tmp_path: Path) -> None:
+    of = with_labels(schema, form="incidents", healthy_after="1m")
+    client = open_client(tmp_path, of, label_deadline_seconds=HOUR)
+    client.post("/telemetry", [event(seconds=at) for at in (0, 900 * HOUR)])
+    for name, hours in enumerate((2, 1, 890, 3, 2)):
+        post_incident(client, str(name), (900 - hours) * HOUR, (900 - hours) * HOUR + 10)
+    warning = client.get("/labeled").json["warning"]
+    assert "told, 5, began" in warning and "set labels.healthy_after: 3h in the schema" in warning
+
+
 def test_a_change_of_a_late_incident_is_not_told_again(schema: TelemetrySchema, tmp_path: Path) -> None:
     client = open_client(tmp_path, with_labels(schema, form="incidents"), label_deadline_seconds=HOUR)
     client.post("/telemetry", [event(seconds=at) for at in (0, 9 * HOUR)])
