@@ -68,6 +68,7 @@ def _print(
     from project.session import local_stack
     from project.summary.alerts import alerts_of
     from project.summary.live_labels import late_labels_of
+    from project.summary.readiness import not_ready
 
     under_way, reports = holders(settings.home), latest_reports(settings.home)
 
@@ -77,6 +78,10 @@ def _print(
         for endpoint in found
         if endpoint.name in ENDPOINTS
     ]
+    for endpoint in shown:
+        if endpoint["name"] == SERVING and endpoint["state"] == "ready":
+            why = not_ready(endpoint["address"])
+            endpoint |= {"state": "not ready", "reason": why} if why else {}
     online = session.redis_url
     if not online and not session.owned:
         online = redis_url(session.mlrun_dbpath)

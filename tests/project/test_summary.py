@@ -15,6 +15,7 @@ from project.summary.lines import (
     summary_lines,
 )
 from project.summary.live_labels import late_labels_of
+from project.summary.readiness import not_ready
 from tests.project.fake_endpoint import fake_endpoint
 
 TRAIN = {
@@ -353,6 +354,15 @@ def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
     with fake_endpoint(lambda *_: (200, {"alert": ALERT.to_dict()})) as address:
         assert alerts_of(address)[0].startswith("open, severe")
     assert alerts_of(address)[0].startswith("not known: ")
+
+
+def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():
+    full = {"field": "journal", "rule": "must be written", "got": "MISCONF Errors writing to the AOF file"}
+    answers = [(200, {"ready": True}), (503, {"ready": False, "error": full})]
+    with fake_endpoint(lambda _, path, __: answers.pop(0) if path == "/v2/health/ready" else (404, {})) as it:
+        assert not_ready(it) == ""
+        assert "(journal: must be written, got MISCONF Errors writing to the AOF file)" in not_ready(it)
+    assert not_ready(it)
 
 
 def test_quiet_detectors_share_a_line():
