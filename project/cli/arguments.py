@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from project.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from project.memory import Resolved
+    from project.memory import Memory, Resolved
     from project.session import Session
 
 
@@ -80,9 +80,25 @@ def as_last_time(
     if given.get("telemetry") and "schema" not in resolved.arguments:
         rule = f"must say what the columns of --telemetry mean; project '{project}' remembers no schema"
         raise InputError("--schema", rule, None)
-    for line in resolved.lines():
+    for line in (*resolved.lines(), *_other_projects(session, project, given, memory)):
         console.print(line, highlight=False, soft_wrap=True)
     return resolved
+
+
+def _other_projects(
+    session: Session, project: str, given: Mapping[str, Any], memory: Memory | None
+) -> Iterator[str]:
+    """A line about the others, where a run that says nothing of its telemetry would begin a new one."""
+    from project.api_reader import projects
+
+    if memory is not None or not session.mlrun_dbpath or {"telemetry", "schema"} & set(given):
+        return
+    others = sorted({*projects(session.mlrun_dbpath)} - {project})
+    if others:
+        yield (
+            f"project {project} is new and no --telemetry was given: this is the simulated network; "
+            f"--project names another one, such as {', '.join(others[-3:])}"
+        )
 
 
 def project_name(given: str | None, schema: Path | None = None) -> str:

@@ -100,3 +100,26 @@ def test_the_lines_are_on_the_console(monkeypatch, tmp_path):
     printed = console.file.getvalue()
     assert "as in run 01234567 of 2024-05-01 12:00: devices=8\n" in printed
     assert "not as last time, as --keep is given: deploy_streaming=False\n" in printed
+
+
+@pytest.mark.parametrize(
+    ("given", "others", "said"),
+    [
+        ({}, ["p", "netops-olt"], True),
+        ({}, ["p"], False),
+        ({"schema": "olt.yaml"}, ["netops-olt"], False),
+    ],
+)
+def test_a_new_project_beside_others_says_that_it_is_the_simulated_network(
+    monkeypatch, tmp_path, given, others, said
+):
+    monkeypatch.setattr("project.memory.recall", lambda *_: None)
+    monkeypatch.setattr("project.memory.resolve", lambda *_, **__: resolve("p", MAIN, {}, None))
+    monkeypatch.setattr("project.api_reader.projects", lambda _: others)
+    from project.session import Session
+
+    console = Console(file=io.StringIO())
+    session = Session("http://127.0.0.1:1", "", owned=True, started=False)
+    arguments.as_last_time(Settings(tmp_path), session, "p", MAIN, given, console)
+    assert ("this is the simulated network" in console.file.getvalue()) == said
+    assert ("such as netops-olt" in console.file.getvalue()) == said
