@@ -122,10 +122,13 @@ def _question(project: str, dbpath: str) -> str:
     found = runs(dbpath, project) if project in projects(dbpath) else []
     results: list[dict[str, Any]] = [run["status"].get("results") or {} for run in found]
     last = next((result for result in results if "rows_ingested" in result), None)
-    if last is None:
+    # What arrived live does not tell it.
+    first = next((result["first_event"] for result in results if "first_event" in result), None)
+    if last is None or first is None:
         return f"Replace what project '{project}' has ingested, if anything?"
     rows, labels = f"{last['rows_ingested']:,} rows", f"{last.get('label_rows', 0):,} labels"
     return (
-        f"Replace the history of project '{project}', {rows} and {labels} from {last['first_event']} "
-        f"to {last['last_event']}? This cannot be undone."
+        f"Replace the history of project '{project}', {rows} and {labels} from {first} to "
+        f"{last['last_event']}? What arrived live is added anew where it has the metrics of the schema, and "
+        "else left out. This cannot be undone."
     )

@@ -16,7 +16,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from project.labeled_files import read_pairs
 from project.retraining.next_run import Evidence
-from training.evaluation.clusters import ENOUGH, Apart, episode_clusters, failing_apart
+from training.evaluation.clusters import ENOUGH, LEAST_CLUSTERS, Apart, episode_clusters, failing_apart
 
 Known = tuple[str, int]
 Wanted = Callable[[pd.Timestamp], list[tuple[str, str, Any]]]
@@ -143,7 +143,7 @@ def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
         return 0
     clusters = episode_clusters(rows, schema.time, schema.target, Apart.of(schema))
     failing = failing_apart(rows, schema.target, clusters)
-    if failing >= _SURELY_ENOUGH:
+    if failing >= _SURELY_ENOUGH and clusters.count >= LEAST_CLUSTERS:
         return failing
     return len(np.unique(clusters.codes[wrong]))
 

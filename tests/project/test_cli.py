@@ -22,6 +22,7 @@ from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import archived
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
+from project.cli.ingest import _question
 from project.cli.restarts import deployed, facts, lives
 from project.cli.run import what_stays
 from project.cli.runs import results_text
@@ -382,3 +383,16 @@ def test_telemetry_and_schema_are_given_together_and_become_absolute(tmp_path, m
     ):
         with pytest.raises(ValueError, match=words):
             source_arguments(*given)
+
+
+def test_the_question_before_a_replacement_counts_what_arrived_live(monkeypatch):
+    live = {"rows_ingested": 1210, "label_rows": 900, "last_event": "2024-05-03T00:00:00+00:00"}
+    file = {"rows_ingested": 1200, "first_event": "2024-05-01T00:00:00+00:00", "last_event": "2024-05-02"}
+    results = [{"accuracy": 1.0}, live, file]
+    monkeypatch.setattr("project.api_reader.projects", lambda _: ["lab"])
+    monkeypatch.setattr("project.api_reader.runs", lambda *_: [{"status": {"results": r}} for r in results])
+    question = _question("lab", "http://127.0.0.1:1")
+    history = "1,210 rows and 900 labels from 2024-05-01T00:00:00+00:00 to 2024-05-03T00:00:00+00:00?"
+    assert question.startswith(f"Replace the history of project 'lab', {history}")
+    results.clear()
+    assert _question("lab", "http://127.0.0.1:1") == ("Replace what project 'lab' has ingested, if anything?")
