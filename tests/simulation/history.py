@@ -28,6 +28,8 @@ KINDS = 8
 """Of so many seeds each has another form of labels, horizons or history."""
 LIGHT_OF = 8
 """All but one of so many histories of each kind are light: a third of the requests, and half the faults."""
+_AT_ONCE = 4
+"""Requests that arrive together in the end, at most."""
 DETECTORS = DriftMonitor(
     [DDM(min_instances=5), PageHinkley(min_instances=5, threshold=3)], cool_down=5
 ).to_dict()
@@ -386,10 +388,8 @@ class History:
         world.full, world.store.is_away, world.store.is_slow = None, False, False
         while not self._processes:
             self._start()
-        for message in list(self._outbox):
-            while message in self._outbox:
-                if self._deliver(self._processes[-1], [message]) and message in self._outbox:
-                    self._outbox.remove(message)
+        while self._outbox:
+            self._deliver(self._processes[-1], self._outbox[:_AT_ONCE])
         for load in world.loads:
             load()
 

@@ -16,11 +16,13 @@ from unittest.mock import patch
 
 import mlrun.utils
 import numpy as np
+import prometheus_client
 import pyarrow as pa
 import redis
 
 import feature_sets.windows.online
 import graphs.change_loader
+import graphs.ingress
 import graphs.labeled_join
 import graphs.loaded_versions
 import graphs.onnx_model
@@ -32,6 +34,7 @@ import graphs.state.journal_archive
 import graphs.state.labeled_batches
 import graphs.state.serving_state
 import graphs.state.snapshots.taker
+import graphs.together
 from feature_sets.labels import incidents_that_count
 from feature_sets.telemetry import each_horizon
 from graphs.scoring import Scoring
@@ -68,6 +71,9 @@ class _Once:
         return self._found
 
 
+_JSON = json.JSONEncoder(check_circular=False)
+
+
 class _Rendered(bytes):
     """A state as it is written."""
 
@@ -85,7 +91,7 @@ class _Taker(SnapshotTaker):
 
 def _packed(state: SavedState) -> bytes:
     """A state as JSON and the bytes of its arrays: what many small arrays cost in an archive is left out."""
-    plain, arrays = json.dumps(state.plain).encode(), state.arrays.items()
+    plain, arrays = _JSON.encode(state.plain).encode(), state.arrays.items()
     header = marshal.dumps([(name, array.dtype.str, array.shape, array.nbytes) for name, array in arrays])
     sizes = len(plain).to_bytes(8, "big"), len(header).to_bytes(8, "big")
     return b"".join([*sizes, plain, header, *(array.tobytes() for _, array in arrays)])
@@ -241,10 +247,13 @@ def simulated() -> Iterator[None]:
     with ExitStack() as stack:
         for where, name, value in (
             (redis.Redis, "from_url", _client),
+            (prometheus_client.CollectorRegistry, "register", lambda registry, collector: None),
             (graphs.state.serving_state, "fetch_model_package", _fetched),
             (graphs.loaded_versions, "fetch_model_package", _fetched),
             (graphs.state.further_packages, "_fetched", _beside),
             (graphs.onnx_model, "fetch_model_package", _fetched),
+            (graphs.ingress, "made_id", lambda: f"{next(Machine.world.ids):032x}"),
+            (graphs.together, "traceback", SimpleNamespace(format_exception=lambda error: ())),
             # How windows are spread changes nothing, so each start may spread them otherwise.
             (feature_sets.windows.online, "os", _Cores()),
             (graphs.preprocess, "warm_up", lambda: None),
