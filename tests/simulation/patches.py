@@ -35,8 +35,11 @@ import graphs.state.labeled_batches
 import graphs.state.serving_state
 import graphs.state.snapshots.taker
 import graphs.together
+from feature_sets.derived_features import DerivedFeatures
 from feature_sets.labels import incidents_that_count
 from feature_sets.telemetry import each_horizon
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.plan import Plan
 from graphs.scoring import Scoring
 from graphs.state import history_incidents, ledger_records, told_labels
 from graphs.state.snapshots import files
@@ -55,9 +58,9 @@ class Machine:
 
 
 class _Once:
-    """A function of a frame that never changes, which each process and request of a history asks anew.
+    """A function of what never changes, which each process and request of a history asks anew.
 
-    :param function: of the frame and of what is the same in all of the history.
+    :param function: of a frame or a schema, and of what is the same in all of the history.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -259,8 +262,12 @@ def simulated() -> Iterator[None]:
             (graphs.preprocess, "warm_up", lambda: None),
             (graphs.labeled_join, "warm_up", lambda: None),
             (each_horizon, "by_horizon", horizons_of),
-            # A stretch of the ledger is as long as with the deadline of an hour that it has by default.
-            (ledger_records, "_CHUNKS", 40),
+            # What a schema says of windows is made once in a history, and not at each start.
+            (WindowDefinition, "from_schema", _Once(WindowDefinition.from_schema)),
+            (Plan, "of", _Once(Plan.of)),
+            (graphs.preprocess, "DerivedFeatures", _Once(DerivedFeatures)),
+            # Several rows are in a stretch of the ledger then; ten seconds have one or two here.
+            (ledger_records, "_CHUNKS", 10),
             (graphs.restart, "gc", SimpleNamespace(disable=lambda: None, enable=lambda: None)),
             (graphs.restart, "time", _Time()),
             (graphs.snapshot, "SnapshotTaker", _Taker),
