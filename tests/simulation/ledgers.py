@@ -1,4 +1,4 @@
-"""Predictions and labels as lists that are looked through from the beginning, each time."""
+"""Predictions and labels by device and time, of which all are looked through at each step."""
 
 from __future__ import annotations
 
