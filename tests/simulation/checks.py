@@ -14,7 +14,8 @@ from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import archived
 from graphs.state.kept_incidents import SENT
-from tests.simulation.ledgers import IncidentLedger, Said
+from tests.simulation.ahead import AheadPair
+from tests.simulation.ledgers import IncidentLedger, Pair, Said
 from tests.simulation.models import HORIZONS, THRESHOLDS
 from tests.simulation.oracle import Oracle
 from tests.simulation.patches import read_table
@@ -136,21 +137,16 @@ def pairs_are_equal(world: World, oracle: Oracle) -> None:
     got = _rows(world.folder / "labeled", "is_error")
     expect(len(got) == len(oracle.pairs), f"labeled pairs: {len(got)}, the oracle has {len(oracle.pairs)}")
     for row, pair in zip(got, oracle.pairs, strict=True):
-        times = (pair.time, pair.predicted_at, pair.labeled_at)
-        equal("labeled pair", row, (pair.device, *map(event_micros, times), *pair.said[:4], pair.label))
+        equal("labeled pair", row, _row(pair, pair.said[:4]))
     for horizon, pairs in ({} if oracle.ahead is None else oracle.ahead.pairs).items():
         rows = _rows(world.folder / f"labeled-{horizon}", f"is_error_within_{horizon}")
-        right = [
-            (
-                one.device,
-                *map(event_micros, (one.time, one.predicted_at, one.labeled_at)),
-                *one.said,
-                (),
-                one.label,
-            )
-            for one in pairs
-        ]
-        equal(f"labeled pairs of {horizon}", rows, right)
+        equal(f"labeled pairs of {horizon}", rows, [_row(one, (*one.said, ())) for one in pairs])
+
+
+def _row(pair: Pair | AheadPair, said: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A pair as ``_rows`` has it."""
+    times = map(event_micros, (pair.time, pair.predicted_at, pair.labeled_at))
+    return (pair.device, *times, *said, pair.label)
 
 
 def nothing_is_dropped(world: World) -> None:
@@ -168,11 +164,8 @@ def _rows(folder: Path, label: str) -> list[tuple[Any, ...]]:
     wanted = ("device", *instants, *names, label, SHADOWS)
     own = [table.select([name for name in wanted if name in table.column_names]) for table in tables]
     table = pa.concat_tables(own, promote_options="default")
-    cells = {
-        name: table.column(name).cast("int64") if name in instants else table.column(name)
-        for name in table.column_names
-    }
-    told = cells.pop(SHADOWS).to_pylist() if SHADOWS in cells else [None] * len(table)
+    told = table.column(SHADOWS).to_pylist() if SHADOWS in table.column_names else [()] * len(table)
     shadows = [tuple(tuple(one[name] for name in names) for one in each or ()) for each in told]
-    *columns, labels = (cells[name].to_pylist() for name in wanted[:-1])
-    return list(zip(*columns, shadows, labels, strict=True))
+    times = [table.column(name).cast("int64").to_pylist() for name in instants]
+    device, *said, labels = (table.column(name).to_pylist() for name in ("device", *names, label))
+    return list(zip(device, *times, *said, shadows, labels, strict=True))

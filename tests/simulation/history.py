@@ -28,8 +28,6 @@ KINDS = 8
 """Of so many seeds each has another form of labels, horizons or history."""
 LIGHT_OF = 8
 """All but one of so many histories of each kind are light: a third of the requests, and half the faults."""
-_AT_ONCE = 4
-"""Requests that arrive together in the end, at most."""
 DETECTORS = DriftMonitor(
     [DDM(min_instances=5), PageHinkley(min_instances=5, threshold=3)], cool_down=5
 ).to_dict()
@@ -389,7 +387,7 @@ class History:
         while not self._processes:
             self._start()
         while self._outbox:
-            self._deliver(self._processes[-1], self._outbox[:_AT_ONCE])
+            self._deliver(self._processes[-1], self._outbox[:4])  # Some together.
         for load in world.loads:
             load()
 

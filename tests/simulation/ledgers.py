@@ -84,7 +84,7 @@ class Ledger:
 
     def said(self, device: str, time: float) -> Said | None:
         """What was said of an event the first time."""
-        known = self._find(device, time)
+        known = self._known.get((device, time))
         return None if known is None else known.said
 
     def predict(
@@ -110,7 +110,7 @@ class Ledger:
         if self._newest is not None and time < self._newest - self._deadline:
             self._late += 1
             return "expired", []
-        known = self._find(device, time)
+        known = self._known.get((device, time))
         if known is not None and known.label is not None:
             if known.label == label:
                 return "duplicate", []
@@ -128,9 +128,6 @@ class Ledger:
         known.label, known.labeled_at = label, at
         self._joined += 1
         return [Pair(known.device, known.time, known.said, known.predicted_at, label, at, position)]
-
-    def _find(self, device: str, time: float) -> Known | None:
-        return self._known.get((device, time))
 
     def _advance(self, time: float, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
         """Forget what is past the deadline, if a prediction is the newest."""
@@ -171,7 +168,7 @@ class IncidentLedger(Ledger):
     ) -> list[Pair]:
         """A prediction was made; it is an error if an incident has it."""
         pairs = super().predict(device, time, said, arrival, position)
-        known = self._find(device, time)
+        known = self._known.get((device, time))
         if known is not None and known.label is None and self._is_covered(device, time):
             pairs += self._meet(known, 1, arrival, position)
         pairs += self._healthy(arrival, position)

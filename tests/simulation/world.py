@@ -60,8 +60,7 @@ class World:
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = random.Random(seed)
         self._starts = seed
-        self.ids = itertools.count(1)
-        """Of requests."""
+        self.ids = itertools.count(1)  # Of requests.
         self.folder = folder
         self.now = START + 60.0
         self.writes_left: int | None = None
