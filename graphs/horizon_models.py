@@ -11,7 +11,7 @@ from mlrun.utils import logger
 
 from feature_sets.model_package.horizon_names import name_of_horizon
 from graphs.loaded_versions import package_of
-from graphs.onnx_model import OnnxModel
+from graphs.onnx_model import Floats, OnnxModel
 from graphs.protocol.records import Ahead, TelemetryRecord
 from graphs.routing.routing import FurtherVersion
 from graphs.scoring import ANSWER
@@ -88,9 +88,12 @@ def predict_ahead(
     """
     found: list[tuple[Ahead, ...]] = [()] * len(records)
     features = [record.features for record in records if record.features is not None]
+    inputs: dict[tuple[str, ...], Floats] = {}
     for horizon, model in models.items():
-        started = time.perf_counter()
-        probability = model.probability(model.inputs(features))
+        started, names = time.perf_counter(), model.input_names
+        if names not in inputs:  # Models of several horizons have the same, nearly always.
+            inputs[names] = model.inputs(features)
+        probability = model.probability(inputs[names])
         rows = zip(model.decide(probability).tolist(), probability.tolist(), strict=True)
         times.of(model.name, model.version, ANSWER).observe(time.perf_counter() - started)
         for place, (decided, chance) in enumerate(rows):

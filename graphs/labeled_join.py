@@ -157,7 +157,7 @@ class LabeledJoin(RequestStep):
     def saved(self) -> SavedState:
         """The ledger, the incidents, and pairs that are in no file yet."""
         parts = {"ledger": self._ledger.saved(self._inputs), "by_request": self._by_request.saved()}
-        if self._batches is not None:
+        if self._batches is not None and self._batches.unwritten:
             parts["batches"] = self._batches.saved()
         if self._silenced is not None:
             parts["silenced"] = self._silenced.saved(self._inputs)

@@ -110,6 +110,8 @@ class LoadedVersions:
 
 def check_same_telemetry(where: str, running: TelemetrySchema, other: TelemetrySchema) -> None:
     """Raise ModelPackageError unless a model was trained on the schema that an endpoint runs with."""
+    if running == other:
+        return
     ours, theirs = (answers_depend_on(schema.to_dict()) for schema in (running, other))
     differing = sorted(name for name in {*ours, *theirs} if ours.get(name) != theirs.get(name))
     if differing:

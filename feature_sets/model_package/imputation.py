@@ -18,7 +18,10 @@ def replace_missing(
     :param replacements: value of each input where it is missing, shape (inputs,).
     :returns: float32, same shape.
     """
-    return np.where(np.abs(values) <= LARGEST, values, replacements).astype(np.float32)
+    there = np.abs(values) <= LARGEST
+    if np.logical_and.reduce(there, axis=None):  # As nearly always.
+        return values.astype(np.float32)
+    return np.where(there, values, replacements).astype(np.float32)
 
 
 def count_missing(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
@@ -28,7 +31,7 @@ def count_missing(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     :returns: shape (n,).
     """
     there = np.abs(values) <= LARGEST
-    if there.all():  # As nearly always, and counting in rows is slow.
+    if np.logical_and.reduce(there, axis=None):  # As nearly always, and counting in rows is slow.
         return np.zeros(len(values), dtype=np.int64)
     absent: npt.NDArray[np.int64] = values.shape[1] - np.add.reduce(there, axis=1, dtype=np.int64)
     return absent

@@ -15,6 +15,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 _LATEST = 1e11
 """Epoch seconds of the year 5138; what is larger is no seconds."""
+_NO_TIME = "must have a time in every row"
 
 
 def event_micros(value: Any) -> int:
@@ -44,9 +45,15 @@ def column_micros(column: pd.Series) -> npt.NDArray[np.int64]:
 
     :raises InputError: for a missing time and columns of other types.
     """
+    if isinstance(column.dtype, pd.DatetimeTZDtype) and column.dtype.unit == "ns":
+        utc = column.to_numpy(dtype="datetime64[ns]")
+        if np.isnat(utc).any():
+            raise InputError(f"column '{column.name}'", _NO_TIME, pd.NaT)
+        cut: npt.NDArray[np.int64] = utc.astype("datetime64[us]").astype(np.int64)
+        return cut
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         if column.isna().any():
-            raise InputError(f"column '{column.name}'", "must have a time in every row", pd.NaT)
+            raise InputError(f"column '{column.name}'", _NO_TIME, pd.NaT)
         stamps = column.dt.tz_convert(None) if column.dt.tz is not None else column
         micros: npt.NDArray[np.int64] = stamps.to_numpy().astype("datetime64[us]").astype(np.int64)
         return micros

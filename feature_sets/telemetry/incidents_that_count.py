@@ -44,15 +44,20 @@ def incidents_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Data
     """
     if not len(rows):
         return rows
+    found: pd.DataFrame = rows.iloc[places_that_count(rows, schema)]
+    return found.reset_index(drop=True)
+
+
+def places_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> Integers:
+    """Places of the rows that ``incidents_that_count`` gives."""
     order, is_cancelled = order_of(rows), rows[CANCELLED].to_numpy()
-    has_id = rows[ID].notna().to_numpy()[order]
+    has_id = pd.notna(rows[ID].to_numpy())[order]
     counts = last_of_each(rows, order[has_id])
     counts = counts[~is_cancelled[counts]]
     if not has_id.all():
         alone = order[~has_id]
         counts = np.concatenate([counts, alone[_counts_without_id(rows.iloc[alone], schema)]])
-    found: pd.DataFrame = rows.iloc[counts]
-    return found.reset_index(drop=True)
+    return counts
 
 
 def _counts_without_id(others: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:
@@ -73,16 +78,20 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 def order_of(rows: pd.DataFrame) -> Integers:
     """Places of the rows in the order in which they were known, shape (n,)."""
-    is_live = (rows[SOURCE] == LIVE).to_numpy()
-    known = _micros(rows[KNOWN])
-    order: Integers = np.lexsort((rows[ROW].to_numpy(), rows[SOURCE].astype(str).to_numpy(), is_live, known))
+    sources, known = rows[SOURCE].to_numpy(), _micros(rows[KNOWN])
+    # Their names are few, so these are sorted, and not those of all rows.
+    codes, each = pd.factorize(sources, use_na_sentinel=False)
+    _, ranks = np.unique(each.astype(str), return_inverse=True)
+    order: Integers = np.lexsort((rows[ROW].to_numpy(), ranks[codes], sources == LIVE, known))
     return order
 
 
 def last_of_each(rows: pd.DataFrame, places: Integers) -> Integers:
     """Of some places of rows, all with an id, the last one of each id, in their order."""
-    ids = pd.Series(rows[ID].to_numpy()[places])
-    return places[~ids.duplicated(keep="last").to_numpy()]
+    codes, each = pd.factorize(rows[ID].to_numpy()[places])
+    last = np.empty(len(each), dtype=np.int64)
+    last[codes] = np.arange(len(places))  # Of an id that repeats, the last place stays.
+    return places[np.sort(last)]
 
 
 def source_ranks(rows: pd.DataFrame, schema: TelemetrySchema) -> Integers:
@@ -111,13 +120,23 @@ def incident_of(row: Mapping[Any, Any], schema: TelemetrySchema) -> Incident:
     )
 
 
-def incidents_of(rows: pd.DataFrame, schema: TelemetrySchema) -> list[Incident]:
-    """``incident_of`` each of several rows, in their order."""
+def incidents_of(
+    rows: pd.DataFrame, schema: TelemetrySchema, places: Integers | slice = slice(None)
+) -> list[Incident]:
+    """``incident_of`` each of several rows, in their order.
+
+    :param places: of the rows that are wanted.
+    """
+
+    def cells_of(column: str) -> list[Any]:
+        found: list[Any] = rows[column].to_numpy()[places].tolist()
+        return found
+
     scope, about = scope_columns(schema), texts_about(schema)
-    names = zip(*(rows[at(column)].tolist() for column in scope), strict=True)
-    texts = zip(*(rows[said(column)].tolist() for column in about), strict=True)
-    starts, ends = (_all_seconds(rows[column]) for column in (START, END))
-    cells = zip(rows[ID].tolist(), names, starts, ends, rows[CANCELLED].tolist(), texts, strict=True)
+    names = zip(*(cells_of(at(column)) for column in scope), strict=True)
+    texts = zip(*(cells_of(said(column)) for column in about), strict=True)
+    starts, ends = (_all_seconds(rows[column], places) for column in (START, END))
+    cells = zip(cells_of(ID), names, starts, ends, cells_of(CANCELLED), texts, strict=True)
     return [
         _incident(
             name,
@@ -149,8 +168,9 @@ def _seconds(moment: object) -> float | None:
     return None if moment is None or moment is pd.NaT else event_micros(moment) / 1_000_000
 
 
-def _all_seconds(moments: pd.Series) -> list[float | None]:
-    return [None if micros == _NEVER else micros / 1_000_000 for micros in _micros(moments).tolist()]
+def _all_seconds(moments: pd.Series, places: Integers | slice) -> list[float | None]:
+    all_micros = _micros(moments)[places].tolist()
+    return [None if micros == _NEVER else micros / 1_000_000 for micros in all_micros]
 
 
 def _micros(moments: pd.Series) -> Integers:

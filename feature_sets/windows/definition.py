@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 from feature_sets.checks import InputError, check_choice, duration_seconds
@@ -207,7 +207,8 @@ class WindowDefinition:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        content = {key: list(v) if isinstance(v, tuple) else v for key, v in asdict(self).items()}
+        given = {each.name: getattr(self, each.name) for each in fields(self)}
+        content = {key: list(v) if isinstance(v, tuple) else v for key, v in given.items()}
         del content["counters"]  # Absent without counters, as it was before there were any.
         if self.expected is None:  # The same.
             del content["expected"]

@@ -30,6 +30,8 @@ Floats = npt.NDArray[np.float64]
 
 _STATUS_NAMES = np.array(event_status.STATUSES, dtype=object)
 _MOST_THREADS = 8
+_FEW = 8
+"""Up to so many events cost less one by one than the columns of a list."""
 
 
 class OnlineWindows:
@@ -127,7 +129,14 @@ class OnlineWindows:
         arrived = event.get(self._arrival) if self._arrival is not None else None
         now = event_micros(self._clock() if is_missing(arrived) else arrived)
         time = event_micros(event[definition.timestamp])
-        key = checked_key(event[definition.entity])
+        features, name = self._take_one(checked_key(event[definition.entity]), time, now)
+        answer: dict[str, Any] = dict(zip(self._names, features, strict=True))
+        answer[event_status.COLUMN] = name
+        return answer
+
+    def _take_one(self, key: str | int, time: int, now: int) -> tuple[list[float], str]:
+        """Take in the event whose readings are in ``_one``; gives its features and its status."""
+        one = self._one
         if time > now + self._tolerance:
             status, features = kernel.QUARANTINED, self._nothing
         else:
@@ -137,9 +146,7 @@ class OnlineWindows:
             features += one.values[self._rates, 0].tolist() if self._rates else []
         name = event_status.STATUSES[status]
         self.counts[name] += 1
-        answer: dict[str, Any] = dict(zip(self._names, features, strict=True))
-        answer[event_status.COLUMN] = name
-        return answer
+        return features, name
 
     def _update_list(self, events: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         if not events:
@@ -175,11 +182,35 @@ class OnlineWindows:
         :returns: features and rates, shape (n, len(computed_names)), as ``update`` gives them, and the status
             of each event.
         """
+        if len(keys) <= _FEW and not self._whole:
+            return self._update_few(keys, times, arrivals, inputs)
         micros = np.round(np.array(times) * 1_000_000.0).astype(np.int64)
         columns = self._taken(keys, micros, list(arrivals), inputs)
         rates = columns.values[self._rates].T
         found = np.concatenate([columns.features, rates], axis=1) if self._rates else columns.features
         return found, _STATUS_NAMES[columns.statuses].tolist()
+
+    def _update_few(
+        self,
+        keys: Sequence[str],
+        times: Sequence[float] | Floats,
+        arrivals: Sequence[float],
+        inputs: Mapping[str, Sequence[Any] | Floats],
+    ) -> tuple[Floats, list[str]]:
+        """``update_columns`` of a few events; all readings are checked before any is taken in."""
+        given = [(metric, _listed(inputs[metric])) for _, metric in self._metrics]
+        rows = list(zip(*([reading(metric, one) for one in each] for metric, each in given), strict=True))
+        micros = [round(time * 1_000_000) for time in _listed(times)]
+        arrived = [self._clock() if is_missing(at) else at for at in arrivals]
+        moments = [event_micros(at) for at in (arrived if len(arrived) > 1 else arrived * len(keys))]
+        features = np.empty((len(keys), len(self._names)))
+        statuses: list[str] = []
+        places = [place for place, _ in self._metrics]
+        for at, (key, row, time, now) in enumerate(zip(keys, rows, micros, moments, strict=True)):
+            self._one.values[places, 0] = row
+            features[at], status = self._take_one(key, time, now)
+            statuses.append(status)
+        return features, statuses
 
     def _taken(
         self,
@@ -293,3 +324,7 @@ class OnlineWindows:
         state.put(header["devices"], arrays)
         self._state = state
         self.counts = {status: int(header["counts"][status]) for status in event_status.STATUSES}
+
+
+def _listed(values: Sequence[Any] | Floats) -> list[Any]:
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)

@@ -84,7 +84,7 @@ class AheadStream:
         """What is remembered, and pairs that are in no file yet."""
         if self.join is None:
             return SavedState()
-        batches = {horizon: batch.saved() for horizon, batch in self._batches.items()}
+        batches = {horizon: batch.saved() for horizon, batch in self._batches.items() if batch.unwritten}
         return SavedState.of_parts({"join": self.join.saved(), "batches": SavedState.of_parts(batches)})
 
     def restore(self, state: SavedState) -> None:

@@ -74,17 +74,17 @@ def _last_of_each(rows: pd.DataFrame, most: int) -> pa.Table | None:
     :param most: so many at most, those that began last.
     """
     order = order_of(rows)
-    order = order[rows[ID].notna().to_numpy()[order]]
+    order = order[pd.notna(rows[ID].to_numpy())[order]]
     if not len(order):
         return None
-    live = last_of_each(rows, order[(rows[SOURCE] == LIVE).to_numpy()[order]])
+    live = last_of_each(rows, order[rows[SOURCE].to_numpy()[order] == LIVE])
     ids, known = rows[ID].to_numpy(), rows[KNOWN].to_numpy(dtype="datetime64[ns]")
     taken = dict(zip(ids[live].tolist(), known[live], strict=True))
     last = last_of_each(rows, order)
     began = rows[START].to_numpy(dtype="datetime64[ns]")
     last = last[np.argsort(began[last], kind="stable")][-most:]
     never = np.datetime64("NaT", "ns")
-    columns = {str(name): _column(rows[name], last) for name in rows.columns}
+    columns = {str(name): _column(cells, last) for name, cells in rows.items()}
     columns[_TAKEN] = _times(
         np.array([taken.get(one, never) for one in ids[last].tolist()], dtype=known.dtype)
     )

@@ -64,10 +64,10 @@ class JournalArchive:
         self._rows = rows
         self._on_failure = on_failure
         directory.mkdir(parents=True, exist_ok=True)
-        for unfinished in directory.glob(f"*{_UNFINISHED}"):
+        for entry in os.scandir(directory):
             # A younger one may be of a process that is about to hand over to this one.
-            if time.time() - unfinished.stat().st_mtime > _STALE_SECONDS:
-                unfinished.unlink(missing_ok=True)
+            if entry.name.endswith(_UNFINISHED) and time.time() - entry.stat().st_mtime > _STALE_SECONDS:
+                Path(entry).unlink(missing_ok=True)
         self.last = last_archived(directory)
         self._waiting = 0
         self._enough = threading.Event()
@@ -154,7 +154,8 @@ def _part(entries: Sequence[RawEntry]) -> pa.RecordBatch:
         [entry.id[1] for entry in entries],
         *([entry[at] for entry in entries] for at in range(1, len(RawEntry._fields))),
     ]
-    return pa.record_batch(dict(zip(_SCHEMA.names, columns, strict=True)), schema=_SCHEMA)
+    arrays = [pa.array(column, kind) for column, kind in zip(columns, _SCHEMA.types, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=_SCHEMA)
 
 
 def archived_to(directory: Path) -> list[EntryId]:
@@ -173,9 +174,10 @@ def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
     :raises OSError: if a file cannot be read.
     """
     last = after
-    for newest, path in sorted(_files(directory)):
+    for newest, name in sorted(_files(directory)):
         if newest <= last:
             continue
+        path = directory / name
         with reading(path, _ADVICE):
             table = pq.read_table(path)
         for row in table.to_pylist():
@@ -188,11 +190,10 @@ def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
                 yield entry
 
 
-def _files(directory: Path) -> list[tuple[EntryId, Path]]:
-    """The files, each with the id of its last entry."""
+def _files(directory: Path) -> list[tuple[EntryId, str]]:
+    """Names of the files, each with the id of its last entry."""
     try:
-        names = [entry.name for entry in os.scandir(directory)]
+        found = [_NAME.match(entry.name) for entry in os.scandir(directory)]
     except FileNotFoundError:
         return []
-    found = (_NAME.match(name) for name in names)
-    return [((int(match[1]), int(match[2])), directory / match[0]) for match in found if match]
+    return [((int(match[1]), int(match[2])), match[0]) for match in found if match]

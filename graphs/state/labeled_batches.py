@@ -74,13 +74,12 @@ class LabeledBatches:
         self._seconds = seconds
         self._on_failure = on_failure
         directory.mkdir(parents=True, exist_ok=True)
-        for unfinished in directory.glob(f"*{_UNFINISHED}"):
-            unfinished.unlink()
-        for earlier in directory.iterdir() if anew else ():
-            if _NAME.match(earlier.name):
-                earlier.unlink()
-        self._last = last_position(directory)
-        self.written = _count(directory)
+        for entry in os.scandir(directory):
+            if entry.name.endswith(_UNFINISHED) or (anew and _NAME.match(entry.name)):
+                Path(entry).unlink()
+        written = _positions(directory)
+        self._last = max(written, default=None)
+        self.written = len(written)
         """Files in the directory, also those of earlier processes."""
         self._pairs: list[LabeledPair] = []
         self._changed = threading.Condition()
@@ -136,9 +135,10 @@ class LabeledBatches:
 
     def _forget_written(self) -> None:
         """Leave out pairs that another process of the same function has written meanwhile."""
-        last = last_position(self.directory)
+        written = _positions(self.directory)
+        last = max(written, default=None)
         if last is not None and last != self._last:
-            self._last, self.written = last, _count(self.directory)
+            self._last, self.written = last, len(written)
             with self._changed:
                 self._pairs = [pair for pair in self._pairs if pair.position > last]
 
@@ -179,14 +179,14 @@ class LabeledBatches:
 
     def _table(self, batch: list[LabeledPair]) -> pa.Table:
         names, features = self._features(batch)
-        columns: dict[str, Any] = {
-            DEVICE: [pair.device for pair in batch],
+        columns: dict[str, pa.Array] = {
+            DEVICE: pa.array([pair.device for pair in batch], pa.string()),
             self._time: _instants([pair.time for pair in batch]),
-            MODEL: [pair.made.model for pair in batch],
-            VERSION: [pair.made.version for pair in batch],
+            MODEL: pa.array([pair.made.model for pair in batch], pa.string()),
+            VERSION: pa.array([pair.made.version for pair in batch], pa.string()),
             **{name: pa.array(features[:, i]) for i, name in enumerate(names)},
             PREDICTION: pa.array([pair.made.prediction for pair in batch], pa.int64()),
-            PROBABILITY: [pair.made.probability for pair in batch],
+            PROBABILITY: pa.array([pair.made.probability for pair in batch], pa.float64()),
             self._label: pa.array([pair.label for pair in batch], pa.int64()),
             PREDICTED_AT: _instants([pair.predicted_at for pair in batch]),
             LABELED_AT: _instants([pair.labeled_at for pair in batch]),
@@ -196,7 +196,7 @@ class LabeledBatches:
                 [[answer._asdict() for answer in pair.made.shadows] or None for pair in batch],
                 _SHADOWS_TYPE,
             )
-        return pa.table(columns)
+        return pa.Table.from_arrays(list(columns.values()), names=list(columns))
 
     def _features(self, batch: list[LabeledPair]) -> tuple[list[str], np.ndarray[Any, np.dtype[np.float64]]]:
         """Names and values of the features; a version may have others than the deployed model."""
@@ -213,12 +213,13 @@ class LabeledBatches:
 
 def last_position(directory: Path) -> Position | None:
     """Position of the last pair that is in a file of a directory."""
+    return max(_positions(directory), default=None)
+
+
+def _positions(directory: Path) -> list[Position]:
+    """Position of the last pair of each file of a directory."""
     found = (_NAME.match(entry.name) for entry in os.scandir(directory))
-    return max((Position(*map(int, match.groups())) for match in found if match), default=None)
-
-
-def _count(directory: Path) -> int:
-    return sum(_NAME.match(entry.name) is not None for entry in os.scandir(directory))
+    return [Position(*map(int, match.groups())) for match in found if match]
 
 
 def _instants(seconds: list[float]) -> pa.Array:

@@ -16,7 +16,7 @@ from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from feature_sets.telemetry.incident_rows import KNOWN, ROW, SOURCE
-from feature_sets.telemetry.incidents_that_count import LIVE, incidents_of, incidents_that_count
+from feature_sets.telemetry.incidents_that_count import LIVE, incidents_of, places_that_count
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.incident_book import IncidentBook
@@ -145,8 +145,9 @@ def untold_positives(
 def _wanted(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Incident]:
     """Incidents that count by the id that an endpoint knows them by."""
     wanted: dict[str, Incident] = {}
-    counting = incidents_that_count(rows, schema)
-    for incident, file in zip(incidents_of(counting, schema), counting[SOURCE].tolist(), strict=True):
+    counting = places_that_count(rows, schema)
+    files = rows[SOURCE].to_numpy()[counting].tolist()
+    for incident, file in zip(incidents_of(rows, schema, counting), files, strict=True):
         name, number = incident.id, 1
         while name in wanted:  # Without an id, several rows of one start may count.
             number += 1
@@ -158,10 +159,10 @@ def _wanted(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Incident]:
 
 def _taken(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, int]:
     """When what the history has of live incidents was sent, microseconds, by id."""
-    places = np.flatnonzero((rows[SOURCE] == LIVE).to_numpy())
-    live = rows.iloc[places[np.argsort(rows[ROW].to_numpy()[places], kind="stable")]]
-    sent = column_micros(live[KNOWN]).tolist()
-    return {incident.id: at for incident, at in zip(incidents_of(live, schema), sent, strict=True)}
+    places = np.flatnonzero(rows[SOURCE].to_numpy() == LIVE)
+    live = places[np.argsort(rows[ROW].to_numpy()[places], kind="stable")]
+    sent = column_micros(rows[KNOWN].iloc[live]).tolist()
+    return {incident.id: at for incident, at in zip(incidents_of(rows, schema, live), sent, strict=True)}
 
 
 def _was_over(incident: Incident, oldest: float | None) -> bool:

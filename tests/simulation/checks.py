@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import orjson
+import pyarrow as pa
 
 from feature_sets.model_package.columns import SHADOWS
 from feature_sets.rows.event_micros import event_micros
@@ -13,7 +14,8 @@ from graphs.protocol.times import iso_time
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import archived
 from graphs.state.kept_incidents import SENT
-from tests.simulation.ledgers import IncidentLedger, Said
+from tests.simulation.ahead import AheadPair
+from tests.simulation.ledgers import IncidentLedger, Pair, Said
 from tests.simulation.models import HORIZONS, THRESHOLDS
 from tests.simulation.oracle import Oracle
 from tests.simulation.patches import read_table
@@ -132,27 +134,19 @@ def all_is_told(world: World, oracle: Oracle) -> None:
 
 def pairs_are_equal(world: World, oracle: Oracle) -> None:
     """The labeled stream has each pair once, in order."""
-    got: list[tuple[Any, ...]] = []
-    for path in sorted((world.folder / "labeled").glob("*.parquet")):
-        got += _rows(read_table(path))
+    got = _rows(world.folder / "labeled", "is_error")
     expect(len(got) == len(oracle.pairs), f"labeled pairs: {len(got)}, the oracle has {len(oracle.pairs)}")
     for row, pair in zip(got, oracle.pairs, strict=True):
-        times = (pair.time, pair.predicted_at, pair.labeled_at)
-        equal("labeled pair", row, (pair.device, *map(event_micros, times), *pair.said[:4], pair.label))
+        equal("labeled pair", row, _row(pair, pair.said[:4]))
     for horizon, pairs in ({} if oracle.ahead is None else oracle.ahead.pairs).items():
-        files = sorted((world.folder / f"labeled-{horizon}").glob("*.parquet"))
-        rows = [row for path in files for row in _rows(read_table(path), f"is_error_within_{horizon}")]
-        right = [
-            (
-                one.device,
-                *map(event_micros, (one.time, one.predicted_at, one.labeled_at)),
-                *one.said,
-                (),
-                one.label,
-            )
-            for one in pairs
-        ]
-        equal(f"labeled pairs of {horizon}", rows, right)
+        rows = _rows(world.folder / f"labeled-{horizon}", f"is_error_within_{horizon}")
+        equal(f"labeled pairs of {horizon}", rows, [_row(one, (*one.said, ())) for one in pairs])
+
+
+def _row(pair: Pair | AheadPair, said: tuple[Any, ...]) -> tuple[Any, ...]:
+    """A pair as ``_rows`` has it."""
+    times = map(event_micros, (pair.time, pair.predicted_at, pair.labeled_at))
+    return (pair.device, *times, *said, pair.label)
 
 
 def nothing_is_dropped(world: World) -> None:
@@ -161,14 +155,17 @@ def nothing_is_dropped(world: World) -> None:
     equal("entries in neither", [entry.id for entry in world.store.log if entry.id not in kept], [])
 
 
-def _rows(table: Any, label: str = "is_error") -> Iterable[tuple[Any, ...]]:
-    instants = [table.column(name).cast("int64") for name in ("timestamp", "predicted_at", "labeled_at")]
-    names = ("version", "prediction", "probability")
-    columns = [table.column("device"), *instants, *(table.column(name) for name in (*names, label))]
-    if SHADOWS in table.column_names:
-        told = table.column(SHADOWS).to_pylist()
-        shadows = [tuple(tuple(one[name] for name in names) for one in each or ()) for each in told]
-    else:
-        shadows = [()] * len(table)
-    rows = zip(*(column.to_pylist() for column in columns), shadows, strict=True)
-    return ((*row[:7], row[8], row[7]) for row in rows)
+def _rows(folder: Path, label: str) -> list[tuple[Any, ...]]:
+    """What the files of a labeled stream have, in their order."""
+    tables = [read_table(path) for path in sorted(folder.glob("*.parquet"))]
+    if not tables:
+        return []
+    instants, names = ("timestamp", "predicted_at", "labeled_at"), ("version", "prediction", "probability")
+    wanted = ("device", *instants, *names, label, SHADOWS)
+    own = [table.select([name for name in wanted if name in table.column_names]) for table in tables]
+    table = pa.concat_tables(own, promote_options="default")
+    told = table.column(SHADOWS).to_pylist() if SHADOWS in table.column_names else [()] * len(table)
+    shadows = [tuple(tuple(one[name] for name in names) for one in each or ()) for each in told]
+    times = [table.column(name).cast("int64").to_pylist() for name in instants]
+    device, *said, labels = (table.column(name).to_pylist() for name in ("device", *names, label))
+    return list(zip(device, *times, *said, shadows, labels, strict=True))

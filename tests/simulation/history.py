@@ -386,10 +386,8 @@ class History:
         world.full, world.store.is_away, world.store.is_slow = None, False, False
         while not self._processes:
             self._start()
-        for message in list(self._outbox):
-            while message in self._outbox:
-                if self._deliver(self._processes[-1], [message]) and message in self._outbox:
-                    self._outbox.remove(message)
+        while self._outbox:
+            self._deliver(self._processes[-1], self._outbox[:4])  # Some together.
         for load in world.loads:
             load()
 

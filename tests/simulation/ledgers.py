@@ -1,4 +1,4 @@
-"""Predictions and labels as lists that are looked through from the beginning, each time."""
+"""Predictions and labels by device and time, of which all are looked through at each step."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Ledger:
 
     def __init__(self, deadline: float, tolerance: float) -> None:
         self._deadline, self._tolerance = deadline, tolerance
-        self._known: list[Known] = []
+        self._known: dict[tuple[str, float], Known] = {}
         self.settled: list[Known] = []
         """What is past the deadline, for who takes it."""
         self._newest: float | None = None
@@ -70,7 +70,7 @@ class Ledger:
 
     def summary(self) -> dict[str, int]:
         """What ``GET /labeled`` tells."""
-        states = [one.state for one in self._known]
+        states = [one.state for one in self._known.values()]
         return {
             "waiting": states.count("waiting"),
             "waiting_for_prediction": states.count("waiting_for_prediction"),
@@ -84,7 +84,7 @@ class Ledger:
 
     def said(self, device: str, time: float) -> Said | None:
         """What was said of an event the first time."""
-        known = self._find(device, time)
+        known = self._known.get((device, time))
         return None if known is None else known.said
 
     def predict(
@@ -95,10 +95,7 @@ class Ledger:
         if self._newest is not None and time < self._newest - self._deadline:
             self._expired += 1
             return pairs
-        known = self._find(device, time)
-        if known is None:
-            known = Known(device, time)
-            self._known.append(known)
+        known = self._known.setdefault((device, time), Known(device, time))
         if known.said is None:
             known.said, known.predicted_at = said, arrival
             pairs += self._meet(known, known.label, known.labeled_at, position)
@@ -113,15 +110,14 @@ class Ledger:
         if self._newest is not None and time < self._newest - self._deadline:
             self._late += 1
             return "expired", []
-        known = self._find(device, time)
+        known = self._known.get((device, time))
         if known is not None and known.label is not None:
             if known.label == label:
                 return "duplicate", []
             self._conflicting += 1
             return "conflicting", []
         if known is None:
-            known = Known(device, time)
-            self._known.append(known)
+            known = self._known[device, time] = Known(device, time)
         known.label, known.labeled_at = label, arrival
         pairs = self._meet(known, label, arrival, position)
         return ("joined" if pairs else "waiting"), pairs
@@ -133,22 +129,17 @@ class Ledger:
         self._joined += 1
         return [Pair(known.device, known.time, known.said, known.predicted_at, label, at, position)]
 
-    def _find(self, device: str, time: float) -> Known | None:
-        for one in self._known:
-            if one.time == time and one.device == device:
-                return one
-        return None
-
     def _advance(self, time: float, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
         """Forget what is past the deadline, if a prediction is the newest."""
         if self._newest is not None and time <= self._newest:
             return []
         self._newest = time
         pairs = self._healthy(arrival, position)
-        over = [one for one in self._known if one.time < time - self._deadline]
+        over = [one for one in self._known.values() if one.time < time - self._deadline]
         self._expired += sum(one.state == "waiting" for one in over)
         self._expired_labels += sum(one.state == "waiting_for_prediction" for one in over)
-        self._known = [one for one in self._known if one.time >= time - self._deadline]
+        for one in over:
+            del self._known[one.device, one.time]
         self.settled += over
         return pairs
 
@@ -177,7 +168,7 @@ class IncidentLedger(Ledger):
     ) -> list[Pair]:
         """A prediction was made; it is an error if an incident has it."""
         pairs = super().predict(device, time, said, arrival, position)
-        known = self._find(device, time)
+        known = self._known.get((device, time))
         if known is not None and known.label is None and self._is_covered(device, time):
             pairs += self._meet(known, 1, arrival, position)
         pairs += self._healthy(arrival, position)
@@ -230,10 +221,10 @@ class IncidentLedger(Ledger):
         pairs: list[Pair] = []
         too_late = 0
         position = (*entry, 0)
-        for known in self._known:
+        for known in self._known.values():
             inside = _has(now, known.device, known.time) and not now["cancelled"]
             too_late += inside and known.label == 0
-        open_ones = [one for one in self._known if one.label is None]
+        open_ones = [one for one in self._known.values() if one.label is None]
         for known in sorted(open_ones, key=lambda one: (one.device, one.time)):
             if known.label is None and self._is_covered(known.device, known.time):
                 pairs += self._meet(known, 1, arrival, position)
@@ -248,7 +239,7 @@ class IncidentLedger(Ledger):
         if self._newest is None:
             return pairs
         bound = self._newest - HEALTHY_AFTER
-        due = [one for one in self._known if one.said is not None and not one.is_mature and one.time <= bound]
+        due = [one for one in self._known.values() if one.time <= bound and not one.is_mature and one.said]
         for known in sorted(due, key=lambda one: (one.time, one.device)):
             label = int(self._is_covered(known.device, known.time))
             if known.label is None:

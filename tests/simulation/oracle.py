@@ -31,7 +31,8 @@ COUNTED = ("accepted", "late")
 class _Device:
     """Readings that were counted, and when the device was heard last."""
 
-    readings: list[tuple[float, float | None]] = field(default_factory=list)
+    readings: list[tuple[float, float | None, float]] = field(default_factory=list)
+    """Time, value and bucket of each."""
     heard: float = -math.inf
 
 
@@ -181,7 +182,8 @@ class Oracle:
         settled = self.ledger.settled_until
         oldest = (-math.inf if settled is None else settled, newest - DEADLINE_SECONDS)
         self._silenced_until = until = max(self._silenced_until, *oldest)
-        self._silenced = {at: one for at, one in self._silenced.items() if at[1] >= until}
+        for at in [at for at in self._silenced if at[1] < until]:
+            del self._silenced[at]
 
     def _exclude(self, device: str, time: float) -> None:
         if self.ahead is not None:
@@ -206,27 +208,25 @@ class Oracle:
         if device is None:
             device = self._devices[name] = _Device()
         device.heard = max(device.heard, arrival)
-        latest = max((at for at, _ in device.readings), default=-math.inf)
+        latest = max((at for at, _, _ in device.readings), default=-math.inf)
         if device.readings:
             oldest = latest // PERIOD - LONGEST // PERIOD
-            if any(at == time and at // PERIOD > oldest for at, _ in device.readings):
+            if any(at == time and bucket > oldest for at, _, bucket in device.readings):
                 return {**answer, "status": "duplicate"}
             if time // PERIOD <= oldest:
                 return {**answer, "status": "too_late"}
             if time < latest:
                 answer["status"] = "late"
-        device.readings.append((time, cpu))
+        device.readings.append((time, cpu, time // PERIOD))
         newest = max(latest, time) // PERIOD
-        device.readings = [one for one in device.readings if one[0] // PERIOD > newest - LONGEST // PERIOD]
+        oldest = newest - LONGEST // PERIOD
+        device.readings = [one for one in device.readings if one[2] > oldest]
         features: dict[str, float] = {"model_x": DEVICES[name]["model_x"]}
         if cpu is not None:
             features["cpu"] = cpu
         for length, window in ((SHORT, "1m"), (LONGEST, "5m")):
-            inside = [
-                value
-                for at, value in device.readings
-                if value is not None and newest - length // PERIOD < at // PERIOD <= newest
-            ]
+            begin = newest - length // PERIOD
+            inside = [value for _, value, bucket in device.readings if value is not None and bucket > begin]
             features[f"cpu_count_{window}"] = len(inside)
             if inside:
                 features[f"cpu_sum_{window}"], features[f"cpu_max_{window}"] = sum(inside), max(inside)

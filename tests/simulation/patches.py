@@ -16,11 +16,13 @@ from unittest.mock import patch
 
 import mlrun.utils
 import numpy as np
+import prometheus_client
 import pyarrow as pa
 import redis
 
 import feature_sets.windows.online
 import graphs.change_loader
+import graphs.ingress
 import graphs.labeled_join
 import graphs.loaded_versions
 import graphs.onnx_model
@@ -32,8 +34,11 @@ import graphs.state.journal_archive
 import graphs.state.labeled_batches
 import graphs.state.serving_state
 import graphs.state.snapshots.taker
-from feature_sets.labels import incidents_that_count
-from feature_sets.telemetry import each_horizon
+import graphs.together
+from feature_sets.derived_features import DerivedFeatures
+from feature_sets.telemetry import each_horizon, incidents_that_count
+from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.plan import Plan
 from graphs.scoring import Scoring
 from graphs.state import history_incidents, ledger_records, told_labels
 from graphs.state.snapshots import files
@@ -52,9 +57,9 @@ class Machine:
 
 
 class _Once:
-    """A function of a frame that never changes, which each process and request of a history asks anew.
+    """A function of what never changes, which each process and request of a history asks anew.
 
-    :param function: of the frame and of what is the same in all of the history.
+    :param function: of a frame or a schema, and of what is the same in all of the history.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -66,6 +71,9 @@ class _Once:
         if frame is not self._frame:
             self._frame, self._found = frame, self._function(frame, *others)
         return self._found
+
+
+_JSON = json.JSONEncoder(check_circular=False)
 
 
 class _Rendered(bytes):
@@ -85,7 +93,7 @@ class _Taker(SnapshotTaker):
 
 def _packed(state: SavedState) -> bytes:
     """A state as JSON and the bytes of its arrays: what many small arrays cost in an archive is left out."""
-    plain, arrays = json.dumps(state.plain).encode(), state.arrays.items()
+    plain, arrays = _JSON.encode(state.plain).encode(), state.arrays.items()
     header = marshal.dumps([(name, array.dtype.str, array.shape, array.nbytes) for name, array in arrays])
     sizes = len(plain).to_bytes(8, "big"), len(header).to_bytes(8, "big")
     return b"".join([*sizes, plain, header, *(array.tobytes() for _, array in arrays)])
@@ -241,17 +249,24 @@ def simulated() -> Iterator[None]:
     with ExitStack() as stack:
         for where, name, value in (
             (redis.Redis, "from_url", _client),
+            (prometheus_client.CollectorRegistry, "register", lambda registry, collector: None),
             (graphs.state.serving_state, "fetch_model_package", _fetched),
             (graphs.loaded_versions, "fetch_model_package", _fetched),
             (graphs.state.further_packages, "_fetched", _beside),
             (graphs.onnx_model, "fetch_model_package", _fetched),
+            (graphs.ingress, "made_id", lambda: f"{next(Machine.world.ids):032x}"),
+            (graphs.together, "traceback", SimpleNamespace(format_exception=lambda error: ())),
             # How windows are spread changes nothing, so each start may spread them otherwise.
             (feature_sets.windows.online, "os", _Cores()),
             (graphs.preprocess, "warm_up", lambda: None),
             (graphs.labeled_join, "warm_up", lambda: None),
             (each_horizon, "by_horizon", horizons_of),
-            # A stretch of the ledger is as long as with the deadline of an hour that it has by default.
-            (ledger_records, "_CHUNKS", 40),
+            # What a schema says of windows is made once in a history, and not at each start.
+            (WindowDefinition, "from_schema", _Once(WindowDefinition.from_schema)),
+            (Plan, "of", _Once(Plan.of)),
+            (graphs.preprocess, "DerivedFeatures", _Once(DerivedFeatures)),
+            # Several rows are in a stretch of the ledger then; ten seconds have one or two here.
+            (ledger_records, "_CHUNKS", 10),
             (graphs.restart, "gc", SimpleNamespace(disable=lambda: None, enable=lambda: None)),
             (graphs.restart, "time", _Time()),
             (graphs.snapshot, "SnapshotTaker", _Taker),

@@ -70,7 +70,7 @@ class ToldHistory:
         for name, kind in incident_types(self._schema).items():
             given = cells.get(name, [None] * len(rows))
             columns[name] = _moments(given) if name in _TIMES else np.array(given, dtype=kind)
-        return LabelState(self._statements, pd.DataFrame(columns), {})
+        return LabelState(self._statements, pd.DataFrame(columns, copy=False), {})
 
     def ingest(self, known: IncidentLedger, now: float, names: Sequence[str]) -> None:
         """Take over what was sent, and a file in which something is another than before.
@@ -126,8 +126,7 @@ class ToldHistory:
 
 def _moments(seconds: Sequence[float | None]) -> pd.DatetimeIndex:
     micros = [_NEVER if one is None else event_micros(one) for one in seconds]
-    stamps = np.array(micros, dtype="datetime64[us]").astype("datetime64[ns]")
-    return pd.DatetimeIndex(stamps).tz_localize("UTC")
+    return pd.DatetimeIndex(np.array(micros, dtype="datetime64[us]").astype("datetime64[ns]"), tz="UTC")
 
 
 def _of(incident: Mapping[str, Any]) -> dict[str, Any]:

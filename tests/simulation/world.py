@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -59,6 +60,7 @@ class World:
     def __init__(self, seed: int, folder: Path) -> None:
         self.random = random.Random(seed)
         self._starts = seed
+        self.ids = itertools.count(1)  # Of requests.
         self.folder = folder
         self.now = START + 60.0
         self.writes_left: int | None = None

@@ -58,19 +58,22 @@ class _Hashing:
 
 def snapshot_files(directory: Path) -> list[SnapshotFile]:
     """The snapshots in a folder, the newest first."""
-    try:
-        names = [entry.name for entry in os.scandir(directory)]
-    except FileNotFoundError:
-        return []
-    found = (_NAME.match(name) for name in names)
-    files = [SnapshotFile((int(at[1]), int(at[2])), at[3], directory / at[0]) for at in found if at]
-    return sorted(files, key=lambda file: file.place, reverse=True)
+    return [SnapshotFile(place, digest, directory / name) for place, digest, name in _named(directory)]
 
 
 def cut_at(directory: Path) -> EntryId:
     """A journal may forget what is at or before this entry: all snapshots that are kept have it."""
-    files = snapshot_files(directory)
-    return files[KEPT - 1].place if len(files) >= KEPT else BEFORE_ALL
+    named = _named(directory)
+    return named[KEPT - 1][0] if len(named) >= KEPT else BEFORE_ALL
+
+
+def _named(directory: Path) -> list[tuple[EntryId, str, str]]:
+    """What the names of the snapshots in a folder say, the newest first: place, digest, name."""
+    try:
+        found = [_NAME.match(entry.name) for entry in os.scandir(directory)]
+    except FileNotFoundError:
+        return []
+    return sorted((((int(at[1]), int(at[2])), at[3], at[0]) for at in found if at), reverse=True)
 
 
 def write_snapshot(directory: Path, place: EntryId, state: SavedState) -> SnapshotFile:
@@ -80,7 +83,8 @@ def write_snapshot(directory: Path, place: EntryId, state: SavedState) -> Snapsh
 
     :raises OSError: if it cannot be written; nothing is left of it, and the others are as they were.
     """
-    directory.mkdir(parents=True, exist_ok=True)
+    if not directory.is_dir():
+        directory.mkdir(parents=True, exist_ok=True)
     unfinished = directory / f"{place[0]:013d}-{place[1]:06d}.{os.getpid()}{_UNFINISHED}"
     try:
         with unfinished.open("wb") as stream:
@@ -115,10 +119,11 @@ def read_snapshot(file: SnapshotFile) -> SavedState:
 
 def clear_unfinished(directory: Path) -> None:
     """Delete what a killed process left half written; a younger one may be of a process that still writes."""
-    for path in directory.glob(f"*{_UNFINISHED}") if directory.is_dir() else ():
-        with contextlib.suppress(FileNotFoundError):  # Its process may finish it just now.
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                path.unlink(missing_ok=True)
+    for entry in os.scandir(directory) if directory.is_dir() else ():
+        if entry.name.endswith(_UNFINISHED):
+            with contextlib.suppress(FileNotFoundError):  # Its process may finish it just now.
+                if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
+                    Path(entry).unlink(missing_ok=True)
 
 
 def _write(stream: Any, state: SavedState) -> None:

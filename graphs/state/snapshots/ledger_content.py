@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from operator import attrgetter
 
 import numpy as np
@@ -32,7 +33,21 @@ def saved_records(records: LedgerRecords, inputs: Sequence[str]) -> SavedState:
 
     :param inputs: names of the features of predictions that do not tell theirs.
     """
-    kept = [(chunk, chunk.kept) for chunk in records.chunks]
+    if not len(records):
+        nothing = _nothing(tuple(inputs))
+        return SavedState({**nothing.plain}, {**nothing.arrays})
+    return _saved([(chunk, chunk.kept) for chunk in records.chunks], records, inputs)
+
+
+@lru_cache(maxsize=4)
+def _nothing(inputs: tuple[str, ...]) -> SavedState:
+    """What there is of no record; making empty columns takes as long as making full ones."""
+    return _saved([], LedgerRecords(1.0), inputs)
+
+
+def _saved(
+    kept: Sequence[tuple[LedgerChunk, Bits]], records: LedgerRecords, inputs: Sequence[str]
+) -> SavedState:
     codes = _joined([chunk.codes[rows] for chunk, rows in kept], np.int64)
     used, numbers = np.unique(codes, return_inverse=True)
     times = [
@@ -60,6 +75,8 @@ def put_records(records: LedgerRecords, state: SavedState, inputs: Sequence[str]
     devices = named(state.plain["devices"], arrays["device"])
     seconds, predicted_at, labeled_at = arrays["times"].T
     is_made = arrays["is_made"]
+    if not len(is_made):
+        return
     row_of = np.cumsum(is_made) - 1  # Among the predictions.
     shadows, ahead = restored_shadows(made, int(is_made.sum())), restored_ahead(made, int(is_made.sum()))
     for chunk, own, rows, _ in records.put_all(devices, np.ascontiguousarray(seconds)):

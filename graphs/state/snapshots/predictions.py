@@ -67,7 +67,9 @@ def _features(
 
 
 def saved_shadows(told: Sequence[tuple[int, ShadowAnswer]]) -> dict[str, Array]:
-    """What other versions said of predictions, each with the row of its own."""
+    """What other versions said of predictions, each with the row of its own; empty without any."""
+    if not told:
+        return {}
     _, codes = numbered([answer.version for _, answer in told])
     return {
         "shadow_row": np.array([row for row, _ in told], dtype=np.int64),
@@ -118,7 +120,7 @@ def restored_shadows(state: SavedState, count: int) -> list[tuple[ShadowAnswer, 
     """Inverse of ``saved_shadows`` for so many predictions."""
     found: list[tuple[ShadowAnswer, ...]] = [()] * count
     arrays = state.arrays
-    if not len(arrays.get("shadow_row", ())):
+    if "shadow_row" not in arrays:
         return found
     for row, *told in zip(
         arrays["shadow_row"].tolist(),
