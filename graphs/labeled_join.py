@@ -125,6 +125,16 @@ class LabeledJoin(RequestStep):
             self._labels.take(request)
         self._hand_on(request)
 
+    def follows_answer(self, request: Request) -> bool:
+        """Whether it is a lone event that is new: what is noted of it changes nothing in its answer."""
+        if request.kind is not Kind.TELEMETRY or len(request.telemetry) != 1:
+            return False
+        record, silenced = request.telemetry[0], self._silenced
+        if record.status not in event_status.COUNTED or record.prediction is None or record.maintenance:
+            return False
+        key = record.event.device, record.event.time
+        return self._ledger.prediction(*key) is None and (silenced is None or silenced.of(*key) is None)
+
     def left_out(self, request: Request) -> None:
         """Hand on the pairs of what was taken before this step failed: the ledger has them as joined."""
         changed = request.done.pop("changed", None)
