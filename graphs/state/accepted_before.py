@@ -166,10 +166,11 @@ class AcceptedBefore:
         return self._device(device) ^ (bits * _MIX & _ALL)
 
     def _keys(self, devices: Sequence[str], times: Floats) -> Keys:
-        known = list(map(self._devices.get, devices))
-        if None in known:
-            known = [self._device(device) for device in devices]
-        mixed: Keys = np.array(known, dtype=np.uint64)
+        try:  # As nearly always.
+            known = map(self._devices.__getitem__, devices)
+            mixed: Keys = np.fromiter(known, dtype=np.uint64, count=len(devices))
+        except KeyError:
+            mixed = np.array([self._device(device) for device in devices], dtype=np.uint64)
         mixed ^= bits_of(times).view(np.uint64) * np.uint64(_MIX)
         return mixed
 
