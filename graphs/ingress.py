@@ -106,6 +106,7 @@ class Ingress:
                         request.kind is Kind.TELEMETRY
                         and self._arrivals is None
                         and type(request.body) is dict
+                        and len(events) > 1
                     ):
                         alone.append(place)
                         continue

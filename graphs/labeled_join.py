@@ -29,6 +29,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
 from graphs.request_step import RequestStep
+from graphs.state.accepted_before import AcceptedBefore
 from graphs.state.ahead_stream import AheadStream
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import BEFORE_ALL, EntryId
@@ -90,6 +91,7 @@ class LabeledJoin(RequestStep):
         show_ledger(state.metrics, self._ledger, self._ahead.join)
         if self._ahead.join is not None:
             self._ledger.on_settled = self._ahead.join.settle
+        self._accepted = AcceptedBefore(deadline, tolerance, most)
         self._silenced = None if state.calendar is None else SilencedPredictions(deadline, most)
         self._inputs = state.package.schema.input_names
         self._excluded = ExcludedLabels(schema, state.calendar)
@@ -122,6 +124,16 @@ class LabeledJoin(RequestStep):
         else:
             self._labels.take(request)
         self._hand_on(request)
+
+    def follows_answer(self, request: Request) -> bool:
+        """Whether it is a lone event that is new: what is noted of it changes nothing in its answer."""
+        if request.kind is not Kind.TELEMETRY or len(request.telemetry) != 1:
+            return False
+        record, silenced = request.telemetry[0], self._silenced
+        if record.status not in event_status.COUNTED or record.prediction is None or record.maintenance:
+            return False
+        key = record.event.device, record.event.time
+        return self._ledger.prediction(*key) is None and (silenced is None or silenced.of(*key) is None)
 
     def left_out(self, request: Request) -> None:
         """Hand on the pairs of what was taken before this step failed: the ledger has them as joined."""
@@ -157,6 +169,7 @@ class LabeledJoin(RequestStep):
     def saved(self) -> SavedState:
         """The ledger, the incidents, and pairs that are in no file yet."""
         parts = {"ledger": self._ledger.saved(self._inputs), "by_request": self._by_request.saved()}
+        parts["accepted"] = self._accepted.saved()
         if self._batches is not None and self._batches.unwritten:
             parts["batches"] = self._batches.saved()
         if self._silenced is not None:
@@ -174,6 +187,7 @@ class LabeledJoin(RequestStep):
         """Go on from the ledger; predictions of an earlier model stay what they were."""
         self._ledger.restore(state.part("ledger"), self._inputs)
         self._by_request.restore(state.part("by_request"))
+        self._accepted.restore(state.part("accepted"))
         if self._silenced is not None:
             self._silenced.restore(state.part("silenced"), self._inputs)
         if isinstance(self._ledger, DerivedLedger):
@@ -259,6 +273,9 @@ class LabeledJoin(RequestStep):
             columns = columns_of(request.telemetry) if not names and not is_begun else None
             if columns is None or not self._column_predictions(request, columns):
                 self._each_prediction(request, names)
+            elif "accepted" not in request.done:
+                self._note_accepted(request, columns)
+                request.done["accepted"] = True
             request.done["joined"] = True
         newest = -math.inf if self._ledger.newest is None else self._ledger.newest
         if self._silenced is not None:
@@ -294,6 +311,17 @@ class LabeledJoin(RequestStep):
             self._answer_again(record, ledger.prediction(record.event.device, record.event.time))
         return True
 
+    def _note_accepted(self, request: Request, columns: TelemetryColumns) -> None:
+        """Take note of what was counted of a list whose predictions were noted at once."""
+        made = columns.made
+        if made is not None and len(made) == len(columns) and not request.done["repeated"]:
+            self._accepted.note_all(columns.plain.devices, columns.seconds, request.arrival)
+            return
+        predicted = set() if made is None else set(made.events.tolist())
+        for place in set(range(len(columns))) - set(request.done["repeated"]):
+            device, time = columns.plain.devices[place], columns.plain.times[place]
+            self._accepted.note(device, time, request.arrival, place in predicted)
+
     def _each_prediction(self, request: Request, names: Sequence[str]) -> None:
         for index, record in left(request, request.telemetry):
             if (
@@ -306,6 +334,9 @@ class LabeledJoin(RequestStep):
             if waited is not None:
                 self._labels.take_one(request, LabelRecord(waited, index), index)
                 self._by_request.end(names[index])
+            if record.status in event_status.COUNTED:
+                event, is_kept = record.event, record.prediction is not None
+                self._accepted.note(event.device, event.time, request.arrived(index), is_kept)
             del request.done["added"]
 
     def _prediction(self, request: Request, record: TelemetryRecord, index: int) -> bool:
@@ -318,6 +349,8 @@ class LabeledJoin(RequestStep):
             self._answer_again(record, first)
             return False
         arrived = request.arrived(index)
+        if record.status == event_status.TOO_LATE and self._accepted.has(event.device, event.time, arrived):
+            record.status = event_status.DUPLICATE  # What was said of it then, nobody knows any more.
         if self._silenced is not None:
             self._silenced.forget_before(ledger.newest)
             said = self._silenced.of(event.device, event.time)

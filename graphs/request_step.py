@@ -45,6 +45,13 @@ class RequestStep:
                 request.marks.append((self.name, time.perf_counter()))
         return request
 
+    def follows_answer(self, request: Request) -> bool:
+        """Whether the answer to a request is complete before this step and those after it.
+
+        Asked of a request that the steps before have handled; it changes nothing.
+        """
+        return False
+
     def prepare(self, request: Request) -> None:
         """Called before the events of a request are journaled, and before they are replayed.
 

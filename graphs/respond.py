@@ -118,10 +118,16 @@ class Respond:
         self.note_entry(len(request.records))
         return event
 
-    def answer(self, event: Any) -> None:
-        """Only that; ``note_answer`` is for when it was sent, ``note_entry`` for when the whole entry is."""
+    def answer(self, event: Any, is_counted: bool = True) -> None:
+        """Only that; ``note_answer`` is for when it was sent, ``note_entry`` for when the whole entry is.
+
+        :param is_counted: whether its events are counted with it; else ``count`` is for when the steps that
+            follow have taken them.
+        """
         request: Request = event.body
         if not request.answered:
+            if is_counted and not request.shared_end:
+                self.count(request)
             self._complete(request)
         elif request.single:  # Refused by the ingress, so that no other step counts it.
             count_refused(self._metrics, request)
@@ -135,6 +141,10 @@ class Respond:
             content_type=request.content_type,
             status_code=request.status,
         )
+
+    def count(self, request: Request) -> None:
+        """Count the events of a request that all steps have taken."""
+        count_request(self._metrics, request)
 
     def note_answer(self, request: Request) -> None:
         """Count a request that is answered, and note its times."""
@@ -172,13 +182,17 @@ class Respond:
     def _note_times(self, request: Request) -> None:
         """Note how long the request took, and each step: from the end of the one before to its own."""
         before, kind, stages = request.started, request.kind.value, self._metrics.stage_seconds
+        answered = 0.0
         for stage, end in request.marks:
             stages.of(kind, stage).observe(end - before)
             before = end
-        now = time.perf_counter()
-        stages.of(kind, self.name).observe(now - (request.shared_end or before))
-        self._metrics.seconds.of(kind).observe(now - request.started)
-        self._log.note(request, now - request.started)
+            if stage == self.name:
+                answered = end
+        if not answered:
+            answered = time.perf_counter()
+            stages.of(kind, self.name).observe(answered - (request.shared_end or before))
+        self._metrics.seconds.of(kind).observe(answered - request.started)
+        self._log.note(request, answered - request.started)
 
     def terminate(self) -> None:
         """Shutdown hook, the last of all steps: keep the state as it is now."""
@@ -195,8 +209,6 @@ class Respond:
             request.fail(error)
 
     def _complete(self, request: Request) -> None:
-        if not request.shared_end:
-            count_request(self._metrics, request)
         columns = columns_of(request.telemetry)
         if columns is not None and not request.errors and not self._has_horizons:
             request.reply(orjson.Fragment(self._text(columns, request.single)))
@@ -232,6 +244,11 @@ class Respond:
 
     def _predictions(self, records: Sequence[TelemetryRecord]) -> list[dict[str, Any]]:
         """Answer of each event; times and thresholds of a list are often the same."""
+        if len(records) == 1:
+            record = records[0]
+            version = "" if record.prediction is None else record.prediction.version
+            threshold = self._routing.threshold(version) if version else None
+            return [self._prediction(record, iso_time(record.event.time), {version: threshold})]
         times = {record.event.time: "" for record in records}
         for time_of in times:
             times[time_of] = iso_time(time_of)

@@ -58,6 +58,11 @@ class Scoring:
         :param records: with features.
         """
         document = routing.document
+        if is_of_champion_alone(routing):
+            if records:
+                model = self._model_of(document.champion)
+                self._count_answers(model, records, self._answer(model, records))
+            return
         by_version: dict[RoutedVersion, list[TelemetryRecord]] = {document.champion: []}
         if routing.ends:
             for record in records:

@@ -7,6 +7,7 @@ different there.
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -19,7 +20,7 @@ from graphs.protocol.request import JSON, Request
 from graphs.protocol.request_id import REQUEST_ID
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
-from graphs.request_step import StepsOf
+from graphs.request_step import RequestStep, StepsOf
 from graphs.state.serving_state import serving_state
 
 MOST_EVENTS = 512
@@ -184,13 +185,21 @@ class Together:
             for place in group:
                 self._answer(events, [place], tell)
             return
+        rest: Sequence[RequestStep] = ()
         try:
-            for step in self._steps.all:
+            for place, step in enumerate(self._steps.all):
+                if len(requests) == 1 and step.follows_answer(merged):
+                    rest = self._steps.all[place:]
+                    break
                 step.do(merged)
             if len(requests) > 1:
                 self._object("respond").note_shared(merged, len(requests))
         except Exception as error:  # The error handler answers each of them.
             failure = error
+        if rest:
+            self._respond_before(rest, group[0], events[group[0]], tell)
+            self._note_entry(len(merged.records))
+            return
         begin, columns = 0, None
         if len(requests) > 1 and isinstance(merged.telemetry, TelemetryColumns):
             columns = merged.telemetry
@@ -251,9 +260,40 @@ class Together:
             tell(place, self._failed(event, failure))
             return
         tell(place, event.body)
+        self._note(request)
+
+    def _respond_before(self, rest: Sequence[RequestStep], place: int, event: Any, tell: Tell) -> None:
+        """Tell the response to a request, and have the steps take it that its answer does not depend on.
+
+        A step that fails at it is given it again before anything else is journaled, as after a start.
+        """
+        request: Request = event.body
+        respond, failure = self._object("respond"), None
         try:
-            respond.note_answer(request)
-        except Exception as error:  # It is answered.
+            respond.answer(event, is_counted=False)
+        except Exception as error:
+            failure = error
+        tell(place, event.body if failure is None else self._failed(event, failure))
+        told = request.answer, request.status, request.content_type, request.headers, request.refused
+        request.marks.append((respond.name, time.perf_counter()))
+        request.answered = False  # For the steps it is not.
+        try:
+            for step in rest:
+                step.do(request)
+            if not request.answered:  # Else one has refused it, and it is counted when it was given again.
+                respond.count(request)
+        except Exception as error:  # It is told.
+            self._log(error)
+        request.answered = True
+        request.answer, request.status, request.content_type, request.headers, request.refused = told
+        if failure is None:  # Else the error handler has counted it.
+            self._note(request)
+
+    def _note(self, request: Request) -> None:
+        """Count a request that is answered."""
+        try:
+            self._object("respond").note_answer(request)
+        except Exception as error:
             self._log(error)
 
     def _failed(self, event: Any, error: Exception) -> Any:

@@ -185,6 +185,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         rows = replace(rows, incidents=incidents.part)
     unknown = set(found.rows.metrics[DEVICE]) - history.device_keys
     late = _new_ones(found.late, history, schema)
+    too_late = _new_ones(found.too_late, history, schema)
     rows = replace(rows, maintenance=_calendar(found, history, schema))
     done = append_telemetry(rows, schema, history, LIVE, read)
     taken = done.labels.new + done.labels.known + done.labels.duplicates
@@ -194,6 +195,9 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     counts = {
         **found.counts,
         "late_readings": late,
+        # A file may have brought what the endpoint had forgotten, or never had.
+        "readings_too_late": too_late,
+        "readings_taken_before": found.counts["readings_taken_before"] + len(found.too_late) - too_late,
         "labels_outside_population": len(found.rows.labels) - taken,
         "labels_contradicting": refused if done.retold else _contradicting(found.rows.labels, schema),
         "incidents": len(found.incidents),

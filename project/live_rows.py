@@ -43,6 +43,7 @@ class LiveRows:
     :param counts: ``readings`` and ``labels`` that were accepted, and those that are left out, by reason.
     :param late: where the schema has no arrival, device, time and ``ARRIVED`` of readings that arrived after
         a later one.
+    :param too_late: device and time of readings that are left out as too late, see ``live_rows``.
     :param label_entries: entry of each label in ``rows``.
     :param maintenance: changes of the calendar of maintenance, in their order.
     :param incidents: what was said of incidents, with its arrival in epoch seconds.
@@ -53,6 +54,7 @@ class LiveRows:
     arrived: int
     counts: Mapping[str, int]
     late: pd.DataFrame
+    too_late: pd.DataFrame
     label_entries: Sequence[tuple[EntryId, int]] = field(default=())
     maintenance: Sequence[MaintenanceEvent] = field(default=())
     incidents: Sequence[tuple[IncidentEvent, float]] = field(default=())
@@ -66,6 +68,7 @@ class _Reader:
         self.metrics = schema.reading_columns
         self.tolerance = duration_seconds(schema.windows.future_tolerance)
         self.readings: list[tuple[TelemetryEvent, int]] = []
+        self.too_late: list[TelemetryEvent] = []
         self.labels: list[LabelEvent] = []
         self.label_entries: list[tuple[EntryId, int]] = []
         self.maintenance: list[MaintenanceEvent] = []
@@ -109,6 +112,8 @@ class _Reader:
                 # A request is sent again whose answer was lost: its readings are in the history.
                 again = self.newest.has_taken(event.device, event.time)
                 self.counts["readings_taken_before" if again else "readings_too_late"] += 1
+                if not again:
+                    self.too_late.append(event)
             else:
                 self.readings.append((event, self.arrived))
 
@@ -163,9 +168,19 @@ def live_rows(
         reader.arrived,
         reader.counts,
         behind,
+        _keys(reader.too_late, schema),
         reader.label_entries,
         reader.maintenance,
         reader.incidents,
+    )
+
+
+def _keys(events: Sequence[TelemetryEvent], schema: TelemetrySchema) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            DEVICE: pd.Series([event.device for event in events], dtype="object"),
+            schema.time: _times([event_micros(event.time) for event in events]),
+        }
     )
 
 
@@ -174,8 +189,7 @@ def _metrics(readings: Sequence[tuple[TelemetryEvent, int]], schema: TelemetrySc
     values = [[event.metrics[name] for event in events] for name in schema.reading_columns]
     return pd.DataFrame(
         {
-            DEVICE: pd.Series([event.device for event in events], dtype="object"),
-            schema.time: _times([event_micros(event.time) for event in events]),
+            **_keys(events, schema),
             schema.arrival or ARRIVED: _times([arrived for _, arrived in readings]),
             **{
                 name: whole_array(*wholes_of_list(name, column, 2**64 - 1))

@@ -52,18 +52,34 @@ class Holder:
         return f"{run}({self.command}, pid {self.pid}) since {self.since}"
 
 
+_WAITED_FOR = {
+    RUN: "project '{project}' has one run at a time, and {holder} is under way; {remedy}",
+    COMMAND: (
+        "project '{project}' has one run at a time, and {holder} is under way, a command that holds it to its"
+        " end; {remedy}"
+    ),
+    SWAP: (
+        "the champion of project '{project}' is changed by one at a time, and {holder} is at that or needs it"
+        " to stay; {patience:g} s were waited, so do this again when that has ended"
+    ),
+}
+"""By the kind of lock: what was waited for, and what to do."""
+_REMEDY = "wait for its end, or end it with 'netops stop'"
+
+
 class BusyError(NetopsError):
-    """Another run holds the project.
+    """Another process holds the project, or its champion.
 
     :param holder: which one.
+    :param kind: of the lock that it holds.
+    :param patience: seconds for which it was waited.
     """
 
-    def __init__(self, holder: Holder) -> None:
+    def __init__(self, holder: Holder, kind: str = RUN, patience: float = 0.0) -> None:
         super().__init__(
-            f"project '{holder.project}' has one run at a time, and {holder} is under way; "
-            "wait for its end, or end it with 'netops stop'"
+            _WAITED_FOR[kind].format(project=holder.project, holder=holder, remedy=_REMEDY, patience=patience)
         )
-        self.holder = holder
+        self.holder, self.kind = holder, kind
 
 
 def holder(home: Path, project: str, kinds: Sequence[str] = (RUN, COMMAND)) -> Holder | None:
@@ -116,7 +132,7 @@ def held(
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
         if not _lock(file, fcntl.LOCK_EX, patience):
-            raise BusyError(_read(file, project))
+            raise BusyError(_read(file, project), kind, patience)
         other = holder(home, project, (RUN,)) if kind == COMMAND else None
         if other is not None:
             raise BusyError(other)

@@ -18,6 +18,10 @@ def replace_missing(
     :param replacements: value of each input where it is missing, shape (inputs,).
     :returns: float32, same shape.
     """
+    if len(values) == 1:  # A lone event: fewer calls, and to the same bits.
+        pairs = zip(values[0].tolist(), replacements.tolist(), strict=True)
+        row = [value if -LARGEST <= value <= LARGEST else other for value, other in pairs]
+        return np.array([row], dtype=np.float32)
     there = np.abs(values) <= LARGEST
     if np.logical_and.reduce(there, axis=None):  # As nearly always.
         return values.astype(np.float32)
@@ -30,6 +34,9 @@ def count_missing(values: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     :param values: shape (n, inputs).
     :returns: shape (n,).
     """
+    if len(values) == 1:
+        absent_of_one = sum(not -LARGEST <= value <= LARGEST for value in values[0].tolist())
+        return np.array([absent_of_one], dtype=np.int64)
     there = np.abs(values) <= LARGEST
     if np.logical_and.reduce(there, axis=None):  # As nearly always, and counting in rows is slow.
         return np.zeros(len(values), dtype=np.int64)

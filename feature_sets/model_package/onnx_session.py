@@ -48,6 +48,6 @@ class OnnxSession:
         """
         if not len(matrix):
             return np.empty(0, dtype=np.float64)
-        rows = np.concatenate((matrix, matrix)) if self._doubles and len(matrix) == 1 else matrix
+        rows = matrix.repeat(2, axis=0) if self._doubles and len(matrix) == 1 else matrix
         (probabilities,) = self._session.run([PROBABILITIES], {self._input: rows})
         return np.asarray(probabilities[: len(matrix), -1], dtype=np.float64)

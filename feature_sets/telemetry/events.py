@@ -197,7 +197,7 @@ class EventParser:
         return all(self.field_of(body, name, self) is self for name in fields)
 
     def _key_and_time(self, body: Any) -> tuple[str, float]:
-        if not isinstance(body, Mapping):
+        if type(body) is not dict and not isinstance(body, Mapping):
             raise EventError("event", "must be a JSON object", body)
         self.check_names(body)
         device = self.device_of(body)

@@ -111,6 +111,8 @@ class OnlineWindows:
         :raises KeyError: naming a field that an event lacks.
         :raises InputError: naming a field that is no time, no number or no key. No event was taken in then.
         """
+        if type(events) is dict:  # As of every lone event.
+            return self._update_one(events)
         if isinstance(events, pd.DataFrame):
             events = KeyedRows.of(events, self.definition.entity, self.definition.timestamp)
         if isinstance(events, KeyedRows):

@@ -206,7 +206,8 @@ class WindowState:
         :param rows: the row of each key.
         :param own: those of them that are of devices of ours, each once.
         """
-        self._unpack(own)
+        if len(own) != 1 or self._devices[own[0], kernel.BLOCK] < 0:  # Else there is nothing to unpack.
+            self._unpack(own)
         self._take(order, rows, events)
         self._pack(own)
 

@@ -98,6 +98,11 @@ Features = dict[str, float] | FeatureRow
 
 def model_inputs(features: Sequence[Features], names: Sequence[str]) -> Floats:
     """Features of events in the order of names, NaN where missing; shape (n, len(names))."""
+    if len(features) == 1 and type(features[0]) is dict:  # As of every lone event.
+        one = features[0]
+        return np.array([[one.get(name, math.nan) for name in names]], dtype=np.float64).reshape(
+            1, len(names)
+        )
     tables = {id(row.table) if isinstance(row, FeatureRow) else 0 for row in features}
     if len(tables) == 1 and isinstance(features[0], FeatureRow):
         rows: list[Any] = [row.row for row in features if isinstance(row, FeatureRow)]

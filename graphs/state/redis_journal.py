@@ -6,7 +6,7 @@ import contextlib
 import heapq
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import chain, takewhile
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -140,7 +140,7 @@ class RedisJournal:
                 entry, _ = self._written(row, size)
         elif self._gap or before > self._last:
             self._gap = (self._gap[0] if self._gap else self._last, entry)
-        self._keep(row._replace(id=entry))
+        self._keep(RawEntry(entry, *row[1:]))
         self._note(entry, size)
         return entry
 
@@ -161,10 +161,7 @@ class RedisJournal:
         try:
             written, before = self._append(
                 [self._stream, f"{self._stream}:last"],
-                [
-                    "" if oldest is None else id_text(oldest),
-                    *chain.from_iterable(row.fields().items()),
-                ],
+                ["" if oldest is None else id_text(oldest), *row.flat()],
             )
         except redis.RedisError as error:
             raise _away("accept events", error, _AGAIN) from error

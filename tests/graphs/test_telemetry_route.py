@@ -89,10 +89,32 @@ def test_an_event_that_the_windows_have_forgotten_is_answered_as_it_was_first(cl
     answers = client.post("/telemetry", [event(seconds=0, cpu=90), *beside]).json
     assert [one["status"] for one in answers] == ["duplicate", *["accepted"] * 8] and answers[0] == again
     assert client.post("/telemetry", event(seconds=1)).json["status"] == "too_late"  # It never came.
-    client.post("/telemetry", event(seconds=5000))
-    assert (
-        client.post("/telemetry", event(seconds=0, cpu=90)).json["status"] == "too_late"
-    )  # Forgotten by all.
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_backlog_that_is_sent_again_is_answered_as_accepted_before(package: Path, alone: bool) -> None:
+    """It runs past the windows and past the ledger, whose deadline is an hour: the answer to it was lost."""
+    client, now = make_client(package), [START + 12_000]
+    client.step("ingress")._clock = lambda: now[0]
+    backlog = [event(seconds=60 * number) for number in range(200)]
+
+    def statuses() -> list[str]:
+        sent = backlog if not alone else [backlog[0], backlog[50], backlog[-1]]
+        answers = [client.post("/telemetry", one).json for one in sent] if alone else []
+        return [one["status"] for one in answers or client.post("/telemetry", sent).json]
+
+    assert {one["status"] for one in client.post("/telemetry", backlog).json} == {"accepted"}
+    assert set(statuses()) == {"duplicate"}
+    forgotten = client.post("/telemetry", backlog[0]).json
+    assert (forgotten["status"], forgotten["prediction"]) == ("duplicate", None)
+    assert client.post("/telemetry", event(seconds=61)).json["status"] == "too_late"  # It never came.
+    for _ in range(18):  # A device that is silent for long begins anew.
+        now[0] += 100
+        client.post("/telemetry", backlog[-1])
+    assert set(statuses()) == {"duplicate"}
+    now[0] += 1  # Half the deadline after it was accepted.
+    assert statuses()[0] == "too_late" and statuses()[-1] == "duplicate"
+    assert client.get("/labeled").json["remembered"] == 61
 
 
 @pytest.mark.parametrize("beside", [0, 9])

@@ -288,6 +288,68 @@ def test_a_failure_of_ours_is_answered_to_each(package, monkeypatch, name, faili
     assert found[0][1]["error"]["field"] == "server"
 
 
+AFTER = ("labeled_join", "detect_drift")
+"""Steps that the answer to a lone event that is new does not depend on."""
+
+
+@pytest.mark.parametrize(
+    ("requests", "follows"),
+    [
+        ([("POST", "/telemetry", event("a/1", 30.0))], True),
+        ([("POST", "/telemetry", [event("a/1", 30.0)])], True),
+        ([("POST", "/telemetry", event("a/1", 0.0))], False),  # again
+        ([("POST", "/telemetry", event("a/1", -700.0))], False),  # too late
+        ([("POST", "/telemetry", event("a/1", 1e6))], False),  # from the future
+        ([("POST", "/telemetry", [event("a/1", 30.0), event("a/2", 30.0)])], False),
+        ([("POST", "/telemetry", event("a/1", 30.0)), ("POST", "/telemetry", event("a/2", 30.0))], False),
+        ([("POST", "/labels", label("a/1", 0.0))], False),
+    ],
+)
+def test_a_lone_event_that_is_new_is_answered_before_it_is_in_the_ledger(
+    package, monkeypatch, requests, follows
+):
+    ours, theirs, seen = fixed(package), fixed(package), []
+    for client in (ours, theirs):
+        client.post("/telemetry", event("a/1", 0.0))
+    for name in AFTER:
+        step = ours.step(name)
+        do = step.do
+        monkeypatch.setattr(step, "do", lambda given, do=do, name=name: (seen.append(name), do(given))[1])
+    answer = ours.step("respond").answer
+    monkeypatch.setattr(
+        ours.step("respond"), "answer", lambda *of, **how: (seen.append("answer"), answer(*of, **how))[1]
+    )
+    answers = sent(ours, requests, together=True)
+    assert seen == (["answer", *AFTER] if follows else [*AFTER, *["answer"] * len(requests)])
+    monkeypatch.undo()
+    ours.step("ingress")._clock = lambda: NOW
+    assert answers == sent(theirs, requests, together=False)
+    assert state(ours) == state(theirs)
+
+
+@pytest.mark.parametrize("name", AFTER)
+@pytest.mark.parametrize("error", [ZeroDivisionError("once"), ApiError(503, "state", "must be there", None)])
+def test_what_fails_behind_an_answer_is_made_good_before_the_next_one(package, monkeypatch, name, error):
+    ours, theirs = fixed(package), fixed(package)
+    requests = [[("POST", "/telemetry", event("a/1", 10.0 * turn))] for turn in range(3)]
+
+    def fail(request):
+        raise error
+
+    found = []
+    for turn, one in enumerate(requests):
+        with monkeypatch.context() as patch:
+            if turn == 1:
+                patch.setattr(ours.step(name), "handle", fail)
+            found += sent(ours, one, together=True)
+    assert [status for status, _ in found] == [200] * 3
+    assert found == [answer for one in requests for answer in sent(theirs, one, together=False)]
+    assert state(ours) == state(theirs)
+    counts = ours.get("/metrics").json
+    assert 'netops_requests_total{kind="telemetry",status="200"} 3.0' in counts
+    assert 'stage="respond"' in counts and 'netops_events_total{status="accepted"} 3.0' in counts
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_an_answer_does_not_wait_for_what_is_noted_of_it(package, redis_url, tmp_path, monkeypatch, count):
     client = make_client(package, redis_url=redis_url, journal_key=tmp_path.name)

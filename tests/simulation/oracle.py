@@ -25,6 +25,8 @@ from tests.simulation.store import Committed
 TOLERANCE = 60.0
 PERIOD, LONGEST, SHORT = 10, 300, 60
 COUNTED = ("accepted", "late")
+KNOWN_SECONDS = DEADLINE_SECONDS / 2
+"""So long after it arrived an event is known to have been counted, if the ledger may forget it before."""
 
 
 @dataclass
@@ -50,6 +52,7 @@ class Oracle:
         self._further = [(horizon, f"{champion}-{horizon}") for horizon in FURTHER[champion]]
         self._idle = longest_reach(_definition(schema))
         self._devices: dict[str, _Device] = {}
+        self._accepted: dict[tuple[str, float], float] = {}
         self._swept = -math.inf
         self.routing: list[dict[str, Any]] = []
         self._document: dict[str, Any] = {"versions": [{"version": champion, "role": "champion"}], "salt": ""}
@@ -162,6 +165,9 @@ class Oracle:
             self.suppressed += said is not None and bool(answer["maintenance"])
             self._forget_silenced()
             silenced = self._silenced.get((device, time))
+            if answer["status"] == "too_late":
+                arrived = self._accepted.get((device, time), -math.inf)
+                answer["status"] = "duplicate" if arrival - arrived <= KNOWN_SECONDS else "too_late"
             if first is not None:
                 answer.update(status="duplicate", said=first, maintenance=None)
             elif silenced is not None:
@@ -175,6 +181,9 @@ class Oracle:
                 self.pairs += self.ledger.predict(device, time, said, arrival, (*entry.id, place))
                 self._look_ahead(arrival)
             self.counts["events", answer["status"]] += 1
+            is_old = arrival - time > DEADLINE_SECONDS - KNOWN_SECONDS - TOLERANCE
+            if answer["status"] in COUNTED and is_old:
+                self._accepted[device, time] = arrival
         return answers
 
     def _forget_silenced(self, newest: float = -math.inf) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
 from feature_sets.checks import InputError
@@ -19,7 +19,7 @@ from project.local.http_host.body import (
     Receive,
     read_body,
 )
-from project.local.http_host.events import make_event
+from project.local.http_host.events import event_of, make_event
 from project.local.http_host.functions import Function
 from project.local.http_host.results import Result, error_result, to_result
 
@@ -27,6 +27,7 @@ log = logging.getLogger("netops.http_host")
 
 DEFAULT_MAX_BODY = 8_000_000
 READY_PATH = "/__host__/ready"
+LENGTH = "Content-Length"
 _REQUEST_ID = REQUEST_ID.lower().encode()
 _OURS = frozenset(("content-type", "content-length", "transfer-encoding"))
 
@@ -101,6 +102,22 @@ class HostApp:
             len(body),
             lambda: _id_of(headers),
             lambda: self.event(method, path, b"", headers, body),
+        )
+
+    def asked_again(
+        self, method: str, path: str, headers: Headers, names: Mapping[str, str], body: bytes
+    ) -> Asked:
+        """The same of one whose head, but for the length, was there before.
+
+        :param names: its headers as an event has them, with the length of before.
+        """
+        size = len(body)
+        return Asked(
+            method,
+            path,
+            size,
+            lambda: _id_of(headers),
+            lambda: event_of(method, path, b"", {**names, LENGTH: str(size)}, body, self.function.json_only),
         )
 
     def refused(self, error: InputError, headers: Headers) -> Result:

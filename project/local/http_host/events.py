@@ -82,7 +82,18 @@ def make_event(
     :param json_only: whether a body that says it is JSON must be; otherwise it stays bytes if it is not.
     :raises InputError: if it must be JSON and is not.
     """
-    names = {_header_name(name): value.decode("latin-1") for name, value in headers}
+    return event_of(method, path, query, named(headers), body, json_only)
+
+
+def named(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Headers as an event has them."""
+    return {_header_name(name): value.decode("latin-1") for name, value in headers}
+
+
+def event_of(
+    method: str, path: str, query: bytes, names: dict[str, str], body: bytes, json_only: bool
+) -> Any:
+    """The same as ``make_event``, with headers as the event is to have them."""
     content_type = names.get("Content-Type", "")
     content: Any = body
     if body and content_type.partition(";")[0].strip().lower() == "application/json":

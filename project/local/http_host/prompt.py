@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from collections.abc import Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -22,9 +23,20 @@ from uvicorn.protocols.http.httptools_impl import (
     RequestResponseCycle,
 )
 
-from project.local.http_host.app import READY_PATH, Headers, HostApp, Scope, Send, head_of, send_result
+from graphs.protocol.request_id import REQUEST_ID
+from project.local.http_host.app import (
+    LENGTH,
+    READY_PATH,
+    Headers,
+    HostApp,
+    Scope,
+    Send,
+    head_of,
+    send_result,
+)
 from project.local.http_host.asked import UnreadableError
 from project.local.http_host.body import SECONDS, BodyTooSlowError, Receive
+from project.local.http_host.events import named
 from project.local.http_host.head_limits import LimitedProtocol
 from project.local.http_host.results import Result
 
@@ -47,7 +59,7 @@ class _Head(NamedTuple):
     :param method: of the request.
     :param path: of the request.
     :param scope: as uvicorn has it; with the headers.
-    :param place: of the length among the headers.
+    :param names: the headers as an event has them.
     """
 
     before: bytes
@@ -55,7 +67,7 @@ class _Head(NamedTuple):
     method: str
     path: str
     scope: Scope
-    place: int
+    names: Mapping[str, str]
 
     def body(self, data: bytes, most: int) -> bytes | None:
         """The body of a request that has this head, but for the length; None if it has not, or is not whole.
@@ -165,12 +177,11 @@ class PromptProtocol(LimitedProtocol):
             # All that an exchange is needed for is done: the one before, which is over, stands for it.
             self._write(self._exchange, result)
             return True
-        headers = [*known]
-        headers[head.place] = (known[head.place][0], str(len(body)).encode())
-        exchange = Exchange(head.method, head.path, {**head.scope, "headers": headers})
+        exchange = Exchange(head.method, head.path, head.scope)  # Nobody asks for the length any more.
         self.cycle = self._exchange = exchange  # type: ignore[assignment]
         exchange.is_whole = exchange.is_asked = True
-        self._hand_over(exchange, body)
+        asked = host.asked_again(head.method, head.path, known, head.names, body)
+        host.function.take(asked, partial(self._answered, exchange))
         return True
 
     def _wait_for_next(self) -> None:
@@ -237,9 +248,6 @@ class PromptProtocol(LimitedProtocol):
     def _ask(self, exchange: Exchange) -> None:
         body = exchange.chunks[0] if len(exchange.chunks) == 1 else b"".join(exchange.chunks)
         exchange.chunks = []
-        self._hand_over(exchange, body)
-
-    def _hand_over(self, exchange: Exchange, body: bytes) -> None:
         host: HostApp = self.config.loaded_app  # type: ignore[assignment]
         host.function.take(
             host.asked(exchange.method, exchange.path, exchange.headers, body),
@@ -264,7 +272,18 @@ class PromptProtocol(LimitedProtocol):
 
     def _write(self, exchange: Exchange, result: Result) -> None:
         """Send an answer at once, if its client has taken those before it."""
-        body, headers = result.body, head_of(result)
+        body = result.body
+        if exchange.keep_alive and isinstance(body, bytes) and not self.flow.write_paused:
+            begin = _begin_of(result)
+            if begin is not None:  # As of nearly every answer.
+                size = b"%d\r\n\r\n" % len(body)
+                self.transport.write(
+                    b"".join((STATUS_LINE[result.status], self._default_lines(), begin, size, body))
+                )
+                exchange.response_complete = True
+                self.on_response_complete()
+                return
+        headers = head_of(result)
         if not isinstance(body, bytes) or self.flow.write_paused or not _are_valid(headers):
             self._send_by_asgi(exchange, result)
             return
@@ -315,15 +334,33 @@ class PromptProtocol(LimitedProtocol):
 
 def _head_of(exchange: Exchange, data: bytes) -> _Head | None:
     """The head of a request that is all that these bytes are; None if it tells no length, or that is 0."""
-    place = next((at for at, (name, _) in enumerate(exchange.headers) if name == b"content-length"), None)
+    names = named(exchange.headers)
     end = data.find(b"\r\n\r\n") + 4
     found = list(_LENGTH.finditer(data, 0, end))
-    if place is None or len(found) != 1 or end > _MOST_REMEMBERED or exchange.path == READY_PATH:
+    if LENGTH not in names or len(found) != 1 or end > _MOST_REMEMBERED or exchange.path == READY_PATH:
         return None
     if int(found[0][1]) != len(data) - end or end == len(data):
         return None
     begin, behind = found[0].span(1)
-    return _Head(data[:begin], data[behind:end], exchange.method, exchange.path, exchange.scope, place)
+    return _Head(data[:begin], data[behind:end], exchange.method, exchange.path, exchange.scope, names)
+
+
+def _begin_of(result: Result) -> bytes | None:
+    """The lines of an answer up to its length, if it has a request id beside that and its type alone."""
+    name = result.headers.get(REQUEST_ID)
+    if not name or len(result.headers) != 1 or not (name.isascii() and name.isprintable()):
+        return None
+    before = _before_id(result.status, result.content_type)
+    return None if before is None else b"%b%b\r\ncontent-length: " % (before, name.encode())
+
+
+@lru_cache(maxsize=256)
+def _before_id(status: int, content_type: str) -> bytes | None:
+    """What is before the request id; None if there is more to say, or it may not be said."""
+    headers = head_of(Result(status, content_type, b""))
+    if len(headers) != 2 or not _are_valid(headers):  # Its type and its length.
+        return None
+    return b"content-type: %b\r\n%b: " % (headers[0][1], REQUEST_ID.lower().encode())
 
 
 def _are_valid(headers: Headers) -> bool:

@@ -18,6 +18,7 @@ from feature_sets.windows.baselines import Baselines
 from feature_sets.windows.others import NewestValues
 from feature_sets.windows.sharded_state import ShardedState
 from graphs.request_step import request_steps
+from graphs.state.accepted_before import AcceptedBefore
 from graphs.state.incident_book import IncidentBook
 from graphs.state.known_names import KnownNames
 from graphs.state.labeled_batches import LabeledBatches
@@ -170,7 +171,7 @@ def described(value: Any) -> Any:
         }
     if isinstance(value, LabeledBatches):
         return described(list(value._pairs))
-    if isinstance(value, KnownNames):
+    if isinstance(value, KnownNames | AcceptedBefore):
         return value.content()
     if isinstance(value, IncidentBook):
         return [_attributes(value, type(value).__module__), sorted(value._known)]
