@@ -38,7 +38,6 @@ from training.evaluation.label_advice import label_advice
 from training.evaluation.promotion_gate import (
     EVALUATED_UNTIL,
     NO_BETTER_THAN,
-    SUPERSEDED,
     Promotion,
     decide,
     decide_without_labels,
@@ -169,6 +168,8 @@ def evaluate(
     }
     there = version_there(_address(context, tag))
     gate = gate.superseded(why_superseded(champion or beside, beside) or why_superseded(beside, there))
+    if there != beside:  # What is served, and watched, is the champion of now.
+        known = _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by)
     parameters = {
         **package.parameters,
         NO_BETTER_THAN: _no_better_than(report),
@@ -176,7 +177,7 @@ def evaluate(
     }
     staged = STAGING if rehearse else tag
     uri = _register(context, package, model, feature_vector, gate, staged, parameters)
-    if rehearse and not gate.passed and known is not None and gate.outcome != SUPERSEDED:
+    if rehearse and not gate.passed and known is not None:
         _stage(context, tag)
     _warn(context, report, gate)
     predictions = _log_artifacts(context, report, parts, model.threshold, tables)
@@ -345,7 +346,7 @@ def _log_served(
     """
     if not gate.passed and champion is not None and champion.predictions is not None:
         _log_predictions(context, SERVED_KEY, champion.predictions, label)
-        return gate.outcome != SUPERSEDED  # Nobody has evaluated the champion of now here.
+        return True
     _log_predictions(context, SERVED_KEY, report.predictions, label, evaluated)
     return gate.passed
 
