@@ -1,7 +1,7 @@
 """Whether a run leaves the running endpoint as it is, because nothing that it is made of has changed.
 
-A candidate that the gate keeps out changes nothing: to rehearse and deploy the champion once more would cost
-minutes, and swap a process that answers.
+A candidate that the gate keeps out changes nothing, and neither does the champion that a run makes again: to
+rehearse and deploy it once more would cost minutes, and swap a process that answers.
 """
 
 from __future__ import annotations
@@ -107,10 +107,12 @@ def why_deployed(
     except NetopsError as error:
         return str(error)
     champion = routing.document.champion.version if routing is not None else "of an earlier version"
-    if champion != production_version(dbpath, name):
+    there = production_version(dbpath, name)
+    if champion != there:
         return f"its champion is {champion}, and another model has the tag of production"
-    # Last: then there is no other reason.
-    return TO_BE_PROMOTED if check_boolean("result 'passed'", evaluated["passed"]) else ""
+    # Last: then there is no other reason. Whoever makes the same model once more has nothing to promote.
+    passed = check_boolean("result 'passed'", evaluated["passed"])
+    return TO_BE_PROMOTED if passed and evaluated["version"] != there else ""
 
 
 def why_changed(settings: Settings, dbpath: str, project: Any, function: str) -> str:

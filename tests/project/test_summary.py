@@ -172,6 +172,18 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "drift" not in text
 
 
+def test_an_endpoint_that_the_run_did_not_touch_is_told_as_left_as_it_is():
+    endpoint = {"address": "http://there", "state": "ready", "version": "v1"}
+    live = {**facts_without_streaming(), "endpoint": endpoint, "audit": {"unaudited": "no history yet"}}
+    left = "endpoint      http://there  ready, model version v1; left as it is, nothing that it is made of"
+    assert f"\n{left} has changed\n" in "\n".join(summary_lines(live))
+    tester = {"rows": 9, "mismatches": 0, "errors": 0, "p50_ms": 1.0, "p99_ms": 2.0}
+    # One that was deployed, and one that the run had nothing to do with.
+    for other in ({**live, "tester": tester}, {**live, "audit": None}):
+        text = "\n".join(summary_lines(other))
+        assert "ready, model version v1\n" in text and "left as it is" not in text
+
+
 @pytest.mark.parametrize(
     ("facts", "said"),
     [

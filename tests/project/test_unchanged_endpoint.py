@@ -90,11 +90,20 @@ def test_a_rejected_candidate_leaves_it_as_it_is(there: Installation) -> None:
     assert why(there, horizons=[{"promotion": "not promoted"}]) == ""
 
 
-PASSED = {"passed": True}
+PASSED = {"passed": True, "version": "v2"}
 
 
 def test_what_passes_is_deployed(there: Installation) -> None:
     assert why(there, evaluated=PASSED) == TO_BE_PROMOTED
+
+
+def test_the_champion_that_a_run_has_made_again_is_not(there: Installation) -> None:
+    again = {"passed": True, "promotion": "already in production", "version": "v1"}
+    assert why(there, evaluated=again) == ""
+    there.champion = "v0"  # Whoever promoted it was killed before it was served.
+    assert why(there, evaluated=again).startswith("its champion is v0, and another model")
+    there.champion = there.production = "v0"  # A person has put another one there since.
+    assert why(there, evaluated=again) == TO_BE_PROMOTED
 
 
 def test_any_other_reason_is_told_first_as_it_holds_without_the_new_model(there: Installation) -> None:
