@@ -16,6 +16,7 @@ from typing import Any
 
 from feature_sets.checks import check_boolean
 from project.api_reader import function_variables, ready_endpoint
+from project.device_reload import RELOAD_FAILURE
 from project.endpoint_routing import routing_if_any
 from project.errors import NetopsError
 from project.function_names import SERVING
@@ -89,7 +90,7 @@ def why_deployed(
 
     :param dbpath: address of the MLRun API.
     :param project: of MLRun, with the functions as they would be deployed.
-    :param ingested: results of the ingestion.
+    :param ingested: results of the ingestion, with ``RELOAD_FAILURE`` of the live history.
     :param evaluated: results of the evaluation.
     :param horizons: results of the models of further horizons.
     """
@@ -97,6 +98,8 @@ def why_deployed(
         return "it has models of further horizons, which only a deployment changes"
     if any(ingested.get(name) for name in _NEW_HISTORY):
         return "files have told what the endpoint has not seen"
+    if ingested.get(RELOAD_FAILURE):  # Also what a run before has ingested that failed later.
+        return f"it has not taken over what files have told: {ingested[RELOAD_FAILURE]}"
     why = why_changed(settings, dbpath, project, SERVING)
     if why:
         return why

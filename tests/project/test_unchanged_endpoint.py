@@ -123,6 +123,15 @@ def test_what_files_have_told_is_taken_up_by_a_deployment(there: Installation, n
     assert why(there, ingested={**QUIET, name: 1}) == "files have told what the endpoint has not seen"
 
 
+def test_what_it_has_not_taken_over_is_taken_up_by_a_deployment(there: Installation) -> None:
+    """Also what a run before has ingested that failed later: the next one finds nothing new in the files."""
+    away = "the endpoint must take over the devices, got HTTP Error 503"
+    assert why(there, ingested={**QUIET, "reload_failure": away}) == (
+        f"it has not taken over what files have told: {away}"
+    )
+    assert why(there, ingested={**QUIET, "reload_failure": None}) == ""
+
+
 def test_what_is_not_up_or_is_another_one_is_deployed(there: Installation) -> None:
     there.ready = False
     assert "must be ready, got offline" in why(there)
