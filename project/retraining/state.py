@@ -192,8 +192,8 @@ class LoopState:
         keep the next run waiting.
     :param none_usable: that neither the model in production nor the last candidate is of use, in words; empty
         unless the gate has found that.
-    :param weak_version: champion that was trained anew because it is of no use; empty if none was.
-    :param weak_needed: error episodes since it has learned that the next such training takes.
+    :param weak: error episodes since it has learned that the next training of a champion of no use takes, by
+        its version: of those that were trained anew for that, the last one last.
     """
 
     case: Case | None = None
@@ -212,8 +212,7 @@ class LoopState:
     untold: tuple[Mapping[str, Any], ...] = ()
     candidate_outdated: bool = False
     none_usable: str = ""
-    weak_version: str = ""
-    weak_needed: int = 0
+    weak: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def is_counted(self) -> bool:
@@ -242,6 +241,9 @@ class LoopState:
             raise InputError("state of the loop: format", f"must be {FORMAT}", content.get("format"))
         case, attempt, trial = content["case"], content["attempt"], content.get("trial")
         fields = {name: value for name, value in content.items() if name != "format"}
+        weak = fields.pop("weak_version", ""), fields.pop("weak_needed", 0)
+        if weak[0]:  # Of before there was one for each version.
+            fields["weak"] = dict([weak])
         return cls(
             **{
                 **fields,
