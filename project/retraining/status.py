@@ -8,7 +8,7 @@ from typing import Any
 
 from drift.wrong_devices import devices_in_words
 from project.retraining.policy import is_before
-from project.retraining.state import OPENED, REJECTED, Case, LoopState
+from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import OFF
 
@@ -30,6 +30,8 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
         lines.append(f"{found_by(event)}, since about {state.case.onset[:19]}{_cleared(state.case.cleared)}")
         where = devices_in_words(newest.get("devices") or event.get("devices"))
         lines += [where] if where else []
+        if state.case.reopened:
+            lines.append(f"it goes on, as version {state.case.version[:8]} is in production again")
         if newest:
             lines.append(
                 f"found again {outlook['found_again']}×, at last by {newest['source']}{of_group(newest)} at "
@@ -61,7 +63,7 @@ def _runs(state: LoopState, case: Case) -> str:
     ended: set[str] = set()
     rejected = 0
     for decision in reversed(state.decisions):
-        if decision.outcome == OPENED:
+        if decision.outcome in (OPENED, REOPENED):
             break
         ended |= {decision.run_id} - {""}
         rejected += decision.outcome == REJECTED
