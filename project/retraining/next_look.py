@@ -12,6 +12,7 @@ from project.retraining.state import LoopState
 from project.retraining_policy import RetrainingPolicy
 
 _LONG = 7200.0
+_MOST = 2 / 3
 _KEEP = (
     "'netops retrain --decline' keeps the model, if that is a fault to be mended or work that is over soon"
 )
@@ -43,9 +44,9 @@ def next_look(
 
 
 def _devices(told: Mapping[str, Any] | None) -> str:
-    """The devices that stand out; where none does, or nobody knows, all of them."""
+    """The devices that stand out; where most wrong labels are of others, or nobody knows, all of them."""
     out = told["standing_out"] if told else 0
-    if not told or not out or out == told["devices"]:
+    if not told or out == told["devices"] or told["wrong_of_those"] < _MOST * told["wrong"]:
         return "the network since then"
     named = ", ".join(each["device"] for each in told["named"])
     return f"{named} and {out - len(told['named']):,} more" if out > len(told["named"]) else named

@@ -42,8 +42,13 @@ def test_it_names_the_devices_and_how_many_labels_are_missing():
 
 @pytest.mark.parametrize(
     "devices",
-    [None, {**DEVICES, "standing_out": 0}, {**DEVICES, "devices": 6}],
-    ids=["not known", "none stands out", "all do"],
+    [
+        None,
+        {**DEVICES, "standing_out": 0, "wrong_of_those": 0, "named": NAMED[:1]},
+        {**DEVICES, "devices": 6},
+        {**DEVICES, "standing_out": 2, "wrong_of_those": 24},
+    ],
+    ids=["not known", "none stands out", "all do", "most are of others"],
 )
 def test_where_no_device_is_to_blame_none_is_named(devices):
     assert look(opened(), devices=devices).startswith("see what has changed on the network since then; ")
