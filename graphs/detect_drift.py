@@ -329,7 +329,7 @@ class DetectDrift(RequestStep):
     def _report(self, event: DriftEvent) -> None:
         self._count([(event.source, event.level, self._found[event.source, event.level] + 1)])
         about = f" of group {event.group}" if event.group else ""
-        where = devices_in_words(event.devices and event.devices.to_dict())
+        where = devices_in_words(event.devices.to_dict() if event.devices else None)
         found = f"{event.level}{about} by {event.source} at {event.event_time}: {event.value}"
         self._logger.warn(f"{found}; {where}" if where else found)
         self._unsaved = max(self._unsaved, _SAVE_EVERY)
