@@ -11,6 +11,7 @@ from drift.change_size import LONGEST_RECENT, Change, Counts, severity_of
 from drift.detectors.dependence import LEAST_EPISODES
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import SEVERITIES, DriftEvent, Severity, utc_time
+from drift.wrong_devices import WrongDevices
 from feature_sets.checks import check_choice, check_integer, check_number
 
 Raised = Literal["raised", "worse"]
@@ -79,6 +80,7 @@ class Alert:
     :param merged: further findings that were not told, as they are this alert.
     :param cleared: event time of the label that cleared it; None while it is open.
     :param inflation: by how much errors vary more than independent ones, as they were when it was told.
+    :param devices: of which devices the wrong labels were when it was told; None where that is not known.
     """
 
     id: str
@@ -97,6 +99,7 @@ class Alert:
     merged: int = 0
     cleared: str | None = None
     inflation: float = 1.0
+    devices: WrongDevices | None = None
 
     @property
     def worse_limit(self) -> float:
@@ -132,7 +135,7 @@ class Alert:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        return asdict(self)
+        return {**asdict(self), "devices": self.devices and self.devices.to_dict()}
 
 
 class AlertWatch:
@@ -199,6 +202,11 @@ class AlertWatch:
         rate = sample.rate or 0.0
         severity = max(severity_of(now.rate_before, rate), now.severity, key=SEVERITIES.index)
         self.open = replace(now, severity=severity, rate=rate, told_at=n, told_labels=sample.n, calm=0)
+
+    def tell_where(self, devices: WrongDevices | None) -> None:
+        """Have the open alert, which was just told, name its devices."""
+        if self.open is not None:
+            self.open = replace(self.open, devices=devices)
 
     @property
     def is_not_calm(self) -> bool:
@@ -279,9 +287,9 @@ def _saved_alert(owner: str, saved: Any) -> Alert | None:
     if saved is None:
         return None
     if isinstance(saved, Mapping) and "raised_at" in saved:
-        # Of before an open alert was compared with the newest labels, and had an inflation.
+        # Of before an open alert was compared with the newest labels, had an inflation, and said where.
         since = {"labels_before": 0, "told_at": saved["raised_at"], "told_labels": 0, "inflation": 1.0}
-        saved = {**since, **saved}
+        saved = {**since, "devices": None, **saved}
     known: Mapping[str, Any] = saved_mapping(owner, "itself", saved, tuple(f.name for f in fields(Alert)))
     values = dict(known)
     for name in ("raised", "onset"):
@@ -295,4 +303,6 @@ def _saved_alert(owner: str, saved: Any) -> Alert | None:
     for name in ("rate", "lower_limit", "rate_before"):
         if name != "rate_before" or values[name] is not None:
             values[name] = check_number(f"{owner}: {name}", values[name], at_least=0, at_most=1)
+    if values["devices"] is not None:
+        values["devices"] = WrongDevices.from_dict(f"{owner}: devices", values["devices"])
     return Alert(**{**values, "id": str(values["id"]), "source": str(values["source"])})

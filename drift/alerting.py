@@ -10,6 +10,7 @@ from drift.calm import Calm, CalmHours
 from drift.change_size import LONGEST_RECENT, NOTHING, Change, Counts, LabelMarks, saved_counts
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
+from drift.newest_devices import NewestDevices
 
 _LOOK_EVERY = 100
 """Labels after which an open alert is compared with the newest ones; a multiple of what is remembered."""
@@ -29,6 +30,7 @@ class Alerting:
         self._alerts = AlertWatch(hysteresis)
         self._calm_from = NOTHING
         self._hours = CalmHours()
+        self._newest = NewestDevices()
 
     @property
     def now(self) -> Counts:
@@ -55,15 +57,17 @@ class Alerting:
         """The newest alert that is over."""
         return self._alerts.last_cleared
 
-    def add(self, error: int, time: str) -> list[DriftEvent]:
+    def add(self, error: int, time: str, device: str = "") -> list[DriftEvent]:
         """Take the next label; what is to be told of an alert that it clears, if it does.
 
         :param error: 1 if it was predicted wrong, else 0.
         :param time: its event time, ISO 8601 UTC.
+        :param device: key of its device; empty of a stream that does not tell.
         """
         if self.open is not None:
             self._hours.add(time, self.now)
         self._marks.add(error, time)
+        self._newest.add(device, error)
         alert = self._alerts.add(error, time, self._calm)
         if self._alerts.is_not_calm:
             self._begin_calm()
@@ -105,7 +109,8 @@ class Alerting:
         event = replace(event, group=self._group, **change.fields())
         if event.level != "drift":
             return [event]
-        event = replace(event, onset=onset.time, since_onset=change.sample.n)
+        where = self._newest.newest(change.sample.n, change.reference.rate)
+        event = replace(event, onset=onset.time, since_onset=change.sample.n, devices=where)
         self._begin_calm()
         if not self.hysteresis.batches:
             return [event]
@@ -114,6 +119,7 @@ class Alerting:
         if self._alerts.found(name, event, self.now.n, onset.time, change) is None:
             return []
         self._marks.begin_at(onset.counts)
+        self._alerts.tell_where(where)
         alert = self._alerts.open
         if alert is None or known is None:
             return [replace(event, alert=alert.id if alert else "")]
@@ -143,6 +149,8 @@ class Alerting:
             onset = self._marks.onset(None)
             self._marks.begin_at(onset.counts)
             self._begin_calm()
+            where = self._newest.newest(recent.n, known.rate_before)
+            self._alerts.tell_where(where)
             event = DriftEvent(
                 source=known.source,
                 level="drift",
@@ -157,6 +165,7 @@ class Alerting:
                 sample_labels=recent.n,
                 sample_rate=recent.rate,
                 group=self._group,
+                devices=where,
             )
             return [_worse(event, self._alerts.open or known)]
         return []
@@ -186,6 +195,7 @@ class Alerting:
             "alerts": self._alerts.to_dict(),
             "calm_from": list(self._calm_from),
             "calm_hours": self._hours.to_dict(),
+            "newest": self._newest.to_dict(),
         }
 
     @classmethod
@@ -196,14 +206,16 @@ class Alerting:
         :param errors: how many of them were predicted wrong.
         :raises InputError: naming the field, the rule and what was given.
         """
-        if isinstance(saved, dict) and "calm_from" in saved:  # Of before calm had to last a day.
-            saved = {"calm_hours": CalmHours().to_dict(), **saved}
-        saved = saved_mapping(owner, "alerting", saved, ("marks", "alerts", "calm_from", "calm_hours"))
+        if isinstance(saved, dict) and "calm_from" in saved:  # Of before calm had to last a day, and so on.
+            saved = {"calm_hours": CalmHours().to_dict(), "newest": NewestDevices().to_dict(), **saved}
+        names = ("marks", "alerts", "calm_from", "calm_hours", "newest")
+        saved = saved_mapping(owner, "alerting", saved, names)
         alerting = cls(group=group)
         alerting._marks = LabelMarks.from_dict(owner, saved["marks"], n_seen, errors)
         alerting._alerts = AlertWatch.from_dict(owner, saved["alerts"])
         alerting._calm_from = saved_counts(f"{owner}: calm_from", saved["calm_from"], alerting.now)
         alerting._hours = CalmHours.from_dict(owner, saved["calm_hours"], alerting.now)
+        alerting._newest = NewestDevices.from_dict(owner, saved["newest"])
         return alerting
 
 

@@ -19,10 +19,13 @@ of them: a GLR window, and what it lasted. The others tell the level that was he
 LONGEST_RECENT = _MARK_EVERY * (_MARKS - 1)
 """Newest labels whose counts are known, at most."""
 
+MOST_REMEMBERED = _MARK_EVERY * _MARKS
+"""The onset of a change lies so many labels back at most."""
+
 _LEVEL, _LEAST_LEVEL = 2_000, 500
 """Labels right before a change that tell the level held before it: at most, and at least."""
 
-_FINEST_RATE = 0.001
+FINEST_RATE = 0.001
 """No base tells a rate more finely: from none at all to one error in a thousand is no infinite rise."""
 
 _CERTAIN = 2.5
@@ -119,7 +122,7 @@ def severity_of(before: float | None, now: float) -> Severity:
     """
     low, high = sorted([before or 0.0, now])
     # as people write them down: 0.03 is 2 points more than 0.01
-    moved, times = round(high - low, 9), round(high / max(low, _FINEST_RATE), 9)
+    moved, times = round(high - low, 9), round(high / max(low, FINEST_RATE), 9)
     for severity, limits in _SCALE:
         if any(moved >= least and times >= ratio for least, ratio in limits):
             return severity

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,9 @@ from drift.discretize import Bins, Floats, How, NumberBins, fit_bins, fit_catego
 from drift.shift import Kind
 
 Index = npt.NDArray[np.int64]
+
+Codes = npt.NDArray[np.unsignedinteger[Any]]
+"""Bins of values, in as few bytes as hold their numbers."""
 
 
 class CodedColumn(NamedTuple):
@@ -30,8 +33,8 @@ class CodedColumn(NamedTuple):
 
     kind: Kind
     name: str
-    base: Index
-    batch: Index
+    base: Codes
+    batch: Codes
     size: int
     numbers: tuple[Floats, Floats] | None
     missing: tuple[float, float]
@@ -58,19 +61,26 @@ def coded_columns(
         fitted = _fit(base[name], kind, bins, how)
         sides = (base[name], batch[name])
         numbers = (numbers_of(sides[0]), numbers_of(sides[1])) if isinstance(fitted, NumberBins) else None
-        codes = fitted.index(sides[0]), fitted.index(sides[1])
+        codes = (
+            _few_bytes(fitted.index(sides[0]), fitted.size),
+            _few_bytes(fitted.index(sides[1]), fitted.size),
+        )
         coded.append(CodedColumn(kind, name, *codes, fitted.size, numbers, _missing(*sides), fitted))
     if joint:
         by_name = {column.name: column for column in coded}
         parts = [by_name[name] for name in joint]
-        cells, size = _joint_cells(
-            [np.concatenate([part.base, part.batch]) for part in parts], [part.size for part in parts]
-        )
-        codes = cells[: len(base)], cells[len(base) :]
+        pooled = [np.concatenate([part.base, part.batch]) for part in parts]
+        joined, size = _joint_cells(pooled, [part.size for part in parts])
+        cells = _few_bytes(joined, size)
+        both = cells[: len(base)], cells[len(base) :]
         sides = base[list(joint)].isna().any(axis=1), batch[list(joint)].isna().any(axis=1)
         missing = float(sides[0].mean()), float(sides[1].mean())
-        coded.append(CodedColumn("joint", " x ".join(joint), *codes, size, None, missing))
+        coded.append(CodedColumn("joint", " x ".join(joint), *both, size, None, missing))
     return coded
+
+
+def _few_bytes(codes: Index, size: int) -> Codes:
+    return codes.astype(np.min_scalar_type(size - 1))
 
 
 def _fit(base: pd.Series, kind: Kind, bins: int, how: How) -> Bins:
@@ -84,7 +94,7 @@ def _missing(base: pd.Series, batch: pd.Series) -> tuple[float, float]:
     return float(base.isna().mean()), float(batch.isna().mean())
 
 
-def _joint_cells(columns: Sequence[Index], sizes: Sequence[int]) -> tuple[Index, int]:
+def _joint_cells(columns: Sequence[Codes], sizes: Sequence[int]) -> tuple[Index, int]:
     """Number each combination of bins that occurs; never more numbers than rows, so nothing overflows."""
     cells = np.zeros(len(columns[0]), dtype=np.int64)
     for column, size in zip(columns, sizes, strict=True):

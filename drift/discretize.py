@@ -27,6 +27,10 @@ class Bins(Protocol):
         """Bin of each value, from 0 to ``size - 1``; shape (n,)."""
 
 
+_FEW = 16
+"""Edges up to which it is faster to compare all values with each than to look each value up."""
+
+
 @dataclass(frozen=True)
 class NumberBins:
     """Bins of a numeric column: half open [edge, next edge), the first and the last without end.
@@ -50,8 +54,16 @@ class NumberBins:
         :raises InputError: if a value is not a number.
         """
         numbers = numbers_of(values)
-        inside = np.searchsorted(np.asarray(self.edges, dtype=np.float64), numbers, side="right")
-        return np.where(np.isnan(numbers), self.size - 1, inside).astype(np.int64)
+        return np.where(np.isnan(numbers), self.size - 1, self._inside(numbers))
+
+    def _inside(self, numbers: Floats) -> Index:
+        """Number of the edges that are not above each value."""
+        if len(self.edges) > _FEW:
+            return np.searchsorted(np.asarray(self.edges), numbers, side="right").astype(np.int64)
+        inside = np.zeros(len(numbers), dtype=np.int64)
+        for edge in self.edges:
+            inside += numbers >= edge
+        return inside
 
 
 @dataclass(frozen=True)
@@ -134,6 +146,8 @@ def numbers_of(values: pd.Series) -> Floats:
 
     :raises InputError: if a value is not a number.
     """
+    if values.dtype == np.float64:
+        return values.to_numpy()  # As it is: other kinds are copied.
     try:
         return values.to_numpy(dtype=np.float64, na_value=np.nan)
     except (TypeError, ValueError) as error:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, Literal
 
+from drift.wrong_devices import WrongDevices
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
 
 Level = Literal["warning", "drift", "improvement", "cleared"]
@@ -70,6 +71,8 @@ class DriftEvent:
     :param reference_rate: share of errors among those; None of a distance, or without any.
     :param group: of the devices that it is about; empty for all devices.
     :param alert: id of the alert that it raises, makes worse or ends; empty without one.
+    :param devices: of which devices the wrong labels since the onset are, of a drift; None where that is not
+        known.
     :raises InputError: naming the field that breaks its rule.
     """
 
@@ -90,6 +93,7 @@ class DriftEvent:
     reference_rate: float | None = None
     group: str = ""
     alert: str = ""
+    devices: WrongDevices | None = None
 
     def __post_init__(self) -> None:
         check_choice("drift event: level", self.level, LEVELS)
@@ -108,10 +112,13 @@ class DriftEvent:
                 check_number(f"drift event: {name}", getattr(self, name), at_least=0, at_most=1)
         if self.severity is not None:
             check_choice("drift event: severity", self.severity, SEVERITIES)
+        if self.devices is not None and not isinstance(self.devices, WrongDevices):
+            found = WrongDevices.from_dict("drift event: devices", self.devices)
+            object.__setattr__(self, "devices", found)
         object.__setattr__(self, "event_time", utc_time(self.event_time, "drift event: event_time"))
         if self.onset is not None:
             object.__setattr__(self, "onset", utc_time(self.onset, "drift event: onset"))
 
     def to_dict(self) -> dict[str, Any]:
         """Give the event as plain JSON values."""
-        return dataclasses.asdict(self)
+        return {**dataclasses.asdict(self), "devices": self.devices and self.devices.to_dict()}

@@ -100,18 +100,19 @@ class GroupedMonitor:
         self.column = column
         self._groups = {monitor.group: monitor for monitor in groups}
 
-    def update(self, error: int, event_time: str, group: str = "") -> list[DriftEvent]:
+    def update(self, error: int, event_time: str, group: str = "", device: str = "") -> list[DriftEvent]:
         """Feed one labeled prediction.
 
         :param error: see ``DriftMonitor.update``.
         :param event_time: see ``DriftMonitor.update``.
         :param group: of its device; one that is not watched by itself is among the others.
+        :param device: see ``DriftMonitor.update``.
         :returns: findings in all labels first, then those in the group.
         :raises InputError: on a bad value or time; no detector has then seen anything.
         """
-        events = self.whole.update(error, event_time)
+        events = self.whole.update(error, event_time, device)
         if self._groups:
-            events += self._groups.get(group, self._groups[OTHERS]).update(error, event_time)
+            events += self._groups.get(group, self._groups[OTHERS]).update(error, event_time, device)
         return events
 
     def close_alerts(self, why: str) -> list[DriftEvent]:

@@ -15,6 +15,7 @@ nothing; with equally wide bins it puts all other rows into one.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,7 +30,7 @@ from drift.blocks import (
     usual_gap,
 )
 from drift.chance import compare_with_chance
-from drift.coded_columns import CodedColumn, coded_columns
+from drift.coded_columns import CodedColumn, Index, coded_columns
 from drift.compared_columns import OWNER, Columns, compared_columns, joint_columns, known_columns
 from drift.discretize import How
 from drift.distances.distribution import distribution
@@ -109,63 +110,70 @@ def drift_magnitude(
     least = rows_needed(min_rows, block_rows)
     max_rows = check_integer(f"{OWNER}: max_rows", max_rows, at_least=least)
     permutations = check_integer(f"{OWNER}: permutations", permutations, at_least=1)
-    if not (0 < alpha < 1 and alpha * (permutations + 1) >= 1):
-        rule = "must be above 0, below 1 and at least 1 / (permutations + 1)"
-        raise InputError(f"{OWNER}: alpha", rule, alpha)
-    check_number(f"{OWNER}: min_distance", min_distance, at_least=0, below=1)
+    limits = _Limits.checked(alpha, min_distance, least_change, permutations)
     joint = joint_columns(features, joint)
     columns = compared_columns(base, batch, features, prediction, label)
-    if entity is not None and entity not in base:
-        raise InputError(f"{OWNER}: entity", "must be a column of the base", entity)
-    if time is not None and not {time} <= {*base} & {*batch}:
-        raise InputError(f"{OWNER}: time", "must be a column of base and batch", time)
-    if reason := _too_little(base, batch, least, min_rows, block_rows):
-        return DriftMagnitude(len(base), len(batch), (), None, reason, least)
+    _check_order_columns(base, batch, entity, time)
+
+    def undecided(reason: str) -> DriftMagnitude:
+        return DriftMagnitude(len(base), len(batch), (), None, f"not enough data: {reason}", least)
+
+    if reason := _too_few_rows(base, batch, least, min_rows, block_rows):
+        return undecided(reason)
     columns, warnings = known_columns(base, batch, columns)
     if not columns:
-        return DriftMagnitude(len(base), len(batch), (), None, f"not enough data: {warnings[0]}", least)
+        return undecided(warnings[0])
     smaller = min(len(base), len(batch), max_rows)
     needed = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
     block_rows, warning = chosen_block(block_rows, needed, smaller, entity)
-    rng = np.random.default_rng(seed)
     gap = usual_gap(base, entity, time)
     base_starts, batch_starts = (block_starts(each, block_rows, entity, time, gap) for each in (base, batch))
     if block_rows > 1 and (fewest := min(len(base_starts), len(batch_starts))) < LEAST_BLOCKS:
-        reason = (
-            f"not enough data: a side has {fewest} blocks of {block_rows * gap:,.0f} s, needs {LEAST_BLOCKS}"
-        )
-        return DriftMagnitude(len(base), len(batch), (), None, reason, least)
+        return undecided(f"a side has {fewest} blocks of {block_rows * gap:,.0f} s, needs {LEAST_BLOCKS}")
+    rng = np.random.default_rng(seed)
     base, base_starts = selected(base, base_starts, max_rows, rng)
     batch, batch_starts = selected(batch, batch_starts, max_rows, rng)
     coded = coded_columns(base, batch, columns, joint, bins, how)
     shares = [*shares_of(coded, least_change), *errors_of(coded, base, batch, least_change)]
-    pairs = [(column.base, column.batch) for column in coded] + [rows_with(share) for share in shares]
-    chance = compare_with_chance(
-        np.column_stack([of_base for of_base, _ in pairs]),
-        np.column_stack([of_batch for _, of_batch in pairs]),
-        np.array([column.size for column in coded] + [2] * len(shares)),
-        permutations,
-        (base_starts, batch_starts),
-        rng,
-    )
-    p_values = chance.p_values.tolist()
-    moved: list[list[ShareShift]] = [[] for _ in coded]
-    for share, p_value in zip(shares, p_values[len(coded) :], strict=True):
-        moved[share.column].append(_share_shift(share, p_value, alpha, least_change))
-    shifts = [
-        _shift(column, float(expected), p_value, alpha, min_distance, found)
-        for column, expected, p_value, found in zip(coded, chance.expected, p_values, moved, strict=False)
-    ]
+    shifts = _shifts(coded, shares, limits, permutations, (base_starts, batch_starts), rng)
     return DriftMagnitude(
         n_base=len(base),
         n_batch=len(batch),
-        shifts=tuple(shifts),
+        shifts=shifts,
         drifted=any(shift.drifted for shift in shifts),
         reason=reason_of(shifts),
         rows_needed=least,
         block_rows=block_rows,
         warnings=(*warnings, *([warning] if warning else [])),
     )
+
+
+class _Limits(NamedTuple):
+    """From when on a column has drifted, see ``drift_magnitude``."""
+
+    alpha: float
+    min_distance: float
+    least_change: LeastChange
+
+    @classmethod
+    def checked(
+        cls, alpha: float, min_distance: float, least_change: LeastChange, permutations: int
+    ) -> _Limits:
+        if not (0 < alpha < 1 and alpha * (permutations + 1) >= 1):
+            rule = "must be above 0, below 1 and at least 1 / (permutations + 1)"
+            raise InputError(f"{OWNER}: alpha", rule, alpha)
+        check_number(f"{OWNER}: min_distance", min_distance, at_least=0, below=1)
+        return cls(alpha, min_distance, least_change)
+
+
+def _check_order_columns(
+    base: pd.DataFrame, batch: pd.DataFrame, entity: str | None, time: str | None
+) -> None:
+    """Raise InputError unless the columns are there that say the device and the time of a row."""
+    if entity is not None and entity not in base:
+        raise InputError(f"{OWNER}: entity", "must be a column of the base", entity)
+    if time is not None and not {time} <= {*base} & {*batch}:
+        raise InputError(f"{OWNER}: time", "must be a column of base and batch", time)
 
 
 def rows_needed(min_rows: int, block_rows: int) -> int:
@@ -193,12 +201,12 @@ def rows_of_ten_blocks(
     return LEAST_BLOCKS * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)
 
 
-def _too_little(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows: int, block_rows: int) -> str:
-    """Why there can be no verdict: too few rows on a side; empty if there can."""
+def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows: int, block_rows: int) -> str:
+    """Which side has too few rows for a verdict; empty for none."""
     blocks = f" ({LEAST_BLOCKS} blocks of {block_rows})" if least > min_rows else ""
     for side, frame in (("base", base), ("batch", batch)):
         if len(frame) < least:
-            return f"not enough data: {side} has {len(frame)} rows, needs at least {least}{blocks}"
+            return f"{side} has {len(frame)} rows, needs at least {least}{blocks}"
     return ""
 
 
@@ -209,7 +217,33 @@ def _needed_block(
     return needed_block(coded, shares_of(coded, change), stretches_of(base, entity))
 
 
-def _share_shift(share: Share, p_value: float, alpha: float, change: LeastChange) -> ShareShift:
+def _shifts(
+    coded: list[CodedColumn],
+    shares: list[Share],
+    limits: _Limits,
+    permutations: int,
+    starts: tuple[Index, Index],
+    rng: np.random.Generator,
+) -> tuple[ColumnShift, ...]:
+    """What is found of each column, beside what chance gives of it and of its shares.
+
+    :param starts: first row of each block of the base, and of the batch.
+    """
+    sides = [(column.base, column.batch) for column in coded] + [rows_with(share) for share in shares]
+    sizes = [column.size for column in coded] + [2] * len(shares)
+    chance = compare_with_chance(sides, sizes, permutations, starts, rng)
+    p_values = chance.p_values.tolist()
+    moved: list[list[ShareShift]] = [[] for _ in coded]
+    for share, p_value in zip(shares, p_values[len(coded) :], strict=True):
+        moved[share.column].append(_share_shift(share, p_value, limits))
+    return tuple(
+        _shift(column, float(expected), p_value, limits, found)
+        for column, expected, p_value, found in zip(coded, chance.expected, p_values, moved, strict=False)
+    )
+
+
+def _share_shift(share: Share, p_value: float, limits: _Limits) -> ShareShift:
+    change = limits.least_change
     base, batch = float(share.base.mean()), float(share.batch.mean())
     fewer_errors = share.of_errors and batch < base
     return ShareShift(
@@ -218,7 +252,7 @@ def _share_shift(share: Share, p_value: float, alpha: float, change: LeastChange
         batch=batch,
         limit=change.limit(share.least, base, batch),
         p_value=p_value,
-        moved=p_value <= alpha and change.is_beyond(share.least, base, batch) and not fewer_errors,
+        moved=p_value <= limits.alpha and change.is_beyond(share.least, base, batch) and not fewer_errors,
         of_errors=share.of_errors,
     )
 
@@ -227,15 +261,14 @@ def _shift(
     column: CodedColumn,
     expected: float,
     p_value: float,
-    alpha: float,
-    min_distance: float,
+    limits: _Limits,
     shares: Sequence[ShareShift],
 ) -> ColumnShift:
     """Distances of one column, and whether it is further away than by chance and by enough."""
     p = distribution(np.bincount(column.base, minlength=column.size))
     q = distribution(np.bincount(column.batch, minlength=column.size))
     distance = total_variation(p, q)
-    far = p_value <= alpha and distance - expected >= min_distance
+    far = p_value <= limits.alpha and distance - expected >= limits.min_distance
     return ColumnShift(
         kind=column.kind,
         name=column.name,
@@ -249,7 +282,7 @@ def _shift(
         missing_batch=column.missing[1],
         expected_by_chance=expected,
         p_value=p_value,
-        limit=min(1.0, expected + min_distance),
+        limit=min(1.0, expected + limits.min_distance),
         drifted=far or any(share.moved for share in shares),
         by_distance=far,
         shares=tuple(shares),

@@ -100,20 +100,21 @@ class DriftMonitor:
         """The alert that was told and is not cleared yet."""
         return self._alerting.open
 
-    def update(self, error: int, event_time: str) -> list[DriftEvent]:
+    def update(self, error: int, event_time: str, device: str = "") -> list[DriftEvent]:
         """Feed one labeled prediction to every detector.
 
         Labels come late and out of order: values are taken in the order they arrive.
 
         :param error: 1 if the prediction differs from its label, 0 if it equals it.
         :param event_time: event time of the prediction, ISO 8601 with a zone.
+        :param device: key of its device, so that an alert says where; empty of a stream that does not tell.
         :returns: the findings to report now, in the order of the detectors; usually none.
         :raises InputError: on a bad value or time; no detector has then seen anything.
         """
         value = error_value(error, "error")
         time = utc_time(event_time)
         self.last_event_time = time
-        events = self._alerting.add(value, time)
+        events = self._alerting.add(value, time, device)
         for detector in self.detectors:
             in_warning_zone = detector.warning_detected
             detector.update(value)

@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from drift.coded_columns import CodedColumn, Index
+from drift.coded_columns import CodedColumn, Codes
 from drift.discretize import CategoryBins, Floats
 from feature_sets.checks import check_number
 
@@ -158,6 +158,6 @@ def _far(base: Floats, batch: Floats) -> Iterator[tuple[str, Bools, Bools]]:
             yield f"is above {above:.4g}", base > above, batch > above
 
 
-def rows_with(share: Share) -> tuple[Index, Index]:
+def rows_with(share: Share) -> tuple[Codes, Codes]:
     """The share as a column of two bins: 1 for its rows, 0 for all others."""
-    return share.base.astype(np.int64), share.batch.astype(np.int64)
+    return share.base.view(np.uint8), share.batch.view(np.uint8)

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from drift.drift_event import SEVERITIES, DriftEvent
 from drift.grouped_monitor import GroupedMonitor
 from drift.performance_watch import SCORES, BasePerformance, PerformanceWatch
+from drift.wrong_devices import devices_in_words
 from feature_sets.checks import InputError
 from feature_sets.windows import event_status
 from graphs.drift_callbacks import ATTACHED, BY_SETTING, DriftCallbacks
@@ -304,7 +305,8 @@ class DetectDrift(RequestStep):
             if pair.position <= self._seen or pair.made.version != self._watched:
                 continue
             wrong = int(pair.made.prediction != pair.label)
-            found = monitor.update(wrong, iso_time(pair.time), self._group_of(monitor, pair))
+            group = self._group_of(monitor, pair)
+            found = monitor.update(wrong, iso_time(pair.time), group, pair.device)
             self._seen = pair.position
             self._unsaved += 1
             if found:
@@ -327,7 +329,9 @@ class DetectDrift(RequestStep):
     def _report(self, event: DriftEvent) -> None:
         self._count([(event.source, event.level, self._found[event.source, event.level] + 1)])
         about = f" of group {event.group}" if event.group else ""
-        self._logger.warn(f"{event.level}{about} by {event.source} at {event.event_time}: {event.value}")
+        where = devices_in_words(event.devices.to_dict() if event.devices else None)
+        found = f"{event.level}{about} by {event.source} at {event.event_time}: {event.value}"
+        self._logger.warn(f"{found}; {where}" if where else found)
         self._unsaved = max(self._unsaved, _SAVE_EVERY)
         # Sent on replay too: had the state been saved after the first time, this pair would be skipped.
         if event.level in ("drift", "cleared"):

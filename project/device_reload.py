@@ -7,6 +7,9 @@ from typing import Any
 from project.errors import NetopsError
 from project.http_json import AbsentError, UnreachableError, get_json, post_json
 
+RELOAD_FAILURE = "reload_failure"
+"""Result of a job if an endpoint that is up did not take over what was ingested: why, and what to do."""
+
 _PAGE = 10_000
 """Devices that are asked for at a time."""
 

@@ -47,9 +47,6 @@ COUNTS = (
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
 
-RELOAD_FAILURE = "reload_failure"
-"""Result of the job if an endpoint that is up did not take over the devices: why, and the next command."""
-
 _TABLES = ("metrics", "labels")
 _SHOWN = 5
 """Conflicts that are told at most."""

@@ -1,7 +1,7 @@
 """Whether a run leaves the running endpoint as it is, because nothing that it is made of has changed.
 
-A candidate that the gate keeps out changes nothing: to rehearse and deploy the champion once more would cost
-minutes, and swap a process that answers.
+A candidate that the gate keeps out changes nothing, and neither does the champion that a run makes again: to
+rehearse and deploy it once more would cost minutes, and swap a process that answers.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from feature_sets.checks import check_boolean
 from project.api_reader import function_variables, ready_endpoint
+from project.device_reload import RELOAD_FAILURE
 from project.endpoint_routing import routing_if_any
 from project.errors import NetopsError
 from project.function_names import SERVING
@@ -89,7 +90,7 @@ def why_deployed(
 
     :param dbpath: address of the MLRun API.
     :param project: of MLRun, with the functions as they would be deployed.
-    :param ingested: results of the ingestion.
+    :param ingested: results of the ingestion, with ``RELOAD_FAILURE`` of the live history.
     :param evaluated: results of the evaluation.
     :param horizons: results of the models of further horizons.
     """
@@ -97,6 +98,8 @@ def why_deployed(
         return "it has models of further horizons, which only a deployment changes"
     if any(ingested.get(name) for name in _NEW_HISTORY):
         return "files have told what the endpoint has not seen"
+    if ingested.get(RELOAD_FAILURE):  # Also what a run before has ingested that failed later.
+        return f"it has not taken over what files have told: {ingested[RELOAD_FAILURE]}"
     why = why_changed(settings, dbpath, project, SERVING)
     if why:
         return why
@@ -107,10 +110,12 @@ def why_deployed(
     except NetopsError as error:
         return str(error)
     champion = routing.document.champion.version if routing is not None else "of an earlier version"
-    if champion != production_version(dbpath, name):
+    there = production_version(dbpath, name)
+    if champion != there:
         return f"its champion is {champion}, and another model has the tag of production"
-    # Last: then there is no other reason.
-    return TO_BE_PROMOTED if check_boolean("result 'passed'", evaluated["passed"]) else ""
+    # Last: then there is no other reason. Whoever makes the same model once more has nothing to promote.
+    passed = check_boolean("result 'passed'", evaluated["passed"])
+    return TO_BE_PROMOTED if passed and evaluated["version"] != there else ""
 
 
 def why_changed(settings: Settings, dbpath: str, project: Any, function: str) -> str:

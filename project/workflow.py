@@ -17,6 +17,7 @@ from kfp.dsl import PipelineParam
 
 from feature_sets.checks import check_boolean
 from project import workflow_steps as steps
+from project.device_reload import RELOAD_FAILURE
 from project.function_names import RUNNER, SERVING
 from project.parameters import DEFAULTS, SOURCE, STREAM
 from project.settings import Settings
@@ -175,17 +176,18 @@ def _main(given: Mapping[str, Any]) -> None:
     reported = steps.report(filled, explored, selected, trained, evaluated, horizons)
 
     # Where the gate keeps the new model out, the one before it is served.
-    due = partial(_why_deployed, filled, evaluated, horizons)
+    due = partial(_why_deployed, filled, ingested, evaluated, horizons)
     live = partial(_live, "main", given, evaluated, horizons, due, reported)
     if_any = partial(_when, evaluated.outputs["production"], "production", live)
     _when(given["deploy_streaming"], "deploy_streaming", if_any)
 
 
-def _why_deployed(ingested: Any, evaluated: Any, horizons: Any) -> str:
+def _why_deployed(filled: Any, ingested: Any, evaluated: Any, horizons: Any) -> str:
     """Why the endpoint is deployed, in the local engine; see ``why_deployed``."""
     project, settings = mlrun.get_current_project(), Settings.from_environment()
-    results = (step.outputs for step in (ingested, evaluated, horizons))
-    return why_deployed(settings, mlrun.mlconf.dbpath, project, *results)
+    # Counts of the two steps have the same names.
+    told = {**filled.outputs, RELOAD_FAILURE: ingested.outputs.get(RELOAD_FAILURE)}
+    return why_deployed(settings, mlrun.mlconf.dbpath, project, told, evaluated.outputs, horizons.outputs)
 
 
 def _is_runner_changed() -> bool:

@@ -38,7 +38,6 @@ from training.evaluation.label_advice import label_advice
 from training.evaluation.promotion_gate import (
     EVALUATED_UNTIL,
     NO_BETTER_THAN,
-    SUPERSEDED,
     Promotion,
     decide,
     decide_without_labels,
@@ -148,27 +147,22 @@ def evaluate(
     groups = score_groups(feature_vector, telemetry, scores_by, parts)
     history = read_label_history(feature_vector, telemetry, parts.tested_devices)
     report = _report(parts, package, history, arguments.seed, by)
-    explained = _explained(parts, package, report, arguments.seed)
-    known, beside = of_one_champion(
-        _address(context, tag),
-        lambda: _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by),
-    )
+
+    def beside_champion() -> Champion | None:
+        return _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by)
+
+    known, beside = of_one_champion(_address(context, tag), beside_champion)
     gate = _gate(report, package.schema.version, known, promote)
     if approve and _has_model(context, tag):
         gate = gate.before_approval(trial)
     gate = gate.before_rehearsal() if rehearse else gate
     model = _with_scores(package.schema, report)
     # Whatever may still fail is done before the model gets its tag.
-    tables = {
-        "test_group_scores": group_scores(
-            report.predictions, telemetry, groups, model.threshold, arguments.seed
-        ),
-        "test_importance": explained.importance,
-        "test_contributions": explained.contributions,
-        "labels_wanted": _advice(feature_vector, parts, package, report, arguments.seed),
-    }
+    tables = _tables(feature_vector, parts, package, report, groups, arguments.seed)
     there = version_there(_address(context, tag))
     gate = gate.superseded(why_superseded(champion or beside, beside) or why_superseded(beside, there))
+    # What is served, and watched, is the champion of now.
+    known = known if there == beside else beside_champion()
     parameters = {
         **package.parameters,
         NO_BETTER_THAN: _no_better_than(report),
@@ -176,7 +170,7 @@ def evaluate(
     }
     staged = STAGING if rehearse else tag
     uri = _register(context, package, model, feature_vector, gate, staged, parameters)
-    if rehearse and not gate.passed and known is not None and gate.outcome != SUPERSEDED:
+    if rehearse and not gate.passed and known is not None:
         _stage(context, tag)
     _warn(context, report, gate)
     predictions = _log_artifacts(context, report, parts, model.threshold, tables)
@@ -207,6 +201,20 @@ def _report(
     if parts.unlabeled:
         return evaluate_unlabeled(parts, package.schema, package.session(), history)
     return evaluate_model(parts, package.schema, package.session(), history, seed, bootstrap_by)
+
+
+def _tables(
+    uri: str, parts: Split, package: ModelPackage, report: Report, groups: Mapping[str, str], seed: int
+) -> dict[str, pd.DataFrame]:
+    """Data sets beside those of the report, by name."""
+    schema, explained = package.schema, _explained(parts, package, report, seed)
+    scores = group_scores(report.predictions, schema.telemetry, groups, schema.threshold, seed)
+    return {
+        "test_group_scores": scores,
+        "test_importance": explained.importance,
+        "test_contributions": explained.contributions,
+        "labels_wanted": _advice(uri, parts, package, report, seed),
+    }
 
 
 def _explained(parts: Split, package: ModelPackage, report: Report, seed: int) -> Explanation:
@@ -345,7 +353,7 @@ def _log_served(
     """
     if not gate.passed and champion is not None and champion.predictions is not None:
         _log_predictions(context, SERVED_KEY, champion.predictions, label)
-        return gate.outcome != SUPERSEDED  # Nobody has evaluated the champion of now here.
+        return True
     _log_predictions(context, SERVED_KEY, report.predictions, label, evaluated)
     return gate.passed
 

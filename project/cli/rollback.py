@@ -65,7 +65,11 @@ def _tell_loop(settings: Settings, project: str, now: str, before: str, run_id: 
     with file.changing() as state:
         held = rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining)
         file.write(held)
-    dropped = "the drift that was being answered is dropped, and " if state.case is not None else ""
+    dropped = ""
+    if held.case is not None:
+        dropped = f"the drift of version {before[:8]} goes on, and "
+    elif state.case is not None:
+        dropped = "the drift that was being answered is dropped, and "
     typer.echo(
         f"{dropped}no training begins by itself before {held.hold_until[:19]}; detectors watch version "
         f"{before[:8]} anew; 'netops retrain --resume' ends the wait",

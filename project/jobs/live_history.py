@@ -8,11 +8,11 @@ from feature_sets.checks import check_boolean
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.contradicted_pairs import contradicted_pairs
-from project.device_reload import EarlierVersionError, reload_devices
+from project.device_reload import RELOAD_FAILURE, EarlierVersionError, reload_devices
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import SERVING
-from project.live_history import RELOAD_FAILURE, LiveJournal, take_live
+from project.live_history import LiveJournal, take_live
 from project.settings import Settings
 
 
@@ -23,21 +23,25 @@ def add_live_history(
 
     Each row becomes history once, however often this is done or interrupted. Logs the counts of
     ``live_history.COUNTS`` and of ``contradicted_pairs``, the report, the watermark and ``feature_vector`` as
-    it was given. If an endpoint that is up does not take over the devices, it logs why as ``RELOAD_FAILURE``.
+    it was given. An endpoint that is up takes over the devices, and what files have told: its windows begin
+    anew with their readings. If it does not, why is logged as ``RELOAD_FAILURE``.
 
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param live: whether to do it; otherwise nothing is looked at.
     :param feature_vector: address of the vector of all features, for the steps that follow.
     :raises InputError: if the history does not take the rows; nothing is written then.
     """
-    if check_boolean("argument 'live'", live):
-        journal = LiveJournal.of(context.project, Settings.from_environment())
-        telemetry = TelemetrySchema.load(schema)
-        results = take_live(journal, telemetry)
-        context.log_results({**results, **_contradicted(context.project, telemetry)})
-    failure = _tell_endpoint(context.project)
-    if failure:
-        context.log_result(RELOAD_FAILURE, failure)
+    try:
+        if check_boolean("argument 'live'", live):
+            journal = LiveJournal.of(context.project, Settings.from_environment())
+            telemetry = TelemetrySchema.load(schema)
+            results = take_live(journal, telemetry)
+            context.log_results({**results, **_contradicted(context.project, telemetry)})
+    finally:
+        # Files were ingested before: what they tell reaches the endpoint whatever fails from here on.
+        failure = _tell_endpoint(context.project)
+        if failure:
+            context.log_result(RELOAD_FAILURE, failure)
     context.log_result("feature_vector", feature_vector)
 
 
@@ -50,7 +54,7 @@ def _contradicted(project: str, schema: TelemetrySchema) -> dict[str, int]:
 
 
 def _tell_endpoint(project: str) -> str:
-    """Have the endpoint take over devices that the ingestion before brought, if it is up.
+    """Have the endpoint take over what the ingestion before brought, if it is up.
 
     :returns: why it did not, with the next command; empty if it did, or will when it starts.
     """

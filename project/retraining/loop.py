@@ -20,6 +20,7 @@ from project.http_json import UnreachableError
 from project.retraining import state as words
 from project.retraining import weak_model
 from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, Operations, RunLook
+from project.retraining.next_look import next_look
 from project.retraining.next_run import PLENTY, Begin, Evidence, Outlook, Wait, next_step, outlook
 from project.retraining.policy import (
     LONGEST_CHANGE,
@@ -104,7 +105,12 @@ class Loop:
             except (NetopsError, InputError, OSError) as error:
                 failure = f"labeled rows cannot be counted: {error}"
                 said = f"{said}; {failure}" if said and (state.attempt or state.trial) else failure
-        return outlook(state, evidence, said, self._clock(), self._policy)
+        now = self._clock()
+        found = outlook(state, evidence, said, now, self._policy)
+        if evidence is None or state.case is None:
+            return found
+        newest = found.newest or state.case.event
+        return replace(found, next=next_look(state, newest, evidence, now, self._policy))
 
     def _evidence(self, case: Case) -> Evidence:
         with self._counting:  # Whoever asks does so in another thread than that of the ticks.

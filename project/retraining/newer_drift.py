@@ -40,7 +40,8 @@ def is_newer(event: Mapping[str, Any], case: Case) -> bool:
     it is a newer one only once a run was rejected on what was labeled since the onset.
     """
     onset = time_of(onset_of(event))
-    if onset <= time_of(case.onset):
+    # New detectors cannot know of a change from before they were attached.
+    if case.reopened or onset <= time_of(case.onset):
         return False
     if is_told_again(event, case):
         return case.onset_rejected and bool(event.get("onset"))
@@ -62,4 +63,6 @@ def with_merged(case: Case, event: Mapping[str, Any]) -> Case:
     worse_since = case.worse_since
     if is_told_again(event, case) and event.get("onset"):
         worse_since = max(worse_since or case.onset, onset_of(event), key=time_of)
+    if case.reopened:  # Found again by its new detectors, and goes by their alert from now on.
+        case = replace(case, event=event, reopened=False)
     return replace(case, alerts=with_alert(case.alerts, event), worse_since=worse_since)

@@ -120,6 +120,7 @@ class Outlook:
     :param runs_a_day: how many may.
     :param found_again: how often the same change was found again since the case was opened.
     :param newest: drift event of the last time.
+    :param next: what a person can do meanwhile, see ``next_look``; empty for nothing.
     """
 
     waiting: str
@@ -133,6 +134,7 @@ class Outlook:
     runs_a_day: int = 0
     found_again: int = 0
     newest: Mapping[str, Any] = field(default_factory=dict)
+    next: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drift.drift_event import utc_time
+from project.retraining import kept_drift
 from project.retraining import state as words
 from project.retraining.newer_drift import (
     is_end_of,
@@ -78,7 +79,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         if case is None:
             return seen.told(decision)
         left = replace(case, alerts=tuple(each for each in case.alerts if each != event.get("alert")))
-        if is_end_of(event, case.event):
+        if is_end_of(event, case.event) and not case.reopened:
             left = replace(left, cleared=event["event_time"])
         return replace(seen, case=left).told(decision)
     seen = replace(seen, untold=(*seen.untold, dict(told))[-_UNTOLD:])
@@ -100,8 +101,10 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     if state.stopped:
         return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
     case = _case_of(told, now)
-    reason = found_by(event)
-    return replace(seen, case=case).told(_decision(now, words.OPENED, reason, case=case.id, **about))
+    reason, others = found_by(event), kept_drift.without(state.kept, version)
+    return replace(seen, case=case, kept=others).told(
+        _decision(now, words.OPENED, reason, case=case.id, **about)
+    )
 
 
 def _case_of(told: Mapping[str, Any], now: datetime) -> Case:
@@ -182,7 +185,8 @@ def after_run(
     tried = replace(case, attempts=case.attempts + 1)
     if result.outcome == words.PROMOTED:
         promoted = result.version or champion
-        return answered(replace(ended, failures=0), promoted, attempt.outdated, now, policy)
+        ended = replace(ended, failures=0)
+        return answered(ended, promoted, attempt.outdated, now, policy, attempt.rows)
     if result.outcome == words.UNFINISHED:
         finish = replace(tried, finish=result.version, finish_outdated=attempt.outdated)
         return replace(ended, case=finish)
@@ -262,7 +266,8 @@ def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:
     """The state where a person, or a run that is not the loop's, has put another model into production."""
     reason = f"version {champion[:8]} is in production, put there by a person or another run"
     decision = of_case(state, now, words.OVERTAKEN, reason, after=champion)
-    ended = replace(state, case=None, candidate="", candidate_outdated=False, none_usable="")
+    left = kept_drift.kept(state.kept, state.case, "")  # Also where a rollback is about to be told.
+    ended = replace(state, case=None, kept=left, candidate="", candidate_outdated=False, none_usable="")
     return ended.told(decision)
 
 
@@ -293,15 +298,26 @@ def approved(
 def rolled_back(
     state: LoopState, before: str, after: str, run_id: str, now: datetime, policy: RetrainingPolicy
 ) -> LoopState:
-    """The state after a person has put an earlier version back: the loop does not undo that at once."""
+    """The state after a person has put an earlier version back: the loop does not undo that at once.
+
+    The drift of the version that goes is dropped. One that the version had which comes back goes on.
+    """
     reason = f"by a person: version {after[:8]} instead of {before[:8]}"
     decision = Decision(text_of(now), words.ROLLED_BACK, reason, _case_id(state), {}, run_id, before, after)
     until = text_of(now + timedelta(seconds=policy.rollback_hold))
-    ended = replace(state, case=None, candidate="", candidate_outdated=False, none_usable="")
+    there = state.case is not None and state.case.version == after and not state.case.weak
+    known = kept_drift.kept(state.kept, state.case, "" if there else after)
+    again = kept_drift.of_version(known, after, text_of(now))
+    left = kept_drift.without(known, after)
+    ended = replace(state, case=again, kept=left, candidate="", candidate_outdated=False, none_usable="")
     ended = replace(ended, hold_until=until, hold_reason="after a rollback")
     if state.trial is not None:
         ended = verdict(ended, state.trial, words.OVERTAKEN, reason, now)
-    return ended.told(decision)
+    ended = ended.told(decision)
+    if again is None:
+        return ended
+    goes_on = f"{found_by(again.event)}, of version {after[:8]}, which still has it: rows count since "
+    return ended.told(of_case(ended, now, words.REOPENED, f"{goes_on}{again.onset[:19]}", after=after))
 
 
 def verdict(state: LoopState, trial: Trial, outcome: str, reason: str, now: datetime) -> LoopState:
@@ -314,13 +330,20 @@ def verdict(state: LoopState, trial: Trial, outcome: str, reason: str, now: date
 
 
 def answered(
-    state: LoopState, champion: str, outdated: bool, now: datetime, policy: RetrainingPolicy
+    state: LoopState,
+    champion: str,
+    outdated: bool,
+    now: datetime,
+    policy: RetrainingPolicy,
+    rows: int = 0,
 ) -> LoopState:
     """The state after a candidate is in production or declined: the case is over, or has a newer change left.
 
     :param champion: version of the model in production now.
     :param outdated: whether a newer change came since the run of the candidate began.
+    :param rows: labeled rows since the change when its run began.
     """
+    state = replace(state, kept=kept_drift.kept(state.kept, state.case, champion, rows))
     if state.case is None or not outdated:
         return closed(state, now, policy)
     case = replace(state.case, version=champion, finish="", finish_outdated=False)

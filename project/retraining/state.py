@@ -28,7 +28,9 @@ MOST_DECISIONS = 500
 OPENED, MERGED, IGNORED, POSTPONED = "opened", "merged", "ignored", "postponed"
 NEWER = "newer drift"
 """A change after that of the case: rows are counted, and learned from, since this one."""
-OF_DRIFT = (OPENED, MERGED, NEWER, POSTPONED, IGNORED)
+REOPENED = "goes on"
+"""A rollback has put a model back that had a drift when it left."""
+OF_DRIFT = (OPENED, MERGED, NEWER, POSTPONED, IGNORED, REOPENED)
 """Those that say what became of a drift that was told."""
 BEGUN, PROMOTED, STAGED, REJECTED, NOT_YET = "begun", "promoted", "staged", "rejected", "not yet"
 FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"
@@ -92,6 +94,7 @@ class Case:
     :param onset_rejected: whether the last run that began was rejected, on what was labeled since ``onset``.
     :param weak: whether nothing has changed, and the model is of no use: see ``weak_model``. It is trained
         once, on all there is.
+    :param reopened: whether it goes on since a rollback, and its new detectors have found nothing yet.
     """
 
     id: str
@@ -111,6 +114,7 @@ class Case:
     worse_since: str = ""
     onset_rejected: bool = False
     weak: bool = False
+    reopened: bool = False
 
 
 @dataclass(frozen=True)
@@ -192,8 +196,9 @@ class LoopState:
         keep the next run waiting.
     :param none_usable: that neither the model in production nor the last candidate is of use, in words; empty
         unless the gate has found that.
-    :param weak_version: champion that was trained anew because it is of no use; empty if none was.
-    :param weak_needed: error episodes since it has learned that the next such training takes.
+    :param weak: error episodes since it has learned that the next training of a champion of no use takes, by
+        its version: of those that were trained anew for that, the last one last.
+    :param kept: drifts of versions that are not in production any more, see ``kept_drift``.
     """
 
     case: Case | None = None
@@ -212,8 +217,8 @@ class LoopState:
     untold: tuple[Mapping[str, Any], ...] = ()
     candidate_outdated: bool = False
     none_usable: str = ""
-    weak_version: str = ""
-    weak_needed: int = 0
+    weak: Mapping[str, int] = field(default_factory=dict)
+    kept: tuple[Case, ...] = ()
 
     @property
     def is_counted(self) -> bool:
@@ -242,10 +247,14 @@ class LoopState:
             raise InputError("state of the loop: format", f"must be {FORMAT}", content.get("format"))
         case, attempt, trial = content["case"], content["attempt"], content.get("trial")
         fields = {name: value for name, value in content.items() if name != "format"}
+        weak = fields.pop("weak_version", ""), fields.pop("weak_needed", 0)
+        if weak[0]:  # Of before there was one for each version.
+            fields["weak"] = dict([weak])
         return cls(
             **{
                 **fields,
-                "case": Case(**{**case, "alerts": tuple(case.get("alerts", ()))}) if case else None,
+                "case": _case(case) if case else None,
+                "kept": tuple(_case(each) for each in content.get("kept", ())),
                 "attempt": Attempt(**attempt) if attempt else None,
                 "trial": Trial(**trial) if trial else None,
                 "begun": tuple(content["begun"]),
@@ -254,6 +263,10 @@ class LoopState:
                 "decisions": tuple(Decision(**each) for each in content["decisions"]),
             }
         )
+
+
+def _case(content: Mapping[str, Any]) -> Case:
+    return Case(**{**content, "alerts": tuple(content.get("alerts", ()))})
 
 
 class StateFile:

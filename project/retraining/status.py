@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from drift.wrong_devices import devices_in_words
 from project.retraining.policy import is_before
-from project.retraining.state import OPENED, REJECTED, Case, LoopState
+from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import OFF
 
@@ -25,10 +26,13 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
     if state.case is None:
         lines.append("no drift is being answered")
     else:
-        event = state.case.event
+        event, newest = state.case.event, outlook.get("newest") or {}
         lines.append(f"{found_by(event)}, since about {state.case.onset[:19]}{_cleared(state.case.cleared)}")
-        if outlook.get("found_again"):
-            newest = outlook["newest"]
+        where = devices_in_words(newest.get("devices") or event.get("devices"))
+        lines += [where] if where else []
+        if state.case.reopened:
+            lines.append(f"it goes on, as version {state.case.version[:8]} is in production again")
+        if newest:
             lines.append(
                 f"found again {outlook['found_again']}×, at last by {newest['source']}{of_group(newest)} at "
                 f"{newest['event_time'][:19]}"
@@ -59,7 +63,7 @@ def _runs(state: LoopState, case: Case) -> str:
     ended: set[str] = set()
     rejected = 0
     for decision in reversed(state.decisions):
-        if decision.outcome == OPENED:
+        if decision.outcome in (OPENED, REOPENED):
             break
         ended |= {decision.run_id} - {""}
         rejected += decision.outcome == REJECTED
@@ -73,6 +77,8 @@ def _runs(state: LoopState, case: Case) -> str:
 def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
     """What is waited for, and the figures that decide when a run begins."""
     lines = [f"waits for: {outlook['waiting']}" if outlook["waiting"] else "a run begins with the next tick"]
+    if outlook.get("next"):  # A runner of an earlier version does not say.
+        lines.append(f"next: {outlook['next']}")
     if outlook["rows"] is not None:
         change = "newer change" if state.attempt or state.trial else "change"
         lines.append(

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drift.wrong_devices import devices_in_words
+
 _NEARLY_CERTAIN = 0.9999
 
 WEAK = "weak model"
@@ -24,7 +26,7 @@ def found_by(event: Mapping[str, Any]) -> str:
 
 
 def evidence_of(event: Mapping[str, Any]) -> str:
-    """What was measured, on which labels, and how much it was."""
+    """What was measured, on which labels, how much it was, and of which devices."""
     if event["source"] == WEAK:
         return f"its errors are the usual ones; it has learned until {event['onset'][:19]}"
     measured, about = "", event.get("detail", "").removeprefix("error stream").removeprefix(": ")
@@ -34,8 +36,8 @@ def evidence_of(event: Mapping[str, Any]) -> str:
     sample = f", {event['since_onset']:,} of them since" if event.get("since_onset") is not None else ""
     what = f" ({about})" if about else ""
     at = f"{event['source']}{of_group(event)}{measured} at {event['event_time'][:19]}{what}"
-    size = size_of(event)
-    return f"{at}{since}; {event['n_seen']:,} labels seen{sample}{f'; {size}' if size else ''}"
+    more = [size_of(event), devices_in_words(event.get("devices"))]
+    return "; ".join([f"{at}{since}; {event['n_seen']:,} labels seen{sample}", *filter(None, more)])
 
 
 def size_of(event: Mapping[str, Any]) -> str:

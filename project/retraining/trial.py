@@ -103,7 +103,7 @@ def after_promotion(state: LoopState, trial: Trial, now: datetime, policy: Retra
     about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
     decision = of_case(state, now, words.PROMOTED, trial.reason, **about)
     told = replace(state, trial=None, failures=0, none_usable="").told(decision)
-    return answered(told, trial.version, trial.outdated, now, policy)
+    return answered(told, trial.version, trial.outdated, now, policy, trial.rows)
 
 
 def after_retraction(
@@ -117,13 +117,13 @@ def after_retraction(
     if trial.outcome == words.OVERTAKEN:
         if champion == state.candidate:  # A person approved it while this one was tried for a newer change.
             return approved(ended, champion, "", now, policy)
-        case = state.case
-        # It may be one that has come since a rollback, or that an approval has left.
+        over, case = overtaken(ended, champion, now), state.case
+        # It may be that of the model which a rollback has put back, or one that an approval has left.
         is_left = case is not None and (
             case.version == champion != trial.champion
             or not is_before(datetime.fromisoformat(case.opened), trial.begun)
         )
-        return replace(overtaken(ended, champion, now), case=case if is_left else None)
+        return replace(over, case=case, kept=state.kept) if is_left else over
     result = RunResult(trial.outcome, trial.reason, trial.run_id, trial.version)
     about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
     told = ended.told(of_case(ended, now, trial.outcome, trial.reason, **about))

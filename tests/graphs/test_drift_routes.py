@@ -128,6 +128,19 @@ def test_an_alert_is_told_once_and_told_again_when_it_is_cleared(package: Path, 
     }
 
 
+def test_an_alert_names_the_device_that_the_model_is_wrong_about(package: Path, receiver: Any) -> None:
+    client = make_client(package, callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    stream(client, 0, 200, right=True)
+    stream(client, 200, 100, right=False)
+    callback_done(client)
+    ((_, told),) = _events(receiver)
+    (only,) = told["devices"]["named"]
+    assert only["device"] == event()["device"] and told["devices"]["standing_out"] == 1
+    assert only["wrong"] == told["devices"]["wrong"] > 0
+    assert client.get("/drift").json["alert"]["devices"] == told["devices"]
+
+
 def test_an_alert_ends_when_the_detectors_are_detached(package: Path, receiver: Any) -> None:
     client = make_client(package, callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")
     client.send("PUT", "/drift/detectors", DETECTORS)

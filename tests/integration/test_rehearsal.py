@@ -85,6 +85,17 @@ def test_a_run_on_recorded_telemetry_leaves_no_trace_in_production(bare, own):
     assert not [name for name in names if name[1] == "serving-staging"]
 
 
+def test_a_run_that_makes_the_champion_again_leaves_the_endpoint_as_it_is(bare, own):
+    before, since = production(bare), bare.endpoint(project=PROJECT)["since"]
+    again = run(bare)
+    assert again["test"]["promotion"] == "already in production"
+    assert again["endpoint"]["version"] == own.first["endpoint"]["version"]
+    # Neither rehearsed nor deployed, and looked at all the same.
+    assert (again["rehearsal"], again["tester"]) == (None, None)
+    assert again["magnitude"]["measured_on"] == "the rehearsal" and again["audit"] is not None
+    assert (production(bare), bare.endpoint(project=PROJECT)["since"]) == (before, since)
+
+
 def test_the_next_run_succeeds_after_real_traffic_and_leaves_it_alone(bare, own):
     """The telemetry ends now: nothing of it can happen again before now, and nothing has to."""
     address = bare.endpoint(project=PROJECT)["address"]
@@ -97,7 +108,7 @@ def test_the_next_run_succeeds_after_real_traffic_and_leaves_it_alone(bare, own)
     label = {"device": "box-1", "at": moment, "broken": 0}
     assert httpx.post(f"{address}/labels", json=label, headers=headers).json()["status"] == "joined"
     before = production(bare)
-    second = run(bare)
+    second = run(bare, "--set", "seed=2")
     # What was live is history by now, and rehearsed with the rest.
     assert second["rehearsal"]["joined"] >= 400
     after = production(bare)
@@ -106,6 +117,7 @@ def test_the_next_run_succeeds_after_real_traffic_and_leaves_it_alone(bare, own)
     # The detectors of the same model stay. A new one begins with two entries of the journal: that it is the
     # champion, and where its detectors were attached.
     new = second["endpoint"]["version"] != own.first["endpoint"]["version"]
+    assert new, "another seed makes another model"
     assert (before["journal"], after["journal"]) == (3, 3 + 2 * new)
     assert (set(before["n"]), set(after["n"])) == ({1}, {0 if new else 1})
     assert after["requests"] == []

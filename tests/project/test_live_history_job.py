@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from feature_sets.checks import InputError
 from project.cli.ingest import _live_lines
 from project.errors import NetopsError
 from project.jobs import live_history
@@ -37,6 +38,25 @@ def test_a_reload_that_failed_is_in_the_report_with_the_next_command(monkeypatch
 def test_one_that_took_them_over_or_will_at_its_start_is_not(monkeypatch, status, answer):
     with fake_endpoint(lambda *_request: (status, answer)) as address:
         assert results_of(monkeypatch, lambda *_names: address) == {}
+
+
+def test_the_endpoint_hears_of_the_files_also_where_the_journal_does_not_become_history(monkeypatch):
+    """The files were ingested by the step before, and the next run finds nothing new in them."""
+
+    def fails(*_arguments):
+        raise InputError("history", "must take the rows", "none")
+
+    asked, found = [], {}
+    context = SimpleNamespace(project="p", log_result=found.__setitem__)
+    for name in ("LiveJournal", "TelemetrySchema"):
+        monkeypatch.setattr(live_history, name, SimpleNamespace(of=lambda *_: None, load=lambda _: None))
+    monkeypatch.setattr(live_history, "take_live", fails)
+    with fake_endpoint(lambda *request: asked.append(request) or (200, {"devices": 3})) as address:
+        monkeypatch.setattr(live_history, "endpoint_address", lambda *_names: address)
+        with pytest.raises(InputError, match="must take the rows"):
+            live_history.add_live_history(context)
+    assert [path for _, path, *_ in asked] == ["/devices/reload"]
+    assert found == {}
 
 
 def test_without_an_endpoint_there_is_nothing_to_tell(monkeypatch):

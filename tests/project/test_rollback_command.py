@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -112,6 +113,20 @@ def test_a_drift_that_was_being_answered_is_said_to_be_dropped(
     rollback("p")
     assert capsys.readouterr().err.splitlines()[-1].startswith("the drift that was being answered is dropped")
     assert file.read().case is None
+
+
+def test_the_drift_of_the_version_that_comes_back_is_said_to_go_on(
+    there: Installation, tmp_path: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file, state = StateFile(tmp_path / "retraining", "p"), opened()
+    assert state.case is not None
+    with file.changing():
+        file.write(replace(state, kept=(replace(state.case, version="old"),), case=None))
+    rollback("p")
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.startswith("the drift of version old goes on, and no training begins by itself before ")
+    found = file.read().case
+    assert found is not None and found.version == "old"
 
 
 def test_what_a_run_has_put_into_production_is_undone_at_once(

@@ -218,6 +218,7 @@ def test_the_loop_says_what_it_waits_for_in_figures(looping, monkeypatch):
         ask(looping, path="/drift", body=json.dumps(event).encode())
     found = ask(looping, "GET", "/drift")[1]["outlook"]
     newest = found.pop("newest")
+    assert found.pop("next").startswith("see what has changed on the network since then; ")
     assert found == {
         "waiting": "640 labeled rows since 2024-05-01T11:00:00, of 1,000",
         "rows": 640,
@@ -233,6 +234,7 @@ def test_the_loop_says_what_it_waits_for_in_figures(looping, monkeypatch):
     assert (newest["source"], newest["group"]) == ("glr", "oslo")
     monkeypatch.setattr(FakeOperations, "away", True)
     found = ask(looping, "GET", "/drift")[1]["outlook"]
+    assert found["next"] == ""
     assert (found["rows"], found["waiting"]) == (None, "labeled rows cannot be counted: the API is away")
 
 

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from drift.alert import Alert
+from drift.wrong_devices import DeviceErrors, WrongDevices
 from project.api_reader import Endpoint
 from project.summary.alerts import alert_texts, alerts_of
 from project.summary.facts import candidates, collect_facts, evaluation
@@ -172,6 +173,18 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "drift" not in text
 
 
+def test_an_endpoint_that_the_run_did_not_touch_is_told_as_left_as_it_is():
+    endpoint = {"address": "http://there", "state": "ready", "version": "v1"}
+    live = {**facts_without_streaming(), "endpoint": endpoint, "audit": {"unaudited": "no history yet"}}
+    left = "endpoint      http://there  ready, model version v1; left as it is, nothing that it is made of"
+    assert f"\n{left} has changed\n" in "\n".join(summary_lines(live))
+    tester = {"rows": 9, "mismatches": 0, "errors": 0, "p50_ms": 1.0, "p99_ms": 2.0}
+    # One that was deployed, and one that the run had nothing to do with.
+    for other in ({**live, "tester": tester}, {**live, "audit": None}):
+        text = "\n".join(summary_lines(other))
+        assert "ready, model version v1\n" in text and "left as it is" not in text
+
+
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
@@ -336,6 +349,17 @@ def test_an_open_alert_is_told_and_else_the_newest_that_is_over():
         "open of group dc1, severe: raised 2024-01-06 18:52 by glr, 20.0% of the labels predicted wrong; "
         "found 2× more since",
     ]
+
+
+def test_an_open_alert_says_on_which_devices_the_model_is_wrong():
+    where = WrongDevices(
+        15, 300, 37, 6, 2, 30, (DeviceErrors("AP-01", 20, 20), DeviceErrors("AP-02", 10, 20))
+    )
+    (text,) = alert_texts({"alert": replace(ALERT, devices=where, merged=2).to_dict()})
+    assert text.endswith(
+        "3.0% before; 6 of 15 devices have all 37 wrong labels; 2 stand out with 30: AP-01 20 of 20 (100%), "
+        "AP-02 10 of 20 (50%); found 2× more since"
+    )
 
 
 @pytest.mark.parametrize(("precision", "told"), [(0.11, True), (0.12, False), (None, False)])

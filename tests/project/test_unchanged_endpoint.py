@@ -90,11 +90,20 @@ def test_a_rejected_candidate_leaves_it_as_it_is(there: Installation) -> None:
     assert why(there, horizons=[{"promotion": "not promoted"}]) == ""
 
 
-PASSED = {"passed": True}
+PASSED = {"passed": True, "version": "v2"}
 
 
 def test_what_passes_is_deployed(there: Installation) -> None:
     assert why(there, evaluated=PASSED) == TO_BE_PROMOTED
+
+
+def test_the_champion_that_a_run_has_made_again_is_not(there: Installation) -> None:
+    again = {"passed": True, "promotion": "already in production", "version": "v1"}
+    assert why(there, evaluated=again) == ""
+    there.champion = "v0"  # Whoever promoted it was killed before it was served.
+    assert why(there, evaluated=again).startswith("its champion is v0, and another model")
+    there.champion = there.production = "v0"  # A person has put another one there since.
+    assert why(there, evaluated=again) == TO_BE_PROMOTED
 
 
 def test_any_other_reason_is_told_first_as_it_holds_without_the_new_model(there: Installation) -> None:
@@ -112,6 +121,15 @@ def test_models_of_further_horizons_are_always_deployed(there: Installation) -> 
 @pytest.mark.parametrize("name", ["rows_new", "rows_rewritten", "label_rows_new", "devices_changed"])
 def test_what_files_have_told_is_taken_up_by_a_deployment(there: Installation, name: str) -> None:
     assert why(there, ingested={**QUIET, name: 1}) == "files have told what the endpoint has not seen"
+
+
+def test_what_it_has_not_taken_over_is_taken_up_by_a_deployment(there: Installation) -> None:
+    """Also what a run before has ingested that failed later: the next one finds nothing new in the files."""
+    away = "the endpoint must take over the devices, got HTTP Error 503"
+    assert why(there, ingested={**QUIET, "reload_failure": away}) == (
+        f"it has not taken over what files have told: {away}"
+    )
+    assert why(there, ingested={**QUIET, "reload_failure": None}) == ""
 
 
 def test_what_is_not_up_or_is_another_one_is_deployed(there: Installation) -> None:

@@ -116,7 +116,8 @@ class Oracle:
             self.ledger.mature.clear()
         for pair in mature:
             if self._monitor is not None and pair.said.version == self._watched:
-                self._monitor.update(int(pair.said.prediction != pair.label), iso_time(pair.time))
+                wrong = int(pair.said.prediction != pair.label)
+                self._monitor.update(wrong, iso_time(pair.time), pair.device)
 
     def attach(self, detectors: dict[str, Any]) -> None:
         """Have detectors watch the champion from now on."""

@@ -20,9 +20,10 @@ from feature_sets.model_package.errors import ModelPackageError
 from project.jobs import promote as promote_module
 from project.jobs.promote import promote as promote_job
 from project.registered_versions import end_promotion
-from tests.training.feature_store import store_vector
+from tests.training.feature_store import PROJECT, store_vector
 from tests.training.handler_runs import REGRESSION, STUMPS, Network, table
 from tests.training.network import make_frame, make_schema
+from training import evaluate as evaluate_module
 from training.evaluate import evaluate
 from training.report_page.page import Page, render
 
@@ -127,7 +128,8 @@ def test_a_model_of_more_telemetry_that_is_better_takes_over(run_db, tmp_path, s
     # A run that was begun for another champion passes nothing.
     model = {"model_path": trained.outputs["model"], "champion": "v-before"}
     stale = network.run("evaluate", **model, rehearse=True).outputs
-    assert (stale["promotion"], stale["passed"], stale["production"]) == ("superseded", False, False)
+    # The champion was scored on these rows, and is watched as ever.
+    assert (stale["promotion"], stale["passed"], stale["production"]) == ("superseded", False, True)
     assert stale["promotion_reason"].startswith(
         "it was evaluated beside version v-before in production, and version "
         f"{first.outputs['version'][:8]} is there now; what was found: better"
@@ -145,6 +147,39 @@ def test_a_model_of_more_telemetry_that_is_better_takes_over(run_db, tmp_path, s
     # Once more the same: it stays where it is.
     again = network.run("evaluate", model_path=trained.outputs["model"]).outputs
     assert (again["promotion"], again["production"]) == ("already in production", True)
+
+
+def test_what_is_served_after_a_swap_in_the_middle_of_an_evaluation_is_the_champion_of_now(
+    run_db, tmp_path, schema, frame, monkeypatch
+):
+    network = Network(store_vector(frame, tmp_path), schema, tmp_path)
+    other = network.run("evaluate", model_path=network.train(STUMPS).outputs["model"], promote=True)
+    weak = [{"family": "ada_boost", "parameters": {"n_estimators": 1}}]
+    first = network.run("evaluate", model_path=network.train(weak).outputs["model"], promote=True)
+    trained = network.train(REGRESSION)
+    model = of_address(other.outputs["model_uri"])
+    advice = evaluate_module._advice
+
+    def swapped(*arguments):
+        """A person puts the other model back after both were compared, and before the gate is told."""
+        mlrun.get_run_db().tag_artifacts(model, PROJECT, tag_name="production")
+        return advice(*arguments)
+
+    monkeypatch.setattr(evaluate_module, "_advice", swapped)
+    found = network.run("evaluate", model_path=trained.outputs["model"], promote=True, rehearse=True)
+    assert (found.outputs["promotion"], found.outputs["production"]) == ("superseded", True)
+    assert found.outputs["evaluated_against"] == first.outputs["version"]
+    assert f"version {other.outputs['version'][:8]} is there now" in found.outputs["promotion_reason"]
+    columns = ["device", "timestamp", "probability"]
+    served, of_other = (
+        mlrun.get_dataitem(file_of(run, key)).as_df()[columns]
+        for run, key in ((found, "served_set_preds"), (other, "test_set_preds"))
+    )
+    both = served.merge(of_other, on=["device", "timestamp"], suffixes=("", "_of_other"))
+    assert len(both) == len(served) > 300
+    assert (both["probability"] == both["probability_of_other"]).all()
+    staged = of_address("store://models/test-network/evaluate_model:staging")
+    assert staged.metadata.labels["version"] == other.outputs["version"]
 
 
 def test_where_a_person_approves_a_model_does_not_replace_one_that_cannot_be_read(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import euclidean
 from scipy.spatial.distance import jensenshannon as scipy_jensen_shannon
 from scipy.special import rel_entr
+from scipy.stats import wasserstein_distance
 
 from drift.distances.distribution import distribution
 from drift.distances.hellinger import hellinger
@@ -194,6 +195,16 @@ def test_population_stability_is_the_exact_divergence_where_no_bin_is_empty():
     assert population_stability(p, q) == pytest.approx(exact)
     assert population_stability(p, p) == 0.0
     assert population_stability([1.0, 0.0], [0.0, 1.0]) == pytest.approx(2 * 0.9999 * math.log(1e4))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_wasserstein_equals_scipy_to_the_last_bit(seed):
+    """Of few values, so that many are equal, and of sizes that differ."""
+    random = np.random.default_rng(seed)
+    first, second = (random.normal(size=random.integers(1, 400)) for _ in range(2))
+    if seed % 2:
+        first, second = first.round(1), second.round(1)
+    assert wasserstein(first, second) == float(wasserstein_distance(first, second))
 
 
 def test_wasserstein_is_the_shift_and_leaves_out_what_is_no_number():

@@ -39,6 +39,16 @@ def test_the_evidence_has_what_was_measured_and_about_what():
     )
 
 
+def test_the_evidence_names_the_devices_last():
+    named = [{"device": "AP-01", "wrong": 60, "labels": 90}]
+    where = {"devices": 15, "labels": 600, "wrong": 90, "with_wrong": 9, "standing_out": 1}
+    told = evidence_of({**EVENT, "devices": {**where, "wrong_of_those": 60, "named": named}})
+    assert told.endswith(
+        "sure by 99.12%; 9 of 15 devices have all 90 wrong labels; 1 stands out with 60: AP-01 60 of 90 (67%)"
+    )
+    assert evidence_of({**EVENT, "devices": None}) == evidence_of(EVENT)
+
+
 @pytest.mark.parametrize(
     ("changes", "end"),
     [

@@ -88,6 +88,34 @@ def test_a_rejected_one_is_tried_again_with_twice_the_errors_and_so_on(tmp_path)
     assert (state.case, state.failures) == (None, 0)
 
 
+def test_a_version_that_comes_back_waits_for_as_many_as_before():
+    state = looked(LoopState(), "v1", weak(10), NOW, POLICY)
+    assert state.case.version == "v1"
+    # Another one takes its place, is of no use either, and is rolled back.
+    state = looked(replace(state, case=None), "v2", weak(30), NOW, POLICY)
+    assert (state.case.version, state.weak) == ("v2", {"v1": 20, "v2": 60})
+    state = replace(state, case=None)
+    assert LoopState.from_dict(state.to_dict()) == state
+    assert looked(state, "v1", weak(19), NOW, POLICY) is state
+    again = looked(state, "v1", weak(20), NOW, POLICY)
+    assert again.weak == {"v2": 60, "v1": 40}
+    assert "of 40" in waits_for(again, "v1", weak(20), POLICY)
+
+
+def test_of_many_versions_the_newest_are_remembered():
+    state = LoopState()
+    for number in range(60):
+        state = looked(replace(state, case=None), f"v{number}", weak(10), NOW, POLICY)
+    assert list(state.weak) == [f"v{number}" for number in range(10, 60)]
+
+
+def test_a_state_from_when_one_version_was_remembered_is_read():
+    written = {**LoopState().to_dict(), "weak_version": "v1", "weak_needed": 40}
+    del written["weak"]
+    assert LoopState.from_dict(written).weak == {"v1": 40}
+    assert LoopState.from_dict({**written, "weak_version": ""}).weak == {}
+
+
 def test_it_can_be_switched_off_and_a_hold_is_kept(tmp_path):
     world = World("promoted")
     world.weak = weak(1000)

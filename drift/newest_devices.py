@@ -1,0 +1,107 @@
+"""Of which devices the newest labels are, so that an alert says where: bounded, however many devices."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from itertools import islice
+from typing import Any
+
+from drift.change_size import FINEST_RATE, MOST_REMEMBERED
+from drift.detectors.saved_form import saved_mapping
+from drift.wrong_devices import NAMED, DeviceErrors, WrongDevices
+from feature_sets.checks import InputError, check_integer
+
+_CHANCE = 0.05
+"""Risk that any device stands out by chance."""
+
+
+class NewestDevices:
+    """Devices of the newest labels, of as many as the onset of a change lies back at most."""
+
+    def __init__(self) -> None:
+        self._labels: deque[tuple[str, int]] = deque(maxlen=MOST_REMEMBERED)
+
+    def add(self, device: str, error: int) -> None:
+        """Take the next label.
+
+        :param device: key of its device; empty of a stream that does not tell.
+        :param error: 1 if it was predicted wrong, else 0.
+        """
+        if device:
+            self._labels.append((device, error))
+
+    def newest(self, count: int, rate_before: float | None) -> WrongDevices | None:
+        """The newest labels by device; None where no device is known.
+
+        A device stands out if so many wrong labels of it are no chance at the rate of before: one in twenty
+        for all devices together (C. E. Bonferroni, 1936). So one wrong label seldom makes one, however many
+        devices there are, and errors that all have alike name none.
+
+        :param count: labels since the change.
+        :param rate_before: share of errors before it; None without any.
+        """
+        since = list(islice(self._labels, max(0, len(self._labels) - count), None))
+        if not since:
+            return None
+        labels = Counter(device for device, _ in since)
+        wrong = Counter(device for device, error in since if error)
+        # Of equally many the first by name, so that the order of labels does not matter.
+        by_wrong = sorted(wrong, key=lambda device: (-wrong[device], labels[device], device))
+        rate, chance = max(rate_before or 0.0, FINEST_RATE), _CHANCE / len(labels)
+        out = [device for device in by_wrong if _tail(wrong[device], labels[device], rate) < chance]
+        return WrongDevices(
+            devices=len(labels),
+            labels=len(since),
+            wrong=wrong.total(),
+            with_wrong=len(wrong),
+            standing_out=len(out),
+            wrong_of_those=sum(wrong[device] for device in out),
+            named=tuple(DeviceErrors(each, wrong[each], labels[each]) for each in (out or by_wrong)[:NAMED]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, each device once; ``from_dict`` continues exactly from here.
+
+        A label is twice the place of its device, and one more if it was predicted wrong.
+        """
+        places: dict[str, int] = {}
+        codes = [2 * places.setdefault(device, len(places)) + error for device, error in self._labels]
+        return {"devices": list(places), "labels": codes}
+
+    @classmethod
+    def from_dict(cls, owner: str, saved: Any) -> NewestDevices:
+        """Inverse of ``to_dict``.
+
+        :raises InputError: naming the field, the rule and what was given.
+        """
+        owner = f"{owner}: newest"
+        saved = saved_mapping(owner, "itself", saved, ("devices", "labels"))
+        devices, codes = saved["devices"], saved["labels"]
+        is_list = isinstance(devices, list) and all(isinstance(each, str) and each for each in devices)
+        if not is_list or len(set(devices)) != len(devices):
+            raise InputError(f"{owner}: devices", "must be a list of keys, each once", devices)
+        if not isinstance(codes, list) or len(codes) > MOST_REMEMBERED:
+            raise InputError(f"{owner}: labels", f"must be a list of at most {MOST_REMEMBERED}", codes)
+        newest, most = cls(), 2 * len(devices) - 1
+        for code in codes:
+            check_integer(f"{owner}: labels", code, at_least=0, at_most=most)
+            newest._labels.append((devices[code // 2], code % 2))
+        return newest
+
+
+def _tail(errors: int, labels: int, rate: float) -> float:
+    """Chance of so many errors or more among independent labels: the upper tail of the binomial.
+
+    >>> round(_tail(2, 3, 0.1), 6)
+    0.028
+    """
+    if rate >= 1:
+        return 1.0
+    ways = math.lgamma(labels + 1) - math.lgamma(errors + 1) - math.lgamma(labels - errors + 1)
+    term = math.exp(ways + errors * math.log(rate) + (labels - errors) * math.log1p(-rate))
+    total = term
+    for count in range(errors, labels):
+        term *= (labels - count) / (count + 1) * rate / (1 - rate)
+        total += term
+    return total

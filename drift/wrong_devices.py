@@ -1,0 +1,117 @@
+"""Which devices the wrong labels of a change are of: where to look first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from feature_sets.checks import InputError, check_integer
+
+NAMED = 5
+"""Devices that an alert names, at most."""
+
+
+@dataclass(frozen=True)
+class DeviceErrors:
+    """One device among the labels since a change.
+
+    :param device: its key.
+    :param wrong: labels of it that were predicted wrong.
+    :param labels: all of them.
+    """
+
+    device: str
+    wrong: int
+    labels: int
+
+
+@dataclass(frozen=True)
+class WrongDevices:
+    """The labels since a change by device, as far as they are remembered.
+
+    :param devices: how many have labels.
+    :param labels: how many labels that is.
+    :param wrong: how many of those were predicted wrong.
+    :param with_wrong: devices with any of those.
+    :param standing_out: devices that are wrong more often than chance explains, see ``NewestDevices``.
+    :param wrong_of_those: wrong labels of those devices.
+    :param named: at most ``NAMED``, those that stand out first, the most wrong labels first.
+    :raises InputError: naming the field that breaks its rule.
+    """
+
+    devices: int
+    labels: int
+    wrong: int
+    with_wrong: int
+    standing_out: int
+    wrong_of_those: int
+    named: tuple[DeviceErrors, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_integer("wrong devices: labels", self.labels, at_least=0)
+        most = {"devices": "labels", "wrong": "labels", "with_wrong": "devices"}
+        most |= {"standing_out": "with_wrong", "wrong_of_those": "wrong"}
+        for name, of in most.items():
+            limit = getattr(self, of)
+            check_integer(f"wrong devices: {name}", getattr(self, name), at_least=0, at_most=limit)
+        if len(self.named) > NAMED:
+            raise InputError("wrong devices: named", f"must be at most {NAMED}", len(self.named))
+        for each in self.named:
+            if not isinstance(each.device, str):
+                raise InputError("wrong devices: named.device", "must be text", each.device)
+            check_integer("wrong devices: named.labels", each.labels, at_least=1, at_most=self.labels)
+            check_integer("wrong devices: named.wrong", each.wrong, at_least=1, at_most=each.labels)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return {**asdict(self), "named": [asdict(each) for each in self.named]}
+
+    @classmethod
+    def from_dict(cls, field: str, saved: Any) -> WrongDevices:
+        """Inverse of ``to_dict``.
+
+        :raises InputError: naming the field, the rule and what was given.
+        """
+        known = _mapping(field, saved, cls)
+        if not isinstance(known["named"], list | tuple):
+            raise InputError(f"{field}.named", "must be a list", known["named"])
+        named = tuple(
+            DeviceErrors(**_mapping(f"{field}.named", each, DeviceErrors)) for each in known["named"]
+        )
+        return cls(**{**known, "named": named})
+
+
+def _mapping(field: str, got: Any, of: type[WrongDevices] | type[DeviceErrors]) -> Mapping[str, Any]:
+    names = [each.name for each in fields(of)]
+    if not isinstance(got, Mapping) or set(got) != set(names):
+        raise InputError(field, f"must be a mapping with the keys {sorted(names)}", got)
+    return got
+
+
+def devices_in_words(told: Mapping[str, Any] | None) -> str:
+    """Where wrong labels are, for people; empty where nobody knows.
+
+    >>> named = [{"device": d, "wrong": n, "labels": 39} for d, n in (("AP-01", 12), ("AP-02", 9))]
+    >>> devices_in_words({"devices": 15, "labels": 600, "wrong": 22, "with_wrong": 3, "standing_out": 2,
+    ...     "wrong_of_those": 21, "named": named})
+    '3 of 15 devices have all 22 wrong labels; 2 stand out with 21: AP-01 12 of 39 (31%), AP-02 9 of 39 (23%)'
+
+    :param told: see ``WrongDevices.to_dict``; of an event from before it told so, None or nothing.
+    """
+    if not told or not told["wrong"]:
+        return ""
+    named = ", ".join(
+        f"{each['device']} {each['wrong']:,} of {each['labels']:,} ({each['wrong'] / each['labels']:.0%})"
+        for each in told["named"]
+    )
+    out, some, devices = (told[name] for name in ("standing_out", "with_wrong", "devices"))
+    wrong = told["wrong"]
+    labels = f"all {wrong:,} wrong labels" if wrong > 1 else "the one wrong label"
+    have = f"{some:,} of {devices:,} devices {'has' if some == 1 else 'have'} {labels}"
+    if not out:
+        return f"{have}, and none stands out: {named}"
+    more = f" and {out - len(told['named']):,} more" if out > len(told["named"]) else ""
+    if out == some:
+        return f"{have}: {named}{more}"
+    return f"{have}; {out:,} stand{'s' * (out == 1)} out with {told['wrong_of_those']:,}: {named}{more}"

@@ -1,0 +1,90 @@
+"""While the loop waits for labels, a person is told where to look and how the wait ends."""
+
+from dataclasses import replace
+
+import pytest
+
+from project.retraining.loop import Loop
+from project.retraining.next_look import next_look
+from project.retraining.next_run import Evidence
+from project.retraining.policy import began, take
+from project.retraining.state import Attempt, LoopState, StateFile
+from project.retraining.status import status_lines
+from project.retraining_policy import RetrainingPolicy
+from tests.project.retraining.test_loop import World
+from tests.project.retraining.test_policy import NOW, PLENTY, told
+
+POLICY = RetrainingPolicy()
+WHERE = {"devices": 15, "labels": 300, "wrong": 37, "with_wrong": 6, "standing_out": 6, "wrong_of_those": 37}
+NAMED = [{"device": f"AP-0{i}", "wrong": 12 - i, "labels": 20} for i in range(1, 6)]
+DEVICES = {**WHERE, "named": NAMED}
+FEW = Evidence(rows=640, units=9, span_seconds=6400.0, needed_span_seconds=100.0)
+
+
+def opened(**event):
+    return take(LoopState(), told(devices=DEVICES, **event), "v1", NOW)
+
+
+def look(state, evidence=FEW, devices=DEVICES):
+    return next_look(state, {"devices": devices}, evidence, NOW, POLICY)
+
+
+def test_it_names_the_devices_and_how_many_labels_are_missing():
+    assert look(opened()) == (
+        "see what has changed on AP-01, AP-02, AP-03, AP-04, AP-05 and 1 more; 'netops retrain --decline' "
+        "keeps the model, if that is a fault to be mended or work that is over soon; "
+        "labels of 360 more readings start a training, in about 60 min"
+    )
+    slowly = look(opened(), replace(FEW, span_seconds=64000.0))
+    assert slowly.endswith("labels of 360 more readings start a training, in about 10 h")
+    assert look(opened(), Evidence()).endswith("labels of 1,000 more readings start a training")
+
+
+@pytest.mark.parametrize(
+    "devices",
+    [
+        None,
+        {**DEVICES, "standing_out": 0, "wrong_of_those": 0, "named": NAMED[:1]},
+        {**DEVICES, "devices": 6},
+        {**DEVICES, "standing_out": 2, "wrong_of_those": 24},
+    ],
+    ids=["not known", "none stands out", "all do", "most are of others"],
+)
+def test_where_no_device_is_to_blame_none_is_named(devices):
+    assert look(opened(), devices=devices).startswith("see what has changed on the network since then; ")
+
+
+def test_other_waits_have_their_own_end():
+    held = replace(opened(), hold_until="2026-01-01T13:00:00+00:00", hold_reason="cool-down")
+    assert look(held).endswith("; 'netops retrain --resume' ends the wait")
+    few = look(opened(), replace(PLENTY, units=2))
+    assert few.endswith("labels of errors on further devices, or in further episodes, start a training")
+
+
+def test_nothing_is_said_where_there_is_nothing_to_do():
+    running = began(opened(), Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW)
+    weak = replace(opened(), case=replace(opened().case, weak=True))
+    for state in (LoopState(), running, weak, replace(opened(), candidate="v2")):
+        assert look(state) == ""
+    assert look(opened(), PLENTY) == ""
+    assert look(replace(opened(), stopped="3 runs failed")) == ""
+
+
+def test_the_runner_and_the_command_tell_it_with_the_newest_devices(tmp_path):
+    world = World()
+    world.rows = 640
+    file = StateFile(tmp_path, "p")
+    again = {**DEVICES, "named": [{"device": "AP-09", "wrong": 3, "labels": 20}], "standing_out": 1}
+    with file.changing():
+        file.write(take(opened(), told(2, devices=again), "v1", NOW))
+    loop = Loop(file, world, "auto", POLICY, lambda: NOW)
+    found = loop.outlook()
+    assert found.next.startswith("see what has changed on AP-09; ")
+    lines = status_lines(file.read(), {"mode": "auto", "outlook": found.to_dict()}, NOW)
+    where = "6 of 15 devices have all 37 wrong labels; 1 stands out with 37: AP-09 3 of 20 (15%)"
+    assert lines.index(where) == 2
+    place = lines.index(f"next: {found.next}")
+    assert lines[place - 1] == f"waits for: {found.waiting}"
+    # Where no runner answers, the devices are told all the same.
+    assert where not in status_lines(file.read(), None, NOW)
+    assert any("AP-01 11 of 20" in line for line in status_lines(file.read(), None, NOW))
