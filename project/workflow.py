@@ -224,6 +224,8 @@ def _live(
 
     why = "" if is_compiled(given) else due()
     if why or is_compiled(given):
+        if why:
+            mlrun.utils.logger.info(f"the endpoint is deployed: {why}")
         with _rehearsal(given):
             last.append(steps.stage(evaluated, made))
             _when(given["telemetry"] != "", "own_telemetry", rehearse)
