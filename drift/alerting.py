@@ -227,5 +227,5 @@ def _worse(event: DriftEvent, alert: Alert) -> DriftEvent:
         reference_labels=alert.labels_before,
         reference_rate=alert.rate_before,
         alert=alert.id,
-        detail=f"{event.detail}; worse than at {alert.raised[:19]}",
+        detail="; ".join(filter(None, (event.detail, f"worse than at {alert.raised[:19]}"))),
     )

@@ -87,7 +87,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         reason = f"version {version[:8]} is not in production any more"
         return seen.told(_decision(now, words.IGNORED, reason, **about))
     if state.case is not None and version != state.case.version:
-        reason = f"version {version[:8]} is what came of drift {state.case.id}, which is being answered"
+        reason = f"drift {state.case.id} of version {state.case.version[:8]} is being answered first"
         is_known = state.later.get("version") == version and not is_newer(event, _case_of(state.later, now))
         kept = state.later if is_known else dict(told)
         return replace(seen, later=kept).told(_decision(now, words.POSTPONED, reason, **about))
