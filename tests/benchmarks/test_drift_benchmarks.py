@@ -2,18 +2,33 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from tests.benchmarks import drift_detectors
-from tests.benchmarks.drift_detectors import ALWAYS, NEVER, Score, measure, page
+from tests.benchmarks.drift_detectors import ALWAYS, NEVER, Score, measure, page, shows
 from tests.benchmarks.drift_streams import ErrorStream, learned, rate_streams, recipes
 from tests.benchmarks.varied_streams import FITTED, GENERATORS, LEARNERS, Varied, kept_aside, varied
 
 
 def test_a_change_is_found_once_and_what_lies_elsewhere_is_a_false_alarm():
-    stream = ErrorStream("some", [0] * 20_000, (5_000, 10_000))
+    errors = [0] * 10_000 + [0, 1, 0, 0, 0] * 2_000
+    stream = ErrorStream("some", errors, (5_000, 10_000))
     score = Score()
     score.add([100, 5_000, 5_010, 7_500, 12_499], stream)
     assert (score.found, score.changes, score.delays, score.false_alarms) == (2, 2, [0, 2_499], 2)
-    assert score.cells() == ["2 of 2", "1,250", "1.00"]
+    assert score.cells() == ["2 of 2", "1 of 1", "1,250", "1.00"]
+
+
+def test_a_change_shows_if_errors_become_more_or_fewer_or_are_so_for_some_hundred_labels():
+    random = np.random.default_rng(1)
+    before = (random.random(6_000) < 0.2).tolist()
+    for after, expected in ((0.3, True), (0.1, True), (0.2, False)):
+        assert shows([*before, *(random.random(3_000) < after)], 6_000) == expected
+    burst = [*(random.random(200) < 0.5), *(random.random(2_800) < 0.2)]
+    assert shows([*before, *burst], 6_000)
+    late = [*(random.random(2_600) < 0.2), *(random.random(400) < 0.9)]
+    assert not shows([*before, *late], 6_000)
+    assert not shows([0] * 9_000, 6_000)
 
 
 def test_always_finds_all_with_false_alarms_and_never_nothing_without():
@@ -40,7 +55,10 @@ def test_the_page_in_the_documentation_is_of_this_form():
 
 def test_the_page_says_what_the_default_is_worth_beside_the_others():
     def score(found: int, false_alarms: int) -> Score:
-        return Score(changes=9, found=found, delays=[5] * found, false_alarms=false_alarms, labels=10_000)
+        shown = {"showing": 8, "showing_found": found - 1}
+        return Score(
+            changes=9, found=found, **shown, delays=[5] * found, false_alarms=false_alarms, labels=10_000
+        )
 
     text = page(
         {
@@ -52,7 +70,7 @@ def test_the_page_says_what_the_default_is_worth_beside_the_others():
             }
         }
     )
-    assert "GLR, the default, finds 7 of 9 with 2 false alarms." in text
+    assert "GLR, the default, finds 7 of 9 with 2 false alarms. Of the 8 that show it finds 6." in text
     assert "Those that find more: `ddm` 8 with 50." in text
     assert "Those with fewer false alarms: `eddm` 3 with 0." in text
 
