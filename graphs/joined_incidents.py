@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from feature_sets.checks import duration_seconds
 from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.early_incidents import with_early
 from feature_sets.telemetry.events import LabelEvent
-from feature_sets.telemetry.incident_events import CHANGES, IncidentStatus
+from feature_sets.telemetry.incident_events import CHANGES, Incident, IncidentEvent, IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
 from graphs.protocol.records import IncidentRecord, LabeledPair
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.state.derived_ledger import DerivedLedger
+from graphs.state.early_in_request import with_what_waits
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.history_incidents import HistoryIncidents
 from graphs.state.incident_book import IncidentBook
@@ -48,7 +51,8 @@ class JoinedIncidents:
         self._kept: KeptIncidents | None = None
         if state.schema.labels.has_incidents:
             self._history = HistoryIncidents(state.schema, self._most_told)
-            self._kept = KeptIncidents(lambda name: book.get(name) is not None)
+            self._tolerance = duration_seconds(state.schema.windows.future_tolerance)
+            self._kept = KeptIncidents(lambda name: book.get(name) is not None or name in book.early)
 
     def go_to(self, entry: EntryId) -> None:
         """An entry is about to be handled: take over the incidents that were kept of before it."""
@@ -62,7 +66,7 @@ class JoinedIncidents:
             self.save()
 
     def prepare(self, request: Request) -> None:
-        """Have what is said of an incident that files told say all of it, so that history reads it alone.
+        """Have an incident that files told, or that was waited for, say all of it: history reads it alone.
 
         :raises ApiError: 422 if a new incident names no device that there is.
         """
@@ -72,13 +76,7 @@ class JoinedIncidents:
         if self._kept is None or (request.kind is Kind.INCIDENTS and request.entry > BEFORE_ALL):
             return
         self._take_over(request.entry if request.entry > BEFORE_ALL else None)
-        seen: set[str] = set()
-        for record in request.labels:
-            if isinstance(record, IncidentRecord) and record.event.id not in seen:
-                seen.add(record.event.id)
-                known = self._book.get(record.event.id)
-                if known is not None and known.source:
-                    record.event = known.whole(record.event)
+        with_what_waits(request, self._book, self._tolerance)
 
     def note_positive(self, event: LabelEvent) -> None:
         """The history has told a positive."""
@@ -103,9 +101,10 @@ class JoinedIncidents:
             record.stays_cancelled = (
                 known is not None and known.cancelled and changed.status != IncidentStatus.CANCELLED
             )
-        incident = self._book.get(record.event.id)
-        if changed.status in CHANGES and incident is not None and self._kept is not None:
-            self._kept.note(request.entry, incident)
+        name, is_early = record.event.id, changed.status is IncidentStatus.WAITING
+        told = self._book.early.get(name) if is_early else self._book.get(name)
+        if (is_early or changed.status in CHANGES) and told is not None and self._kept is not None:
+            self._kept.note(request.entry, told)
         del request.done["changed"]
         return changed.pairs
 
@@ -121,6 +120,7 @@ class JoinedIncidents:
                 Kind.INCIDENTS,
                 untold_incidents(state.incidents, self._schema, self._book, self._kept, oldest, most),
             )
+            yield Kind.LABELS, self._opened_by_history()
         elif not self._schema.horizon_seconds:
             told, most = self._told_positives, self._most_told
             yield Kind.INCIDENTS, untold_positives(state, self._schema, self._ledger, told, most)
@@ -177,7 +177,23 @@ class JoinedIncidents:
         """Take over the incidents that were kept of before an entry; all of them without one."""
         if self._kept is not None:
             for incident in self._kept.before(until):
-                self._book.put(incident)
+                if isinstance(incident, IncidentEvent):
+                    self._book.early.put(incident)
+                else:
+                    self._book.put(incident)
+
+    def _opened_by_history(self) -> list[IncidentEvent]:
+        """What waited for the start of incidents that the history has by now, each as a whole event."""
+        if self._kept is None or not len(self._book.early):
+            return []
+        found = []
+        for told in self._history.told([event.id for event in self._book.early], self._kept):
+            known = Incident.told(told)
+            waiting = self._book.early.get(told.id)
+            if waiting is not None:
+                nothing = IncidentEvent(told.id, {}, None, None, False, None, {})
+                found.append(known.whole(with_early(known, waiting, nothing)))
+        return found
 
     def _named(self, name: str) -> int | None:
         """How many registered devices an incident names at its start; None if there is none of this id."""

@@ -14,7 +14,13 @@ from graphs.joined_incidents import JoinedIncidents
 from graphs.joined_labels import JoinedLabels, left
 from graphs.labels_by_request import LabelsByRequest
 from graphs.late_labels import late_errors_warning, late_warning
-from graphs.ledger_metrics import count_pairs, show_ledger, told_exclusions, told_ledger
+from graphs.ledger_metrics import (
+    count_pairs,
+    show_ledger,
+    told_early_incidents,
+    told_exclusions,
+    told_ledger,
+)
 from graphs.ledger_room import Room, check_room, check_unwritten
 from graphs.protocol.device_state import DeviceState
 from graphs.protocol.device_status import DeviceStatus
@@ -88,7 +94,8 @@ class LabeledJoin(RequestStep):
         most = settings.ledger_max_size
         self._by_request = LabelsByRequest(self._ledger, deadline, schema.labels.tolerance_seconds, most)
         self._ahead = AheadStream(state, deadline, self._write_failed)
-        show_ledger(state.metrics, self._ledger, self._ahead.join)
+        self._early = self._book.early if schema.labels.has_incidents else None
+        show_ledger(state.metrics, self._ledger, self._ahead.join, self._early)
         if self._ahead.join is not None:
             self._ledger.on_settled = self._ahead.join.settle
         self._accepted = AcceptedBefore(deadline, tolerance, most)
@@ -177,6 +184,8 @@ class LabeledJoin(RequestStep):
         found = SavedState.of_parts(parts)
         if isinstance(self._ledger, DerivedLedger):
             found.plain["book"] = self._book.saved()
+        if self._early is not None:
+            found.plain["early"] = self._early.saved()
         changes = None if self._incidents is None else self._incidents.changes()
         if changes is not None:
             found.plain["changes"] = changes
@@ -192,6 +201,8 @@ class LabeledJoin(RequestStep):
             self._silenced.restore(state.part("silenced"), self._inputs)
         if isinstance(self._ledger, DerivedLedger):
             self._book.restore(state.plain["book"])
+        if self._early is not None and "early" in state.plain:  # Snapshots of before have none.
+            self._early.restore(state.plain["early"])
         if self._batches is not None and "batches" in state.plain:
             self._batches.restore(state.part("batches"))
         if self._incidents is not None and "changes" in state.plain:
@@ -251,6 +262,7 @@ class LabeledJoin(RequestStep):
         return {
             **told_ledger(self._ledger, self._schema.time),
             **told_exclusions(self._metrics),
+            **told_early_incidents(self._early),
             "batches_written": self._batches.written if self._batches else 0,
             "unwritten": self._batches.unwritten if self._batches else 0,
             "directory": str(self._batches.directory) if self._batches else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from feature_sets.telemetry.early_incidents import EarlyIncidents
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.request import Request
 from graphs.protocol.times import iso_time
@@ -16,16 +17,25 @@ from graphs.state.serving_metrics import ServingMetrics
 
 
 def show_ledger(
-    metrics: ServingMetrics, ledger: PredictionLedger | DerivedLedger, ahead: AheadJoin | None
+    metrics: ServingMetrics,
+    ledger: PredictionLedger | DerivedLedger,
+    ahead: AheadJoin | None,
+    early: EarlyIncidents | None,
 ) -> None:
     """Have the metrics read a ledger, and what waits for what follows it."""
 
     def states() -> dict[tuple[str, ...], float]:
         known: dict[tuple[str, ...], float] = {(state,): count for state, count in ledger.states.items()}
+        if early is not None:
+            known["incident_waiting_for_start",] = len(early)
         return known if ahead is None else {**known, ("waiting_for_what_follows",): len(ahead)}
 
     def outcomes() -> dict[tuple[str, ...], float]:
+        early_ones: dict[tuple[str, ...], float] = {}
+        if early is not None:
+            early_ones = {("forgotten_incident",): early.forgotten, ("refused_end",): early.refused_ends}
         return {
+            **early_ones,
             ("joined",): ledger.joined,
             ("expired",): ledger.expired["waiting_for_label"],
             ("expired_label",): ledger.expired["waiting_for_prediction"],
@@ -55,6 +65,17 @@ def count_pairs(metrics: ServingMetrics, request: Request) -> None:
         histogram = metrics.join_delay.of()
         for delay in delays:
             histogram.observe(delay)
+
+
+def told_early_incidents(early: EarlyIncidents | None) -> dict[str, int]:
+    """What ``GET /labeled`` says of incidents that wait for their start; nothing where there can be none."""
+    if early is None:
+        return {}
+    return {
+        "incidents_waiting_for_start": len(early),
+        "forgotten_incidents": early.forgotten,
+        "refused_ends": early.refused_ends,
+    }
 
 
 def told_exclusions(metrics: ServingMetrics) -> dict[str, int]:

@@ -42,7 +42,8 @@ COUNTS = (
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
     "label_rows_new",
     *("labels_outside_population", "labels_conflicting", "labels_changed", "labels_rewritten"),
-    *("incidents", "incidents_quarantined", "incidents_unknown", "incidents_conflicting"),
+    *("incidents", "incidents_quarantined", "incidents_unknown", "incidents_waiting"),
+    "incidents_conflicting",
     *("maintenance_changes", "devices_unknown"),
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
@@ -200,6 +201,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         "incidents": len(found.incidents),
         "incidents_quarantined": incidents.quarantined if incidents else 0,
         "incidents_unknown": incidents.unknown if incidents else len(found.incidents),
+        "incidents_waiting": incidents.waiting if incidents else 0,
         "devices_unknown": len(unknown),
         "maintenance_changes": len(found.maintenance),
     }
@@ -304,7 +306,8 @@ def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
             f"labels left out: not of '{schema.label}', from which the history makes what is predicted"
         ),
         "incidents_quarantined": "incidents left out: from the future when they arrived",
-        "incidents_unknown": "incidents left out: of no known id, and without devices or start",
+        "incidents_unknown": "incidents left out: they would end before they start",
+        "incidents_waiting": "of incidents came before their start, and count with it",
         "labels_outside_population": "labels left out: of devices outside the population",
         "late_readings": (
             "readings were late; the schema has no arrival, so the history takes them in order of time and "

@@ -10,11 +10,11 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.early_incidents import EarlyIncidents, take
 from feature_sets.telemetry.incident_events import (
     Incident,
     IncidentEvent,
     IncidentStatus,
-    after,
     made_id,
 )
 from feature_sets.telemetry.incident_rows import (
@@ -42,12 +42,15 @@ class LiveIncidents:
 
     :param part: all that were ever sent, as they are now.
     :param quarantined: events left out, as they were from the future.
-    :param unknown: events left out, as they said too little to be an incident, or nothing that can be.
+    :param unknown: events left out, as they said nothing that can be.
+    :param waiting: events that came before the start of their incident. The endpoint adds what they say
+        to the event that opens it.
     """
 
     part: IncidentPart
     quarantined: int
     unknown: int
+    waiting: int = 0
 
 
 def live_incidents(
@@ -62,11 +65,15 @@ def live_incidents(
     known = known[known[SOURCE] == LIVE].sort_values(ROW, kind="stable")
     found = {incident.id: incident for incident in incidents_of(known, schema)}
     changed = dict(zip(found, known[KNOWN], strict=True))
+    early = EarlyIncidents()
     statuses = []
     for event, arrived in events:
-        status, incident = after(found.get(event.id), event, arrived + tolerance)
+        status, incident = take(found.get(event.id), early, event, arrived + tolerance)
         statuses.append(status)
-        if incident is not None:
+        if isinstance(incident, IncidentEvent):
+            early.put(incident)
+        elif incident is not None:
+            early.opened(incident)
             found[event.id] = incident
             changed[event.id] = _time(arrived)
     rows = [
@@ -81,7 +88,8 @@ def live_incidents(
     return LiveIncidents(
         IncidentPart(pd.DataFrame(columns), (LIVE,)),
         statuses.count(IncidentStatus.QUARANTINED),
-        statuses.count(IncidentStatus.UNKNOWN) + statuses.count(IncidentStatus.END_BEFORE_START),
+        statuses.count(IncidentStatus.END_BEFORE_START),
+        statuses.count(IncidentStatus.WAITING),
     )
 
 

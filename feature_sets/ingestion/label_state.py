@@ -22,6 +22,7 @@ from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import (
     END,
+    ID,
     SOURCE,
     START,
     joined_incidents,
@@ -171,11 +172,9 @@ class LabelState:
                 np.array(found, dtype=np.int64).reshape(-1, 2).T, (-tolerance, tolerance), strict=True
             )
         )
-        for rows in _differing(self.incidents, before.incidents):
-            firsts.append(column_micros(rows[START]) - tolerance)
-            lasts.append(
-                np.where(rows[END].isna(), _END_OF_TIME, column_micros(rows[END].fillna(rows[START])))
-            )
+        rows = _told_again(self.incidents, before.incidents)
+        firsts.append(column_micros(rows[START]) - tolerance)
+        lasts.append(np.where(rows[END].isna(), _END_OF_TIME, column_micros(rows[END].fillna(rows[START]))))
         for rows in _differing(self.statements, before.statements):
             moments = column_micros(rows[schema.time])
             firsts.append(moments - tolerance)
@@ -232,6 +231,19 @@ def _differing(now: pd.DataFrame, before: pd.DataFrame) -> tuple[pd.DataFrame, p
     marked = pd.concat([now.assign(_side=0), before.assign(_side=1)], ignore_index=True)
     once = ~marked.drop(columns="_side").duplicated(keep=False)
     return marked[once & (marked["_side"] == 0)], marked[once & (marked["_side"] == 1)]
+
+
+def _told_again(now: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
+    """Rows of all incidents of which one frame has a row that the other has not.
+
+    Another row of one, such as the open one of a file that was closed live, may count no longer.
+    """
+    differing = pd.concat(_differing(now, before), ignore_index=True)
+    both = pd.concat([now, before], ignore_index=True)
+    is_named = both[ID].notna()
+    is_alone = ~is_named & both[START].isin(differing.loc[differing[ID].isna(), START])
+    found: pd.DataFrame = both[(is_named & both[ID].isin(differing[ID].dropna())) | is_alone]
+    return found
 
 
 def _digest(attributes: pd.DataFrame, schema: TelemetrySchema) -> str:

@@ -29,8 +29,10 @@ class IncidentStatus(StrEnum):
     """It was none."""
     DUPLICATE = "duplicate"
     """It is as it was."""
+    WAITING = "waiting"
+    """There is no such incident yet; what was said of it waits for its start."""
     UNKNOWN = "unknown"
-    """There is no such incident, and it says too little to be one."""
+    """The schema has its labels in another form by now."""
     END_BEFORE_START = "end_before_start"
     """It would end before it starts."""
     QUARANTINED = "quarantined"
@@ -149,7 +151,7 @@ def after(
         return (IncidentStatus.CANCELLED if told.cancelled else status), told
     if known is None:
         if event.start is None or not event.names:
-            return IncidentStatus.UNKNOWN, None
+            return IncidentStatus.WAITING, None
         known, status = Incident(event.id, event.names, event.start, texts={}), IncidentStatus.OPENED
     else:
         status = IncidentStatus.CHANGED

@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from feature_sets.rows.event_micros import event_micros
-from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus, after
+from feature_sets.telemetry.early_incidents import take
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Prediction
@@ -177,8 +178,12 @@ class DerivedLedger(DerivedPairs):
         begun = self._begun
         if not isinstance(begun, _Begun) or begun.event != event:
             before = self._book.get(event.id)
-            status, incident = after(before, event, arrived + self._tolerance)
-            if incident is None:
+            status, incident = take(before, self._book.early, event, arrived + self._tolerance)
+            if isinstance(incident, IncidentEvent):
+                self._book.early.put(incident)
+            if not isinstance(incident, Incident):
+                if before is not None and not event.source and status is IncidentStatus.DUPLICATE:
+                    self._book.early.opened(before)
                 return Changed(status, 0, 0, [])
             incident = replace(incident, changed=0.0 if event.source else arrived)
             named = list(self._named(incident, before)) if self._joins else []

@@ -11,6 +11,7 @@ from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.cell_text import says_the_same
 from feature_sets.telemetry.device_part import device_names
+from feature_sets.telemetry.early_incidents import EarlyIncidents
 from feature_sets.telemetry.incident_events import Incident
 from feature_sets.telemetry.incidents_that_count import LIVE, source_rank
 from feature_sets.telemetry.label_form import FIRST
@@ -42,6 +43,8 @@ class IncidentBook:
         self._static: dict[tuple[str, str], None] = {}
         self._by_start: list[tuple[float, str]] = []
         self._by_end: list[tuple[float, str]] = []
+        self.early = EarlyIncidents()
+        """What was told of incidents that are not opened yet."""
 
     def __len__(self) -> int:
         """Incidents remembered."""
@@ -83,6 +86,8 @@ class IncidentBook:
             self._groups.setdefault(place, IntervalIndex()).put(incident.id, *self.stretch(incident))
             if place[0] not in (DEVICE, *self._schema.entity):
                 self._static[place] = None
+        if not incident.source:
+            self.early.opened(incident)
 
     def forget(self, before: float) -> None:
         """Forget incidents that were over before a time, epoch seconds."""

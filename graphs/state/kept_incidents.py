@@ -26,15 +26,15 @@ class KeptIncidents:
 
     def __init__(self, is_known: Callable[[str], bool]) -> None:
         self._is_known = is_known
-        self._changes: dict[tuple[EntryId, str], Incident] = {}
+        self._changes: dict[tuple[EntryId, str], Incident | IncidentEvent] = {}
         self._newest: dict[str, EntryId] = {}
-        self._pending: list[tuple[EntryId, Incident]] = []
+        self._pending: list[tuple[EntryId, Incident | IncidentEvent]] = []
         self._most = 2 * _KEPT
         self.is_saved = True
         """Whether the last content has all that is noted; who saves it says so."""
 
-    def note(self, place: EntryId, incident: Incident) -> None:
-        """Keep what became of an incident by an entry."""
+    def note(self, place: EntryId, incident: Incident | IncidentEvent) -> None:
+        """Keep what became of an incident by an entry, or all that waits for its start then."""
         self._changes.pop((place, incident.id), None)
         self._changes[place, incident.id] = incident
         self._newest[incident.id] = place
@@ -45,7 +45,8 @@ class KeptIncidents:
     def last(self, name: str) -> Incident | None:
         """The incident of an id after its last change, if that is kept."""
         place = self._newest.get(name)
-        return None if place is None else self._changes[place, name]
+        found = None if place is None else self._changes[place, name]
+        return found if isinstance(found, Incident) else None
 
     def tells(self, event: IncidentEvent, book: IncidentBook) -> bool:
         """Have a book know an incident as it was sent last; whether an event says no more than that.
@@ -59,7 +60,7 @@ class KeptIncidents:
             book.put(kept)
         return event.source == SENT
 
-    def before(self, place: EntryId | None) -> Iterator[Incident]:
+    def before(self, place: EntryId | None) -> Iterator[Incident | IncidentEvent]:
         """What was loaded of before an entry and is not given yet, in its order; all of it without one."""
         while self._pending and (place is None or self._pending[-1][0] < place):
             at, incident = self._pending.pop()
@@ -82,7 +83,7 @@ class KeptIncidents:
     def content(self) -> dict[str, Any]:
         """Plain content for JSON; ``load`` reads it back."""
         self._tidy()
-        return {"changes": [(place, incident.plain()) for (place, _), incident in self._changes.items()]}
+        return {"changes": [(place, _plain(incident)) for (place, _), incident in self._changes.items()]}
 
     def merged(self, kept: dict[str, Any] | None, place: EntryId) -> dict[str, Any]:
         """Our content, and what another process has kept of entries that were not read here yet.
@@ -108,6 +109,14 @@ class KeptIncidents:
         self._most = 2 * max(len(self._changes), _KEPT)
 
 
-def _read(content: dict[str, Any] | None) -> list[tuple[EntryId, Incident]]:
+def _plain(incident: Incident | IncidentEvent) -> dict[str, Any]:
+    return incident.plain() if isinstance(incident, Incident) else incident.row()
+
+
+def _read(content: dict[str, Any] | None) -> list[tuple[EntryId, Incident | IncidentEvent]]:
     changes = content["changes"] if content else []
-    return [((place[0], place[1]), Incident(**incident)) for place, incident in changes]
+    return [((place[0], place[1]), _of_plain(incident)) for place, incident in changes]
+
+
+def _of_plain(content: dict[str, Any]) -> Incident | IncidentEvent:
+    return IncidentEvent.of_row(content) if "ended" in content else Incident(**content)

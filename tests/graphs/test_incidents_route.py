@@ -34,7 +34,7 @@ def client(schema: TelemetrySchema, tmp_path: Path) -> Client:
 def told(
     status: str, labeled: int = 0, too_late: int = 0, name: str = "INC1", devices: int = 1
 ) -> dict[str, Any]:
-    named = None if status == "unknown" else devices
+    named = None if status == "waiting" else devices
     return {"id": name, "status": status, "labeled": labeled, "too_late": too_late, "devices": named}
 
 
@@ -51,7 +51,7 @@ def test_an_incident_opens_changes_closes_and_is_cancelled(client: Client) -> No
     assert (summary["joined"], summary["waiting"]) == (5, 1)
     assert client.post("/incidents", {"id": "INC1", "start": START - 5}).json == told("changed", too_late=1)
     assert client.post("/incidents", {"id": "INC1", "cancelled": True}).json == told("cancelled")
-    assert client.post("/incidents", {"id": "INC2", "cancelled": True}).json == told("unknown", name="INC2")
+    assert client.post("/incidents", {"id": "INC2", "cancelled": True}).json == told("waiting", name="INC2")
 
 
 def test_labels_may_be_rows_and_incidents_told_apart_by_their_fields(client: Client) -> None:
@@ -329,6 +329,12 @@ def conversation(seed: int, steps: int = 120) -> list[tuple[str, Any]]:
             requests.append((generator.choice(["/incidents", "/labels"]), sent))
         if generator.random() < 0.2:
             requests.append(("/incidents", {"id": str(step % 5), "cancelled": True}))
+        if step % 5 == 0:  # Its start comes later.
+            name = f"early-{step % 20}"
+            requests.append(("/incidents", {"id": name, "end": START + seconds + 40}))
+            if step % 20 == 10:
+                late = {"id": f"early-{step % 20 - 5}", "device": "a/1", "start": START + seconds - 60}
+                requests.append(("/incidents", late))
         if generator.random() < 0.3:
             requests.append(("/labels", label("a/1", seconds - 13, step % 2)))
     return requests
@@ -403,3 +409,86 @@ def test_an_open_incident_outlives_what_the_journal_holds(
     again.post("/incidents", {"id": "INC2", "cancelled": True})
     again.shut_down()
     assert start().post("/incidents", {"id": "INC2", "cancelled": True}).json["status"] == "duplicate"
+
+
+EARLY = {"id": "INC1", "end": START + 25}
+OPENING = {"id": "INC1", "device": "a/1", "start": START + 5, "kind": "thermal"}
+
+
+@pytest.mark.parametrize("empty", [{}, {"end": None}, {"end": "", "cancelled": False}])
+@pytest.mark.parametrize("together", [True, False])
+def test_an_end_that_comes_before_its_start_counts_as_if_it_came_after(
+    schema: TelemetrySchema, tmp_path: Path, empty: dict[str, Any], together: bool
+) -> None:
+    kept = []
+    for order in (1, -1):
+        (tmp_path / str(order)).mkdir()
+        client = open_client(tmp_path / str(order), with_labels(schema, form="incidents", healthy_after="1m"))
+        client.post("/telemetry", [event(seconds=at) for at in (0, 10, 20, 30)])
+        bodies = [OPENING | empty, EARLY][::order]
+        if together:
+            statuses = [one["status"] for one in client.post("/incidents", bodies).json]
+        else:
+            statuses = [client.post("/incidents", body).json["status"] for body in bodies]
+        assert statuses == (["opened", "closed"] if order == 1 else ["waiting", "opened"])
+        client.post("/telemetry", [event(seconds=at) for at in (40, 120)])
+        kept.append(list(client.step("labeled_join")._book))
+        summary = client.get("/labeled").json
+        # From 10 to 20 they are errors, the others but the last one are healthy.
+        assert (summary["joined"], summary["incidents_waiting_for_start"]) == (5, 0)
+    assert kept[0] == kept[1]
+    assert kept[0][0].end == START + 25
+
+
+def test_what_waits_for_a_start_is_merged_counted_and_bounded(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(client.step("labeled_join")._book.early, "_most", 2)
+
+    def status(**body: Any) -> str:
+        return client.post("/incidents", body).json["status"]
+
+    assert status(id="A", end=START + 5, kind="link") == "waiting"
+    assert status(id="A", start=START + 6) == "end_before_start"
+    assert status(id="A", start=START + 10**9) == "quarantined"
+    assert status(id="A", end=START + 9) == "waiting"
+    assert status(id="A", start=START + 6) == "waiting"
+    assert status(id="A", device="a/1") == "opened"
+    opened = client.step("labeled_join")._book.get("A")
+    assert (opened.start, opened.end, opened.texts["kind"]) == (START + 6, START + 9, "link")
+    assert status(id="B", end=START) == "waiting"
+    assert status(id="B", device="a/1", start=START + 1) == "opened"
+    assert client.step("labeled_join")._book.get("B").end is None
+    assert status(id="C", cancelled=True) == status(id="D", cancelled=True) == "waiting"
+    summary = client.get("/labeled").json
+    assert (summary["incidents_waiting_for_start"], summary["refused_ends"]) == (2, 1)
+    assert status(id="E", cancelled=True) == "waiting"
+    summary = client.get("/labeled").json
+    assert (summary["incidents_waiting_for_start"], summary["forgotten_incidents"]) == (2, 1)
+    metrics = client.get("/metrics").json
+    assert 'netops_ledger_size{state="incident_waiting_for_start"} 2' in metrics
+    assert 'netops_ledger_outcomes_total{outcome="forgotten_incident"} 1' in metrics
+    assert status(id="C", device="a/1", start=START) == "opened"
+    assert status(id="D", device="a/1", start=START, end=None) == "cancelled"
+
+
+def test_an_end_that_waits_outlives_what_the_journal_holds(
+    schema: TelemetrySchema, redis_url: str, tmp_path: Path
+) -> None:
+    package = write_package(tmp_path, with_labels(schema, form="incidents", healthy_after="1m"))
+
+    def start() -> Client:
+        return make_client(package, redis_url=redis_url, journal_key="early", journal_max_events=40)
+
+    client = start()
+    assert client.post("/incidents", EARLY).json == told("waiting")
+    for step in range(300):  # Redis cuts a stream in steps of a hundred entries.
+        client.post("/telemetry", event("a/1", step))
+    again = start()
+    for one in (client, again):
+        assert one.get("/labeled").json["incidents_waiting_for_start"] == 1
+    assert again.post("/incidents", OPENING).json["status"] == "opened"
+    assert again.step("labeled_join")._book.get("INC1").end == START + 25
+    last = start()  # A kill: nobody has shut down.
+    assert last.step("labeled_join")._book.get("INC1").end == START + 25
+    assert last.get("/labeled").json["incidents_waiting_for_start"] == 0

@@ -100,7 +100,7 @@ def test_live_incidents_become_history(project, local_stack, tmp_path, seed, lab
     done.append(take_live(endpoint.journal, schema))
     client.shut_down()
     assert sum(result["incidents"] for result in done) == sent
-    assert sum(result["incidents_unknown"] for result in done) > 0
+    assert sum(result["incidents_waiting"] for result in done) > 0
     grown = states(url)
     incidents = pd.read_parquet(grown[1].folder / "_incidents")
     assert take_live(endpoint.journal, schema)["labels_changed"] == 0
@@ -280,4 +280,56 @@ def test_a_file_that_ends_an_incident_otherwise_than_live_is_told(project, local
     live = take_live(endpoint.journal, schema)
     assert (live["incidents_conflicting"], live["conflicts"][0]["key"]) == (1, "C")
     client.shut_down()
+    forget_all()
+
+
+@pytest.mark.parametrize("between", [True, False])
+def test_an_end_before_its_start_becomes_the_same_history(project, local_stack, tmp_path, between):
+    url, schema = local_stack.info.redis_url, of()
+    forget_all()
+    folder = Folder(tmp_path / "files", schema)
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    past = pd.DataFrame({DEVICE: "dev-0", "timestamp": [START], "cpu": 50.0, "latency": 5.0})
+    folder.add("metrics", "past", past)
+
+    def written(*ids: str) -> None:
+        rows = pd.DataFrame({"id": list(ids), "box": "dev-1", "start": at[1].isoformat()})
+        rows.assign(end=None, kind="link").to_csv(folder.path / "incidents.csv", index=False)
+        folder.ingest()
+
+    at = [START + pd.Timedelta(seconds=TICK * number) for number in range(5)]
+    written()
+    labels = f"store://feature-sets/{project}/device_labels"
+    endpoint = open_endpoint(tmp_path, project, url, schema, labels=labels)
+    endpoint.start()
+
+    def status(**body: Any) -> str:
+        answered = endpoint.send("/incidents", body)
+        assert answered.status == 200
+        return answered.json["status"]
+
+    def errors(device: str) -> list[int]:
+        frame = fstore.get_feature_set("device_labels").to_dataframe().reset_index()
+        return frame[frame[DEVICE] == device].sort_values("timestamp")["is_error"].tolist()
+
+    endpoint.send("/telemetry", [reading("dev-0", moment) for moment in at[1:]])
+    endpoint.send("/telemetry", [reading("dev-1", moment) for moment in at[1:]])
+    assert status(id="live", end=at[3].isoformat()) == "waiting"
+    assert status(id="file", end=at[2].isoformat()) == "waiting"
+    if between:
+        assert take_live(endpoint.journal, schema)["incidents_waiting"] == 2
+        endpoint.start()  # A kill: what waits is known again.
+    assert status(id="live", device="dev-0", start=at[1].isoformat(), end=None) == "opened"
+    found = take_live(endpoint.journal, schema)
+    assert found["incidents_waiting"] == (0 if between else 2)
+    assert errors("dev-0") == [0, 1, 1, 0, 0]
+    written("file")
+    endpoint.send("/devices/reload", None)
+    book = endpoint.client.step("labeled_join")._book
+    assert book.get("live").end == at[3].timestamp()
+    assert (book.get("file").end, len(book.early)) == (at[2].timestamp(), 0)
+    assert take_live(endpoint.journal, schema)["incidents"] == 1
+    assert errors("dev-1") == [1, 0, 0, 0]
+    endpoint.client.shut_down()
     forget_all()

@@ -275,7 +275,7 @@ def test_incidents_that_were_over_before_the_start_are_known_by_their_id(project
     assert status({"id": "INC2", "end": at(-55)}) == "changed"
     assert status({"id": "INC3", "end": at(-40)}) == "duplicate"
     assert status({"id": "INC4", "start": at(-20), "end": at(-15)}) == "changed"
-    assert status({"id": "INC9", "cancelled": True}) == "unknown"
+    assert status({"id": "INC9", "cancelled": True}) == "waiting"
     assert endpoint.send("/telemetry", tick(after + 2)).status == 200
     # What was sent counts before the file, though the history has it not yet.
     endpoint.start()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -162,6 +163,8 @@ class IncidentLedger(Ledger):
         self.incidents: dict[str, dict[str, Any]] = {}
         self.sent: dict[str, float] = {}
         """When each incident was sent that the history did not tell of last."""
+        self.early: dict[str, dict[str, Any]] = {}
+        """What was told of incidents before their start."""
 
     def predict(
         self, device: str, time: float, said: Said, arrival: float, position: tuple[int, int, int]
@@ -178,16 +181,27 @@ class IncidentLedger(Ledger):
         self, body: dict[str, Any], arrival: float, entry: tuple[int, int]
     ) -> tuple[str, int, list[Pair]]:
         """An incident was told of or changed: status, predictions that are healthy already, pairs."""
-        before = self.incidents.get(body["id"])
-        if before is None and ("start" not in body or "device" not in body):
-            return "unknown", 0, []
-        now = {"end": None, "cancelled": False, **(before or {}), **body}
+        before, early = self.incidents.get(body["id"]), self.early.get(body["id"], {})
         if "end" in body and body["end"] is None and "cancelled" not in body:
-            now["cancelled"] = False  # Who opens it again says that it is one.
+            body = {**body, "cancelled": False}  # Who opens it again says that it is one.
+        if before is None and "start" not in body:
+            self.early[body["id"]] = {**early, **body}
+            return "waiting", 0, []
+        if before is None:  # As if what came early came now, but for the end that is said here.
+            early = {name: said for name, said in early.items() if name != "end" or body.get("end") is None}
+            if (early.get("end") or math.inf) < body["start"]:
+                del early["end"]
+            body = {**body, **early}
+        elif early:
+            body = {**early, **body}
+            if body.get("end") is not None and body["end"] < body.get("start", before["start"]):
+                body["end"] = before["end"]
+        now = {"end": None, "cancelled": False, **(before or {}), **body}
         if now["start"] > arrival + self._tolerance:
             return "quarantined", 0, []
         if now["end"] is not None and now["end"] < now["start"]:
             return "end_before_start", 0, []
+        self.early.pop(body["id"], None)
         if now == before:
             return "duplicate", 0, []
         status = "opened" if before is None else "changed"

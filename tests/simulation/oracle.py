@@ -86,6 +86,12 @@ class Oracle:
                     self.pairs += self.ledger.told(row, entry.arrival, entry.id)
             self._count_pairs(entry, before)
             return []
+        if entry.kind == "labels" and not entry.sent and isinstance(self.ledger, IncidentLedger):
+            for row in orjson.loads(entry.events):  # The history has the start that an end waited for.
+                body = {name: row[name] for name in ("id", "start", "end", "cancelled")}
+                self._incident(entry, {**body, "device": row["names"]["device"]})
+            self._count_pairs(entry, before)
+            return []
         if not entry.sent:
             return []
         path, body = entry.sent[0].path, [event for sent in entry.sent for event in sent.body]

@@ -94,6 +94,8 @@ def conversation(form: str, seed: int, steps: int = 60) -> list[Request]:
             body = {"id": str(number), "device": f"a/{number % 4}", "start": START + seconds - 30}
             more = generator.choice([{}, {"end": START + seconds}, {"cancelled": True}])
             found.append(("POST", "/incidents", {**body, **more}))
+            early = {"id": str(generator.randrange(12)), "end": START + seconds - 5}
+            found.append(("POST", "/incidents", early))
         if generator.random() < 0.15:
             number = generator.randrange(3)
             change = {"id": f"chg-{number}", "device": f"a/{number}", "start": START + seconds}

@@ -145,7 +145,7 @@ def test_an_incident_labels_the_predictions_in_it_those_that_wait_and_those_that
     assert played.tell(end=45, device=None).status is IncidentStatus.DUPLICATE
     assert played.tell(cancelled=True, device=None).status is IncidentStatus.CANCELLED
     played.predict(46)
-    assert played.tell("8", end=45, device=None).status is IncidentStatus.UNKNOWN
+    assert played.tell("8", end=45, device=None).status is IncidentStatus.WAITING
     assert played.tell(start=90, device=None, arrived=99).status is IncidentStatus.END_BEFORE_START
     assert played.tell("9", start=100, arrived=0).status is IncidentStatus.QUARANTINED
 
