@@ -15,16 +15,14 @@ import pyarrow as pa
 from feature_sets.ingestion.history.added_rows import SAMPLES
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
+from feature_sets.ingestion.retold_incidents import END_OF_TIME, told_again
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.device_part import has_device_part
 from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import (
-    END,
-    ID,
     SOURCE,
-    START,
     joined_incidents,
     no_incidents,
     scope_columns,
@@ -34,8 +32,6 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 STATEMENTS, INCIDENTS, MADE_OF = BESIDE = "_statements", "_incidents", "_made_of"
 """Files beside those of the feature set: labels as they were given, incidents, and which rows were made of
 which files of readings."""
-
-_END_OF_TIME = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -158,7 +154,7 @@ class LabelState:
     def changed_since(self, before: LabelState, schema: TelemetrySchema) -> Stretches:
         """The stretches of time in which a label may be another one than before."""
         if self.attributes != before.attributes:
-            return Stretches.of([(0, _END_OF_TIME)])
+            return Stretches.of([(0, END_OF_TIME)])
         tolerance = schema.labels.tolerance_seconds * 1_000_000
         found = [
             times
@@ -172,9 +168,9 @@ class LabelState:
                 np.array(found, dtype=np.int64).reshape(-1, 2).T, (-tolerance, tolerance), strict=True
             )
         )
-        rows = _told_again(self.incidents, before.incidents)
-        firsts.append(column_micros(rows[START]) - tolerance)
-        lasts.append(np.where(rows[END].isna(), _END_OF_TIME, column_micros(rows[END].fillna(rows[START]))))
+        retold = told_again(self.incidents, before.incidents, schema)
+        firsts.append(retold.first)
+        lasts.append(retold.last)
         for rows in _differing(self.statements, before.statements):
             moments = column_micros(rows[schema.time])
             firsts.append(moments - tolerance)
@@ -231,19 +227,6 @@ def _differing(now: pd.DataFrame, before: pd.DataFrame) -> tuple[pd.DataFrame, p
     marked = pd.concat([now.assign(_side=0), before.assign(_side=1)], ignore_index=True)
     once = ~marked.drop(columns="_side").duplicated(keep=False)
     return marked[once & (marked["_side"] == 0)], marked[once & (marked["_side"] == 1)]
-
-
-def _told_again(now: pd.DataFrame, before: pd.DataFrame) -> pd.DataFrame:
-    """Rows of all incidents of which one frame has a row that the other has not.
-
-    Another row of one, such as the open one of a file that was closed live, may count no longer.
-    """
-    differing = pd.concat(_differing(now, before), ignore_index=True)
-    both = pd.concat([now, before], ignore_index=True)
-    is_named = both[ID].notna()
-    is_alone = ~is_named & both[START].isin(differing.loc[differing[ID].isna(), START])
-    found: pd.DataFrame = both[(is_named & both[ID].isin(differing[ID].dropna())) | is_alone]
-    return found
 
 
 def _digest(attributes: pd.DataFrame, schema: TelemetrySchema) -> str:

@@ -77,15 +77,16 @@ def grow_and_compare(folder: Folder, local_stack, add) -> list[dict[str, Any]]:
         ),
         ({"form": "incidents", "scope": ["model"]}, {"horizon": "0s", **KIND}),
         ({"form": "incidents"}, {**WITH_ARRIVAL.to_dict(), **KIND}),
+        ({"form": "incidents", "sources": ["day-3", "day-2"], "conflict": "first"}, {"horizon": "0s"}),
     ],
-    ids=["plain", "horizon", "scope", "arrival"],
+    ids=["plain", "horizon", "scope", "arrival", "first"],
 )
 def test_incidents_that_grow_equal_those_read_at_once(tmp_path, project, local_stack, seed, labels, content):
     generator = np.random.default_rng([seed, 5])
     of = schema(labels, **content)
     rows = readings(generator)
     cut = parts(generator, rows if of.arrival else rows.drop(columns="received"), 4)
-    given = incidents(generator)
+    given = incidents(generator, 40 if "conflict" in labels else 10)
     if "scope" in labels:
         given = given.assign(model=given.pop(DEVICE).map(lambda key: f"m{int(key[-1]) % 2}"))
     forget_all()
