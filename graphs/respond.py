@@ -146,6 +146,10 @@ class Respond:
         """Count the events of a request that all steps have taken."""
         count_request(self._metrics, request)
 
+    def count_refused(self, request: Request) -> None:
+        """Count its readings that broke a rule alone: a step failed at the others, or refused them."""
+        count_refused(self._metrics, request)
+
     def note_answer(self, request: Request) -> None:
         """Count a request that is answered, and note its times."""
         self._metrics.requests.labels(request.kind.value, request.status).inc()

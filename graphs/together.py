@@ -277,12 +277,16 @@ class Together:
         told = request.answer, request.status, request.content_type, request.headers, request.refused
         request.marks.append((respond.name, time.perf_counter()))
         request.answered = False  # For the steps it is not.
+        count = respond.count_refused  # What is accepted counts when all steps have taken it.
         try:
             for step in rest:
                 step.do(request)
-            if not request.answered:  # Else one has refused it, and it is counted when it was given again.
-                respond.count(request)
+            count = count if request.answered else respond.count
         except Exception as error:  # It is told.
+            self._log(error)
+        try:
+            count(request)
+        except Exception as error:
             self._log(error)
         request.answered = True
         request.answer, request.status, request.content_type, request.headers, request.refused = told

@@ -271,7 +271,7 @@ class IncidentParser:
             if name not in self._fields:
                 raise EventError(str(name), f"must be among {', '.join(sorted(self._fields))}", body[name])
         self._events.check_names(body)
-        # As in a file, an empty cell says nothing.
+        # A tool that sends its rows has empty text for nothing; as in a file, that is no name and no time.
         body = {
             name: None if isinstance(cell, str) and not cell.strip() else cell for name, cell in body.items()
         }

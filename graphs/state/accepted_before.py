@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import struct
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 
 import numpy as np
@@ -31,23 +31,31 @@ _TIME, _BITS = struct.Struct("=d"), struct.Struct("=q")
 class _Run:
     """Some events; they are put in the order of their keys when one is looked for.
 
-    :param keys: see ``AcceptedBefore``.
+    :param keys: see ``AcceptedBefore``; one may be there more than once.
     :param arrivals: of each, epoch seconds.
     """
 
-    __slots__ = ("_is_sorted", "arrivals", "keys")
+    __slots__ = ("_is_sorted", "arrivals", "keys", "last")
 
     def __init__(self, keys: Keys, arrivals: Floats) -> None:
         self.keys, self.arrivals, self._is_sorted = keys, arrivals, False
+        self.last = float(arrivals.max(initial=-math.inf))
 
     def newest(self, key: int) -> float:
         """Last arrival of an event; -inf if it is not here."""
         if not self._is_sorted:
-            order = np.argsort(self.keys, kind="stable")
-            self.keys, self.arrivals, self._is_sorted = self.keys[order], self.arrivals[order], True
+            order = np.lexsort((self.arrivals, self.keys))
+            keys, arrivals = self.keys[order], self.arrivals[order]
+            is_last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
+            self.keys, self.arrivals, self._is_sorted = keys[is_last], arrivals[is_last], True
         wanted = np.uint64(key)
-        begin, end = np.searchsorted(self.keys, wanted, "left"), np.searchsorted(self.keys, wanted, "right")
-        return float(self.arrivals[begin:end].max(initial=-math.inf))
+        place = int(self.keys.searchsorted(wanted))
+        is_here = place < len(self.keys) and self.keys[place] == wanted
+        return float(self.arrivals[place]) if is_here else -math.inf
+
+
+def _joined(runs: Sequence[_Run]) -> _Run:
+    return _Run(np.concatenate([run.keys for run in runs]), np.concatenate([run.arrivals for run in runs]))
 
 
 class AcceptedBefore:
@@ -68,8 +76,10 @@ class AcceptedBefore:
         self._old = deadline_seconds - self.seconds - tolerance_seconds
         self._most = most
         self._runs: deque[_Run] = deque()
+        # In no run yet: events that came alone, lists as they came, and lists that were looked through.
         self._lone: dict[int, float] = {}
         self._lists: list[tuple[Keys, float]] = []
+        self._looked: list[_Run] = []
         self._size = 0
         self._devices: dict[str, int] = {}
 
@@ -81,7 +91,7 @@ class AcceptedBefore:
         :param is_kept: whether the ledger keeps its prediction.
         """
         if not is_kept or arrived - time > self._old:
-            self._lone[self._key(device, time)] = arrived
+            self._note_lone([self._key(device, time)], arrived)
             self._added(1, arrived)
 
     def note_all(self, devices: Sequence[str], times: Floats, arrived: float) -> None:
@@ -90,7 +100,7 @@ class AcceptedBefore:
             return
         keys = self._keys(devices, times)[arrived - times > self._old]
         if len(keys) < _FEW:
-            self._lone.update(dict.fromkeys(keys.tolist(), arrived))
+            self._note_lone(keys.tolist(), arrived)
         else:
             self._lists.append((keys, arrived))
         self._added(len(keys), arrived)
@@ -106,30 +116,59 @@ class AcceptedBefore:
         key, oldest = self._key(device, time), arrived - self.seconds
         if self._lone.get(key, -math.inf) >= oldest:
             return True
-        wanted = np.uint64(key)
-        if any(noted >= oldest and (keys == wanted).any() for keys, noted in self._lists):
-            return True
-        return any(run.newest(key) >= oldest for run in reversed(self._runs))
+        self._look_through_lists()
+        runs = (*self._looked, *reversed(self._runs))
+        return any(run.last >= oldest and run.newest(key) >= oldest for run in runs)
 
-    def content(self) -> dict[int, float]:
-        """Last arrival of each key that may still be asked for, in a form that can be compared."""
-        keys, arrivals = self._kept()
-        return dict(zip(keys.tolist(), arrivals.tolist(), strict=True))
+    def content(self) -> list[dict[int, float]]:
+        """Last arrival of each key, by run and last of those in none yet, in a form that can be compared."""
+        found: list[dict[int, float]] = []
+        for run in (*self._runs, self._noted()):
+            order = np.argsort(run.arrivals, kind="stable")
+            keys, arrivals = run.keys[order].tolist(), run.arrivals[order].tolist()
+            found.append(dict(zip(keys, arrivals, strict=True)))
+        return found
 
     def saved(self) -> SavedState:
-        """Everything that is remembered."""
-        keys, arrivals = self._kept()
-        return SavedState(arrays={"keys": keys, "arrivals": arrivals})
+        """Everything that is remembered, and where each run ends: what is forgotten next depends on that."""
+        runs = [*self._runs, self._noted()]
+        all_of_them = _joined(runs)
+        return SavedState(
+            {"lengths": [len(run.keys) for run in runs], "size": self._size},
+            {"keys": all_of_them.keys, "arrivals": all_of_them.arrivals},
+        )
 
     def restore(self, state: SavedState) -> None:
         """Remember what was saved; earlier snapshots have nothing of it."""
-        self._runs, self._lone, self._lists, self._size = deque(), {}, [], 0
+        self._runs, self._lone, self._lists, self._looked, self._size = deque(), {}, [], [], 0
         if "keys" not in state.arrays:
             return
-        order = np.argsort(state.arrays["arrivals"], kind="stable")
-        keys, arrivals = state.arrays["keys"][order], state.arrays["arrivals"][order]
-        for begin in range(0, len(keys), _RUN):  # The first ones are forgotten first.
-            self._runs.append(_Run(keys[begin : begin + _RUN], arrivals[begin : begin + _RUN]))
+        ends = np.cumsum(state.plain["lengths"])[:-1]
+        parts = zip(*(np.split(state.arrays[name], ends) for name in ("keys", "arrivals")), strict=True)
+        *runs, noted = [_Run(keys, arrivals) for keys, arrivals in parts]
+        self._runs.extend(runs)
+        self._looked, self._size = [noted], state.plain["size"]
+
+    def _note_lone(self, keys: Iterable[int], arrived: float) -> None:
+        for key in keys:  # The clock may have gone back since.
+            self._lone[key] = max(arrived, self._lone.get(key, -math.inf))
+
+    def _look_through_lists(self) -> None:
+        """Make lists that came since a run, and two runs one where the newer is nearly as long.
+
+        So however many lists there are, few runs are looked through, and each event is sorted few times.
+        """
+        if not self._lists:
+            return
+        self._looked.append(
+            _Run(
+                np.concatenate([keys for keys, _ in self._lists]),
+                np.concatenate([np.full(len(keys), arrived) for keys, arrived in self._lists]),
+            )
+        )
+        self._lists = []
+        while len(self._looked) > 1 and len(self._looked[-2].keys) < 2 * len(self._looked[-1].keys):
+            self._looked[-2:] = [_joined(self._looked[-2:])]
 
     def _added(self, events: int, now: float) -> None:
         """Make a run of what is noted if it is enough, and forget what is over or too much."""
@@ -137,29 +176,20 @@ class AcceptedBefore:
         if self._size < _RUN:
             return
         self._runs.append(self._noted())
-        self._lone, self._lists, self._size = {}, [], 0
+        self._lone, self._lists, self._looked, self._size = {}, [], [], 0
         oldest = now - self.seconds
-        while self._runs[0].arrivals.max() < oldest or len(self._runs) > max(1, self._most // _RUN):
+        while self._runs[0].last < oldest or len(self._runs) > max(1, self._most // _RUN):
             self._runs.popleft()
 
     def _noted(self) -> _Run:
         """What is in no run yet."""
+        self._look_through_lists()
         size = len(self._lone)
-        keys = [np.fromiter(self._lone, dtype=np.uint64, count=size), *(keys for keys, _ in self._lists)]
-        arrivals = [np.fromiter(self._lone.values(), dtype=np.float64, count=size)]
-        arrivals += [np.full(len(keys), arrived) for keys, arrived in self._lists]
-        return _Run(np.concatenate(keys), np.concatenate(arrivals))
-
-    def _kept(self) -> tuple[Keys, Floats]:
-        """Keys that may still be asked for, ascending, each with its last arrival."""
-        runs = [*self._runs, self._noted()]
-        keys = np.concatenate([run.keys for run in runs])
-        arrivals = np.concatenate([run.arrivals for run in runs])
-        order = np.lexsort((arrivals, keys))
-        keys, arrivals = keys[order], arrivals[order]
-        is_last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]
-        is_last &= arrivals >= arrivals.max(initial=-math.inf) - self.seconds
-        return keys[is_last], arrivals[is_last]
+        lone = _Run(
+            np.fromiter(self._lone, dtype=np.uint64, count=size),
+            np.fromiter(self._lone.values(), dtype=np.float64, count=size),
+        )
+        return _joined([*self._looked, lone])
 
     def _key(self, device: str, time: float) -> int:
         bits: int = _BITS.unpack(_TIME.pack(time + 0.0))[0]

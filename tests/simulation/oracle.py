@@ -190,7 +190,7 @@ class Oracle:
             self.counts["events", answer["status"]] += 1
             is_old = arrival - time > DEADLINE_SECONDS - KNOWN_SECONDS - TOLERANCE
             if answer["status"] in COUNTED and is_old:
-                self._accepted[device, time] = arrival
+                self._accepted[device, time] = max(arrival, self._accepted.get((device, time), -math.inf))
         return answers
 
     def _forget_silenced(self, newest: float = -math.inf) -> None:
