@@ -109,18 +109,20 @@ class Alerting:
         event = replace(event, group=self._group, **change.fields())
         if event.level != "drift":
             return [event]
-        where = self._newest.newest(change.sample.n, change.reference.rate)
-        event = replace(event, onset=onset.time, since_onset=change.sample.n, devices=where)
+        event = replace(event, onset=onset.time, since_onset=change.sample.n)
         self._begin_calm()
-        if not self.hysteresis.batches:
-            return [event]
         known = self._alerts.open
+        # An alert that gets worse is told beside what was before it, not before the finding.
+        before = known.rate_before if known else change.reference.rate
+        if not self.hysteresis.batches:
+            return [replace(event, devices=self._newest.newest(change.sample.n, before))]
         name = f"{event.source}-{self.now.n}" + (f"-{self._group}" if self._group else "")
         if self._alerts.found(name, event, self.now.n, onset.time, change) is None:
             return []
         self._marks.begin_at(onset.counts)
+        where = self._newest.newest(change.sample.n, before)
         self._alerts.tell_where(where)
-        alert = self._alerts.open
+        event, alert = replace(event, devices=where), self._alerts.open
         if alert is None or known is None:
             return [replace(event, alert=alert.id if alert else "")]
         return [_worse(event, alert)]

@@ -120,5 +120,10 @@ class DriftEvent:
             object.__setattr__(self, "onset", utc_time(self.onset, "drift event: onset"))
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the event as plain JSON values."""
-        return {**dataclasses.asdict(self), "devices": self.devices and self.devices.to_dict()}
+        """Give the event as plain JSON values; ``devices`` only where they are known.
+
+        A runner of before them refuses the field.
+        """
+        found = dataclasses.asdict(self)
+        del found["devices"]
+        return found if self.devices is None else {**found, "devices": self.devices.to_dict()}

@@ -32,24 +32,29 @@ class NewestDevices:
             self._labels.append((device, error))
 
     def newest(self, count: int, rate_before: float | None) -> WrongDevices | None:
-        """The newest labels by device; None where no device is known.
+        """The newest labels by device; None where the devices of all of them are not known.
 
-        A device stands out if so many wrong labels of it are no chance at the rate of before: one in twenty
-        for all devices together (C. E. Bonferroni, 1936). So one wrong label seldom makes one, however many
-        devices there are, and errors that all have alike name none.
+        So it is at first after an upgrade. A device stands out if so many wrong labels of it are no chance at
+        the rate of before: one in twenty for all devices together (C. E. Bonferroni, 1936). So errors that
+        all have alike name none. One wrong label makes no device stand out, and without a rate of before
+        none does.
 
         :param count: labels since the change.
-        :param rate_before: share of errors before it; None without any.
+        :param rate_before: share of errors before it; None without labels.
         """
-        since = list(islice(self._labels, max(0, len(self._labels) - count), None))
-        if not since:
+        count = min(count, MOST_REMEMBERED)
+        if not 0 < count <= len(self._labels):
             return None
+        since = list(islice(self._labels, len(self._labels) - count, None))
         labels = Counter(device for device, _ in since)
         wrong = Counter(device for device, error in since if error)
         # Of equally many the first by name, so that the order of labels does not matter.
         by_wrong = sorted(wrong, key=lambda device: (-wrong[device], labels[device], device))
-        rate, chance = max(rate_before or 0.0, FINEST_RATE), _CHANCE / len(labels)
-        out = [device for device in by_wrong if _tail(wrong[device], labels[device], rate) < chance]
+        out: list[str] = []
+        if rate_before is not None:
+            rate, chance = max(rate_before, FINEST_RATE), _CHANCE / len(labels)
+            several = [device for device in by_wrong if wrong[device] > 1]
+            out = [device for device in several if _tail(wrong[device], labels[device], rate) < chance]
         return WrongDevices(
             devices=len(labels),
             labels=len(since),

@@ -69,7 +69,7 @@ class WrongDevices:
 
     @classmethod
     def from_dict(cls, field: str, saved: Any) -> WrongDevices:
-        """Inverse of ``to_dict``.
+        """Inverse of ``to_dict``; further keys, as a later version may tell, are ignored.
 
         :raises InputError: naming the field, the rule and what was given.
         """
@@ -84,9 +84,9 @@ class WrongDevices:
 
 def _mapping(field: str, got: Any, of: type[WrongDevices] | type[DeviceErrors]) -> Mapping[str, Any]:
     names = [each.name for each in fields(of)]
-    if not isinstance(got, Mapping) or set(got) != set(names):
+    if not isinstance(got, Mapping) or not set(names) <= set(got):
         raise InputError(field, f"must be a mapping with the keys {sorted(names)}", got)
-    return got
+    return {name: got[name] for name in names}
 
 
 def devices_in_words(told: Mapping[str, Any] | None) -> str:

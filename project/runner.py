@@ -12,7 +12,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import fields
+from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from typing import Any
 
@@ -220,6 +220,9 @@ def parse_request(body: Any) -> tuple[str, dict[str, Any]]:
 def parse_drift(body: Any) -> dict[str, Any]:
     """A drift event as the drift step sends it: ``id``, ``version`` and ``event``.
 
+    Fields of the event that are not known are ignored: during an upgrade the endpoint may be newer than this
+    runner, and it gives up an event that is refused.
+
     :raises RunnerError: naming the field, the rule and what was given.
     """
     body = _object(body)
@@ -229,14 +232,15 @@ def parse_drift(body: Any) -> dict[str, Any]:
     given = body.get("event")
     if not isinstance(given, dict):
         raise RunnerError(422, "event", "must be a JSON object", given)
+    names = [each.name for each in fields(DriftEvent)]
     try:
-        found = DriftEvent(**given)
+        found = DriftEvent(**{name: given[name] for name in names if name in given})
     except InputError as error:
         field = f"event.{error.where.removeprefix('drift event: ')}"
         raise RunnerError(422, field, error.rule, error.got) from error
     except TypeError as error:
-        names = ", ".join(each.name for each in fields(DriftEvent))
-        raise RunnerError(422, "event", f"must have the fields {names}", sorted(given)) from error
+        needed = [each.name for each in fields(DriftEvent) if each.default is MISSING]
+        raise RunnerError(422, "event", f"must have the fields {', '.join(needed)}", sorted(given)) from error
     if found.level not in ("drift", "cleared"):
         raise RunnerError(422, "event.level", "must be drift or cleared", found.level)
     return {"id": body["id"], "version": body["version"], "event": found.to_dict()}

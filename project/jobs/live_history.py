@@ -37,12 +37,22 @@ def add_live_history(
             telemetry = TelemetrySchema.load(schema)
             results = take_live(journal, telemetry)
             context.log_results({**results, **_contradicted(context.project, telemetry)})
-    finally:
+    except BaseException:
         # Files were ingested before: what they tell reaches the endpoint whatever fails from here on.
-        failure = _tell_endpoint(context.project)
-        if failure:
-            context.log_result(RELOAD_FAILURE, failure)
+        try:
+            _tell(context)
+        except Exception as error:  # The first error is the one to mend.
+            mlrun.utils.logger.warning(f"the endpoint was not told of the files: {error!r}")
+        raise
+    _tell(context)
     context.log_result("feature_vector", feature_vector)
+
+
+def _tell(context: mlrun.MLClientCtx) -> None:
+    """Have the endpoint take over what is new; why it did not is a result."""
+    failure = _tell_endpoint(context.project)
+    if failure:
+        context.log_result(RELOAD_FAILURE, failure)
 
 
 def _contradicted(project: str, schema: TelemetrySchema) -> dict[str, int]:

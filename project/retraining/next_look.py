@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from project.retraining.next_run import Evidence, rows_needed
-from project.retraining.policy import is_before
-from project.retraining.state import LoopState
+from project.retraining.next_run import Evidence, held_until, rows_needed
+from project.retraining.state import Case, LoopState
 from project.retraining_policy import RetrainingPolicy
 
 _LONG = 7200.0
@@ -30,32 +29,49 @@ def next_look(
     is_busy = state.attempt or state.trial or (state.candidate and not state.candidate_outdated)
     if case is None or case.weak or case.finish or is_busy or state.stopped:
         return ""
-    missing = rows_needed(case, policy) - evidence.rows
     steps = [f"see what has changed on {_devices(newest.get('devices'))}", _KEEP]
-    if is_before(now, state.hold_until):
-        steps.append("'netops retrain --resume' ends the wait")
-    elif missing > 0:
-        steps.append(f"labels of {missing:,} more readings start a training{_how_long(evidence, missing)}")
-    elif evidence.units < policy.least_units:
-        steps.append("labels of errors on further devices, or in further episodes, start a training")
+    until, why = held_until(state, now, policy)
+    missing = _missing(case, evidence, policy)
+    if until:
+        # What a person resumes are holds and pauses; runs of the day stay used up.
+        resumed = until in (state.hold_until, case.not_before)
+        ends = "; 'netops retrain --resume' ends that wait" if resumed else ""
+        steps.append(f"no training begins until {until[:19]} ({why}){ends}")
+        if missing:
+            steps.append(f"it takes {missing}, too")
+    elif missing:
+        steps.append(f"{missing} start a training{_how_long(case, evidence, policy)}")
     else:
         return ""
     return "; ".join(steps)
 
 
+def _missing(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
+    """Which labels a training still takes; empty if there are enough."""
+    rows = rows_needed(case, policy) - evidence.rows
+    parts = [f"of {rows:,} more readings"] if rows > 0 else []
+    if evidence.units < policy.least_units:
+        parts.append("of errors on further devices or in further episodes")
+    if not parts and evidence.span_seconds < evidence.needed_span_seconds:
+        parts.append("of later readings")
+    return f"labels {' and '.join(parts)}" if parts else ""
+
+
 def _devices(told: Mapping[str, Any] | None) -> str:
     """The devices that stand out; where most wrong labels are of others, or nobody knows, all of them."""
     out = told["standing_out"] if told else 0
-    if not told or out == told["devices"] or told["wrong_of_those"] < _MOST * told["wrong"]:
+    if not told or out in (0, told["devices"]) or told["wrong_of_those"] < _MOST * told["wrong"]:
         return "the network since then"
     named = ", ".join(each["device"] for each in told["named"])
     return f"{named} and {out - len(told['named']):,} more" if out > len(told["named"]) else named
 
 
-def _how_long(evidence: Evidence, missing: int) -> str:
-    """How long they take if they come as they have since the change."""
-    if not evidence.rows or evidence.span_seconds <= 0:
+def _how_long(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
+    """How long they take if they come as they have since the change; nobody knows of errors."""
+    if not evidence.rows or evidence.span_seconds <= 0 or evidence.units < policy.least_units:
         return ""
-    seconds = missing * evidence.span_seconds / evidence.rows
+    rows = max(0, rows_needed(case, policy) - evidence.rows)
+    by_rows = rows * evidence.span_seconds / evidence.rows
+    seconds = max(by_rows, evidence.needed_span_seconds - evidence.span_seconds)
     long = seconds >= _LONG
     return f", in about {seconds / 3600:,.0f} h" if long else f", in about {max(1, seconds / 60):,.0f} min"

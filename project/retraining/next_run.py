@@ -150,7 +150,7 @@ def outlook(
     :param said: what the last tick waited for; a policy knows nothing of other runs, or of rows in shadow.
     """
     case = state.case
-    until, why = _held_until(state, now, policy)
+    until, why = held_until(state, now, policy)
     again = [
         each.cause
         for each in state.decisions
@@ -184,7 +184,7 @@ def _waiting(
     return said if evidence is not None else said or "labeled rows, which are not counted now"
 
 
-def _held_until(state: LoopState, now: datetime, policy: RetrainingPolicy) -> tuple[str, str]:
+def held_until(state: LoopState, now: datetime, policy: RetrainingPolicy) -> tuple[str, str]:
     """Until when no run begins, and why; both empty if one may."""
     holds = [(state.hold_until, state.hold_reason)]
     if state.case is not None:

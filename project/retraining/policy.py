@@ -160,11 +160,15 @@ def after_run(
 ) -> LoopState:
     """The state after the run under way has ended.
 
+    One that began for another model than that of the case, as before a rollback, counts on no case.
+
     :param champion: version of the model in production now.
     """
     attempt, case = state.attempt, state.case
     if attempt is None:
         return state
+    if case is not None and not _is_for(attempt, case):
+        return replace(after_run(replace(state, case=None), result, champion, now, policy), case=case)
     if case is None and result.outcome != words.SUPERSEDED:  # What it did is told from its own records.
         return replace(state, attempt=None)
     decision = of_case(
@@ -220,6 +224,13 @@ def after_run(
     if failures < policy.failures:
         return after
     return _stopped(after, now, f"{failures} runs in a row failed, the last one: {result.reason}")
+
+
+def _is_for(attempt: Attempt, case: Case) -> bool:
+    """Whether a run is for the drift of a case: a rollback may have brought back another one."""
+    if attempt.candidate:
+        return attempt.candidate == case.finish
+    return attempt.champion in ("", case.version)  # Empty where no model was in production.
 
 
 def after_candidate(

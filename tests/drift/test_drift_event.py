@@ -31,7 +31,6 @@ def test_it_is_plain_json():
         **dict.fromkeys(("reference_labels", "reference_rate")),
         "group": "",
         "alert": "",
-        "devices": None,
     }
 
 

@@ -2,10 +2,12 @@
 
 import json
 from collections import Counter
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from drift.alerting import Alerting
 from drift.change_size import MOST_REMEMBERED
 from drift.drift_event import DriftEvent
 from drift.grouped_monitor import OTHERS, GroupedMonitor, group_monitors
@@ -126,14 +128,48 @@ def test_a_stream_without_devices_tells_none():
     assert devices_in_words(None) == devices_in_words({}) == ""
 
 
-def test_a_state_from_before_goes_on_and_names_what_it_has_seen():
+@pytest.mark.parametrize("known_from", [-1, 0, 1])
+def test_a_state_from_before_names_devices_once_it_knows_those_of_all_labels_since_the_onset(known_from):
     labels = list(stream(3000))
-    monitor = warmed()
-    played(monitor, labels[:1990])
+    (expected, *_) = played(warmed(), labels)
+    onset = expected.n_seen - 4000 - expected.since_onset
+    cut, monitor = onset + known_from, warmed()
+    played(monitor, labels[:cut])
     saved = monitor.to_dict()
     del saved["alerting"]["newest"]
-    (event, *_) = played(DriftMonitor.from_dict(saved), labels[1990:], 1990)
-    assert event.devices.labels == min(event.since_onset, event.n_seen - 4000 - 1990)
+    (event, *_) = played(DriftMonitor.from_dict(saved), labels[cut:], cut)
+    assert event == (replace(expected, devices=None) if known_from > 0 else expected)
+
+
+def test_one_wrong_label_is_no_device_that_stands_out_and_without_a_rate_of_before_none_is():
+    newest = NewestDevices()
+    for device, error in (("a", 1), ("b", 1), ("b", 1), ("b", 1), *(("c", 0),) * 20):
+        newest.add(device, error)
+    for rate in (0.0, 1e-4):
+        where = newest.newest(24, rate)
+        assert (where.standing_out, where.named) == (1, (DeviceErrors("b", 3, 3),))
+    unknown = newest.newest(24, None)
+    assert (unknown.standing_out, unknown.wrong_of_those, unknown.with_wrong) == (0, 0, 2)
+
+
+def test_a_finding_that_makes_an_alert_worse_is_measured_at_the_rate_of_before_the_alert(monkeypatch):
+    asked, newest = [], NewestDevices.newest
+    monkeypatch.setattr(
+        NewestDevices, "newest", lambda self, n, rate: asked.append((n, rate)) or newest(self, n, rate)
+    )
+    alerting = Alerting()
+    told = []
+    for i, (device, error) in enumerate([*stream(3000), *stream(1000, 0, 0.95)]):
+        told += alerting.add(error, at(i), device)
+        if i in (2400, 2500, 3800):
+            found = DriftEvent("glr", "drift", at(i), 4.0, 3.0, i + 1)
+            told += [alerting.tell(found, length=400 if i < 3000 else 500, inflation=1.0)]
+    raised, merged, worse = told
+    assert (len(raised), merged, len(worse)) == (1, [], 1)
+    before = raised[0].reference_rate
+    assert worse[0].reference_rate == before
+    # Of what was merged nobody asks.
+    assert asked == [(raised[0].since_onset, before), (worse[0].since_onset, before)]
 
 
 WHERE = WrongDevices(15, 100, 12, 3, 2, 11, (DeviceErrors("AP-01", 7, 9), DeviceErrors("AP-02", 4, 9)))
@@ -174,12 +210,20 @@ def test_an_event_reads_what_it_has_told():
         ({"named": [{"device": 7, "wrong": 1, "labels": 1}]}, "named.device: must be text, got 7"),
         ({"named": [{"device": "a", "wrong": 2, "labels": 1}]}, "named.wrong: must be .* at most 1, got 2"),
         ({"named": 6 * [{"device": "a", "wrong": 1, "labels": 1}]}, "named: must be at most 5, got 6"),
-        ({"more": 1}, "drift event: devices: must be a mapping with the keys"),
+        ({"labels": "9"}, "wrong devices: labels: must be a whole number"),
     ],
 )
 def test_what_is_none_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         DriftEvent("glr", "drift", at(0), 4.0, 3.0, 9, devices={**WHERE.to_dict(), **changes})
+
+
+def test_a_missing_key_is_refused_and_a_further_one_of_a_later_version_ignored():
+    told = {**WHERE.to_dict(), "more": 1}
+    assert WrongDevices.from_dict("devices", told) == WHERE
+    del told["wrong"]
+    with pytest.raises(ValueError, match="devices: must be a mapping with the keys"):
+        WrongDevices.from_dict("devices", told)
 
 
 @pytest.mark.parametrize(

@@ -59,6 +59,27 @@ def test_the_endpoint_hears_of_the_files_also_where_the_journal_does_not_become_
     assert found == {}
 
 
+def test_an_error_of_the_telling_does_not_hide_the_first_one(monkeypatch):
+    def fails(*_arguments):
+        raise InputError("history", "must take the rows", "none")
+
+    def away(*_names):
+        raise RuntimeError("the database is away")
+
+    warned = []
+    monkeypatch.setattr(live_history.mlrun.utils.logger, "warning", warned.append)
+    monkeypatch.setattr(live_history, "check_boolean", fails)
+    monkeypatch.setattr(live_history, "endpoint_address", away)
+    context = SimpleNamespace(project="p", log_result=None)
+    with pytest.raises(InputError, match="must take the rows"):
+        live_history.add_live_history(context)
+    assert warned == ["the endpoint was not told of the files: RuntimeError('the database is away')"]
+    monkeypatch.undo()
+    monkeypatch.setattr(live_history, "endpoint_address", away)
+    with pytest.raises(RuntimeError, match="is away"):  # Without another error it is the first.
+        live_history.add_live_history(context, live=False)
+
+
 def test_without_an_endpoint_there_is_nothing_to_tell(monkeypatch):
     def none(*_names):
         raise NetopsError("function 'serving' must be deployed, got none")

@@ -292,7 +292,7 @@ def test_without_a_loop_a_drift_is_told_to_mlrun_and_starts_nothing(context, mon
         ({"event": {**told()["event"], "since_onset": True}}, 422, "event.since_onset"),
         ({"event": {**told()["event"], "source": ["glr"]}}, 422, "event.source"),
         ({"event": {"source": "glr"}}, 422, "event"),
-        ({"event": {**told()["event"], "more": 1}}, 422, "event"),
+        ({"event": {**told()["event"], "devices": {"more": 1}}}, 422, "event.devices"),
     ],
 )
 def test_a_drift_that_is_none_names_the_field(looping, change, status, field):
@@ -300,6 +300,21 @@ def test_a_drift_that_is_none_names_the_field(looping, change, status, field):
     answered, content = ask(looping, path="/drift", body=body)
     assert (answered, content["error"]["field"]) == (status, field)
     assert StateFile(looping.user_data.settings.loops, "p").read().case is None
+
+
+def test_fields_of_a_newer_endpoint_are_ignored():
+    devices = dict.fromkeys(("devices", "labels", "wrong", "with_wrong", "standing_out", "wrong_of_those"), 1)
+    devices["named"] = [{"device": "AP-01", "wrong": 1, "labels": 1}]
+    event = {**told()["event"], "devices": devices}
+    newer = {
+        **event,
+        "more": 1,
+        "devices": {**devices, "more": 1, "named": [{**devices["named"][0], "more": 1}]},
+    }
+    taken = runner.parse_drift({**told(), "event": newer})
+    assert taken == runner.parse_drift({**told(), "event": event})
+    assert taken["event"]["devices"] == devices
+    assert "devices" not in runner.parse_drift(told())["event"]
 
 
 def test_a_state_that_cannot_be_read_is_no_failure_of_the_handler(looping):

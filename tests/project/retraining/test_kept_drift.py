@@ -7,8 +7,17 @@ import pytest
 
 from project.retraining.history import lines
 from project.retraining.next_run import Begin, next_step
-from project.retraining.policy import approved, closed, declined, overtaken, rolled_back, take
-from project.retraining.state import LoopState, Trial
+from project.retraining.policy import (
+    RunResult,
+    after_run,
+    approved,
+    closed,
+    declined,
+    overtaken,
+    rolled_back,
+    take,
+)
+from project.retraining.state import Attempt, LoopState, Trial
 from project.retraining.status import status_lines
 from project.retraining.trial import after_promotion
 from tests.project.retraining.test_policy import NOW, PLENTY, POLICY, opened, outcomes, told, tried
@@ -79,6 +88,30 @@ def test_what_its_new_detectors_find_first_is_the_same_change_and_then_a_later_o
     newer = told(4, event_time="2024-05-05T12:00:00+00:00", onset="2024-05-05T11:00:00+00:00", alert="glr-8")
     state = take(state, newer, "v1", LATER)
     assert (outcomes(state)[-1], state.case.onset[:10]) == ("newer drift", "2024-05-05")
+
+
+@pytest.mark.parametrize(
+    ("attempt", "counts"),
+    [
+        (Attempt("k", "main", 1200, NOW.isoformat(), "v2"), False),
+        (Attempt("k", "release", 0, NOW.isoformat(), "v2", "v2"), False),
+        (Attempt("k", "main", 1200, NOW.isoformat(), "v1"), True),  # Of before v1 left, and came back.
+    ],
+    ids=["other model", "finish of what went", "same model"],
+)
+@pytest.mark.parametrize("outcome", ["rejected", "not yet", "failed", "interrupted"])
+def test_a_run_counts_on_a_drift_of_the_model_that_it_began_beside(attempt, counts, outcome):
+    state = replace(back(shadowed()), attempt=attempt)
+    after = after_run(state, RunResult(outcome, "it did", "run", "v3"), "v1", LATER, POLICY)
+    assert after.attempt is None
+    assert ((after.case, after.decisions) != (state.case, state.decisions)) == counts
+
+
+def test_a_superseded_run_of_another_model_is_told_of_no_case():
+    state = replace(back(shadowed()), attempt=Attempt("k", "main", 1200, NOW.isoformat(), "v2"))
+    after = after_run(state, RunResult("superseded", "v1 is there now", "run", "v3"), "v1", LATER, POLICY)
+    said = after.decisions[-1]
+    assert (said.outcome, said.case, said.before, after.case) == ("superseded", "", "v2", state.case)
 
 
 def test_the_drift_of_the_model_that_goes_is_dropped_and_comes_back_with_it():

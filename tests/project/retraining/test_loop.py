@@ -335,6 +335,30 @@ def test_a_rollback_in_the_middle_of_a_training_is_not_undone_by_it(tmp_path, wh
     assert state.hold_reason == "after a rollback"
 
 
+@pytest.mark.parametrize("what", ["rejected", "little", "failed", "killed"])
+def test_a_run_that_began_before_a_rollback_does_not_count_on_the_drift_that_comes_back(tmp_path, what):
+    """The run is for a drift of v2; v1 had another one when it left, for which v2 was made."""
+    world = World("promoted", what)
+    assert outcomes(run(world, tmp_path))[-1] == "promoted"
+    loop = make(world, tmp_path)
+    loop.take(told(2, version="v2", onset="2024-05-08T11:00:00+00:00"))
+    world.rows, world.now = 1200, world.now + timedelta(hours=2)
+    loop.tick()
+    assert StateFile(tmp_path, "p").read().attempt.champion == "v2"
+    world.production = "v1"
+    file = StateFile(tmp_path, "p")
+    with file.changing() as state:
+        back = rolled_back(state, "v2", "v1", "", world.now, POLICY)
+        file.write(back)
+    assert (back.case.id, back.case.rows_tried, [each.id for each in back.kept]) == ("e1", 5000, ["e2"])
+    for _ in range(5):
+        loop.tick()
+    state = file.read()
+    assert len(world.begun) == 2 and state.attempt is None
+    assert (state.case, state.kept, state.failures) == (back.case, back.kept, 0)
+    assert outcomes(state) == outcomes(back)
+
+
 def test_a_version_that_a_person_promotes_in_the_middle_of_a_training_ends_the_case(tmp_path):
     world = World("superseded")
     loop = make(world, tmp_path)

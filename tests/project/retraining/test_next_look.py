@@ -1,13 +1,14 @@
 """While the loop waits for labels, a person is told where to look and how the wait ends."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from project.retraining.loop import Loop
 from project.retraining.next_look import next_look
 from project.retraining.next_run import Evidence
-from project.retraining.policy import began, take
+from project.retraining.policy import began, resumed, take
 from project.retraining.state import Attempt, LoopState, StateFile
 from project.retraining.status import status_lines
 from project.retraining_policy import RetrainingPolicy
@@ -37,7 +38,7 @@ def test_it_names_the_devices_and_how_many_labels_are_missing():
     )
     slowly = look(opened(), replace(FEW, span_seconds=64000.0))
     assert slowly.endswith("labels of 360 more readings start a training, in about 10 h")
-    assert look(opened(), Evidence()).endswith("labels of 1,000 more readings start a training")
+    assert look(opened(), Evidence(units=9)).endswith("labels of 1,000 more readings start a training")
 
 
 @pytest.mark.parametrize(
@@ -45,20 +46,52 @@ def test_it_names_the_devices_and_how_many_labels_are_missing():
     [
         None,
         {**DEVICES, "standing_out": 0, "wrong_of_those": 0, "named": NAMED[:1]},
+        {
+            **DEVICES,
+            **dict.fromkeys(("wrong", "with_wrong", "standing_out", "wrong_of_those"), 0),
+            "named": [],
+        },
         {**DEVICES, "devices": 6},
         {**DEVICES, "standing_out": 2, "wrong_of_those": 24},
     ],
-    ids=["not known", "none stands out", "all do", "most are of others"],
+    ids=["not known", "none stands out", "none is wrong", "all do", "most are of others"],
 )
 def test_where_no_device_is_to_blame_none_is_named(devices):
     assert look(opened(), devices=devices).startswith("see what has changed on the network since then; ")
 
 
-def test_other_waits_have_their_own_end():
-    held = replace(opened(), hold_until="2026-01-01T13:00:00+00:00", hold_reason="cool-down")
-    assert look(held).endswith("; 'netops retrain --resume' ends the wait")
-    few = look(opened(), replace(PLENTY, units=2))
-    assert few.endswith("labels of errors on further devices, or in further episodes, start a training")
+ONE = "2026-01-01T13:00:00+00:00"
+HELD = "no training begins until 2026-01-01T13:00:00 "
+RESUME = "'netops retrain --resume' ends that wait"
+ROWS = "it takes labels of 360 more readings, too"
+
+
+def test_a_wait_by_the_clock_is_told_with_its_end_and_its_reason_beside_what_else_is_missing():
+    held = replace(opened(), hold_until=ONE, hold_reason="cool-down")
+    assert look(held).endswith(f"; {HELD}(cool-down); {RESUME}; {ROWS}")
+    assert look(held, PLENTY).endswith(f"; {HELD}(cool-down); {RESUME}")
+    failed = replace(opened(), case=replace(opened().case, not_before=ONE))
+    assert look(failed).endswith(f"; {HELD}(after a failed run); {RESUME}; {ROWS}")
+    resumption = resumed(failed, NOW)
+    assert look(resumption) == look(opened())
+
+
+def test_nothing_resumes_runs_of_the_day_that_are_used_up():
+    began_at = (NOW - timedelta(hours=23)).isoformat()
+    used_up = replace(opened(), begun=(began_at,) * POLICY.runs_a_day)
+    assert look(used_up).endswith(f"; {HELD}(8 runs began within 24 hours); {ROWS}")
+    assert "--resume" not in look(used_up) and look(resumed(used_up, NOW)) == look(used_up)
+
+
+def test_errors_and_time_are_named_where_they_are_missing():
+    errors = "errors on further devices or in further episodes"
+    assert look(opened(), replace(PLENTY, units=2)).endswith(f"; labels of {errors} start a training")
+    both = look(opened(), replace(FEW, units=2))
+    assert both.endswith(f"; labels of 360 more readings and of {errors} start a training")
+    short = replace(PLENTY, span_seconds=600.0, needed_span_seconds=2400.0)
+    assert look(opened(), short).endswith("; labels of later readings start a training, in about 30 min")
+    slower = look(opened(), replace(FEW, needed_span_seconds=6400.0 + 36000))
+    assert slower.endswith("; labels of 360 more readings start a training, in about 10 h")
 
 
 def test_nothing_is_said_where_there_is_nothing_to_do():
