@@ -34,6 +34,9 @@ def tell_history(context: Any) -> dict[str, int]:
     :returns: how many incidents or labels, and how many changes of the calendar of maintenance.
     :raises ApiError: 503 if the history cannot be read, or the journal takes nothing.
     """
+    # What another process was told, and the history has no more, is known by that process alone else.
+    if serving_state(context).journal.look():
+        replay_missed(context)
     return tell(context, [step.untold for step in request_steps(context.root)])
 
 

@@ -35,8 +35,9 @@ def accepted_entries(url: str, key: str, archive: Path, after: EntryId) -> Accep
     """
     # Redis first: what is dropped there meanwhile is in a file by then.
     kept = list(RedisJournal(url, key, (), 1).raw()) if url else []
-    found = {entry.id: entry for entry in archived(archive, after)}
-    found |= {entry.id: entry for entry in kept if entry.id > after}
+    found = {entry.id: entry for entry in kept if entry.id > after}
+    # A store that began empty with a clock that is behind may have given an id once more.
+    found |= {entry.id: entry for entry in archived(archive, after)}
     return AcceptedEntries(
         [found[entry] for entry in sorted(found)], [entry for entry in kept if entry.id <= after]
     )

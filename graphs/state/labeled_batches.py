@@ -101,12 +101,13 @@ class LabeledBatches:
         self.add(restored_pairs(state, self._inputs), replayed=True)
 
     def add(self, pairs: Sequence[LabeledPair], replayed: bool = False) -> None:
-        """Take pairs.
+        """Take pairs, but for those that are in a file already.
 
-        :param replayed: whether they come from the journal; those in a file already are left out.
+        :param replayed: whether they come from the journal. Others are in a file if a step failed at their
+            entry here, and another process of the function was done with it first.
         """
         last = self._last
-        if replayed and last is not None:
+        if last is not None and pairs and (replayed or pairs[0].position <= last):
             pairs = [pair for pair in pairs if pair.position > last]
         if not pairs:
             return

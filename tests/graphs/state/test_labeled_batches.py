@@ -115,6 +115,20 @@ def test_replayed_pairs_that_are_in_a_file_are_not_taken_again(tmp_path: Path) -
     assert read(tmp_path)["device"].tolist() == [f"a/{number}" for number in range(6)]
 
 
+def test_pairs_that_another_process_was_done_with_first_are_not_taken_again(tmp_path: Path) -> None:
+    """A step failed here at their entry, which another process of the function took and wrote meanwhile."""
+    ours, theirs = make(tmp_path), make(tmp_path)
+    theirs.add([pair(1), pair(2)])
+    theirs.flush()
+    ours.add([pair(0)])
+    ours.flush()  # Now it knows of their file.
+    ours.add([pair(1), pair(2), pair(3)])
+    ours.flush()
+    assert read(tmp_path)["device"].tolist() == ["a/1", "a/2", "a/3"]
+    for each in (ours, theirs):
+        each.close()
+
+
 def test_the_position_is_found_again_and_unfinished_files_are_removed(tmp_path: Path) -> None:
     assert last_position(tmp_path) is None
     batches = make(tmp_path)

@@ -16,7 +16,7 @@ from graphs.state import journal_archive, unarchived
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import last_archived
-from graphs.state.journal_entries import RawEntry
+from graphs.state.journal_entries import RawEntry, id_text
 from graphs.state.redis_journal import RedisJournal
 
 
@@ -272,6 +272,19 @@ def test_what_the_server_lost_before_it_was_in_a_file_gets_there_from_memory(red
     journal.append(Kind.TELEMETRY, 0.0, [reading(10)])
     assert len(journal._unarchived) == 1, "what is in a file is not kept"
     journal.close()
+
+
+def test_an_id_that_an_empty_store_gives_once_more_hides_nothing_of_the_archive(redis_url, tmp_path):
+    journal = archived_journal(redis_url, "once more", tmp_path)
+    journal.append(Kind.TELEMETRY, 0.0, [reading(0)])
+    entry = journal.append(Kind.TELEMETRY, 0.0, [reading(1)])
+    journal.archive.catch_up()
+    other = archived_journal(redis_url, "other", tmp_path / "other")
+    other.append(Kind.TELEMETRY, 0.0, [reading(2)])
+    (again,) = other.raw()
+    journal._redis.delete("once more:journal")
+    journal._redis.xadd("once more:journal", again.fields(), id=id_text(entry))
+    assert everything(redis_url, "once more", tmp_path) == ["a/0", "a/1"]
 
 
 def test_what_is_kept_for_the_archive_is_bounded(redis_url, tmp_path, monkeypatch):
