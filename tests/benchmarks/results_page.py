@@ -289,9 +289,9 @@ TABLES: Mapping[str, Table] = {
         },
     ),
     "soak": Table(
-        "A served endpoint under steady single events, whose labels come one to ten minutes later. It "
-        "remembers every prediction until its deadline, an hour here, so memory grows by these for the first "
-        "hour. Two busy processors did not let all be sent.",
+        "A served endpoint under 200 single events a second, whose labels come one to ten minutes later. It "
+        "remembers every prediction until its deadline, twelve minutes here, so memory grows by these until "
+        "then.",
         {
             "minute": "{minute}",
             "events": "{events:,}",
