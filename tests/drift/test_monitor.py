@@ -100,14 +100,13 @@ def test_an_event_says_which_when_how_much_on_what_against_what_and_how_sure():
         "value": 1.5, "limit": 0.5, "n_seen": 1, "detail": "error stream",
         "onset": None, "since_onset": None, "severity": None, "confidence": None, "sample_labels": 0,
         "sample_rate": None, "reference_labels": 1, "reference_rate": 0.0, "group": "", "alert": "",
-        "devices": None,
     }  # fmt: skip
     assert drift.to_dict() == {
         "source": "scripted", "level": "drift", "event_time": "2024-05-01T00:00:01+00:00",
         "value": 1.5, "limit": 1.0, "n_seen": 2, "detail": "error stream",
         "onset": "2024-05-01T00:00:00+00:00", "since_onset": 1, "severity": "severe",
         "confidence": pytest.approx(0.752, abs=0.001), "sample_labels": 1, "sample_rate": 1.0,
-        "reference_labels": 1, "reference_rate": 0.0, "group": "", "alert": "scripted-2", "devices": None,
+        "reference_labels": 1, "reference_rate": 0.0, "group": "", "alert": "scripted-2",
     }  # fmt: skip
 
 
