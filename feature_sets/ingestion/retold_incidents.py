@@ -27,7 +27,7 @@ def told_again(now: pd.DataFrame, before: pd.DataFrame, schema: TelemetrySchema)
     :param before: the same of before.
     """
     both = pd.concat([now, before], ignore_index=True)
-    found = _of_changed(both, _is_changed(now, before))
+    found = _of_changed(both, ~both.duplicated(keep=False).to_numpy())
     firsts = column_micros(both[START]) - schema.labels.tolerance_seconds * 1_000_000
     is_open = both[END].isna().to_numpy()
     lasts = np.where(is_open, END_OF_TIME, column_micros(both[END].fillna(both[START])))
@@ -37,15 +37,11 @@ def told_again(now: pd.DataFrame, before: pd.DataFrame, schema: TelemetrySchema)
     return Stretches(firsts[found], lasts[found])
 
 
-def _is_changed(now: pd.DataFrame, before: pd.DataFrame) -> npt.NDArray[np.bool_]:
-    """Rows that one of two frames has and the other has not, of both one after the other."""
-    both = pd.concat([now, before], ignore_index=True)
-    changed: npt.NDArray[np.bool_] = ~both.duplicated(keep=False).to_numpy()
-    return changed
-
-
 def _of_changed(both: pd.DataFrame, changed: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Rows of incidents that have a changed row: of one id or, without one, of one start."""
+    """Rows of incidents that have a changed row: of one id or, without one, of one start.
+
+    :param changed: rows that one of the two frames has and the other has not.
+    """
     has_id = both[ID].notna()
     named = has_id & both[ID].isin(both.loc[changed & has_id, ID])
     others = ~has_id & both[START].isin(both.loc[changed & ~has_id, START])
