@@ -165,6 +165,8 @@ class IncidentLedger(Ledger):
         """When each incident was sent that the history did not tell of last."""
         self.early: dict[str, dict[str, Any]] = {}
         """What was told of incidents before their start."""
+        self.completed: dict[int, dict[str, Any]] = {}
+        """How events of the request of now are written that open incidents with what waited, by identity."""
 
     def predict(
         self, device: str, time: float, said: Said, arrival: float, position: tuple[int, int, int]
@@ -180,7 +182,11 @@ class IncidentLedger(Ledger):
     def incident(
         self, body: dict[str, Any], arrival: float, entry: tuple[int, int]
     ) -> tuple[str, int, list[Pair]]:
-        """An incident was told of or changed: status, predictions that are healthy already, pairs."""
+        """An incident was told of or changed: status, predictions that are healthy already, pairs.
+
+        What is written twice, as the answer of the store was lost, says both times what had waited for it.
+        """
+        given, body = body, self.completed.get(id(body), body)
         before, early = self.incidents.get(body["id"]), self.early.get(body["id"], {})
         if "end" in body and body["end"] is None and "cancelled" not in body:
             body = {**body, "cancelled": False}  # Who opens it again says that it is one.
@@ -191,7 +197,8 @@ class IncidentLedger(Ledger):
             early = {name: said for name, said in early.items() if name != "end" or body.get("end") is None}
             if (early.get("end") or math.inf) < body["start"]:
                 del early["end"]
-            body = {**body, **early}
+            if early:
+                body = self.completed[id(given)] = {**body, **early}
         elif early:
             body = {**early, **body}
             if body.get("end") is not None and body["end"] < body.get("start", before["start"]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,7 +21,7 @@ from tests.simulation.ahead import AheadOracle
 from tests.simulation.ledgers import IncidentLedger, Ledger, Pair, Said
 from tests.simulation.models import ABSENT, FURTHER, INPUTS, THRESHOLDS, schema_of, score
 from tests.simulation.process import DEADLINE_SECONDS, DEVICES
-from tests.simulation.store import Committed
+from tests.simulation.store import Committed, Sent
 
 TOLERANCE = 60.0
 PERIOD, LONGEST, SHORT = 10, 300, 60
@@ -60,6 +61,7 @@ class Oracle:
         self.ledger = (IncidentLedger if form == "incidents" else Ledger)(DEADLINE_SECONDS, TOLERANCE)
         self.pairs: list[Pair] = []
         self.counts: Counter[tuple[str, ...]] = Counter()
+        self._sent: Sequence[Sent] = ()
         self.excluded = self.suppressed = 0
         """What maintenance keeps out: pairs, and predictions."""
         self._calendar: dict[str, tuple[str, float, float | None]] = {}
@@ -102,6 +104,10 @@ class Oracle:
         elif path == "/labels":
             answers = [self._label(entry, place, one) for place, one in enumerate(body)]
         else:
+            assert isinstance(self.ledger, IncidentLedger)
+            if entry.sent is not self._sent:
+                self._sent = entry.sent
+                self.ledger.completed.clear()
             answers = [self._incident(entry, one) for one in body]
         self._count_pairs(entry, before)
         return answers

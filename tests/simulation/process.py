@@ -49,7 +49,10 @@ class _Together(Together):
 
     def _answer(self, events: Sequence[Any], group: list[int], tell: Tell) -> None:
         self._store.sending = [sent for place in group for sent in events[place].sent]
-        super()._answer(events, group, tell)
+        try:
+            super()._answer(events, group, tell)
+        finally:
+            self._store.sending = ()
 
 
 class Process:
