@@ -79,25 +79,33 @@ def as_last_time(
     resolved = resolve(project, names, given, memory, local=settings.profile == "local", keep=keep)
     if given.get("telemetry") and "schema" not in resolved.arguments:
         rule = f"must say what the columns of --telemetry mean; project '{project}' remembers no schema"
-        raise InputError("--schema", rule, None)
-    for line in (*resolved.lines(), *_other_projects(session, project, given, memory)):
+        others = _other_projects(session, project)
+        named = f"; --project names another one, such as {others}" if others else ""
+        raise InputError("--schema", f"{rule}{named}", None)
+    for line in (*resolved.lines(), *_simulated(session, project, given, memory)):
         console.print(line, highlight=False, soft_wrap=True)
     return resolved
 
 
-def _other_projects(
+def _other_projects(session: Session, project: str) -> str:
+    """Names of some other projects; empty without any."""
+    from project.api_reader import projects
+
+    if not session.mlrun_dbpath:
+        return ""
+    return ", ".join(sorted({*projects(session.mlrun_dbpath)} - {project})[-3:])
+
+
+def _simulated(
     session: Session, project: str, given: Mapping[str, Any], memory: Memory | None
 ) -> Iterator[str]:
     """A line about the others, where a run that says nothing of its telemetry would begin a new one."""
-    from project.api_reader import projects
-
-    if memory is not None or not session.mlrun_dbpath or {"telemetry", "schema"} & set(given):
+    if memory is not None or {"telemetry", "schema"} & set(given):
         return
-    others = sorted({*projects(session.mlrun_dbpath)} - {project})
-    if others:
+    if others := _other_projects(session, project):
         yield (
             f"project {project} is new and no --telemetry was given: this is the simulated network; "
-            f"--project names another one, such as {', '.join(others[-3:])}"
+            f"--project names another one, such as {others}"
         )
 
 

@@ -22,7 +22,8 @@ class EpisodeView:
         the test rows that could catch it; ``counted``; ``caught``; ``first_alarm``, time of the first row
         that caught it; ``delay_seconds`` or, with a horizon, ``lead_seconds``; the last two missing where it
         is not caught;
-        ``already_on``, whether the alarm that caught it was on in the row before.
+        ``already_on``, whether the alarm that caught it was on in the row before; ``unended``, whether it
+        lasts until the last reading of its device.
 
         An episode counts unless it began before the test period, when nothing could catch its onset, was
         cut off, or has no test row: the device is not evaluated, was silent, or its rows are excluded.
@@ -46,6 +47,16 @@ class EpisodeView:
     def counted(self) -> pd.DataFrame:
         """Episodes that count."""
         return self.episodes[self.episodes["counted"]]
+
+    @property
+    def unended(self) -> pd.DataFrame:
+        """Episodes until the last reading of their device, if most test rows in episodes are of them.
+
+        Empty with a horizon, where the test rows of an episode are those before it.
+        """
+        lasting = self.episodes[self.episodes["unended"].to_numpy(dtype=bool) & (not self.horizon_seconds)]
+        is_most = 2 * lasting["test_rows"].sum() > self.episodes["test_rows"].sum()
+        return lasting if is_most else lasting.iloc[:0]
 
     def describe(self) -> dict[str, float | int]:
         """Results ready to be logged; what has nothing to be computed from is not in them.

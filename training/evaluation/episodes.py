@@ -79,7 +79,7 @@ def episode_view(
     last = found[DEVICE].map(label_history.groupby(DEVICE)[schema.time].max())
     # What follows a single reading is not known; with a horizon all that could announce it is.
     cut_off = (found["start"] == last).to_numpy() & (not schema.horizon_seconds)
-    table = _with_alarms(found, episode, test, begins, cut_off)
+    table = _with_alarms(found, episode, test, begins, cut_off).assign(unended=found["end"] == last)
     runs = _false_alarms(test, episode)
     return EpisodeView(
         episodes=table[table["end"] >= begins].reset_index(drop=True),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE, SingleFeatureRule
 from training.evaluation.bootstrap import Intervals
 from training.evaluation.episode_view import EpisodeView
@@ -13,6 +13,8 @@ from training.exploration.durations import in_words
 
 RULES = "threshold_rule, such as false_alarms:0.001"
 """What a person sets to get another threshold."""
+_NAMED = 3
+"""Devices that are named at most."""
 
 
 def finding(
@@ -24,7 +26,7 @@ def finding(
     episodes: EpisodeView,
     false_alarm_share: float,
 ) -> str:
-    """A sentence on how good the model is, beside what needs none.
+    """How good the model is, beside what needs none; and whether incidents without an end decide about it.
 
     :param rows: how many test rows there are, and what they are.
     :param average_precision: of ``model`` and ``single_feature``.
@@ -45,7 +47,22 @@ def finding(
     return (
         f"On {rows} the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
         f"against {base_rate:.3f} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
-        f"{rule}; {_caught(episodes)}, with {alarms}."
+        f"{rule}; {_caught(episodes)}, with {alarms}.{_unended(episodes)}"
+    )
+
+
+def _unended(view: EpisodeView) -> str:
+    """A sentence, after a space, on episodes that last until now, where most error rows are of them."""
+    lasting = view.unended
+    if lasting.empty:
+        return ""
+    rows, of = int(lasting["test_rows"].sum()), int(view.episodes["test_rows"].sum())
+    names = lasting.sort_values("test_rows", ascending=False)[DEVICE].unique()
+    where = ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
+    last = "1 episode that lasts" if len(lasting) == 1 else f"{len(lasting):,} episodes that last"
+    return (
+        f" {rows:,} of the {of:,} rows in error episodes, {rows / of:.0%}, are of {last} until the newest "
+        f"reading ({where}): does each of these incidents go on, or is its end missing?"
     )
 
 

@@ -27,6 +27,7 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, 
             "counted": True,
             "began_before": False,
             "cut_off": False,
+            "unended": False,
             "test_rows": 3,
             "caught": pd.Series(caught, dtype=bool),
             "already_on": [place < already_on for place in range(len(lags))],
@@ -38,6 +39,7 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, 
             "counted": False,
             "began_before": [True] * before + [False] * unseen,
             "cut_off": False,
+            "unended": False,
             "test_rows": 0,
             "caught": False,
         }
@@ -60,6 +62,20 @@ def test_all_that_was_found_is_one_sentence():
         "alarm that was already on), "
         "at least half of them at once, with 17 false alarms per device-day (1.6 % of the healthy rows)."
     )
+
+
+def test_episodes_without_an_end_are_named_where_most_error_rows_are_of_them():
+    told = view([0.0, 0.0, None])
+    told.episodes["device"] = ["r1", "r2", "r2"]
+    told.episodes["unended"] = [True, False, True]
+    told.episodes["test_rows"] = [40, 9, 500]
+    words = (
+        "540 of the 549 rows in error episodes, 98%, are of 2 episodes that last until the newest reading "
+        "(r2, r1): does each of these incidents go on, or is its end missing?"
+    )
+    assert found(told).endswith(words)
+    told.episodes["test_rows"] = [40, 1000, 500]
+    assert "newest reading" not in found(told)
 
 
 @pytest.mark.parametrize(
