@@ -113,9 +113,23 @@ def _of_incidents(
 
 def _healthy(micros: Integers, schema: TelemetrySchema, newest: int) -> Bools:
     """Which readings are healthy if nobody says that they are not."""
+    if schema.labels.form == ROWS:
+        return np.zeros(len(micros), dtype=np.bool_)
+    return could_be_healthy(micros, schema, newest)
+
+
+def could_be_healthy(micros: Integers, schema: TelemetrySchema, newest: int) -> Bools:
+    """Which times are such that a healthy reading is known, as an error is; of rows that say both it is all.
+
+    Errors are told at once and at all times; healthy is what nothing was told of for long, in the time that was
+    watched. Outside of that there are errors alone, which say nothing of how often there are any.
+
+    :param micros: times, microseconds.
+    :param newest: time of the newest reading of all, the same.
+    """
     form = schema.labels
     if form.form == ROWS:
-        return np.zeros(len(micros), dtype=np.bool_)
+        return np.ones(len(micros), dtype=np.bool_)
     healthy: Bools = micros <= newest - form.healthy_seconds * 1_000_000
     if form.watched_from is not None:
         healthy &= micros >= round(form.watched_from * 1_000_000)

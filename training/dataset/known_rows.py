@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 import mlrun.feature_store as fstore
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from feature_sets import device_metrics
 from feature_sets.checks import InputError
+from feature_sets.labels.derived_labels import could_be_healthy
 from feature_sets.rows.stored_rows import feature_set_frame
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.arrival_order import late
@@ -63,6 +65,21 @@ def rows_with_timely_reading(
     return rows[~joined["_late"].to_numpy(dtype=np.bool_)].reset_index(drop=True)
 
 
+def _could_be_healthy(
+    times: pd.Series, newest: pd.Timestamp, schema: TelemetrySchema
+) -> npt.NDArray[np.bool_]:
+    """Which label rows are of a time of which healthy rows are known, as errors are.
+
+    With a horizon both are known of a row when its labels are known through it.
+
+    :param newest: time of the newest reading.
+    """
+    ahead = schema.horizon_seconds if schema.labels.is_derived else 0
+    micros = times.to_numpy().astype("datetime64[us]").astype(np.int64)
+    last = int(newest.timestamp() * 1_000_000)
+    return could_be_healthy(micros + ahead * 1_000_000, schema, last)
+
+
 @dataclass(frozen=True)
 class KnownRows:
     """Label rows that features are known for.
@@ -87,13 +104,17 @@ def labeled_rows(uri: str, schema: TelemetrySchema, part_column: str = "") -> Kn
         where = f"label of feature vector {uri}"
         raise InputError(where, f"must be '{schema.target}'", vector.spec.label_feature)
     labels = label_rows_of(feature_set_frame(vector, label_set), schema, part_column)
-    rows, late_rows = labels.rows, 0
+    rows, late_rows, errors_alone = labels.rows, 0, 0
     objects, fields = vector.parse_features(offline=False)
     for name, columns in fields.items():
         if name == label_set:
             continue
         arrival = schema.arrival if name == device_metrics.NAME else None
         known = feature_set_frame(vector, name, [columns[0][0], *([arrival] if arrival else [])])
+        if name == device_metrics.NAME:
+            counting = _could_be_healthy(rows[schema.time], known[schema.time].max(), schema)
+            errors_alone = int((~counting).sum())
+            rows = rows[counting].reset_index(drop=True)
         if objects[name].spec.timestamp_key:
             rows = rows_with_reading(rows, known, schema.time, schema.longest_window_seconds)
             if arrival:
@@ -105,7 +126,8 @@ def labeled_rows(uri: str, schema: TelemetrySchema, part_column: str = "") -> Kn
     if not len(rows):
         raise InputError(
             f"{len(labels.rows)} labeled rows",
-            f"must include one with a reading in the {schema.longest_window_seconds} s up to it",
+            f"must include one with a reading in the {schema.longest_window_seconds} s up to it"
+            + (", of a time of which healthy ones are known, too" if errors_alone else ""),
             0,
         )
     return KnownRows(
@@ -116,7 +138,8 @@ def labeled_rows(uri: str, schema: TelemetrySchema, part_column: str = "") -> Kn
             **({"rows_in_maintenance": labels.in_maintenance} if schema.maintenance is not None else {}),
             "rows_in_error_already": labels.in_error,
             "rows_without_label": labels.unlabeled,
-            "rows_without_reading": len(labels.rows) - len(rows) - late_rows,
+            "rows_of_errors_alone": errors_alone,
+            "rows_without_reading": len(labels.rows) - len(rows) - late_rows - errors_alone,
             "rows_with_late_reading": late_rows,
         },
     )

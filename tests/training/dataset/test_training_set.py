@@ -93,6 +93,27 @@ def test_labels_of_devices_without_telemetry_are_left_out_and_counted(
     assert context.results["rows_without_reading"] == 2
 
 
+@pytest.mark.parametrize("labels", [{}, {"horizon": "10m"}])
+def test_rows_of_a_time_of_which_only_errors_are_known_are_left_out_and_counted(
+    run_db, tmp_path, frame, labels
+):
+    """Errors are told at once, healthy is a reading half an hour later: what is newer has errors alone."""
+    schema = make_schema(
+        **labels, labels={"form": "positives", "watched": "readings", "healthy_after": "30m"}
+    )
+    until = frame["timestamp"].max() - pd.Timedelta("30m") - pd.Timedelta(labels.get("horizon", "0s"))
+    early = frame["timestamp"] <= until
+    told = frame[early | (frame["is_error"] == 1)][[DEVICE, "timestamp", "is_error"]]
+    told = told.assign(is_error=0).assign(**{schema.target: told["is_error"]})
+    uri = store_vector(frame, tmp_path, labels=told, label=schema.target)
+    context = make_context(run_db, tmp_path)
+    read = read_all(context, uri, schema)
+    assert read["timestamp"].max() <= until
+    counted = context.results["rows_of_errors_alone"]
+    assert counted == int((frame[~early]["is_error"] == 1).sum()) > 20
+    assert context.results["rows_without_reading"] == 0
+
+
 def test_a_split_that_is_read_equals_the_split_of_everything(context, vector_uri, schema, frame):
     read = read_split(context, vector_uri, schema, split_arguments(), with_test=True)
     expected = split_by_time(frame.sort_values(["timestamp", DEVICE], ignore_index=True), schema, 0.3)
