@@ -41,7 +41,7 @@ def finish_entry(context: Any, some: Sequence[RequestStep] | None = None) -> Non
             _wait_or_give_up(context, held, steps, error)
             continue
         state.unfinished.finish(held)
-        if some is None and held.request.kind not in TOLD:
+        if some is None and held.request.kind not in TOLD and not held.request.of_other_schema:
             count_request(state.metrics, held.request)
 
 

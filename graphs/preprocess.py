@@ -50,6 +50,7 @@ class Preprocess(RequestStep):
     """
 
     kinds: ClassVar[frozenset[Kind]] = kinds_of("preprocess")
+    takes_other_schemas: ClassVar[bool] = True  # As the history does.
 
     def __init__(self, context: Any, name: str = "preprocess") -> None:
         self.name = name

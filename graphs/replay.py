@@ -104,7 +104,7 @@ def replay_entry(context: Any, entry: Entry, if_failed: IfFailed, replayed: bool
     """
     steps = request_steps(context.root)
     request = replay_to(steps, context, entry, if_failed, replayed)
-    if entry.kind not in TOLD:
+    if entry.kind not in TOLD and not entry.of_other_schema:
         count_request(serving_state(context).metrics, request)
 
 
@@ -131,9 +131,11 @@ def replay_to(
         routing=entry.routing,
         brought=entry.sent,
         entry=entry.id,
+        of_other_schema=entry.of_other_schema,
     )
     for step in steps:
-        step.prepare(request)
+        if step.takes_other_schemas or not request.of_other_schema:
+            step.prepare(request)
     request.if_failed = if_failed
     for step in steps:
         # What the model gave up was answered without a prediction, and stays so.

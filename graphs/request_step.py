@@ -28,9 +28,16 @@ class RequestStep:
     kinds: ClassVar[frozenset[Kind]] = frozenset()
     """Kinds of request that ``handle`` is called with."""
 
+    takes_other_schemas: ClassVar[bool] = False
+    """Whether that is done of readings that an endpoint of another schema accepted, too."""
+
+    def takes(self, request: Request) -> bool:
+        """Whether a request, if it is not answered yet, is handled here."""
+        return request.kind in self.kinds and (self.takes_other_schemas or not request.of_other_schema)
+
     def do(self, request: Request) -> Request:
         """Handle a request of our kinds that is not answered yet; a refused one becomes an error answer."""
-        if request.kind in self.kinds and not request.answered:
+        if self.takes(request) and not request.answered:
             try:
                 self.handle(request)
             except Exception as error:

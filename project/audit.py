@@ -25,6 +25,7 @@ from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema_content import features_depend_alike
 from graphs.state.reading_history import stored_readings
 from project.arrivals import Arrivals, arrivals
 from project.audit_account import Audit
@@ -135,6 +136,9 @@ class _Served:
         package = model_of(self.project, str(pairs[VERSION].iloc[0]))
         if package is None:
             found.unknown_models += len(pairs)
+            return
+        if not features_depend_alike(package.schema.telemetry.to_dict(), schema.to_dict()):
+            found.of_other_schema += len(pairs)
             return
         known = held_rows(self.stored, KeyedRows.of(pairs, DEVICE, schema.time))[0] >= 0
         found.not_in_history += int(np.count_nonzero(~known))

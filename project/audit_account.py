@@ -26,6 +26,8 @@ class Audit:
         within ``RELATIVE_BOUND`` of ``project.audit``, as after a late reading; this is no mismatch.
     :param not_in_journal: ones with a late reading of which the journal has nothing any more.
     :param unknown_models: those of a model that is registered no more.
+    :param of_other_schema: those of a model whose features are made otherwise than those of the history, of
+        another schema by now: by other windows, or of a metric with another range.
     :param without_input: those of a model with an input that the history, of another schema by now, lacks.
     :param mismatches: compared ones in which a feature differs in a bit, the probability by more than the
         rounding of 32 bits, the prediction is not that of probability and threshold, or the label none that
@@ -49,6 +51,7 @@ class Audit:
     rounded: int = 0
     not_in_journal: int = 0
     unknown_models: int = 0
+    of_other_schema: int = 0
     without_input: int = 0
     mismatches: int = 0
     by_feature: Counter[str] = field(default_factory=Counter)
@@ -88,6 +91,10 @@ class Audit:
                 "not compared: a late reading is in their windows, and no journal has them",
             ),
             (self.unknown_models, "not compared: their model is registered no more"),
+            (
+                self.of_other_schema,
+                "not compared: the schema of the history makes other features of the same readings by now",
+            ),
             (
                 self.without_input,
                 f"not compared: the history has no {', '.join(sorted(self.absent))} any more",

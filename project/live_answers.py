@@ -28,6 +28,7 @@ from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import EntryId
 from graphs.state.incident_book import Features, IncidentBook
 from graphs.state.journal_entries import RawEntry
+from graphs.state.read_anew import ReadAnew
 from project.live_rows import LiveRows
 
 _NOTHING = Prediction("", "", np.empty(0), 0, 0.0, 0)
@@ -100,16 +101,16 @@ def _refused(
     tolerance = duration_seconds(schema.windows.future_tolerance)
     book = IncidentBook(schema, features, sys.maxsize)
     ledger = _Answers(schema.labels, book, deadline, tolerance)
-    metrics = schema.reading_columns
+    anew = ReadAnew(schema)
     places: set[_Place] = set()
     refused: set[tuple[str, int]] = set()
     for entry in entries:
         if entry.kind == Kind.TELEMETRY and entry.arrival + tolerance >= oldest:
-            if entry.has_columns(metrics):
-                events = entry.decoded(metrics).events
+            if anew.reads(entry):
+                events = anew.entry(entry).events
                 _predictions(ledger, events, devices, entry.arrival, entry.arrival + tolerance)
         elif entry.kind in (Kind.LABELS, Kind.INCIDENTS):
-            for event in entry.decoded(metrics).labels:
+            for event in entry.decoded(anew.columns).labels:
                 if isinstance(event, IncidentEvent):
                     ledger.add_incident(event, entry.arrival)
                 elif event.device in devices and event.label is not None:

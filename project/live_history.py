@@ -30,6 +30,7 @@ from graphs.state.journal import TOLD
 from graphs.state.placed_labels import placed_labels
 from graphs.state.settings import ServingSettings
 from project.function_names import SERVING
+from project.live_anew import anew_lines, lacking_by_metric
 from project.live_answers import without_refused
 from project.live_incidents import live_incidents
 from project.live_rows import LiveRows, as_id, just_before, live_rows
@@ -38,9 +39,10 @@ from project.settings import Settings
 
 COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
-    *("readings_of_other_schema", "readings_conflicting", "readings_rewritten", "late_readings"),
+    *("readings_of_other_schema", "readings_read_anew", "readings_of_other_entity"),
+    *("readings_conflicting", "readings_rewritten", "late_readings"),
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
-    "label_rows_new",
+    *("labels_of_other_entity", "label_rows_new"),
     *("labels_outside_population", "labels_conflicting", "labels_changed", "labels_rewritten"),
     *("incidents", "incidents_quarantined", "incidents_unknown", "incidents_waiting"),
     "incidents_conflicting",
@@ -146,7 +148,8 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
 
     What was taken is kept with the rows, so a call that failed, or was killed, is made good by the next one.
 
-    :returns: results of the job: counts, ``watermark``, ``report_lines``.
+    :returns: results of the job: counts, ``metrics_lacking`` (metric -> readings of another schema that have
+        none), ``watermark``, ``report_lines``.
     :raises InputError: if there is something and no history of this schema to add it to.
     :raises ApiError: if the journal cannot be read.
     """
@@ -210,7 +213,13 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         conflicting=done.metrics.conflicting + len(repeats),
         conflicts=[*done.metrics.conflicts, *repeats][:_SHOWN],
     )
-    return _results(counts, replace(done, metrics=metrics), schema, found.position)
+    results = _results(counts, replace(done, metrics=metrics), schema, found.position)
+    first, *others = results["report_lines"]
+    return {
+        **results,
+        "metrics_lacking": lacking_by_metric(found),
+        "report_lines": [first, *anew_lines(found), *others],
+    }
 
 
 def _calendar(found: LiveRows, history: TelemetryHistory, schema: TelemetrySchema) -> Calendar | None:
@@ -300,11 +309,13 @@ def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
         "labels_conflicting": "labels say something else than the one before, which stays",
         "readings_quarantined": "readings left out: from the future when they arrived",
         "readings_too_late": "readings left out: too late when they arrived",
-        "readings_of_other_schema": "readings left out: of a schema with other metrics",
+        "readings_of_other_schema": "readings left out: of a schema with none of these metrics",
+        "readings_of_other_entity": "readings left out: their device has fewer columns than the entity",
         "labels_quarantined": "labels left out: from the future when they arrived",
         "labels_of_other_column": (
             f"labels left out: not of '{schema.label}', from which the history makes what is predicted"
         ),
+        "labels_of_other_entity": "labels left out: their device has fewer columns than the entity",
         "incidents_quarantined": "incidents left out: from the future when they arrived",
         "incidents_unknown": "incidents left out: they would end before they start",
         "incidents_waiting": "of incidents came before their start, and count with it",

@@ -22,6 +22,7 @@ from feature_sets.windows.whole_readings import wholes_of_list
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import accepted_entries
 from graphs.state.longest_reach import longest_reach
+from graphs.state.read_anew import ReadAnew
 from graphs.state.reading_history import ReadingHistory, Readings
 from project.live_history import LiveJournal
 
@@ -129,15 +130,15 @@ class LiveOrder:
         """What the journal has of devices that a window of then can hold; not what was from the future."""
         tolerance = self._definition.tolerance_micros
         begin = (earliest - self._reach - tolerance) // _MICRO - CLOCKS_APART_SECONDS
-        journal, columns = self._journal, self._schema.reading_columns
+        journal, anew = self._journal, ReadAnew(self._schema)
         found: dict[str, _Sent] = {}
         for entry in accepted_entries(
             journal.url, journal.key, journal.archive, (max(0, begin) * 1000, 0)
         ).new:
-            if entry.kind != Kind.TELEMETRY or not entry.has_columns(columns):
+            if entry.kind != Kind.TELEMETRY or not anew.reads(entry):
                 continue
             arrival = event_micros(entry.arrival)
-            for event in entry.decoded(columns).events:
+            for event in anew.entry(entry).events:
                 if event.device in devices and event_micros(event.time) <= arrival + tolerance:
                     of_device = found.setdefault(event.device, _Sent())
                     of_device.micros.append(event_micros(event.time))

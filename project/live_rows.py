@@ -25,6 +25,7 @@ from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD
 from graphs.state.journal_entries import RawEntry
+from graphs.state.read_anew import ReadAnew
 from project.live_too_late import NewestBuckets
 
 ARRIVED = "(arrived)"
@@ -47,6 +48,8 @@ class LiveRows:
     :param label_entries: entry of each label in ``rows``.
     :param maintenance: changes of the calendar of maintenance, in their order.
     :param incidents: what was said of incidents, with its arrival in epoch seconds.
+    :param lacking: column and why -> readings that have nothing in it, as another schema accepted them.
+    :param ignored: metric that is none now -> readings that have it.
     """
 
     rows: Telemetry
@@ -58,6 +61,8 @@ class LiveRows:
     label_entries: Sequence[tuple[EntryId, int]] = field(default=())
     maintenance: Sequence[MaintenanceEvent] = field(default=())
     incidents: Sequence[tuple[IncidentEvent, float]] = field(default=())
+    lacking: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    ignored: Mapping[str, int] = field(default_factory=dict)
 
 
 class _Reader:
@@ -65,7 +70,7 @@ class _Reader:
 
     def __init__(self, schema: TelemetrySchema, arrived: int, newest: NewestBuckets | None = None) -> None:
         self.schema, self.newest = schema, newest
-        self.metrics = schema.reading_columns
+        self.anew = ReadAnew(schema)
         self.tolerance = duration_seconds(schema.windows.future_tolerance)
         self.readings: list[tuple[TelemetryEvent, int]] = []
         self.too_late: list[TelemetryEvent] = []
@@ -77,8 +82,8 @@ class _Reader:
         self.counts = dict.fromkeys(
             (
                 *("readings", "readings_quarantined", "readings_too_late", "readings_of_other_schema"),
-                "readings_taken_before",
-                *("labels", "labels_quarantined", "labels_of_other_column"),
+                *("readings_read_anew", "readings_of_other_entity", "readings_taken_before"),
+                *("labels", "labels_quarantined", "labels_of_other_column", "labels_of_other_entity"),
             ),
             0,
         )
@@ -95,15 +100,21 @@ class _Reader:
             self._readings(entry)
 
     def _readings(self, entry: RawEntry) -> None:
-        if not entry.has_columns(self.metrics):
+        if not self.anew.reads(entry):
             count = len(entry.rows)
             self.counts["readings"] += count
             self.counts["readings_of_other_schema"] += count
             return
+        read = self.anew.entry(entry)
+        if read.of_other_schema:
+            self.counts["readings_read_anew"] += len(read.events)
         arrival = event_micros(entry.arrival)
         latest = arrival + self.tolerance * 1_000_000
-        for event in entry.decoded(self.metrics).events:
+        for event in read.events:
             self.counts["readings"] += 1
+            if not self.anew.is_whole(event.device):
+                self.counts["readings_of_other_entity"] += 1
+                continue
             # A microsecond apart at least, so that the order stays where a request has several.
             self.arrived = max(arrival, self.arrived + 1)
             if event_micros(event.time) > latest:
@@ -118,7 +129,7 @@ class _Reader:
                 self.readings.append((event, self.arrived))
 
     def _labels(self, entry: RawEntry) -> None:
-        given = entry.decoded(self.metrics).labels
+        given = entry.decoded(self.anew.columns).labels
         # One that has a name still waits for its event, see ``placed_labels``.
         events = [event for event in given if isinstance(event, LabelEvent) and not event.name]
         self.incidents += [(event, entry.arrival) for event in given if isinstance(event, IncidentEvent)]
@@ -129,6 +140,8 @@ class _Reader:
             value = event.label if column == self.schema.label else event.observed
             if value is None or column.partition("_within_")[0] != self.schema.label.partition("_within_")[0]:
                 self.counts["labels_of_other_column"] += 1
+            elif not self.anew.is_whole(event.device):
+                self.counts["labels_of_other_entity"] += 1
             elif event.time > entry.arrival + self.tolerance:
                 self.counts["labels_quarantined"] += 1
             else:
@@ -143,6 +156,9 @@ def live_rows(
     newest: NewestBuckets | None = None,
 ) -> LiveRows:
     """Rows of the new entries of a journal.
+
+    Readings that were accepted by another schema are read by this one, see ``ReadAnew``. One without any
+    metric of this schema is left out, and so is what names a device by fewer columns than this entity has.
 
     A reading from the future was not counted live and is left out, and so is a label from the future. So is a
     reading that was too late, if ``newest`` is given; with an arrival the history finds those. All others are
@@ -172,6 +188,8 @@ def live_rows(
         reader.label_entries,
         reader.maintenance,
         reader.incidents,
+        reader.anew.lacking,
+        reader.anew.ignored,
     )
 
 

@@ -12,6 +12,7 @@ from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import AcceptedEntries, all_entries
 from graphs.state.journal_entries import RawEntry
 from graphs.state.longest_reach import longest_reach
+from graphs.state.read_anew import ReadAnew
 
 
 class NewestBuckets:
@@ -93,10 +94,10 @@ def journaled_readings(
     entries: Iterable[RawEntry], schema: TelemetrySchema
 ) -> Iterator[tuple[str, float, int]]:
     """Device, time and arrival of readings that were not from the future; the arrival in microseconds."""
-    columns = schema.reading_columns
+    anew = ReadAnew(schema)
     tolerance = WindowDefinition.from_schema(schema).tolerance_micros
     for entry in entries:
-        if entry.kind == Kind.TELEMETRY and entry.has_columns(columns):
+        if entry.kind == Kind.TELEMETRY and anew.reads(entry):
             arrival = event_micros(entry.arrival)
             for device, time, *_ in entry.rows:
                 if event_micros(time) <= arrival + tolerance:

@@ -35,6 +35,12 @@ CALENDAR = "maintenance"
 TOOL = "incident_mapping"
 """Field that no row depends on: it says how live bodies are read, so it may be another at any time."""
 
+_FEATURES_DEPEND_ON = (
+    *("entity", "separator", "time", "arrival", "windows", "derived"),
+    *("expected_interval", "uptime", "counters", "topology"),
+)
+"""Fields that features of readings are made by, beside the metrics."""
+
 
 def file_content(path: str | Path) -> object:
     """Content of a schema file.
@@ -125,6 +131,27 @@ def rows_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
 def answers_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a schema without what no answer of a model depends on: also how its rows were split."""
     return {name: value for name, value in rows_depend_on(content).items() if name != "split"}
+
+
+def features_depend_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether features that two schemas both have are the same numbers for the same readings.
+
+    They may have other metrics, labels or attributes. Of a metric that both have, the unit may be another.
+    """
+    return _plain(_of_features(one, other)) == _plain(_of_features(other, one))
+
+
+def _of_features(content: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+    found = {name: content.get(name) for name in _FEATURES_DEPEND_ON}
+    both = {name: given for name, given in content["metrics"].items() if name in other["metrics"]}
+    found["metrics"] = {
+        metric: {field: value for field, value in given.items() if field != "unit"}
+        for metric, given in both.items()
+    }
+    # Of counters and their rates alone.
+    if not any(given.get("kind") == "counter" for given in both.values()):
+        found.update(dict.fromkeys(("uptime", "counters")))
+    return found
 
 
 def _plain(content: Mapping[str, Any]) -> str:

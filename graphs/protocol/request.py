@@ -63,6 +63,7 @@ class Request:
     :param refused: why the state has no room for it; empty if it has.
     :param if_failed: told when a step fails at it, with the name of the step, once it is in the journal and
         other steps may have taken it.
+    :param of_other_schema: whether an endpoint of another schema accepted its readings, see ``Entry``.
     :param done: what steps have done of it, which is not done again when they go on after a failure.
     """
 
@@ -98,6 +99,7 @@ class Request:
     refused: str = ""
     brought: Sequence[SentEvents] = ()
     if_failed: Callable[[Request, str], None] | None = None
+    of_other_schema: bool = False
     done: dict[str, Any] = field(default_factory=dict)
 
     def __str__(self) -> str:

@@ -188,9 +188,10 @@ class DerivedLedger(DerivedPairs):
             incident = replace(incident, changed=0.0 if event.source else arrived)
             named = list(self._named(incident, before)) if self._joins else []
             begun = _Begun(event, status, incident, named, sum(self._contradicted(*one) for one in named))
-            is_new = status is IncidentStatus.OPENED and not event.source  # Files tell what was known.
-            counts = is_new and not self._book.is_excluded(incident)
+            counts = status is IncidentStatus.OPENED and not self._book.is_excluded(incident)
             start, end = self._book.stretch(incident)
+            if event.source and self._is_over(end):  # It was known before, and is asked for again.
+                counts = False
             self._book.put(incident)
             self._begun = begun
             if counts:  # Last: nothing fails here, so it is once.
@@ -221,14 +222,23 @@ class DerivedLedger(DerivedPairs):
 
         :param start: in microseconds, as its end.
         """
-        if self._newest is not None and end is not None and end <= self._newest - self._deadline:
+        if self._newest is not None and end is not None and self._is_over(end):
             self.note_late((self._newest - end) / 1e6)
         return self._note_error(start)
 
+    def _is_over(self, end: int | None) -> bool:
+        """Whether an incident of this end was over when all predictions in it were forgotten."""
+        return self._newest is not None and end is not None and end <= self._newest - self._deadline
+
     def _note_error(self, micros: int) -> bool:
-        """Count an error that was told; whether it began before what is taken as healthy by now."""
-        newest = micros if self._newest is None else self._newest
-        return self._watches and self._errors.note((newest - micros) / 1e6, self.healthy_after)
+        """Count an error that was told; whether it began before what is taken as healthy by now.
+
+        It is one rule for incidents and positives, sent live or told by files. Before the first prediction
+        nothing is taken as healthy, so what the history says until then is not counted.
+        """
+        if self._newest is None or not self._watches:
+            return False
+        return self._errors.note((self._newest - micros) / 1e6, self.healthy_after)
 
     def _named(self, incident: Incident, before: Incident | None) -> Iterable[_Named]:
         """Devices that an incident names now or named before, with the predictions that this may change."""

@@ -39,6 +39,8 @@ class Entry:
     :param maintenance: changes of the calendar, in the order they were sent.
     :param routing: changes of the routing.
     :param sent: requests that brought the telemetry; empty if they had no id.
+    :param of_other_schema: whether an endpoint of another schema accepted it, so that what it answered is
+        that of another model; the readings are those of the schema of now, see ``ReadAnew``.
     """
 
     id: EntryId
@@ -49,6 +51,7 @@ class Entry:
     maintenance: list[MaintenanceEvent] = field(default_factory=list)
     routing: list[RoutingChange] = field(default_factory=list)
     sent: Sequence[SentEvents] = ()
+    of_other_schema: bool = False
 
     @property
     def size(self) -> int:

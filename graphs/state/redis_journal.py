@@ -23,6 +23,7 @@ from graphs.state.journal import TOLD, Entry, JournalEvent
 from graphs.state.journal_archive import JournalArchive, archived, archived_to
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.journal_entries import RawEntry, encoded, entry_id, id_text, waiting_names
+from graphs.state.read_anew import ReadAnew
 from graphs.state.redis_script import RedisScript
 from graphs.state.snapshots.saved_state import SavedState
 from graphs.state.store_probe import StoreProbe
@@ -73,7 +74,7 @@ class RedisJournal:
     :param url: ``redis://host:port``.
     :param key: prefix of our keys; one a function.
     :param metrics: columns of a reading in schema order; an entry holds values only. Entries with other
-        metrics, of an earlier schema, are skipped and counted in ``skipped``.
+        metrics, of another schema, are skipped and counted in ``skipped``, unless ``anew`` reads them.
     :param max_events: events kept at least; older entries are dropped when a restart does not need them.
     :param label: column that the labels are of.
     :param archive: folder of Parquet files; an entry is dropped only after it is in one. None drops entries
@@ -94,6 +95,7 @@ class RedisJournal:
         archive: Path | None = None,
         on_failure: Callable[[Exception], None] = lambda error: None,
         keep_seconds: float = 0.0,
+        anew: ReadAnew | None = None,
     ) -> None:
         self._redis = redis.Redis.from_url(
             url,
@@ -108,6 +110,7 @@ class RedisJournal:
         self._metrics = metrics
         self._schema = ",".join(metrics)
         self._label = label
+        self._anew = anew
         self.skipped = 0
         self.bounds = JournalBounds(max_events, keep_seconds)
         self._lost = False
@@ -320,7 +323,10 @@ class RedisJournal:
             start = f"({found[-1][0].decode()}"
 
     def _decoded(self, raw: RawEntry) -> tuple[int, Entry | None]:
-        """How many events an entry has, and the entry itself unless it is of an earlier schema."""
+        """How many events an entry has, and the entry itself unless nothing of it is read by this schema."""
+        if self._anew is not None and raw.kind == Kind.TELEMETRY and self._anew.reads(raw):
+            entry = self._anew.entry(raw)
+            return entry.size, entry
         if raw.kind in _OF_ANY_SCHEMA or raw.has_columns(self._metrics):
             entry = raw.decoded(self._metrics)
             return entry.size, entry

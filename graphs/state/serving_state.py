@@ -30,6 +30,7 @@ from graphs.state.journal import Journal
 from graphs.state.longest_reach import longest_reach
 from graphs.state.maintenance_calendar import MaintenanceCalendar, NoCalendar, StoredCalendar
 from graphs.state.no_journal import NoJournal
+from graphs.state.read_anew import ReadAnew
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.routing_trail import RoutingTrail
 from graphs.state.serving_metrics import ServingMetrics
@@ -144,6 +145,7 @@ class ServingState:
                 Path(settings.archive_directory) if settings.archive_directory else None,
                 lambda error: metrics.archive_failures.inc(),
                 _needed_seconds(settings, telemetry),
+                ReadAnew(telemetry),
             )
         devices = static_devices(settings.devices, clock)
         declared = _declared(settings, package)

@@ -75,8 +75,10 @@ def ingest(
     with held(settings.home, name, "netops ingest", COMMAND):
         session = open_session(settings)
         resolved = as_last_time(settings, session, name, parameters.NAMES[workflow], arguments, console)
-        question = replace and not yes
-        if question and not typer.confirm(_question(name, session.mlrun_dbpath), default=False, err=as_json):
+        if replace and not yes:
+            asked = _question(name, session.mlrun_dbpath)
+            asked += _of_live(settings, name, str(resolved.arguments.get("schema", "")))
+        if replace and not yes and not typer.confirm(asked, default=False, err=as_json):
             console.print("nothing was changed", highlight=False)
             raise typer.Exit(1)
         run_id = run_to_end(settings, session, name, workflow, resolved.arguments, console)
@@ -129,6 +131,20 @@ def _question(project: str, dbpath: str) -> str:
     rows, labels = f"{last['rows_ingested']:,} rows", f"{last.get('label_rows', 0):,} labels"
     return (
         f"Replace the history of project '{project}', {rows} and {labels} from {first} to "
-        f"{last['last_event']}? What arrived live is added anew where it has the metrics of the schema, and "
-        "else left out. This cannot be undone."
+        f"{last['last_event']}? This cannot be undone."
     )
+
+
+def _of_live(settings: Settings, project: str, schema: str) -> str:
+    """What the new history will have of what arrived live, with a space before it; empty of nothing."""
+    # Only now, because these take seconds to load.
+    from feature_sets.telemetry.schema import TelemetrySchema
+    from graphs.state.accepted_entries import accepted_entries
+    from graphs.state.entry_id import BEFORE_ALL
+    from project.live_anew import expected
+    from project.live_history import LiveJournal
+
+    journal = LiveJournal.of(project, settings)
+    entries = accepted_entries(journal.url, journal.key, journal.archive, BEFORE_ALL).new
+    said = expected(entries, TelemetrySchema.load(schema))
+    return f" {said}" if said else ""

@@ -58,14 +58,13 @@ def replay(
 
     from project.replay.lines import replay_lines
     from project.replay.outcome import Stretch
+    from project.replay.progress import replay_progress
     from project.replay.replay import replay as play
 
     mlrun.utils.logger.set_logger_level("ERROR")
-    console = Console(stderr=True)
-    waiting = console.status(f"playing {start} to {end} of project {name}", spinner="dots")
     # MLRun reports on standard output.
-    with waiting, redirect_stdout(StringIO()):
-        facts = play(settings, name, Stretch(first, after, label_delay), model or "", speed)
+    with replay_progress(Console(stderr=True)) as told, redirect_stdout(StringIO()):
+        facts = play(settings, name, Stretch(first, after, label_delay), model or "", speed, told)
     if as_json:
         print(json.dumps(facts))
         return

@@ -31,6 +31,7 @@ _COUNTS = {
     "within a thousandth in relative features": "rounded",
     "with a late reading, and no journal": "not_in_journal",
     "of a model that is registered no more": "unknown_models",
+    "of a model with features of another schema": "of_other_schema",
     "with an input that is no history": "without_input",
 }
 

@@ -60,14 +60,16 @@ class GraphInstance:
         speed: float | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
+        told: Callable[[int], None] = lambda sent: None,
     ) -> Played:
         """Send batches in their order.
 
         :param time_column: of event times.
         :param speed: times as fast as it was; None for as fast as possible.
+        :param told: called with the number of readings that were sent, after some more of them.
         :raises NetopsError: if the graph fails.
         """
-        played = Played()
+        played, sent_so_far = Played(), 0
         started, first = clock(), None
         for batch in batches:
             first = batch.known if first is None else first
@@ -80,6 +82,8 @@ class GraphInstance:
                     for sent, said in zip(batch.telemetry, answers, strict=True)
                     if said is not None
                 ]
+                sent_so_far += len(batch.telemetry)
+                told(sent_so_far)
             if batch.incidents:  # In the form of the schema, where a tool may have one of its own.
                 self._results("/labels", batch.incidents, played.rejected_incidents)
             if batch.labels:

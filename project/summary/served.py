@@ -40,6 +40,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
         ("rounded", "are so but for a thousandth in features relative to the past of their device"),
         ("not_in_journal", "had a late reading, and no journal has them"),
         ("unknown_models", "are of a model that is registered no more"),
+        ("of_other_schema", "are of a model with features of another schema than that of the history"),
         (
             "without_input",
             f"are of a model whose inputs {', '.join(results.get('absent') or {})} are no history",

@@ -277,7 +277,7 @@ def test_readings_of_other_metrics_and_labels_of_another_column_are_told(project
     past = Past.random(np.random.default_rng(11))
     past.folder(tmp_path / "files", PLAIN).ingest()
     journal = LiveJournal("serving", local_stack.info.redis_url, "of-earlier", tmp_path / "accepted")
-    for metrics, label in ((("cpu", "jitter"), "broken"), (("cpu", "latency"), "is_error")):
+    for metrics, label in ((("fan", "jitter"), "broken"), (("cpu", "latency"), "is_error")):
         kept = RedisJournal(journal.url, journal.key, metrics, 1000, label)
         readings = [
             TelemetryEvent("dev-1", START.timestamp() + len(label), dict.fromkeys(metrics, 1.0)),
@@ -290,7 +290,7 @@ def test_readings_of_other_metrics_and_labels_of_another_column_are_told(project
     assert (found["labels"], found["labels_new"], found["labels_of_other_column"]) == (2, 1, 1)
     assert found["devices_unknown"] == 1
     report = "\n".join(found["report_lines"])
-    assert "2 readings left out: of a schema with other metrics" in report
+    assert "2 readings left out: of a schema with none of these metrics" in report
     assert "1 labels left out: not of 'is_error'" in report
     forget_all()
 

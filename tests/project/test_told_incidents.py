@@ -220,6 +220,54 @@ def test_positives_of_files_are_known_before_their_predictions_are_healthy(proje
     assert {key: history.get(key) for key in found} == found
 
 
+@pytest.mark.parametrize("form", ["incidents", "positives"])
+@pytest.mark.parametrize("sent", [False, True], ids=["by files", "live"])
+def test_errors_that_are_told_late_count_by_one_rule(project, local_stack, tmp_path, form, sent):
+    """Whoever tells them: by files, or live."""
+    schema = INCIDENTS if form == "incidents" else POSITIVES
+    folder = past_of(tmp_path, schema)
+    past, told_later = [-200, -5], [20, 40, 60, 140]  # The last one is younger than what counts as healthy.
+
+    def tell(*seconds: float) -> None:
+        if form == "incidents":
+            write(folder, *(incident("dev-0", second, second + 4) for second in seconds))
+        else:
+            times = pd.to_datetime([at(one) for one in seconds], utc=True)
+            folder.add("labels", "told", pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "kind": None}))
+
+    tell(*past)
+    folder.ingest()
+    endpoint = serve(tmp_path, project, local_stack.info.redis_url, schema, "endpoint")
+    endpoint.start()
+
+    def missed() -> tuple[int, int]:
+        found = endpoint.client.step("labeled_join")._ledger.missed
+        return found.lost, found.told
+
+    assert missed() == (0, 0)
+    for number in range(30):
+        assert endpoint.send("/telemetry", tick(number)).status == 200
+    if sent and form == "incidents":
+        for second in told_later:
+            body = {"device": "dev-0", "start": at(second), "end": at(second + 4)}
+            assert endpoint.send("/incidents", body).json["status"] == "opened"
+    elif sent:
+        for second in told_later:
+            assert endpoint.send("/labels", {"device": "dev-0", "timestamp": at(second)}).status == 200
+    else:
+        tell(*past, *told_later)
+        folder.ingest()
+        endpoint.send("/devices/reload", None)
+    assert missed() == (3, 4)
+    warning = endpoint.client.get("/labeled").json["warning"]
+    assert warning.startswith(
+        "75.0% of the errors that were told, 3, began longer ago than the 1m after which"
+    )
+    endpoint.start()  # As after a kill: the journal tells the same.
+    assert missed() == (3, 4)
+    endpoint.client.shut_down()
+
+
 def test_of_overlapping_sources_the_first_counts_live_as_in_files(project, local_stack, tmp_path):
     url = local_stack.info.redis_url
     schema = of(
