@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +20,7 @@ from graphs.ledger_metrics import (
     told_exclusions,
     told_ledger,
 )
-from graphs.ledger_room import Room, check_room, check_unwritten
+from graphs.ledger_room import Room, check_room, check_unwritten, clock_after
 from graphs.protocol.device_state import DeviceState
 from graphs.protocol.device_status import DeviceStatus
 from graphs.protocol.records import (
@@ -236,8 +235,10 @@ class LabeledJoin(RequestStep):
             waiting = self._by_request.waiting(request.arrival)
             check_room(self._ledger, self._ahead.join, waiting, request, self._room)
             if request.telemetry and self._by_request.is_full:
-                newest = request.newest_before(self._room.tolerance)
-                self._by_request.check_room(max(newest, self._ledger.newest or -math.inf))
+                after = clock_after(self._ledger, request, self._room.tolerance)
+                if self._silenced is not None:
+                    after.follow(self._silenced.clock)
+                self._by_request.check_room(after)
         if self._incidents is not None:
             self._incidents.prepare(request)
 
@@ -289,12 +290,13 @@ class LabeledJoin(RequestStep):
                 self._note_accepted(request, columns)
                 request.done["accepted"] = True
             request.done["joined"] = True
-        newest = -math.inf if self._ledger.newest is None else self._ledger.newest
+        clock = self._ledger.clock
         if self._silenced is not None:
-            self._silenced.forget_before(newest)
+            self._silenced.follow(clock)
             if self._by_request.is_full:  # It may be that all are in a maintenance.
-                newest = max(newest, self._silenced.newest)
-        self._by_request.note(request, newest - self._deadline)
+                clock = clock.copy()
+                clock.follow(self._silenced.clock)
+        self._by_request.note(request, clock)
 
     def _column_predictions(self, request: Request, columns: TelemetryColumns) -> bool:
         """Note the predictions of a list at once; whether that could be done."""
@@ -308,7 +310,7 @@ class LabeledJoin(RequestStep):
                 return False
             seconds, made = columns.seconds, columns.made
             if "joining" not in request.done:
-                if ledger.forgets_some(seconds[made.events]):
+                if ledger.forgets_some(columns.plain.devices, seconds, made):
                     return False
                 repeated: list[int] = []
                 joined = ledger.note_predictions(
@@ -341,7 +343,7 @@ class LabeledJoin(RequestStep):
             ):  # Else what follows has failed, and this is no earlier prediction.
                 request.done["added"] = self._prediction(request, record, index)
             if request.done["added"]:
-                self._ahead.advance(self._ledger.newest, request.arrived(index))
+                self._ahead.advance(self._ledger, self._room.most, request.arrived(index))
             waited = self._by_request.waits(record, names[index]) if names else None
             if waited is not None:
                 self._labels.take_one(request, LabelRecord(waited, index), index)
@@ -364,14 +366,14 @@ class LabeledJoin(RequestStep):
         if record.status == event_status.TOO_LATE and self._accepted.has(event.device, event.time, arrived):
             record.status = event_status.DUPLICATE  # What was said of it then, nobody knows any more.
         if self._silenced is not None:
-            self._silenced.forget_before(ledger.newest)
+            self._silenced.follow(ledger.clock)
             said = self._silenced.of(event.device, event.time)
             if said is not None:
                 self._answer_again(record, said.made, said.maintenance)
                 return False
             if record.maintenance is not None:
                 if record.status in event_status.COUNTED:
-                    self._ahead.exclude(event.device, event.time, ledger.newest)
+                    self._ahead.exclude(event.device, event.time, ledger.clock.of(event.device))
                     if made is not None:
                         said = Silenced(made, record.maintenance)
                         self._silenced.put(event.device, event.time, said, arrived)
