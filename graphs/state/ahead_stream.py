@@ -32,6 +32,7 @@ class AheadStream:
     ) -> None:
         schema, settings = state.schema, state.settings
         self._deadline, self._schema, self._metrics = deadline_seconds, schema, state.metrics
+        self._population = state.population
         self.join = None
         if schema.further_horizons and not schema.horizon_seconds:
             self.join = AheadJoin(schema, settings.model_name, state.calendar, settings.ledger_max_size)
@@ -74,7 +75,8 @@ class AheadStream:
     def write(self, request: Request) -> None:
         """Hand what a request has joined to the batches."""
         while self._pairs:
-            horizon, pairs = next(iter(self._pairs.items()))
+            horizon, joined = next(iter(self._pairs.items()))
+            pairs = [pair for pair in joined if self._is_of(pair)]
             if horizon in self._batches:
                 placed = [pair._replace(position=request.position(place)) for place, pair in enumerate(pairs)]
                 self._batches[horizon].add(placed, request.replayed)
@@ -82,6 +84,10 @@ class AheadStream:
             for pair in pairs:
                 is_right = "yes" if pair.made.prediction == pair.label else "no"
                 self._metrics.ahead_pairs.labels(horizon, is_right).inc()
+
+    def _is_of(self, pair: LabeledPair) -> bool:
+        """Whether the model is made for the device of a pair."""
+        return self._population is None or self._population.has(pair.device, pair.time)
 
     def saved(self) -> SavedState:
         """What is remembered, and pairs that are in no file yet."""
