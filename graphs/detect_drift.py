@@ -13,14 +13,12 @@ from drift.grouped_monitor import GroupedMonitor
 from drift.performance_watch import SCORES, BasePerformance, PerformanceWatch
 from drift.wrong_devices import devices_in_words
 from feature_sets.checks import InputError
-from feature_sets.windows import event_status
 from graphs.drift_callbacks import ATTACHED, BY_SETTING, DriftCallbacks
 from graphs.protocol.drift_callback import DriftCallback
 from graphs.protocol.errors import ApiError
 from graphs.protocol.records import LabeledPair, Position
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
-from graphs.protocol.telemetry_columns import columns_of
 from graphs.protocol.times import iso_time
 from graphs.replay import replay_missed
 from graphs.request_step import RequestStep
@@ -29,6 +27,7 @@ from graphs.state.entry_id import EntryId
 from graphs.state.journal import Journal
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.saved_state import SavedState
+from graphs.watched_predictions import watched_predictions
 
 _SAVED = "drift"
 _SAVE_EVERY = 500
@@ -268,22 +267,7 @@ class DetectDrift(RequestStep):
 
     def _note(self, request: Request) -> None:
         """Note new predictions and pairs of the model that is served, whether or not scores are told."""
-        columns = columns_of(request.telemetry)
-        if columns is not None:
-            given = columns.made
-            if given is not None and given.version == self._version:
-                made_now = zip(given.probability.tolist(), given.decided.tolist(), strict=True)
-                self._watch.add_predictions(made_now)
-            self._note_pairs(request)
-            return
-        made = [
-            (record.prediction.probability, record.prediction.prediction)
-            for record in request.telemetry
-            if record.prediction is not None
-            and record.prediction.version == self._version
-            and record.maintenance is None
-            and record.status in event_status.COUNTED
-        ]
+        made = watched_predictions(request.telemetry, self._version, self._state.population)
         if made:
             self._watch.add_predictions(made)
         self._note_pairs(request)

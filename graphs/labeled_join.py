@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -11,7 +10,8 @@ from feature_sets.checks import duration_seconds
 from feature_sets.windows import event_status
 from graphs.excluded_labels import ExcludedLabels
 from graphs.joined_incidents import JoinedIncidents
-from graphs.joined_labels import JoinedLabels, left
+from graphs.joined_labels import JoinedLabels
+from graphs.joined_predictions import JoinedPredictions
 from graphs.labels_by_request import LabelsByRequest
 from graphs.late_labels import late_errors_warning, late_warning
 from graphs.ledger_metrics import (
@@ -21,19 +21,12 @@ from graphs.ledger_metrics import (
     told_exclusions,
     told_ledger,
 )
-from graphs.ledger_room import Room, check_room, check_unwritten
-from graphs.protocol.device_state import DeviceState
-from graphs.protocol.device_status import DeviceStatus
+from graphs.ledger_room import Room, check_room, check_unwritten, clock_after
 from graphs.protocol.records import (
     LabeledPair,
-    LabelRecord,
-    Position,
-    Prediction,
-    TelemetryRecord,
 )
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
-from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
 from graphs.request_step import RequestStep
 from graphs.state.accepted_before import AcceptedBefore
 from graphs.state.ahead_stream import AheadStream
@@ -45,10 +38,8 @@ from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
 from graphs.state.ledger_records import warm_up
 from graphs.state.serving_state import serving_state
-from graphs.state.silenced import Silenced, SilencedPredictions
+from graphs.state.silenced import SilencedPredictions
 from graphs.state.snapshots.saved_state import SavedState
-
-_NOWHERE = Position(0, 0, 0)
 
 
 class LabeledJoin(RequestStep):
@@ -69,7 +60,7 @@ class LabeledJoin(RequestStep):
         state = serving_state(context)
         settings, schema = state.settings, state.schema
         self._metrics = state.metrics
-        self._calendar = state.calendar
+        self._calendar, self._population = state.calendar, state.population
         # With a horizon a label is not known any sooner.
         deadline = settings.label_deadline_seconds + schema.horizon_seconds
         if schema.labels.is_derived:
@@ -105,6 +96,9 @@ class LabeledJoin(RequestStep):
         self._labels = JoinedLabels(
             self._ledger, self._excluded, self._by_request, self._ahead, self._incidents
         )
+        self._predictions = JoinedPredictions(
+            self._ledger, self._silenced, self._accepted, self._labels, self._by_request, self._ahead, most
+        )
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:
             self._batches = LabeledBatches(
@@ -127,7 +121,7 @@ class LabeledJoin(RequestStep):
             self._incidents.go_to(request.entry)
         self._by_request.expire(request.arrival)
         if request.kind is Kind.TELEMETRY:
-            self._predictions(request)
+            self._predictions.take(request)
         else:
             self._labels.take(request)
         self._hand_on(request)
@@ -153,6 +147,12 @@ class LabeledJoin(RequestStep):
 
     def _hand_on(self, request: Request) -> None:
         """Give the pairs of a request to the batches, the metrics and, with it, to the steps that follow."""
+        if self._population is not None:
+            inside = [pair for pair in request.pairs if self._population.has(pair.device, pair.time)]
+            if len(inside) < len(request.pairs):
+                self._metrics.outside_population.inc(len(request.pairs) - len(inside))
+            mature = [pair for pair in request.mature if self._population.has(pair.device, pair.time)]
+            request.pairs, request.mature = inside, mature
         if self._calendar is not None:
             counting = self._counting(request.pairs)
             if len(counting) < len(request.pairs):
@@ -236,8 +236,10 @@ class LabeledJoin(RequestStep):
             waiting = self._by_request.waiting(request.arrival)
             check_room(self._ledger, self._ahead.join, waiting, request, self._room)
             if request.telemetry and self._by_request.is_full:
-                newest = request.newest_before(self._room.tolerance)
-                self._by_request.check_room(max(newest, self._ledger.newest or -math.inf))
+                after = clock_after(self._ledger, request, self._room.tolerance)
+                if self._silenced is not None:
+                    after.follow(self._silenced.clock)
+                self._by_request.check_room(after)
         if self._incidents is not None:
             self._incidents.prepare(request)
 
@@ -277,130 +279,6 @@ class LabeledJoin(RequestStep):
         if isinstance(self._ledger, DerivedLedger):
             return late_errors_warning(self._ledger, self._schema.labels, horizon)
         return late_warning(self._ledger, self._deadline, horizon)
-
-    def _predictions(self, request: Request) -> None:
-        if "joined" not in request.done:
-            names = self._by_request.names(request)
-            is_begun = "added" in request.done or "records" in request.done
-            columns = columns_of(request.telemetry) if not names and not is_begun else None
-            if columns is None or not self._column_predictions(request, columns):
-                self._each_prediction(request, names)
-            elif "accepted" not in request.done:
-                self._note_accepted(request, columns)
-                request.done["accepted"] = True
-            request.done["joined"] = True
-        newest = -math.inf if self._ledger.newest is None else self._ledger.newest
-        if self._silenced is not None:
-            self._silenced.forget_before(newest)
-            if self._by_request.is_full:  # It may be that all are in a maintenance.
-                newest = max(newest, self._silenced.newest)
-        self._by_request.note(request, newest - self._deadline)
-
-    def _column_predictions(self, request: Request, columns: TelemetryColumns) -> bool:
-        """Note the predictions of a list at once; whether that could be done."""
-        ledger = self._ledger
-        if "repeated" not in request.done:
-            if self._ahead.join is not None or self._calendar is not None:
-                return False
-            # What may be a repeated event is answered by its record.
-            is_new = columns.made is not None and set(columns.statuses).issubset(event_status.COUNTED)
-            if columns.made is None or not is_new or not isinstance(ledger, PredictionLedger):
-                return False
-            seconds, made = columns.seconds, columns.made
-            if "joining" not in request.done:
-                if ledger.forgets_some(seconds[made.events]):
-                    return False
-                repeated: list[int] = []
-                joined = ledger.note_predictions(
-                    columns.plain.devices, seconds, made, request.arrival, repeated
-                )
-                request.done["joining"] = joined, repeated
-            joined, repeated = request.done["joining"]
-            request.pairs += ledger.pairs_of(columns.plain.devices, seconds, joined, request.position(0))
-            request.done["repeated"] = repeated
-        for place in request.done["repeated"]:
-            record = columns.records[place]
-            self._answer_again(record, ledger.prediction(record.event.device, record.event.time))
-        return True
-
-    def _note_accepted(self, request: Request, columns: TelemetryColumns) -> None:
-        """Take note of what was counted of a list whose predictions were noted at once."""
-        made = columns.made
-        if made is not None and len(made) == len(columns) and not request.done["repeated"]:
-            self._accepted.note_all(columns.plain.devices, columns.seconds, request.arrival)
-            return
-        predicted = set() if made is None else set(made.events.tolist())
-        for place in set(range(len(columns))) - set(request.done["repeated"]):
-            device, time = columns.plain.devices[place], columns.plain.times[place]
-            self._accepted.note(device, time, request.arrival, place in predicted)
-
-    def _each_prediction(self, request: Request, names: Sequence[str]) -> None:
-        for index, record in left(request, request.telemetry):
-            if (
-                "added" not in request.done
-            ):  # Else what follows has failed, and this is no earlier prediction.
-                request.done["added"] = self._prediction(request, record, index)
-            if request.done["added"]:
-                self._ahead.advance(self._ledger.newest, request.arrived(index))
-            waited = self._by_request.waits(record, names[index]) if names else None
-            if waited is not None:
-                self._labels.take_one(request, LabelRecord(waited, index), index)
-                self._by_request.end(names[index])
-            if record.status in event_status.COUNTED:
-                event, is_kept = record.event, record.prediction is not None
-                self._accepted.note(event.device, event.time, request.arrived(index), is_kept)
-            del request.done["added"]
-
-    def _prediction(self, request: Request, record: TelemetryRecord, index: int) -> bool:
-        """Note a prediction, or answer by the one that there is; whether it was noted."""
-        ledger = self._ledger
-        event, made = record.event, record.prediction
-        # What has failed while it was taken is no earlier one.
-        first = None if "taking" in request.done else ledger.prediction(event.device, event.time)
-        if first is not None:
-            self._answer_again(record, first)
-            return False
-        arrived = request.arrived(index)
-        if record.status == event_status.TOO_LATE and self._accepted.has(event.device, event.time, arrived):
-            record.status = event_status.DUPLICATE  # What was said of it then, nobody knows any more.
-        if self._silenced is not None:
-            self._silenced.forget_before(ledger.newest)
-            said = self._silenced.of(event.device, event.time)
-            if said is not None:
-                self._answer_again(record, said.made, said.maintenance)
-                return False
-            if record.maintenance is not None:
-                if record.status in event_status.COUNTED:
-                    self._ahead.exclude(event.device, event.time, ledger.newest)
-                    if made is not None:
-                        said = Silenced(made, record.maintenance)
-                        self._silenced.put(event.device, event.time, said, arrived)
-                return False
-        if made is None:
-            return False
-        if isinstance(ledger, DerivedLedger):
-            request.done["taking"] = True
-            self._labels.give(request, ledger.add_prediction(event.device, event.time, made, arrived))
-            del request.done["taking"]
-        else:
-            pair = ledger.add_prediction(event.device, event.time, made, arrived, _NOWHERE)
-            if pair is not None:
-                request.pairs.append(pair._replace(position=request.position(index)))
-        return True
-
-    @staticmethod
-    def _answer_again(
-        record: TelemetryRecord, first: Prediction | None, maintenance: str | None = None
-    ) -> None:
-        """Give a repeated event the answer that it got first.
-
-        Only the ledger knows all of them: the windows have lost an event that is older than they reach back,
-        and all of a device that they have forgotten.
-        """
-        record.status, record.prediction, record.maintenance = event_status.DUPLICATE, first, maintenance
-        if record.device_state and maintenance is not None:  # By now that entry may be another, or none.
-            is_retired = record.device_status is DeviceStatus.RETIRED
-            record.device_state = (DeviceState.RETIRED if is_retired else DeviceState.MAINTENANCE).value
 
     def _counting(self, pairs: list[LabeledPair]) -> list[LabeledPair]:
         """Those that no maintenance excludes by now."""

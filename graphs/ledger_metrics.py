@@ -79,8 +79,12 @@ def told_early_incidents(early: EarlyIncidents | None) -> dict[str, int]:
 
 
 def told_exclusions(metrics: ServingMetrics) -> dict[str, int]:
-    """What ``GET /labeled`` says of what maintenance keeps out, by the names of the metrics."""
-    of = {"suppressed_predictions": metrics.suppressed, "excluded_pairs": metrics.excluded_pairs}
+    """What ``GET /labeled`` says of what is kept out of the pairs, by the names of the metrics."""
+    of = {
+        "suppressed_predictions": metrics.suppressed,
+        "excluded_pairs": metrics.excluded_pairs,
+        "outside_population": metrics.outside_population,
+    }
     return {name: int(sum(count for _, count in family.counts())) for name, family in of.items()}
 
 
@@ -104,6 +108,7 @@ def told_ledger(ledger: PredictionLedger | DerivedLedger, time: str) -> dict[str
         "late_by_seconds": ledger.late_by,
         "remembered": len(ledger),
         "newest_event_time": None if ledger.newest is None else iso_time(ledger.newest),
+        "reached_event_time": None if ledger.reached is None else iso_time(ledger.reached),
     }
 
 

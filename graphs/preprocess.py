@@ -185,6 +185,8 @@ class Preprocess(RequestStep):
             devices.reload()
         if self._state.calendar is not None:
             self._state.calendar.reload()
+        if self._state.population is not None:
+            self._state.population.reload()
         if self._history is not None:
             self._history.refresh()
             self._levels.refresh()

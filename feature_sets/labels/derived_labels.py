@@ -121,8 +121,8 @@ def _healthy(micros: Integers, schema: TelemetrySchema, newest: int) -> Bools:
 def could_be_healthy(micros: Integers, schema: TelemetrySchema, newest: int) -> Bools:
     """Which times are such that a healthy reading is known, as an error is; of rows that say both it is all.
 
-    Errors are told at once and at all times; healthy is what nothing was told of for long, in the time that was
-    watched. Outside of that there are errors alone, which say nothing of how often there are any.
+    Errors are told at once and at all times; healthy is what nothing was told of for long, in the time that
+    was watched. Outside of that there are errors alone, which say nothing of how often there are any.
 
     :param micros: times, microseconds.
     :param newest: time of the newest reading of all, the same.

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -151,21 +150,19 @@ class Request:
         """When the accepted event with this index arrived, epoch seconds."""
         return self.arrivals[index] if self.arrivals else self.arrival
 
-    def newest_before(self, tolerance: float) -> float:
-        """Event time of the newest reading that is not from the future, epoch seconds; -inf without one.
+    def readings_until(self, tolerance: float) -> Iterator[tuple[str, float]]:
+        """Device and event time of each reading that is not from the future, epoch seconds.
 
         :param tolerance: how far a reading may be ahead of its arrival, seconds.
         """
         columns = columns_of(self.telemetry)
         if columns is not None:
-            known = columns.seconds[columns.seconds <= self.arrival + tolerance]
-            return float(known.max(initial=-math.inf))
-        times = (
-            record.event.time
-            for index, record in enumerate(self.telemetry)
-            if record.event.time <= self.arrived(index) + tolerance
-        )
-        return max(times, default=-math.inf)
+            both = zip(columns.plain.devices, columns.seconds.tolist(), strict=True)
+            yield from (each for each in both if each[1] <= self.arrival + tolerance)
+            return
+        for index, record in enumerate(self.telemetry):
+            if record.event.time <= self.arrived(index) + tolerance:
+                yield record.event.device, record.event.time
 
     def position(self, index: int) -> Position:
         """Position of the accepted event with this index."""

@@ -11,6 +11,7 @@ from graphs.protocol.records import LabeledPair
 from graphs.protocol.request import Request
 from graphs.state.ahead_join import AheadJoin
 from graphs.state.labeled_batches import LabeledBatches
+from graphs.state.ledger_counts import LedgerCounts
 from graphs.state.serving_state import ServingState
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -31,6 +32,7 @@ class AheadStream:
     ) -> None:
         schema, settings = state.schema, state.settings
         self._deadline, self._schema, self._metrics = deadline_seconds, schema, state.metrics
+        self._population = state.population
         self.join = None
         if schema.further_horizons and not schema.horizon_seconds:
             self.join = AheadJoin(schema, settings.model_name, state.calendar, settings.ledger_max_size)
@@ -50,28 +52,31 @@ class AheadStream:
                 anew=settings.labeled_anew,
             )
 
-    def exclude(self, device: str, time: float, newest: float | None) -> None:
+    def exclude(self, device: str, time: float, reached: float) -> None:
         """Note that the row of a device at a time does not count, if that is told within the deadline.
 
-        :param newest: event time of the newest prediction, epoch seconds.
+        :param reached: how far event time has come for the device, epoch seconds.
         """
-        if self.join is not None and (newest is None or time >= newest - self._deadline):
+        if self.join is not None and time >= reached - self._deadline:
             self.join.exclude(device, time)
 
-    def advance(self, newest: float | None, now: float) -> None:
+    def advance(self, ledger: LedgerCounts, most: int, now: float) -> None:
         """Join what is known by now.
 
-        :param newest: event time of the newest prediction, epoch seconds.
-        :param now: when it arrived, epoch seconds.
+        :param ledger: of the primary horizon, which knows how far event time has come.
+        :param most: with so many rows that wait, those of a device that goes on alone wait for no other one.
+        :param now: when the event arrived that says so, epoch seconds.
         """
-        if self.join is not None and newest is not None:
-            for horizon, pairs in self.join.joined(newest - self._deadline, now).items():
+        if self.join is not None and ledger.reached is not None:
+            reached = ledger.clock.newest if self.join.held >= most else ledger.reached
+            for horizon, pairs in self.join.joined(reached - self._deadline, now).items():
                 self._pairs.setdefault(horizon, []).extend(pairs)
 
     def write(self, request: Request) -> None:
         """Hand what a request has joined to the batches."""
         while self._pairs:
-            horizon, pairs = next(iter(self._pairs.items()))
+            horizon, joined = next(iter(self._pairs.items()))
+            pairs = [pair for pair in joined if self._is_of(pair)]
             if horizon in self._batches:
                 placed = [pair._replace(position=request.position(place)) for place, pair in enumerate(pairs)]
                 self._batches[horizon].add(placed, request.replayed)
@@ -79,6 +84,10 @@ class AheadStream:
             for pair in pairs:
                 is_right = "yes" if pair.made.prediction == pair.label else "no"
                 self._metrics.ahead_pairs.labels(horizon, is_right).inc()
+
+    def _is_of(self, pair: LabeledPair) -> bool:
+        """Whether the model is made for the device of a pair."""
+        return self._population is None or self._population.has(pair.device, pair.time)
 
     def saved(self) -> SavedState:
         """What is remembered, and pairs that are in no file yet."""

@@ -82,6 +82,9 @@ class ServingMetrics:
             "unmatched_scopes", "Incidents and maintenance that name no registered device", "kind"
         )
         self.pairs = kept("labeled_pairs", "Predictions with a label", "correct")
+        self.outside_population = kept(
+            "outside_population", "Predictions with a label, of devices that the model is not made for"
+        )
         self.excluded_pairs = kept(
             "excluded_pairs", "Predictions with a label that a maintenance keeps out of all pairs"
         )

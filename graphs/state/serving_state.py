@@ -30,6 +30,7 @@ from graphs.state.journal import Journal
 from graphs.state.longest_reach import longest_reach
 from graphs.state.maintenance_calendar import MaintenanceCalendar, NoCalendar, StoredCalendar
 from graphs.state.no_journal import NoJournal
+from graphs.state.population import Population, StoredAttributes
 from graphs.state.read_anew import ReadAnew
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.routing_trail import RoutingTrail
@@ -63,6 +64,7 @@ class ServingState:
     :param clock: the wall clock, epoch seconds.
     :param arrivals: the clock that counts instead for events and labels; None if that is the wall's.
     :param further: the models of further horizons, as far as there are any, by horizon.
+    :param population: the devices that the model is made for; None if that is all.
     """
 
     settings: ServingSettings
@@ -79,6 +81,7 @@ class ServingState:
     clock: Callable[[], float] = time.time
     arrivals: ArrivalClock | None = None
     further: Mapping[str, ModelPackage] = field(default_factory=dict)
+    population: Population | None = None
 
     @cached_property
     def unfinished(self) -> Unfinished:
@@ -176,6 +179,7 @@ class ServingState:
             clock,
             arrivals,
             further,
+            _population(settings, telemetry),
         )
 
 
@@ -221,6 +225,13 @@ def _needed_seconds(settings: ServingSettings, schema: TelemetrySchema) -> float
     # A window that another device had may still be looked at when it is as old as this.
     reach = longest_reach(WindowDefinition.from_schema(schema)) + schema.derived.group_age_seconds
     return max(deadline + followed_seconds(schema), reach)
+
+
+def _population(settings: ServingSettings, schema: TelemetrySchema) -> Population | None:
+    """The population, where the devices have a history that knows their attributes."""
+    if not schema.population or not isinstance(settings.devices, str):
+        return None
+    return Population(schema, StoredAttributes(settings.devices))
 
 
 def _calendar(settings: ServingSettings, schema: TelemetrySchema) -> MaintenanceCalendar:

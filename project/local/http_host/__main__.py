@@ -10,13 +10,10 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import json
 import os
-import signal
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import uvicorn
@@ -27,6 +24,7 @@ from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
 from project.local.http_host.events import make_context, set_up_logs
 from project.local.http_host.functions import load_function
 from project.local.http_host.handover import BACKLOG, doors, listen, offer, take
+from project.local.http_host.host_server import HostServer
 from project.local.http_host.preload import preload, wait
 from project.local.http_host.prompt import PromptProtocol
 from project.local.log_files import OwnLog
@@ -34,17 +32,6 @@ from project.local.log_files import OwnLog
 _GRACE_SECONDS = 10
 _SWITCH_SECONDS = 0.0001
 """After so long a thread beside the requests, which writes a file, lets the one that answers go on."""
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that ends on SIGTERM and SIGINT and lets the process exit normally afterwards."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
-        yield
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
@@ -56,7 +43,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     listener = take(arguments.take_over) if arguments.take_over else None
     if listener is None:
         listener = listen(arguments.host, arguments.port)
-    server = _Server(
+    server = HostServer(
         uvicorn.Config(
             HostApp(function, arguments.max_body),
             log_config=None,  # Its lines go where all others do, in their form.
@@ -73,7 +60,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     if arguments.ready_file:
         # The socket listens: connections made from now on are accepted when the server runs, in a moment.
         arguments.ready_file.write_text(str(os.getpid()))
-    with offer(listener):
+    with offer(listener, server.replaced):
         await server.serve(sockets=doors(listener))
 
 

@@ -50,6 +50,8 @@ class HostApp:
     def __init__(self, function: Function, max_body: int = DEFAULT_MAX_BODY) -> None:
         self.function = function
         self.max_body = max_body
+        self.drains = False
+        """Whether each answer is the last one of its connection, as the process is about to end."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection event."""

@@ -12,6 +12,7 @@ import logging
 import os
 import socket
 import struct
+from collections.abc import Callable
 
 log = logging.getLogger("netops.http_host")
 
@@ -48,9 +49,10 @@ def doors(listener: socket.socket) -> list[socket.socket]:
     return [listener, *(listener.dup() for _ in range(_ACCEPTED - 1))]
 
 
-def offer(listener: socket.socket) -> socket.socket:
+def offer(listener: socket.socket, taken: Callable[[], None] = lambda: None) -> socket.socket:
     """Give the listening socket to whoever of this user asks, while this event loop runs.
 
+    :param taken: is called when it was given.
     :returns: the socket that is asked on; closing it ends the offer.
     """
     door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -70,6 +72,7 @@ def offer(listener: socket.socket) -> socket.socket:
                 log.warning("user %s asked for the listening socket and did not get it", uid)
                 return
             socket.send_fds(visitor, [b"\0"], [listener.fileno()])
+            taken()
 
     asyncio.get_running_loop().add_reader(door, hand_over)
     return door

@@ -129,6 +129,7 @@ class PromptProtocol(LimitedProtocol):
     _exchange: Exchange | None = None
     _head: _Head | None = None
     _begun = 0
+    _is_over = False
     _defaults: tuple[Headers, bytes] = [], b""
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -139,6 +140,8 @@ class PromptProtocol(LimitedProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; a body that is not complete by now must be in time."""
+        if self._is_over:  # The last answer said so; its client must get to read it.
+            return
         is_between = self._is_between()
         if is_between and self._head is not None and self._take_again(self._head, data):
             return
@@ -184,6 +187,15 @@ class PromptProtocol(LimitedProtocol):
         host.function.take(asked, partial(self._answered, exchange))
         return True
 
+    def drain(self) -> None:
+        """The process is about to end: the answer that is under way is the last one of this connection."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+
+    @property
+    def _drains(self) -> bool:
+        return isinstance(self.config.loaded_app, HostApp) and self.config.loaded_app.drains
+
     def _wait_for_next(self) -> None:
         """Limit the time to the next request anew: bytes that begin none have ended uvicorn's limit."""
         if self.timeout_keep_alive_task is None and not self.pipeline and not self.transport.is_closing():
@@ -198,6 +210,8 @@ class PromptProtocol(LimitedProtocol):
         self._exchange = None
         if not isinstance(host, HostApp) or not self._is_plain(host.max_body):
             super().begin()
+            if self._drains and self.cycle is not None:
+                self.cycle.keep_alive = False
             return
         method, path = self.parser.get_method().decode("ascii"), self.url.decode("ascii")
         exchange = Exchange(method, path, self.scope)
@@ -273,6 +287,8 @@ class PromptProtocol(LimitedProtocol):
     def _write(self, exchange: Exchange, result: Result) -> None:
         """Send an answer at once, if its client has taken those before it."""
         body = result.body
+        if self._drains:
+            exchange.keep_alive = False
         if exchange.keep_alive and isinstance(body, bytes) and not self.flow.write_paused:
             begin = _begin_of(result)
             if begin is not None:  # As of nearly every answer.
@@ -297,8 +313,20 @@ class PromptProtocol(LimitedProtocol):
         self.transport.write(b"".join(lines))
         exchange.response_complete = True
         if not stays:
-            self.transport.close()
+            self._end()
         self.on_response_complete()
+
+    def _end(self) -> None:
+        """End the connection behind its last answer.
+
+        To close it while its client sends would reset it, and might take the answer away from the client. So
+        a process that drains only says that nothing follows, and reads on until it ends (RFC 9112, 9.6).
+        """
+        if self._drains:
+            self._is_over = True
+            self.transport.write_eof()
+        else:
+            self.transport.close()
 
     def _default_lines(self) -> bytes:
         """Lines that each answer begins with; uvicorn has others every second."""

@@ -65,6 +65,7 @@ NOT_STATE = {
     # Walked as the join's own.
     "LabelsByRequest._ledger",
     "LabeledJoin._labels",
+    "LabeledJoin._predictions",
     # How much was not saved beside the journal so far: no answer depends on it.
     "*._unsaved",
     "KeptIncidents.is_saved",

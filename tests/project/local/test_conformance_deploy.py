@@ -178,28 +178,30 @@ def test_a_deploy_whose_function_is_stopped_meanwhile_fails_and_does_not_wait_fo
 def test_requests_are_answered_throughout_a_redeploy(client, local_stack):
     project = new_project()
     address = client("deployments.deploy_nuclio", project, "echo", {"VERSION": "1"})["address"]
-    answers, closed, done = [], [], threading.Event()
+    answers, failed, done = [], [], threading.Event()
 
-    def ask():
-        while not done.is_set():
-            with httpx.Client() as connection:
+    def ask(kept):
+        with httpx.Client(timeout=30) as connections:
+            while not done.is_set():
                 try:
-                    answers.append(connection.get(address, timeout=30))
-                except httpx.RemoteProtocolError as error:
-                    # The old process may close a connection on which it has not received anything yet.
-                    closed.append(error)
+                    answers.append(connections.get(address) if kept else httpx.get(address, timeout=30))
+                except httpx.TransportError as error:
+                    failed.append(error)
 
-    thread = threading.Thread(target=ask)
-    thread.start()
+    threads = [threading.Thread(target=ask, args=(kept,)) for kept in (True, True, False)]
+    for thread in threads:
+        thread.start()
     try:
-        client("deployments.deploy_nuclio", project, "echo", {"VERSION": "2"})
-        _until(lambda: answers and answers[-1].json()["version"] == "2")
+        for version in ("2", "3"):
+            client("deployments.deploy_nuclio", project, "echo", {"VERSION": version})
+            _until(lambda wanted=version: answers and answers[-1].json()["version"] == wanted)
     finally:
         done.set()
-        thread.join()
-    assert {answer.status_code for answer in answers} == {200}
-    assert len(closed) <= 1
+        for thread in threads:
+            thread.join()
+    assert failed == [] and {answer.status_code for answer in answers} == {200}
     assert answers[0].json()["version"] == "1"
+    assert any(answer.headers.get("connection") == "close" for answer in answers)
 
 
 def test_a_request_under_way_is_finished_when_the_function_stops(client, local_stack):

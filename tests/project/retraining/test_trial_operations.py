@@ -37,7 +37,8 @@ class Endpoint:
 
     def answer(self, method, path, body):
         if path == "/labeled":
-            return 200, {"newest_event_time": self.newest, "deadline_seconds": self.deadline}
+            times = dict.fromkeys(("newest_event_time", "reached_event_time"), self.newest)
+            return 200, {**times, "deadline_seconds": self.deadline}
         if method == "PUT":
             before = [each.to_dict() for each in self.document.versions]
             if not self.refuses:

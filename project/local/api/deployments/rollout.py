@@ -17,7 +17,7 @@ from project.local.api.settings import Settings
 from project.local.ports import free_port
 from project.local.processes import Process, log_tail
 
-STOP_SECONDS = 15.0
+STOP_SECONDS = 20.0
 _READY_SECONDS = 120.0
 _POLL_SECONDS = 0.05
 _PORT_SECONDS = 5.0
