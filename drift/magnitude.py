@@ -24,9 +24,11 @@ from drift.blocks import (
     MOST_PROBED,
     block_starts,
     chosen_block,
-    needed_block,
+    needed_blocks,
+    rows_of_a_device,
     selected,
     stretches_of,
+    too_long_for,
     usual_gap,
 )
 from drift.chance import compare_with_chance
@@ -95,7 +97,8 @@ def drift_magnitude(
     :param block_rows: consecutive rows that certainly depend on each other, as rolling windows over the same
         readings do: about the longest window divided by the time between rows. They are dealt out together,
         and more where the base shows that rows depend on each other for longer (``dependent_rows.py``). If
-        they do for too long, ``warnings`` tells so.
+        they do for too long for a side, there is no verdict, and ``rows_needed`` says how many rows it takes.
+        A column that does so for too long for the whole base is left out, and ``warnings`` tells so.
     :param max_rows: with more rows on a side, a random selection (of blocks) of this size is compared.
     :param seed: for the random divisions and the selection.
     :param least_change: from when on a share has moved.
@@ -115,18 +118,26 @@ def drift_magnitude(
     columns = compared_columns(base, batch, features, prediction, label)
     _check_order_columns(base, batch, entity, time)
 
-    def undecided(reason: str) -> DriftMagnitude:
-        return DriftMagnitude(len(base), len(batch), (), None, f"not enough data: {reason}", least)
+    def undecided(reason: str, needed: int = least) -> DriftMagnitude:
+        return DriftMagnitude(len(base), len(batch), (), None, f"not enough data: {reason}", needed)
 
     if reason := _too_few_rows(base, batch, least, min_rows, block_rows):
         return undecided(reason)
     columns, warnings = known_columns(base, batch, columns)
     if not columns:
         return undecided(warnings[0])
-    smaller = min(len(base), len(batch), max_rows)
-    needed = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
-    block_rows, warning = chosen_block(block_rows, needed, smaller, entity)
+    columns, needed, left_out = _comparable(
+        base, columns, block_rows, max_rows, bins, how, least_change, entity
+    )
+    if not columns:
+        return undecided(left_out[0], needed * LEAST_BLOCKS)
+    warnings += left_out
+    joint = joint if {*joint} <= {name for _, name in columns} else ()
+    block_rows, too_few = chosen_block(block_rows, needed, min(len(base), len(batch), max_rows), entity)
+    if too_few:
+        return undecided(too_few, needed * LEAST_BLOCKS)
     gap = usual_gap(base, entity, time)
+    block_rows = min(block_rows, rows_of_a_device(batch, entity, time, gap) or block_rows)
     base_starts, batch_starts = (block_starts(each, block_rows, entity, time, gap) for each in (base, batch))
     if block_rows > 1 and (fewest := min(len(base_starts), len(batch_starts))) < LEAST_BLOCKS:
         return undecided(f"a side has {fewest} blocks of {block_rows * gap:,.0f} s, needs {LEAST_BLOCKS}")
@@ -144,7 +155,7 @@ def drift_magnitude(
         reason=reason_of(shifts),
         rows_needed=least,
         block_rows=block_rows,
-        warnings=(*warnings, *([warning] if warning else [])),
+        warnings=tuple(warnings),
     )
 
 
@@ -190,15 +201,16 @@ def rows_of_ten_blocks(
 ) -> int:
     """Rows that hold ``LEAST_BLOCKS`` blocks as long as rows of the base depend on each other.
 
-    With fewer on a side, the comparison may warn that it finds drift where there is none.
+    With fewer on a side, the comparison has not enough data. Columns of which the base itself has too little
+    do not count, as they are left out.
 
     :param base: see ``drift_magnitude``, as are the others.
     """
     columns, _ = known_columns(base, base, compared_columns(base, base, features, prediction, label))
     if base.empty or not columns:
         return LEAST_BLOCKS
-    probed = base.head(MOST_PROBED)
-    return LEAST_BLOCKS * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)
+    how = (USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)
+    return LEAST_BLOCKS * _comparable(base, columns, 1, len(base), *how)[1]
 
 
 def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows: int, block_rows: int) -> str:
@@ -210,11 +222,32 @@ def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows:
     return ""
 
 
-def _needed_block(
-    base: pd.DataFrame, columns: Columns, bins: int, how: How, change: LeastChange, entity: str | None
-) -> int:
-    coded = coded_columns(base, base, columns, (), bins, how)
-    return needed_block(coded, shares_of(coded, change), stretches_of(base, entity))
+def _comparable(
+    base: pd.DataFrame,
+    columns: Columns,
+    block_rows: int,
+    max_rows: int,
+    bins: int,
+    how: How,
+    change: LeastChange,
+    entity: str | None,
+) -> tuple[Columns, int, list[str]]:
+    """The columns of which the base holds enough blocks, the longest block they need, and why not others.
+
+    Of none the shortest block with which one could be compared is told.
+    """
+    probed = base.head(MOST_PROBED)
+    coded = coded_columns(probed, probed, columns, (), bins, how)
+    shares = [*shares_of(coded, change), *errors_of(coded, probed, probed, change)]
+    needed = needed_blocks(coded, shares, stretches_of(probed, entity))
+    room = min(len(base), max_rows)
+    why = ["" if block <= block_rows else too_long_for(room, block) for block in needed]
+    kept = [place for place, reason in enumerate(why) if not reason]
+    left_out = [
+        f"{' '.join(columns[place])} is not compared: {why[place]}" for place in range(len(why)) if why[place]
+    ]
+    longest = max(needed[place] for place in kept) if kept else min(needed)
+    return [columns[place] for place in kept], longest, left_out
 
 
 def _shifts(
