@@ -44,27 +44,14 @@ def _series(column: CodedColumn, shares: list[Share]) -> Iterator[Floats]:
         yield share.base.astype(np.float64)
 
 
-def too_long_for(base_rows: int, needed: int) -> str:
-    """Why a column of a base of so many rows cannot be compared, whatever the batch; empty if it can.
-
-    A counter that only ever climbs depends on itself over the whole base. Waiting for a longer batch would be
-    in vain, so it is left out, and the other columns are compared.
-    """
-    if needed * LEAST_BLOCKS <= base_rows:
-        return ""
-    return (
-        f"its rows depend on each other over about {needed:,} in a row, and the base has {base_rows:,}: "
-        f"train on a longer history, or a larger test part, with {needed * LEAST_BLOCKS:,} rows or more"
-    )
-
-
-def chosen_block(given: int, needed: int, rows: int, entity: str | None) -> tuple[int, str]:
+def chosen_block(given: int, needed: int, rows: int, entity: str | None, longest: str) -> tuple[int, str]:
     """Rows that are dealt out together, and why there is no verdict where they should be more.
 
     :param given: at least so many.
     :param needed: over so many they depend on each other.
     :param rows: of the smaller side that is compared; ``LEAST_BLOCKS`` blocks must fit into them.
     :param entity: see ``stretches_of``.
+    :param longest: the column that needs so many, for people.
     """
     block = max(given, min(needed, rows // LEAST_BLOCKS))
     if block >= needed:
@@ -73,9 +60,9 @@ def chosen_block(given: int, needed: int, rows: int, entity: str | None) -> tupl
     if entity is None:
         unsorted = ", or name the entity if these are rows of one device after those of another"
     return block, (
-        f"rows depend on each other over about {needed:,} in a row, and {rows:,} rows have room for "
-        f"{LEAST_BLOCKS} blocks of {block:,} only; it takes {needed * LEAST_BLOCKS:,} rows or more of each "
-        f"side{unsorted}"
+        f"rows depend on each other over about {needed:,} in a row, those of {longest} for longest, and "
+        f"{rows:,} rows have room for {LEAST_BLOCKS} blocks of {block:,} only; it takes "
+        f"{needed * LEAST_BLOCKS:,} rows or more of each side{unsorted}"
     )
 
 

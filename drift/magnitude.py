@@ -28,7 +28,6 @@ from drift.blocks import (
     rows_of_a_device,
     selected,
     stretches_of,
-    too_long_for,
     usual_gap,
 )
 from drift.chance import compare_with_chance
@@ -98,7 +97,6 @@ def drift_magnitude(
         readings do: about the longest window divided by the time between rows. They are dealt out together,
         and more where the base shows that rows depend on each other for longer (``dependent_rows.py``). If
         they do for too long for a side, there is no verdict, and ``rows_needed`` says how many rows it takes.
-        A column that does so for too long for the whole base is left out, and ``warnings`` tells so.
     :param max_rows: with more rows on a side, a random selection (of blocks) of this size is compared.
     :param seed: for the random divisions and the selection.
     :param least_change: from when on a share has moved.
@@ -126,14 +124,9 @@ def drift_magnitude(
     columns, warnings = known_columns(base, batch, columns)
     if not columns:
         return undecided(warnings[0])
-    columns, needed, left_out = _comparable(
-        base, columns, block_rows, max_rows, bins, how, least_change, entity
-    )
-    if not columns:
-        return undecided(left_out[0], needed * LEAST_BLOCKS)
-    warnings += left_out
-    joint = joint if {*joint} <= {name for _, name in columns} else ()
-    block_rows, too_few = chosen_block(block_rows, needed, min(len(base), len(batch), max_rows), entity)
+    needed, longest = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
+    smaller = min(len(base), len(batch), max_rows)
+    block_rows, too_few = chosen_block(block_rows, needed, smaller, entity, longest)
     if too_few:
         return undecided(too_few, needed * LEAST_BLOCKS)
     gap = usual_gap(base, entity, time)
@@ -201,16 +194,15 @@ def rows_of_ten_blocks(
 ) -> int:
     """Rows that hold ``LEAST_BLOCKS`` blocks as long as rows of the base depend on each other.
 
-    With fewer on a side, the comparison has not enough data. Columns of which the base itself has too little
-    do not count, as they are left out.
+    With fewer on a side, the comparison has not enough data.
 
     :param base: see ``drift_magnitude``, as are the others.
     """
     columns, _ = known_columns(base, base, compared_columns(base, base, features, prediction, label))
     if base.empty or not columns:
         return LEAST_BLOCKS
-    how = (USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)
-    return LEAST_BLOCKS * _comparable(base, columns, 1, len(base), *how)[1]
+    probed = base.head(MOST_PROBED)
+    return LEAST_BLOCKS * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)[0]
 
 
 def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows: int, block_rows: int) -> str:
@@ -222,32 +214,19 @@ def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows:
     return ""
 
 
-def _comparable(
-    base: pd.DataFrame,
-    columns: Columns,
-    block_rows: int,
-    max_rows: int,
-    bins: int,
-    how: How,
-    change: LeastChange,
-    entity: str | None,
-) -> tuple[Columns, int, list[str]]:
-    """The columns of which the base holds enough blocks, the longest block they need, and why not others.
+def _needed_block(
+    base: pd.DataFrame, columns: Columns, bins: int, how: How, change: LeastChange, entity: str | None
+) -> tuple[int, str]:
+    """Rows in a row over which a column of the base depends on itself at most, and which column that is.
 
-    Of none the shortest block with which one could be compared is told.
+    The longest counts for all: what is rare does not show in a base how long it lasts, so it is taken to last
+    as long as anything else does.
     """
-    probed = base.head(MOST_PROBED)
-    coded = coded_columns(probed, probed, columns, (), bins, how)
-    shares = [*shares_of(coded, change), *errors_of(coded, probed, probed, change)]
-    needed = needed_blocks(coded, shares, stretches_of(probed, entity))
-    room = min(len(base), max_rows)
-    why = ["" if block <= block_rows else too_long_for(room, block) for block in needed]
-    kept = [place for place, reason in enumerate(why) if not reason]
-    left_out = [
-        f"{' '.join(columns[place])} is not compared: {why[place]}" for place in range(len(why)) if why[place]
-    ]
-    longest = max(needed[place] for place in kept) if kept else min(needed)
-    return [columns[place] for place in kept], longest, left_out
+    coded = coded_columns(base, base, columns, (), bins, how)
+    shares = [*shares_of(coded, change), *errors_of(coded, base, base, change)]
+    needed = needed_blocks(coded, shares, stretches_of(base, entity))
+    longest = max(needed)
+    return longest, " ".join(columns[needed.index(longest)])
 
 
 def _shifts(
