@@ -198,6 +198,30 @@ class AlertWatch:
         self._labels = self._errors = 0
         return True
 
+    def has_spread(self, n: int, recent: Counts, others: Counts, inflation: float) -> bool:
+        """Whether the open alert, told as of one device, is now of others as well; it is then to be told.
+
+        Their error rate must certainly be half as high again as before the alert, or more. What is told from
+        then on is the rate of all.
+
+        :param n: number of the newest label.
+        :param recent: the newest labels since the alert was told.
+        :param others: those of them that are not of the device.
+        :param inflation: see ``Change``, at least.
+        """
+        now = self.open
+        if now is None or now.rate_before is None or others.n < _LEAST_LABELS:
+            return False
+        before = now.rate_before
+        lowest = others.bounds(others.inflation(inflation))[0]
+        if lowest <= max(_HALF_AS_MANY_AGAIN * before, before + _LEAST_RISE):
+            return False
+        self._make_worse(now, n, recent)
+        rise = max(0.0, (recent.rate or 0.0) - before)
+        self.open = replace(self.open or now, lower_limit=before + self.hysteresis.below * rise)
+        self._labels = self._errors = 0
+        return True
+
     def _make_worse(self, now: Alert, n: int, sample: Counts) -> None:
         rate = sample.rate or 0.0
         severity = max(severity_of(now.rate_before, rate), now.severity, key=SEVERITIES.index)

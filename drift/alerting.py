@@ -113,14 +113,16 @@ class Alerting:
         self._begin_calm()
         known = self._alerts.open
         # An alert that gets worse is told beside what was before it, not before the finding.
-        before = known.rate_before if known else change.reference.rate
+        before = (
+            (known.rate_before, known.labels_before) if known else (change.reference.rate, change.reference.n)
+        )
         if not self.hysteresis.batches:
-            return [replace(event, devices=self._newest.newest(change.sample.n, before))]
+            return [replace(event, devices=self._newest.newest(change.sample.n, *before))]
         name = f"{event.source}-{self.now.n}" + (f"-{self._group}" if self._group else "")
         if self._alerts.found(name, event, self.now.n, onset.time, change) is None:
             return []
         self._marks.begin_at(onset.counts)
-        where = self._newest.newest(change.sample.n, before)
+        where = self._newest.newest(change.sample.n, *before)
         self._alerts.tell_where(where)
         event, alert = replace(event, devices=where), self._alerts.open
         if alert is None or known is None:
@@ -146,12 +148,18 @@ class Alerting:
             return []
         for length in RECENT:
             recent = self._marks.recent(length, known.told_at)
-            if not self._alerts.is_worse(self.now.n, recent, inflation):
+            detail = "error stream: rate of the newest labels"
+            spread = self._has_spread(known, recent, inflation)
+            if spread:
+                detail = f"{detail}, no longer of one device"
+            elif not self._alerts.is_worse(self.now.n, recent, inflation):
                 continue
             onset = self._marks.onset(None)
             self._marks.begin_at(onset.counts)
             self._begin_calm()
-            where = self._newest.newest(recent.n, known.rate_before)
+            where = self._newest.newest(recent.n, known.rate_before, known.labels_before)
+            if where is not None and spread:
+                where = replace(where, of_one=False)
             self._alerts.tell_where(where)
             event = DriftEvent(
                 source=known.source,
@@ -160,7 +168,7 @@ class Alerting:
                 value=recent.rate,
                 limit=known.worse_limit,
                 n_seen=self.n_seen,
-                detail="error stream: rate of the newest labels",
+                detail=detail,
                 onset=onset.time,
                 since_onset=self.now.n - onset.counts.n,
                 confidence=Change(recent, known.before, inflation).confidence,
@@ -171,6 +179,13 @@ class Alerting:
             )
             return [_worse(event, self._alerts.open or known)]
         return []
+
+    def _has_spread(self, known: Alert, recent: Counts, inflation: float) -> bool:
+        """Whether the open alert was told as of one device, and is of others since."""
+        if known.devices is None or not known.devices.of_one:
+            return False
+        others = self._newest.others(known.devices.named[0].device, recent.n)
+        return self._alerts.has_spread(self.now.n, recent, others, inflation)
 
     def _cleared(self, alert: Alert, calm: Counts, detail: str) -> DriftEvent:
         return DriftEvent(

@@ -26,29 +26,32 @@ def stretches_of(base: pd.DataFrame, entity: str | None) -> Index:
     return np.diff(starts)
 
 
-def needed_block(columns: list[CodedColumn], shares: list[Share], stretches: Index) -> int:
-    """Rows in a row of the base over which any column, or share of it, depends on itself."""
-    return dependent_rows(_series(columns, shares), stretches)
+def needed_blocks(columns: list[CodedColumn], shares: list[Share], stretches: Index) -> list[int]:
+    """Of each column, rows in a row of the base over which it, or a share of it, depends on itself."""
+    return [
+        dependent_rows(_series(column, [share for share in shares if share.column == number]), stretches)
+        for number, column in enumerate(columns)
+    ]
 
 
-def _series(columns: list[CodedColumn], shares: list[Share]) -> Iterator[Floats]:
-    for column in columns:
-        if column.numbers is not None:
-            codes = column.base.astype(np.float64)
-            is_number = column.base < column.size - 1
-            if is_number.any():  # Where a reading is missing, it is nothing out of the ordinary here.
-                yield np.where(is_number, codes, codes[is_number].mean())
+def _series(column: CodedColumn, shares: list[Share]) -> Iterator[Floats]:
+    if column.numbers is not None:
+        codes = column.base.astype(np.float64)
+        is_number = column.base < column.size - 1
+        if is_number.any():  # Where a reading is missing, it is nothing out of the ordinary here.
+            yield np.where(is_number, codes, codes[is_number].mean())
     for share in shares:
         yield share.base.astype(np.float64)
 
 
-def chosen_block(given: int, needed: int, rows: int, entity: str | None) -> tuple[int, str]:
-    """Rows that are dealt out together, and a warning where they should be more.
+def chosen_block(given: int, needed: int, rows: int, entity: str | None, longest: str) -> tuple[int, str]:
+    """Rows that are dealt out together, and why there is no verdict where they should be more.
 
     :param given: at least so many.
     :param needed: over so many they depend on each other.
     :param rows: of the smaller side that is compared; ``LEAST_BLOCKS`` blocks must fit into them.
     :param entity: see ``stretches_of``.
+    :param longest: the column that needs so many, for people.
     """
     block = max(given, min(needed, rows // LEAST_BLOCKS))
     if block >= needed:
@@ -57,8 +60,8 @@ def chosen_block(given: int, needed: int, rows: int, entity: str | None) -> tupl
     if entity is None:
         unsorted = ", or name the entity if these are rows of one device after those of another"
     return block, (
-        f"rows depend on each other over about {needed:,} in a row, and {rows:,} rows have room for "
-        f"{LEAST_BLOCKS} blocks of {block:,} only: drift may be found where there is none; compare "
+        f"rows depend on each other over about {needed:,} in a row, those of {longest} for longest, and "
+        f"{rows:,} rows have room for {LEAST_BLOCKS} blocks of {block:,} only; it takes "
         f"{needed * LEAST_BLOCKS:,} rows or more of each side{unsorted}"
     )
 
@@ -76,6 +79,21 @@ def usual_gap(base: pd.DataFrame, entity: str | None, time: str | None) -> float
     times = base.groupby(entity, sort=False)[time]
     gaps = (times.transform("max") - times.transform("min")).dt.total_seconds()
     return float((gaps / (times.transform("size") - 1).clip(lower=1)).median())
+
+
+def rows_of_a_device(batch: pd.DataFrame, entity: str | None, time: str | None, gap_seconds: float) -> int:
+    """How many rows at the gap a device of the batch has in a row, that of the median row; 0 if nobody knows.
+
+    A block is no longer than that, also in the base: minutes of a batch differ from each other by more than
+    hours of the base do, and would not be chance beside those.
+
+    :param gap_seconds: see ``usual_gap``.
+    """
+    if entity is None or time is None or not gap_seconds or not len(batch):
+        return 0
+    times = batch.groupby(entity, sort=False)[time]
+    spans = (times.transform("max") - times.transform("min")).dt.total_seconds()
+    return 1 + round(float(spans.median()) / gap_seconds)
 
 
 def block_starts(

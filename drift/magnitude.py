@@ -24,7 +24,8 @@ from drift.blocks import (
     MOST_PROBED,
     block_starts,
     chosen_block,
-    needed_block,
+    needed_blocks,
+    rows_of_a_device,
     selected,
     stretches_of,
     usual_gap,
@@ -95,7 +96,7 @@ def drift_magnitude(
     :param block_rows: consecutive rows that certainly depend on each other, as rolling windows over the same
         readings do: about the longest window divided by the time between rows. They are dealt out together,
         and more where the base shows that rows depend on each other for longer (``dependent_rows.py``). If
-        they do for too long, ``warnings`` tells so.
+        they do for too long for a side, there is no verdict, and ``rows_needed`` says how many rows it takes.
     :param max_rows: with more rows on a side, a random selection (of blocks) of this size is compared.
     :param seed: for the random divisions and the selection.
     :param least_change: from when on a share has moved.
@@ -115,18 +116,21 @@ def drift_magnitude(
     columns = compared_columns(base, batch, features, prediction, label)
     _check_order_columns(base, batch, entity, time)
 
-    def undecided(reason: str) -> DriftMagnitude:
-        return DriftMagnitude(len(base), len(batch), (), None, f"not enough data: {reason}", least)
+    def undecided(reason: str, needed: int = least) -> DriftMagnitude:
+        return DriftMagnitude(len(base), len(batch), (), None, f"not enough data: {reason}", needed)
 
     if reason := _too_few_rows(base, batch, least, min_rows, block_rows):
         return undecided(reason)
     columns, warnings = known_columns(base, batch, columns)
     if not columns:
         return undecided(warnings[0])
+    needed, longest = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
     smaller = min(len(base), len(batch), max_rows)
-    needed = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
-    block_rows, warning = chosen_block(block_rows, needed, smaller, entity)
+    block_rows, too_few = chosen_block(block_rows, needed, smaller, entity, longest)
+    if too_few:
+        return undecided(too_few, needed * LEAST_BLOCKS)
     gap = usual_gap(base, entity, time)
+    block_rows = min(block_rows, rows_of_a_device(batch, entity, time, gap) or block_rows)
     base_starts, batch_starts = (block_starts(each, block_rows, entity, time, gap) for each in (base, batch))
     if block_rows > 1 and (fewest := min(len(base_starts), len(batch_starts))) < LEAST_BLOCKS:
         return undecided(f"a side has {fewest} blocks of {block_rows * gap:,.0f} s, needs {LEAST_BLOCKS}")
@@ -144,7 +148,7 @@ def drift_magnitude(
         reason=reason_of(shifts),
         rows_needed=least,
         block_rows=block_rows,
-        warnings=(*warnings, *([warning] if warning else [])),
+        warnings=tuple(warnings),
     )
 
 
@@ -190,7 +194,7 @@ def rows_of_ten_blocks(
 ) -> int:
     """Rows that hold ``LEAST_BLOCKS`` blocks as long as rows of the base depend on each other.
 
-    With fewer on a side, the comparison may warn that it finds drift where there is none.
+    With fewer on a side, the comparison has not enough data.
 
     :param base: see ``drift_magnitude``, as are the others.
     """
@@ -198,7 +202,7 @@ def rows_of_ten_blocks(
     if base.empty or not columns:
         return LEAST_BLOCKS
     probed = base.head(MOST_PROBED)
-    return LEAST_BLOCKS * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)
+    return LEAST_BLOCKS * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)[0]
 
 
 def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows: int, block_rows: int) -> str:
@@ -212,9 +216,17 @@ def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows:
 
 def _needed_block(
     base: pd.DataFrame, columns: Columns, bins: int, how: How, change: LeastChange, entity: str | None
-) -> int:
+) -> tuple[int, str]:
+    """Rows in a row over which a column of the base depends on itself at most, and which column that is.
+
+    The longest counts for all: what is rare does not show in a base how long it lasts, so it is taken to last
+    as long as anything else does.
+    """
     coded = coded_columns(base, base, columns, (), bins, how)
-    return needed_block(coded, shares_of(coded, change), stretches_of(base, entity))
+    shares = [*shares_of(coded, change), *errors_of(coded, base, base, change)]
+    needed = needed_blocks(coded, shares, stretches_of(base, entity))
+    longest = max(needed)
+    return longest, " ".join(columns[needed.index(longest)])
 
 
 def _shifts(

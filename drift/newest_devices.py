@@ -5,15 +5,50 @@ from __future__ import annotations
 import math
 from collections import Counter, deque
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from drift.change_size import FINEST_RATE, MOST_REMEMBERED
+from drift.change_size import FINEST_RATE, MOST_REMEMBERED, Counts, counts_of
 from drift.detectors.saved_form import saved_mapping
 from drift.wrong_devices import NAMED, DeviceErrors, WrongDevices
 from feature_sets.checks import InputError, check_integer
 
 _CHANCE = 0.05
 """Risk that any device stands out by chance."""
+
+LEAST_FLEET = 5
+"""Fewest devices of which one is not the fleet: a rise of one of fewer is drift like any other."""
+
+CALM_SHARE = 0.3
+"""Of a rise, what the others may show of it and still be calm: as much as a calm batch may, see
+``Hysteresis``."""
+
+
+_LEAST_LABELS = 100
+"""Fewest labels since a change in which others are looked at."""
+
+_CERTAIN = 2.5
+"""Standard errors from which on others differ from before: the warning level of GLR."""
+
+
+class Known(NamedTuple):
+    """Share of errors before a change.
+
+    :param rate: the share.
+    :param labels: that it rests on; 0 if it is known exactly.
+    """
+
+    rate: float
+    labels: int
+
+    def differs(self, errors: int, labels: int) -> bool:
+        """Whether so many errors of other labels are more than chance explains."""
+        if errors <= self.rate * labels:
+            return False
+        pooled = (errors + self.rate * self.labels) / (labels + self.labels) if self.labels else self.rate
+        variance = (
+            max(pooled, FINEST_RATE) * (1 - pooled) * (1 / labels + (1 / self.labels if self.labels else 0))
+        )
+        return (errors / labels - self.rate) ** 2 > _CERTAIN**2 * variance
 
 
 class NewestDevices:
@@ -31,16 +66,18 @@ class NewestDevices:
         if device:
             self._labels.append((device, error))
 
-    def newest(self, count: int, rate_before: float | None) -> WrongDevices | None:
+    def newest(self, count: int, rate_before: float | None, labels_before: int = 0) -> WrongDevices | None:
         """The newest labels by device; None where the devices of all of them are not known.
 
         So it is at first after an upgrade. A device stands out if so many wrong labels of it are no chance at
         the rate of before: one in twenty for all devices together (C. E. Bonferroni, 1936). So errors that
         all have alike name none. One wrong label makes no device stand out, and without a rate of before
-        none does.
+        none does. A rise is of one device if that stands out and the others, of a fleet of ``LEAST_FLEET`` or
+        more, are calm without it.
 
         :param count: labels since the change.
         :param rate_before: share of errors before it; None without labels.
+        :param labels_before: that this rests on; 0 if it is known exactly.
         """
         count = min(count, MOST_REMEMBERED)
         if not 0 < count <= len(self._labels):
@@ -63,7 +100,39 @@ class NewestDevices:
             standing_out=len(out),
             wrong_of_those=sum(wrong[device] for device in out),
             named=tuple(DeviceErrors(each, wrong[each], labels[each]) for each in (out or by_wrong)[:NAMED]),
+            of_one=bool(out) and self._is_of_one(since, out[0], Known(rate_before or 0.0, labels_before)),
         )
+
+    def others(self, device: str, count: int) -> Counts:
+        """Counts of all other devices among the newest labels.
+
+        :param count: newest labels, with those of the device.
+        """
+        first = max(0, len(self._labels) - count)
+        return counts_of([error for each, error in islice(self._labels, first, None) if each != device])
+
+    def _is_of_one(self, since: list[tuple[str, int]], one: str, before: Known) -> bool:
+        """Whether a fleet has a rise of one device alone.
+
+        The others must be no different from before, as far as all labels since tell. Their onset is found
+        where a rise shows most, so there may be many labels of before it among them: of these, or of the
+        newest half of them, or of half of those, and so on, the others may have little of the rise.
+        """
+        # Of a burst there may be labels of that device alone; the fleet is that of all labels remembered.
+        if len({device for device, _ in self._labels}) < LEAST_FLEET:
+            return False
+        others = [error for device, error in since if device != one]
+        if before.differs(sum(others), len(others)):
+            return False
+        length = len(since)
+        while length >= _LEAST_LABELS or length == len(since):
+            newest = since[-length:]
+            errors, rest = sum(error for _, error in newest), [e for d, e in newest if d != one]
+            rise = errors / length - before.rate
+            if rise > 0 and sum(rest) <= (before.rate + CALM_SHARE * rise) * len(rest):
+                return True
+            length //= 2
+        return False
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, each device once; ``from_dict`` continues exactly from here.

@@ -34,6 +34,7 @@ class ReferenceRows(NamedTuple):
     :param block_rows: consecutive rows that depend on each other.
     :param max_rows: rows of each side that are compared at most.
     :param warning: what the base cannot tell, and what to do about it; empty if there is nothing.
+    :param other_hours: why a difference may be that of the hours, so that it is no drift; empty if it is not.
     """
 
     base: pd.DataFrame
@@ -41,6 +42,7 @@ class ReferenceRows(NamedTuple):
     block_rows: int
     max_rows: int
     warning: str = ""
+    other_hours: str = ""
 
 
 def reference_rows(
@@ -67,6 +69,7 @@ def reference_rows(
         block_rows=block_rows,
         max_rows=max(MOST_ROWS, LEAST_BLOCKS * block_rows),
         warning=shorter_than_season(base[time], season),
+        other_hours=_other_hours(base, batch, time, season),
     )
 
 
@@ -85,6 +88,19 @@ def shorter_than_season(times: pd.Series, season: str = DAY) -> str:
     return (
         f"the test rows span {hours:.1f} hours, which is less than a {lacking}: "
         f"what repeats every {lacking} may be called drift; train on a longer history, or a larger test part"
+    )
+
+
+def _other_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str) -> str:
+    """That a base of less than a day has no rows of hours of the batch: load differs by the hour."""
+    if season not in _LENGTHS or base.empty or _spanned(base[time], season) != FIXED:
+        return ""
+    hours = _hours(batch[time], DAY)
+    others = hours[~hours.isin(_hours(base[time], DAY).unique())].nunique()
+    if not others:
+        return ""
+    return (
+        f"{others} of the {hours.nunique()} hours of the day that the batch is of are none of the test rows'"
     )
 
 

@@ -37,6 +37,8 @@ class WrongDevices:
     :param standing_out: devices that are wrong more often than chance explains, see ``NewestDevices``.
     :param wrong_of_those: wrong labels of those devices.
     :param named: at most ``NAMED``, those that stand out first, the most wrong labels first.
+    :param of_one: whether the rise is of the first of those alone, and the rest of the fleet is calm. Then a
+        device has failed, rather than the model.
     :raises InputError: naming the field that breaks its rule.
     """
 
@@ -47,6 +49,7 @@ class WrongDevices:
     standing_out: int
     wrong_of_those: int
     named: tuple[DeviceErrors, ...] = ()
+    of_one: bool = False
 
     def __post_init__(self) -> None:
         check_integer("wrong devices: labels", self.labels, at_least=0)
@@ -62,6 +65,10 @@ class WrongDevices:
                 raise InputError("wrong devices: named.device", "must be text", each.device)
             check_integer("wrong devices: named.labels", each.labels, at_least=1, at_most=self.labels)
             check_integer("wrong devices: named.wrong", each.wrong, at_least=1, at_most=each.labels)
+        if not isinstance(self.of_one, bool) or (self.of_one and not self.named):
+            raise InputError(
+                "wrong devices: of_one", "must be true or false, and true of a named one", self.of_one
+            )
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -71,8 +78,12 @@ class WrongDevices:
     def from_dict(cls, field: str, saved: Any) -> WrongDevices:
         """Inverse of ``to_dict``; further keys, as a later version may tell, are ignored.
 
+        An earlier one did not tell ``of_one``.
+
         :raises InputError: naming the field, the rule and what was given.
         """
+        if isinstance(saved, Mapping):
+            saved = {"of_one": False, **saved}
         known = _mapping(field, saved, cls)
         if not isinstance(known["named"], list | tuple):
             raise InputError(f"{field}.named", "must be a list", known["named"])
@@ -87,6 +98,14 @@ def _mapping(field: str, got: Any, of: type[WrongDevices] | type[DeviceErrors]) 
     if not isinstance(got, Mapping) or not set(names) <= set(got):
         raise InputError(field, f"must be a mapping with the keys {sorted(names)}", got)
     return {name: got[name] for name in names}
+
+
+def is_of_one_device(event: Mapping[str, Any]) -> bool:
+    """Whether a drift event is of one device, the rest of whose fleet is calm.
+
+    :param event: see ``DriftEvent.to_dict``; one of before it told so is not.
+    """
+    return bool((event.get("devices") or {}).get("of_one"))
 
 
 def devices_in_words(told: Mapping[str, Any] | None) -> str:
@@ -109,6 +128,8 @@ def devices_in_words(told: Mapping[str, Any] | None) -> str:
     wrong = told["wrong"]
     labels = f"all {wrong:,} wrong labels" if wrong > 1 else "the one wrong label"
     have = f"{some:,} of {devices:,} devices {'has' if some == 1 else 'have'} {labels}"
+    if told.get("of_one"):
+        have = f"of 1 device, the others are as before: {have}"
     if not out:
         return f"{have}, and none stands out: {named}"
     more = f" and {out - len(told['named']):,} more" if out > len(told["named"]) else ""

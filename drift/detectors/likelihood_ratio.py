@@ -8,7 +8,8 @@ Ben-David, J. Gehrke, "Detecting Change in Data Streams", VLDB, 2004 (two window
 With k_1 errors in w labels and k_0 in the m before them, and log-likelihoods L of a binomial rate, the signed
 root of the ratio is g = sqrt(2 (L(k_1) + L(k_0) - L(k_0 + k_1)) / f). For independent labels f = 1 and g is
 about standard normal; errors that come in runs carry less information, and f is their variance inflation
-(``dependence.py``). A window counts only if it is worth 20 independent labels, and what is before it 50. A
+(``dependence.py``). A window counts only if it is worth 20 independent labels, and what is before it 50. At
+least half of it comes after the labels that are only learned from: a rise within these is not to be told. A
 rise must also rest on errors worth five independent ones: two or three episodes in one window are no news
 where errors are rare, and of so few g is far from normal.
 
@@ -238,7 +239,7 @@ class LikelihoodRatio(Detector):
         best, self._statistic, self._tested, wide = 0.0, 0.0, False, False
         for i, w in enumerate(WINDOWS):
             m = min(REFERENCE, self._n - w)
-            if m < LEAST_REFERENCE or m < w:
+            if m < LEAST_REFERENCE or m < w or w > 2 * (self._n - self._least):
                 break
             root, m = self._nearest(i, w, m)
             if root is None:

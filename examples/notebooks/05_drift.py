@@ -165,6 +165,7 @@ result = drift_magnitude(
     label="is_error",
     joint=(),
     block_rows=30,  # rows within one window of five minutes depend on each other
+    entity="device",  # rows of one device after those of another
 )
 assert result.drifted
 print(result.reason)

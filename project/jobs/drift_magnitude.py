@@ -2,6 +2,7 @@
 
 # No postponed annotations here: MLRun reads a handler's type hints and cannot resolve them from text.
 
+import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping
@@ -246,12 +247,16 @@ def _measured(
         looks = (1, onset), (7, None)
         day, week = (newest_batch(base, live, schema.time, season, least, *look) for look in looks)
         batches = [day, week] if len(week) > len(day) else [day]
+    looks_at = []
     for batch in batches:
         rose = told.rose(batch[schema.time], rolls)
-        found = _compared(base, batch, features, schema, season, rose, _ALPHA / len(batches))
-        if found["drifted"]:
+        looks_at.append(_compared(base, batch, features, schema, season, rose, _ALPHA / len(batches)))
+        if looks_at[-1]["drifted"]:
             break
-    return {**found, "newest_alone": len(day) if batch is not day else None}
+    # Of a week, rows may depend on each other for longer: then what the day says is all there is.
+    decided = [found for found in looks_at if found["drifted"] is not None]
+    found = decided[-1] if decided else looks_at[-1]
+    return {**found, "newest_alone": len(day) if found is not looks_at[0] else None}
 
 
 def _compared(
@@ -271,6 +276,9 @@ def _compared(
     how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
     how |= {"entity": DEVICE, "time": schema.time, "alpha": alpha, "permutations": _PERMUTATIONS}
     result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
+    if result.drifted and rows.other_hours:
+        reason = f"not enough data: {result.reason}, but {rows.other_hours}"
+        result = dataclasses.replace(result, drifted=None, reason=reason)
     kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
     first, last = (
         pd.Timestamp(at).isoformat() for at in (batch[schema.time].min(), batch[schema.time].max())

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drift.drift_event import utc_time
+from drift.wrong_devices import devices_in_words, is_of_one_device
 from project.retraining import kept_drift
 from project.retraining import state as words
 from project.retraining.newer_drift import (
@@ -62,6 +63,8 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     cleared, is a newer one: the case is answered from its onset on, and what was tried before does not count.
     An alert that gets worse joins the case; the run after a rejected one counts since it was worse.
     That an alert is cleared changes nothing else: the gate compares on what is labeled by now.
+    A drift of one device, whose fleet is calm, opens no case: the device has failed, not the model. If others
+    follow, its alert is told again.
 
     :param told: ``id``, ``version`` of the model and ``event``, see ``DriftEvent``.
     :param champion: version of the model in production, empty if that is not known.
@@ -86,6 +89,11 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     if champion and version != champion:
         reason = f"version {version[:8]} is not in production any more"
         return seen.told(_decision(now, words.IGNORED, reason, **about))
+    if is_of_one_device(event) and not (state.case is not None and is_told_again(event, state.case)):
+        reason = (
+            f"{found_by(event)}, {devices_in_words(event['devices'])}: nothing is trained, look at the device"
+        )
+        return seen.told(_decision(now, words.ONE_DEVICE, reason, **about))
     if state.case is not None and version != state.case.version:
         reason = f"drift {state.case.id} of version {state.case.version[:8]} is being answered first"
         is_known = state.later.get("version") == version and not is_newer(event, _case_of(state.later, now))

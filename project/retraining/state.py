@@ -30,7 +30,9 @@ NEWER = "newer drift"
 """A change after that of the case: rows are counted, and learned from, since this one."""
 REOPENED = "goes on"
 """A rollback has put a model back that had a drift when it left."""
-OF_DRIFT = (OPENED, MERGED, NEWER, POSTPONED, IGNORED, REOPENED)
+ONE_DEVICE = "one device"
+"""A drift that is of one device, the others of whose fleet are calm: nothing is trained."""
+OF_DRIFT = (OPENED, MERGED, NEWER, POSTPONED, IGNORED, REOPENED, ONE_DEVICE)
 """Those that say what became of a drift that was told."""
 BEGUN, PROMOTED, STAGED, REJECTED, NOT_YET = "begun", "promoted", "staged", "rejected", "not yet"
 FAILED, INTERRUPTED, UNFINISHED = "failed", "interrupted", "unfinished"

@@ -76,7 +76,7 @@ def watched(kind: str):
         events = monitor.update(int(wrong), time.isoformat())
         if delay is None and any(event.level == "drift" for event in events):
             delay = number
-    how = {"block_rows": 30, "min_rows": 100, "permutations": 99, "max_rows": 3000}
+    how = {"block_rows": 30, "min_rows": 100, "permutations": 99, "entity": "device"}
     parts = [part.sort_values(["device", "timestamp"], ignore_index=True) for part in (base, batch)]
     found = drift_magnitude(*parts, FEATURES, "prediction", "is_error", **how)
     named = kind_of_drift(*parts, FEATURES, "is_error", found, delay is not None, **how)

@@ -16,7 +16,7 @@ from tests.drift.network_rows import measured, network
 
 
 def test_distances_are_those_of_the_histograms():
-    base = pd.DataFrame({"x": [0.0] * 60 + [10.0] * 40})
+    base = pd.DataFrame({"x": [0.0, 10.0, 0.0, 10.0, 0.0] * 20})
     batch = pd.DataFrame({"x": [0.0] * 20 + [10.0] * 70 + [math.nan] * 10})
     shift = drift_magnitude(base, batch, ["x"]).feature_max
     p, q = [0.6, 0.4, 0.0], [0.2, 0.7, 0.1]
@@ -275,7 +275,10 @@ def test_rows_of_overlapping_windows_are_dealt_out_in_blocks_that_the_base_tells
     for how in ({"block_rows": 50}, {}):
         found = alarms(**how)
         assert sum(bool(each.drifted) for each in found) <= 4
-        assert min(each.block_rows for each in found) >= 40
+        # Of the others the batch, of 800 rows, or the base has room for fewer than ten blocks.
+        decided = [each for each in found if each.drifted is not None]
+        assert len(decided) > 20 and min(each.block_rows for each in decided) >= 40
+        assert all(each.rows_needed >= 500 for each in found if each.drifted is None)
 
 
 def slow_devices(seed, correlation, devices=20, rows=400):
@@ -310,20 +313,41 @@ def test_independent_rows_are_dealt_out_one_by_one():
     assert (found.block_rows, found.warnings) == (1, ())
 
 
-def test_rows_that_depend_on_each_other_for_too_long_are_warned_of():
-    random = np.random.default_rng(2)
-    base, batch = (pd.DataFrame({"load": np.cumsum(random.normal(size=600))}) for _ in range(2))
-    found = drift_magnitude(base, batch, ["load"])
-    assert found.block_rows == 60
-    assert re.match(
-        r"rows depend on each other over about \d+ in a row, and 600 rows have room for 10 blocks of 60 "
-        r"only: drift may be found where there is none; compare [\d,]+ rows or more of each side, or name "
-        r"the entity if these are rows of one device after those of another",
-        found.warnings[0],
-    )
-    assert found.to_dict()["warnings"] == list(found.warnings)
+def walk(random, rows):
+    """Rows that depend on each other over the whole of it."""
+    return np.cumsum(random.normal(size=rows))
+
+
+def test_too_short_a_batch_for_rows_that_depend_on_each_other_is_not_enough_data():
+    """Whatever it would say: of so few blocks it finds drift where there is none."""
+    base, batch = (part.drop(columns="device") for part in slow_devices(0, 0.99, devices=40))
+    for moved in (0.0, 9.0):
+        short = batch.head(400) + moved
+        found = drift_magnitude(base, short, ["load"])
+        assert (found.drifted, found.shifts, found.event("2024-05-01T00:00:00Z")) == (None, (), None)
+        assert found.rows_needed > 400
+        assert re.fullmatch(
+            r"not enough data: rows depend on each other over about \d+ in a row, those of feature load for "
+            r"longest, and 400 rows have room for 10 blocks of 40 only; it takes "
+            rf"{found.rows_needed:,} rows or more of each side, or name the entity if these are rows of one "
+            "device after those of another",
+            found.reason,
+        )
     with pytest.raises(ValueError, match="entity: must be a column of the base, got 'device'"):
         drift_magnitude(base, batch, ["load"], entity="device")
+
+
+def test_the_column_that_depends_on_itself_for_longest_counts_for_all():
+    """What is rare does not show how long it lasts, so nothing is said of it beside what lasts for long."""
+    random = np.random.default_rng(2)
+    base, batch = (
+        pd.DataFrame({"uptime": walk(random, 600), "load": random.normal(size=600)}) for _ in range(2)
+    )
+    for moved in (0.0, 1.0):
+        found = drift_magnitude(base, batch.assign(load=batch["load"] + moved), ["uptime", "load"])
+        assert found.drifted is None and found.rows_needed > 600 and not found.shifts
+        assert "those of feature uptime for longest" in found.reason
+        assert drift_magnitude(base, batch + moved, ["load"]).drifted is bool(moved)
 
 
 def test_blocks_need_rows_enough_for_ten_of_them():

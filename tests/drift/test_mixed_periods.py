@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.blocks import block_starts, selected, stretches_of, usual_gap
+from drift.blocks import block_starts, rows_of_a_device, selected, stretches_of, usual_gap
 from drift.magnitude import drift_magnitude
 from drift.reference_rows import reference_rows
 from feature_sets.checks import InputError
@@ -83,6 +83,28 @@ def test_a_side_of_few_spans_is_too_few_rows():
     )
     found = drift_magnitude(base, batch, ["load"], block_rows=120, entity="device", time="at")
     assert found.drifted is None and "not enough data: a side has 1 blocks of 36,000 s" in found.reason
+
+
+def many(minutes, seed, first_day=0, devices=120):
+    """Rows of every 30 s in device order: each device has a load of its own in each hour."""
+    random, rows, frames = np.random.default_rng(seed), 2 * minutes, []
+    for number in range(devices):
+        times = START + pd.to_timedelta(first_day * 86_400 + 30 * np.arange(rows), unit="s")
+        load = random.normal(size=1 + rows // BLOCK).repeat(BLOCK)[:rows] + random.normal(size=rows) / 4
+        frames.append(pd.DataFrame({"device": f"d{number:03}", "at": times, "load": load}))
+    return pd.concat(frames, ignore_index=True)
+
+
+def test_no_block_is_longer_than_the_batch_of_a_device():
+    """Of minutes a device has one load, of the hours of a longer block several: no such block is like it."""
+    base, alarms = many(600, 0), 0
+    for seed in range(1, 21):
+        batch = many(20, seed, 7)
+        found = drift_magnitude(base, batch, ["load"], entity="device", time="at", min_distance=0.0)
+        alarms += bool(found.drifted)
+        assert found.block_rows == rows_of_a_device(batch, "device", "at", 30.0) == 40
+    assert alarms <= 2
+    assert rows_of_a_device(batch, None, "at", 30.0) == rows_of_a_device(batch, "device", "at", 0.0) == 0
 
 
 def test_a_silence_ends_a_block():

@@ -155,7 +155,9 @@ def test_one_wrong_label_is_no_device_that_stands_out_and_without_a_rate_of_befo
 def test_a_finding_that_makes_an_alert_worse_is_measured_at_the_rate_of_before_the_alert(monkeypatch):
     asked, newest = [], NewestDevices.newest
     monkeypatch.setattr(
-        NewestDevices, "newest", lambda self, n, rate: asked.append((n, rate)) or newest(self, n, rate)
+        NewestDevices,
+        "newest",
+        lambda self, n, *before: asked.append((n, before[0])) or newest(self, n, *before),
     )
     alerting = Alerting()
     told = []

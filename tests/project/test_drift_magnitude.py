@@ -258,6 +258,34 @@ def test_a_base_shorter_than_a_season_is_warned_of():
     assert drift_magnitude._measured(short, live, SCHEMA, "fixed", 200, Found())["warnings"] == []
 
 
+def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
+    """Whatever moved may be the hour: only where the base has these hours, too, it is drift."""
+    base = stream(0.0)[lambda rows: rows[SCHEMA.time] < pd.Timestamp("2026-01-01T12:00Z")]
+    many = pd.concat([base.assign(**{DEVICE: f"d{number}"}) for number in range(40)], ignore_index=True)
+    many["load"] = np.random.default_rng(3).normal(0, 1, len(many))
+    same = many.assign(**{SCHEMA.time: many[SCHEMA.time] + pd.Timedelta(days=1), "load": many["load"] + 2})
+    other = same.assign(**{SCHEMA.time: same[SCHEMA.time] + pd.Timedelta(hours=12)})
+    measured = drift_magnitude._measured
+    assert measured(many, same, SCHEMA, "week", 200, Found())["kind"] == "data drift"
+    assert measured(many, other, SCHEMA, "fixed", 200, Found())["kind"] == "data drift"
+    found = measured(many, other, SCHEMA, "week", 200, Found())
+    assert (found["drifted"], found["kind"], found["event"]) == (None, "not enough data", None)
+    assert found["reason"].startswith("not enough data: 1 of 3 columns moved: feature load 0.")
+    assert found["reason"].endswith(
+        ", but 12 of the 12 hours of the day that the batch is of are none of the test rows'"
+    )
+
+
+@pytest.mark.parametrize(("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None)])
+def test_a_week_that_says_nothing_does_not_take_back_what_the_day_says(monkeypatch, of_week, drifted, alone):
+    said = iter([False, of_week])
+    monkeypatch.setattr(drift_magnitude, "_compared", lambda *_: {"drifted": next(said)})
+    days = iter([stream(0.0).head(9), stream(0.0).head(99)])
+    monkeypatch.setattr(drift_magnitude, "newest_batch", lambda *_, **__: next(days))
+    found = drift_magnitude._measured(stream(0.0), stream(0.0), SCHEMA, "week", 200, Found())
+    assert found == {"drifted": drifted, "newest_alone": alone}
+
+
 @pytest.mark.parametrize(
     ("source", "told"),
     [

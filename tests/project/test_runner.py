@@ -313,7 +313,10 @@ def test_fields_of_a_newer_endpoint_are_ignored():
     }
     taken = runner.parse_drift({**told(), "event": newer})
     assert taken == runner.parse_drift({**told(), "event": event})
-    assert taken["event"]["devices"] == devices
+    # An older endpoint does not tell whether it is of one device.
+    assert taken["event"]["devices"] == {**devices, "of_one": False}
+    one = runner.parse_drift({**told(), "event": {**event, "devices": {**devices, "of_one": True}}})
+    assert one["event"]["devices"]["of_one"] is True
     assert "devices" not in runner.parse_drift(told())["event"]
 
 

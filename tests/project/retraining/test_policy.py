@@ -72,6 +72,41 @@ def test_a_second_drift_joins_the_case_and_one_of_an_old_model_is_ignored():
     assert state.case.id == "e1"
 
 
+def of_devices(of_one):
+    named = [{"device": "AP-01", "wrong": 40, "labels": 41}]
+    told = {
+        "devices": 20,
+        "labels": 800,
+        "wrong": 52,
+        "with_wrong": 9,
+        "standing_out": 1,
+        "wrong_of_those": 40,
+    }
+    return {**told, "named": named, "of_one": of_one}
+
+
+def test_a_drift_of_one_device_trains_nothing_until_others_follow():
+    held = take(LoopState(), told(devices=of_devices(True), alert="glr-9"), "v1", NOW)
+    (decision,) = held.decisions
+    assert (held.case, decision.outcome, decision.cause["alert"]) == (None, "one device", "glr-9")
+    assert (
+        "of 1 device, the others are as before: 9 of 20 devices have all 52 wrong labels" in decision.reason
+    )
+    assert decision.reason.endswith(": nothing is trained, look at the device")
+    # The MLRun API is told all the same.
+    assert len(held.untold) == 1
+    followed = take(held, told(2, devices=of_devices(False), alert="glr-9"), "v1", NOW)
+    assert outcomes(followed) == ["one device", "opened"] and followed.case.alerts == ("glr-9",)
+    over = take(held, told(3, level="cleared", alert="glr-9", detail="calm"), "v1", NOW)
+    assert outcomes(over) == ["one device", "cleared"] and over.case is None
+
+
+def test_one_device_that_fails_meanwhile_is_no_newer_change():
+    later = {"onset": "2024-05-02T11:00:00+00:00", "event_time": "2024-05-02T12:00:00+00:00"}
+    state = take(opened(), told(2, devices=of_devices(True), alert="glr-9", **later), "v1", NOW)
+    assert outcomes(state) == ["opened", "one device"] and state.case == opened().case
+
+
 def test_the_first_training_waits_for_rows_episodes_and_span():
     state = opened()
     for evidence, words in (
