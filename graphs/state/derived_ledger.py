@@ -181,6 +181,8 @@ class DerivedLedger(DerivedPairs):
             status, incident = take(before, self._book.early, event, arrived + self._tolerance)
             if isinstance(incident, IncidentEvent):
                 self._book.early.put(incident)
+            if incident is not None and not self._is_error(incident):
+                self._errors.cancel(event.id)
             if not isinstance(incident, Incident):
                 if before is not None and not event.source and status is IncidentStatus.DUPLICATE:
                     self._book.early.opened(before)
@@ -188,13 +190,13 @@ class DerivedLedger(DerivedPairs):
             incident = replace(incident, changed=0.0 if event.source else arrived)
             named = list(self._named(incident, before)) if self._joins else []
             begun = _Begun(event, status, incident, named, sum(self._contradicted(*one) for one in named))
-            is_new = status is IncidentStatus.OPENED and not event.source  # Files tell what was known.
-            counts = is_new and not self._book.is_excluded(incident)
+            is_told = self._is_error(incident) and (before is None or not self._is_error(before))
+            counts = is_told and not event.source  # Files tell what was known.
             start, end = self._book.stretch(incident)
             self._book.put(incident)
             self._begun = begun
             if counts:  # Last: nothing fails here, so it is once.
-                begun.is_late = self._note_incident(start, end)
+                begun.is_late = self._note_incident(event.id, start, end if before is None else None)
         incident, named = begun.incident, begun.named
         if begun.contradicted is not None:
             self.contradicted += sum(self._contradicted(*one) for one in named) - begun.contradicted
@@ -209,26 +211,31 @@ class DerivedLedger(DerivedPairs):
         pairs = self._take_pairs()
         return Changed(begun.status, sum(pair.label for pair in pairs), too_late, pairs, begun.is_late)
 
+    def _is_error(self, told: Incident | IncidentEvent) -> bool:
+        """Whether predictions in an incident are errors: it was one, and the schema leaves it in."""
+        return not told.cancelled and not (isinstance(told, Incident) and self._book.is_excluded(told))
+
     def take_left(self) -> list[LabeledPair]:
         """Pairs of an addition that failed, which nobody repeats any more."""
         self._begun = None
         return self._take_pairs()
 
-    def _note_incident(self, start: int, end: int | None) -> bool:
+    def _note_incident(self, name: str, start: int, end: int | None) -> bool:
         """Count an incident; whether it began before what is taken as healthy by now.
 
         One that was over when all predictions in it were forgotten is a late label.
 
         :param start: in microseconds, as its end.
+        :param end: None of one that was told before, and cancelled.
         """
         if self._newest is not None and end is not None and end <= self._newest - self._deadline:
             self.note_late((self._newest - end) / 1e6)
-        return self._note_error(start)
+        return self._note_error(start, name)
 
-    def _note_error(self, micros: int) -> bool:
+    def _note_error(self, micros: int, incident: str = "") -> bool:
         """Count an error that was told; whether it began before what is taken as healthy by now."""
         newest = micros if self._newest is None else self._newest
-        return self._watches and self._errors.note((newest - micros) / 1e6, self.healthy_after)
+        return self._watches and self._errors.note((newest - micros) / 1e6, self.healthy_after, incident)
 
     def _named(self, incident: Incident, before: Incident | None) -> Iterable[_Named]:
         """Devices that an incident names now or named before, with the predictions that this may change."""
