@@ -94,10 +94,16 @@ class Stack:
         """
         with stack_lock(self.home):
             note_place(self.home)
+            was_up = valkey.find(self.home, self._patience) is not None
             store = valkey.start(self.home, self._patience)
             state = control_plane.find(self.home, self._patience)
             if state is None:
-                state = control_plane.start(self.home, self.source_root, store.url, self._patience)
+                try:
+                    state = control_plane.start(self.home, self.source_root, store.url, self._patience)
+                except ServerError:
+                    if not was_up:  # Such as a damaged database: half of the servers are of no use.
+                        valkey.stop(self.home)
+                    raise
             else:
                 control_plane.ask(state.port, "PUT", "/local/v1/redis-url", {"redis_url": store.url})
             return _info(state, store)
@@ -119,8 +125,11 @@ class Stack:
         from project.local import left_functions
 
         with stack_lock(self.home):
-            stopped = [control_plane.stop(self.home), left_functions.stop(self.home), valkey.stop(self.home)]
-            return any(stopped)
+            try:
+                stopped = [control_plane.stop(self.home), left_functions.stop(self.home)]
+            finally:  # Also where the database cannot be read.
+                store_stopped = valkey.stop(self.home)
+            return any(stopped) or store_stopped
 
     def orphans(self) -> list[tuple[str, str, str]]:
         """Project, name and address of the functions that live, read without the control plane."""
