@@ -1,10 +1,12 @@
 """A home that was moved, or is a copy, is refused: what is recorded in it leads to the first one."""
 
+import os
+import pwd
 import shutil
 
 import pytest
 
-from project.local.home_place import MovedHomeError, check_place, note_place
+from project.local.home_place import ForeignHomeError, MovedHomeError, check_place, note_place
 from project.local.stack import Stack
 
 
@@ -38,6 +40,21 @@ def test_a_moved_home_and_a_copy_are_refused_with_what_to_do(tmp_path):
         Stack(moved, tmp_path)
     home.symlink_to(moved)
     assert Stack(moved, tmp_path).home == Stack(home, tmp_path).home == moved
+
+
+def test_a_home_of_another_user_is_refused_unless_it_is_open_to_this_one(tmp_path, monkeypatch):
+    owner = tmp_path.stat().st_uid
+    monkeypatch.setattr("os.geteuid", lambda: 12_345_678)
+    monkeypatch.setattr("os.access", lambda path, mode: True)
+    check_place(tmp_path)
+    monkeypatch.setattr("os.access", lambda path, mode: (path, mode) != (tmp_path, os.W_OK))
+    name = pwd.getpwuid(owner).pw_name
+    with pytest.raises(ForeignHomeError) as error:
+        Stack(tmp_path, tmp_path)
+    assert str(error.value) == (
+        f"NETOPS_HOME {tmp_path}: must be of, or writable for, user 12345678, who runs this, got user "
+        f"{name}; next: run this as user {name}, or set NETOPS_HOME to another folder"
+    )
 
 
 def test_a_copy_of_a_home_in_use_leaves_its_servers_alone(local_stack, tmp_path):

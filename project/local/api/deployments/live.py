@@ -46,6 +46,8 @@ class LiveDeployments:
         self._store = store
         self._changed = threading.Condition()
         self._closed = threading.Event()
+        self._unrecorded: dict[tuple[str, str, int | None], float] = {}
+        """When the end of a process was noticed that could not be recorded."""
 
     def close(self) -> None:
         """Try nothing again any more: the control plane ends."""
@@ -79,7 +81,9 @@ class LiveDeployments:
             return deployment
         reason = process.exit_reason() if process else "there is no process"
         changes: dict[str, Any] = {"pid": None, "created": None, "fallen": 1}
-        changes |= {"last_exit": reason, "last_exit_time": time.time(), **NO_FAILED_START}
+        key = (deployment.project, deployment.name, deployment.pid)
+        noticed = self._unrecorded.pop(key, None) or time.time()
+        changes |= {"last_exit": reason, "last_exit_time": noticed, **NO_FAILED_START}
         if deployment.state == READY:
             changes |= {"state": ERROR, "reason": reason}
         try:
@@ -93,6 +97,7 @@ class LiveDeployments:
             why = disk_line(error)
             if not why:
                 raise
+            self._unrecorded[key] = noticed
             return replace(deployment, **{**changes, "reason": f"{reason}; that cannot be recorded: {why}"})
 
     def current(self, deployment: Deployment) -> Deployment | None:

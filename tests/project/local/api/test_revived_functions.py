@@ -277,6 +277,7 @@ def test_the_end_of_a_function_is_told_where_it_cannot_be_recorded(world, monkey
     assert found.reason == (
         "exited with code 1; that cannot be recorded: the disk: database or disk is full; free space there"
     )
+    assert deployments.get("p", SERVING).last_exit_time == found.last_exit_time, "when it was noticed first"
 
     def is_wrong(*args, **kwargs):
         raise sqlite3.OperationalError("no such column: x")
