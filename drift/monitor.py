@@ -311,7 +311,9 @@ class DriftMonitor:
 
     def _last_drift(self) -> LastDrift | None:
         """The newest drift that is the verdict; None without one, or when its alert is cleared."""
-        if self._alerting.hysteresis.batches and self._alerting.open is None:
+        alerting = self._alerting
+        # A saved form of before there were alerts has neither one that is open nor one that is over.
+        if alerting.hysteresis.batches and alerting.open is None and alerting.last_cleared is not None:
             return None
         source = self.verdict.source
         found = {

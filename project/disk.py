@@ -3,32 +3,77 @@
 from __future__ import annotations
 
 import errno
+import logging
+import sqlite3
 from pathlib import Path
 
+_FREE, _WRITABLE, _FOLDER = "free space there", "make it writable", "it must be a folder"
 _REMEDIES = {
-    errno.ENOSPC: "free space there",
-    errno.EDQUOT: "free space there",
-    errno.EROFS: "make it writable",
-    errno.EACCES: "make it writable",
-    errno.EPERM: "make it writable",
-    errno.ENOTDIR: "it must be a folder",
-    errno.EEXIST: "it must be a folder",
+    errno.ENOSPC: _FREE,
+    errno.EDQUOT: _FREE,
+    errno.EROFS: _WRITABLE,
+    errno.EACCES: _WRITABLE,
+    errno.EPERM: _WRITABLE,
+    errno.ENOTDIR: _FOLDER,
+    errno.EEXIST: _FOLDER,
+}
+_OF_SQLITE = {
+    sqlite3.SQLITE_FULL: _FREE,
+    sqlite3.SQLITE_IOERR: "free space there, or look at the disk",
+    sqlite3.SQLITE_READONLY: _WRITABLE,
+    sqlite3.SQLITE_CANTOPEN: _WRITABLE,
 }
 
 
-def disk_failure(error: OSError, home: Path | str) -> str:
+def disk_line(error: Exception) -> str:
     """What is wrong with the disk and what to do about it; empty for an error of another kind.
 
-    :param home: folder of local state.
+    :param error: of the operating system, or of SQLite.
     """
-    remedy = _REMEDIES.get(error.errno or 0)
-    if error.errno == errno.ENOENT and error.filename == str(home):
+    remedy = _remedy(error)
+    return f"{getattr(error, 'filename', None) or 'the disk'}: {_said(error)}; {remedy}" if remedy else ""
+
+
+def disk_failure(error: Exception, home: Path | str) -> str:
+    """The same for a command, which may be given another home.
+
+    :param home: folder of local state, where SQLite keeps its files.
+    """
+    remedy, filename = _remedy(error), getattr(error, "filename", None)
+    if isinstance(error, OSError) and error.errno == errno.ENOENT and filename == str(home):
         remedy = "it cannot be made"
-    if remedy is None:
+    if not remedy:
         return ""
-    where = str(error.filename or home)
-    text = f"{where}: {error.strerror}; {remedy}"
+    text = f"{filename or home}: {_said(error)}; {remedy}"
     # A file that the user named is elsewhere, and another home would not help.
-    if error.filename and not Path(where).is_relative_to(home):
+    if filename and not Path(str(filename)).is_relative_to(home):
         return text
     return f"{text}, or set NETOPS_HOME (now {home}) to another folder"
+
+
+def log_failure(log: logging.Logger, error: Exception, what: str) -> str:
+    """Log that something failed: in one line where the disk is to blame, else with the traceback.
+
+    :param what: failed, in words.
+    :returns: why, in words.
+    """
+    why = disk_line(error)
+    if why:
+        log.error("%s: %s", what, why)
+        return why
+    log.error("%s", what, exc_info=error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _remedy(error: Exception) -> str:
+    """What to do about a failure of the disk; empty for an error of another kind."""
+    if isinstance(error, OSError):
+        return _REMEDIES.get(error.errno or 0, "")
+    if isinstance(error, sqlite3.OperationalError):
+        # The lower byte is the kind, the others say more of it; made by hand it has none.
+        return _OF_SQLITE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF, "")
+    return ""
+
+
+def _said(error: Exception) -> str:
+    return str((error.strerror if isinstance(error, OSError) else None) or error)

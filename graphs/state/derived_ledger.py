@@ -184,6 +184,8 @@ class DerivedLedger(DerivedPairs):
             status, incident = take(before, self._book.early, event, arrived + self._tolerance)
             if isinstance(incident, IncidentEvent):
                 self._book.early.put(incident)
+            if incident is not None and not self._is_error(incident):
+                self._errors.cancel(event.id)
             if not isinstance(incident, Incident):
                 left_out = None
                 if before is not None and not event.source and status is IncidentStatus.DUPLICATE:
@@ -193,7 +195,7 @@ class DerivedLedger(DerivedPairs):
             incident = replace(incident, changed=0.0 if event.source else arrived)
             named = list(self._named(incident, before)) if self._joins else []
             begun = _Begun(event, status, incident, named, sum(self._contradicted(*one) for one in named))
-            counts = status is IncidentStatus.OPENED and not self._book.is_excluded(incident)
+            counts = self._is_error(incident) and (before is None or not self._is_error(before))
             start, end = self._book.stretch(incident)
             if event.source and self._is_over(end):  # It was known before, and is asked for again.
                 counts = False
@@ -201,7 +203,7 @@ class DerivedLedger(DerivedPairs):
             self._book.put(incident)
             self._begun = begun
             if counts:  # Last: nothing fails here, so it is once.
-                begun.is_late = self._note_incident(start, end)
+                begun.is_late = self._note_incident(event.id, start, end if before is None else None)
         incident, named = begun.incident, begun.named
         if begun.contradicted is not None:
             self.contradicted += sum(self._contradicted(*one) for one in named) - begun.contradicted
@@ -217,38 +219,44 @@ class DerivedLedger(DerivedPairs):
         labeled = sum(pair.label for pair in pairs)
         return Changed(begun.status, labeled, too_late, pairs, begun.is_late, begun.end_left_out)
 
+    def _is_error(self, told: Incident | IncidentEvent) -> bool:
+        """Whether predictions in an incident are errors: it was one, and the schema leaves it in."""
+        return not told.cancelled and not (isinstance(told, Incident) and self._book.is_excluded(told))
+
     def take_left(self) -> list[LabeledPair]:
         """Pairs of an addition that failed, which nobody repeats any more."""
         self._begun = None
         return self._take_pairs()
 
-    def _note_incident(self, start: int, end: int | None) -> bool:
+    def _note_incident(self, name: str, start: int, end: int | None) -> bool:
         """Count an incident; whether it began before what is taken as healthy by now.
 
         One that was over when all predictions in it were forgotten is a late label.
 
         :param start: in microseconds, as its end.
+        :param end: None of one that was told before, and cancelled.
         """
         reached = self.clock.common  # It may name any device.
         if end is not None and self._is_over(end):
             self.note_late(self._age(reached, end))
-        return self._note_error(start, reached)
+        return self._note_error(start, reached, name)
 
     def _is_over(self, end: int | None) -> bool:
         """Whether an incident of this end was over when all predictions in it were forgotten."""
         return end is not None and end <= self._oldest(self.clock.common)
 
-    def _note_error(self, micros: int, reached: float) -> bool:
+    def _note_error(self, micros: int, reached: float, incident: str = "") -> bool:
         """Count an error that was told; whether it began before what is taken as healthy by now.
 
         It is one rule for incidents and positives, sent live or told by files. Before the first prediction
         nothing is taken as healthy, so what the history says until then is not counted.
 
         :param reached: how far time has come, epoch seconds.
+        :param incident: its id, if it is one.
         """
         if reached == NEVER or not self._watches:
             return False
-        return self._errors.note(self._age(reached, micros), self.healthy_after)
+        return self._errors.note(self._age(reached, micros), self.healthy_after, incident)
 
     @staticmethod
     def _age(reached: float, micros: int) -> float:

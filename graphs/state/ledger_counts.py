@@ -21,6 +21,9 @@ MOST_DELAYS = 100
 MOST_FORGOTTEN = 1_000
 """Errors before all that a ledger remembers, which are remembered themselves: the newest."""
 
+MOST_TOLD = 1_000
+"""Incidents that are counted, and are not any more if they turn out to be none: the newest."""
+
 
 class Conflict(NamedTuple):
     """A label that contradicts an earlier one of the same device and time, which counts.
@@ -173,19 +176,37 @@ class ErrorTimes:
         self.timely = self.late = 0
         self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
         self._forgotten: deque[tuple[str, int]] = deque(maxlen=MOST_FORGOTTEN)
+        self._told: dict[str, float | None] = {}
 
-    def note(self, delay: float, healthy_after: float) -> bool:
+    def note(self, delay: float, healthy_after: float, incident: str = "") -> bool:
         """Count an error; whether it is told too late.
 
         :param delay: how much older than the newest event it is, at its beginning, in seconds.
         :param healthy_after: how old a reading is that is taken as healthy, in seconds.
+        :param incident: id of the incident that it is; empty for another error, which cannot be cancelled.
         """
         is_late = delay >= healthy_after
         self.late += is_late
         self.timely += not is_late
         if is_late:
             self._delays.append(delay)
+        if incident:
+            self._told[incident] = delay if is_late else None
+            if len(self._told) > MOST_TOLD:
+                del self._told[next(iter(self._told))]
         return is_late
+
+    def cancel(self, incident: str) -> None:
+        """No longer count an incident, as it was none; of one that is not counted nothing changes."""
+        if incident not in self._told:
+            return
+        delay = self._told.pop(incident)
+        if delay is None:
+            self.timely -= 1
+            return
+        self.late -= 1
+        if delay in self._delays:  # Newer ones may have taken its place.
+            self._delays.remove(delay)
 
     def note_forgotten(self, device: str, micros: int, delay: float) -> None:
         """Count an error of which the ledger remembers nothing; one that is sent again soon is the same.
@@ -206,11 +227,12 @@ class ErrorTimes:
     def saved(self) -> dict[str, Any]:
         """The counts in plain form; ``restore`` reads them back."""
         forgotten = [list(each) for each in self._forgotten]
-        counts = {"timely": self.timely, "late": self.late}
+        counts = {"timely": self.timely, "late": self.late, "told": dict(self._told)}
         return {**counts, "delays": list(self._delays), "forgotten": forgotten}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from saved counts."""
+        """Go on from saved counts; those of before do not say which incidents they are of."""
         self.timely, self.late = saved["timely"], saved["late"]
+        self._told = dict(saved.get("told", {}))
         self._delays.extend(saved["delays"])
         self._forgotten.extend((device, micros) for device, micros in saved["forgotten"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 
 import typer
@@ -93,7 +94,7 @@ def main() -> None:
     except NetopsError as error:
         print(f"netops: {error}", file=sys.stderr)
         sys.exit(1)
-    except OSError as error:
+    except (OSError, sqlite3.OperationalError) as error:
         is_damaged = isinstance(error, DamagedFileError)
         failure = (
             str(error) if is_damaged else disk_failure(error, os.environ.get("NETOPS_HOME") or default_home())

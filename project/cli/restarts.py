@@ -18,18 +18,27 @@ class Lives(NamedTuple):
     :param last_exit: how it died last; empty if it never did.
     :param last_exit_time: when, UTC; None if it never did.
     :param since: since when it is ready, UTC; None if it is not.
+    :param failed_starts: how many starts have failed since it died last.
+    :param failed_start: why the last of them did; empty if none did.
+    :param failing_since: when the first of them did, UTC; None if none did.
     """
 
     restarts: int
     last_exit: str
     last_exit_time: str | None
     since: str | None
+    failed_starts: int = 0
+    failed_start: str = ""
+    failing_since: str | None = None
 
     def __str__(self) -> str:
-        """In words."""
+        """In words: how it died, why it did not come up again at once, and since when it is ready."""
         times = "once" if self.restarts == 1 else f"{self.restarts} times"
-        text = f"restarted {times}, last exit {self.last_exit_time}: {self.last_exit}"
-        return f"{text}; ready since {self.since}" if self.since else text
+        parts = [f"started again {times}, last exit {self.last_exit_time}: {self.last_exit}"]
+        if self.failed_starts:
+            starts = "a start has" if self.failed_starts == 1 else f"{self.failed_starts} starts have"
+            parts.append(f"{starts} failed since, from {self.failing_since} on: {self.failed_start}")
+        return "; ".join([*parts, *([f"ready since {self.since}"] if self.since else [])])
 
 
 def deployed(settings: Settings, session: Session) -> Sequence[DeployedFunction]:
@@ -46,13 +55,16 @@ def lives(function: DeployedFunction) -> Lives:
         function.last_exit,
         _utc(function.last_exit_time),
         _utc(function.ready_time) if function.state == "ready" else None,
+        function.failed_starts,
+        function.failed_start,
+        _utc(function.failing_since),
     )
 
 
 def failure_reason(function: DeployedFunction) -> str:
     """Why a function is not what it should be, and what brings it back."""
     if function.state == "building" and function.last_exit:
-        return f"{function.last_exit}; it is being started again"
+        return f"{function.failed_start or function.last_exit}; it is being started again"
     if function.state != "error":
         return ""
     again = "it is started again" if function.fallen else "'netops serve' or the next run brings it back"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from project.cli.options import JsonOption
@@ -23,7 +24,8 @@ def status(as_json: JsonOption = False) -> None:
 
     These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
     with its next time and what became of the last. It also names the newest report of each project, and its
-    alert of drift: the one that is open, or the newest that is over. It warns of labels that come too late.
+    alert of drift: the one that is open, or the newest that is over. It warns of labels that come too late,
+    and says what the loop from drift to a new model waits for where that is a person or a time.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle
@@ -65,6 +67,8 @@ def _print(
 ) -> None:
     from project.api_reader import redis_url
     from project.cli.restarts import deployed, facts, lives
+    from project.retraining.state import StateFile
+    from project.retraining.status import held_up
     from project.session import local_stack
     from project.summary.alerts import alerts_of
     from project.summary.live_labels import late_labels_of
@@ -90,7 +94,11 @@ def _print(
         for endpoint in shown
         if endpoint["name"] == SERVING and endpoint["state"] == "ready"
     }
-    useless = {each["project"]: _none_usable(settings, each["project"]) for each in shown}
+    loops = {each["project"]: StateFile(settings.loops, each["project"]).read() for each in shown}
+    # That the loop has found no model of use, neither the one in production nor a new one.
+    useless = {project: state.none_usable for project, state in loops.items() if state.none_usable}
+    now = datetime.now(UTC)
+    waiting = {project: held_up(state, project, now) for project, state in loops.items()}
     alerts = {project: alerts_of(address) for project, address in live.items()}
     late = {project: late_labels_of(address) for project, address in live.items()}
     if as_json:
@@ -99,7 +107,8 @@ def _print(
             "redis_url": online or None,
             "endpoints": shown,
             "alerts": alerts,
-            "none_usable": {project: text for project, text in useless.items() if text},
+            "none_usable": useless,
+            "loops": waiting,
             "late_labels": late,
             "schedules": [vars(schedule) for schedule in schedules],
             "under_way": [vars(holder) for holder in under_way],
@@ -122,8 +131,10 @@ def _print(
             for text in texts:
                 print(f"alert of {project}: {text}")
         for project, text in useless.items():
-            if text:
-                print(f"models of {project}: {text}; 'netops retrain --project {project}' tells what is done")
+            print(f"models of {project}: {text}; 'netops retrain --project {project}' tells what is done")
+        for project, texts in waiting.items():
+            for text in texts:
+                print(f"loop of {project}: {text}")
         for project, texts in late.items():
             for text in texts:
                 print(f"labels of {project}: {text}")
@@ -139,13 +150,6 @@ def _print(
             print("schedules     nothing starts them until the control plane runs")
         header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
         print_columns(header, [_schedule_row(schedule) for schedule in schedules])
-
-
-def _none_usable(settings: Settings, project: str) -> str:
-    """That the loop has found no model of use, neither the one in production nor a new one; else empty."""
-    from project.retraining.state import StateFile
-
-    return StateFile(settings.loops, project).read().none_usable
 
 
 def _schedule_row(schedule: Schedule) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Processes of this machine by identity: a pid alone is not one, because pids are used again.
 
-A process is named by its pid and the time it was created. Both are written to disk: a later command finds the
-same process, or learns that it is gone.
+A process is named by its pid and the moment it was created. Both are written to disk: a later command finds
+the same process, or learns that it is gone. No wall clock has a part in that: where it is set, as after a
+start of the machine or by hand, the time since 1970 of every process is another one.
 """
 
 from __future__ import annotations
@@ -10,15 +11,20 @@ import contextlib
 import os
 import signal
 import subprocess
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import psutil
 
 from project.local.log_files import Attempts, piece, put_aside
 
-# Creation times are kept as floats; two processes with one pid are further apart than this.
+# A moment is the start of the machine, by a number for its id, and clock ticks since then: a whole number
+# below 2^53, which a float has exactly.
+_TICKS_OF_A_START, _STARTS = 10**11, 90_000
+# An earlier release has seconds since 1970, which are fewer; two with one pid are further apart than this.
 _TOLERANCE_SECONDS = 0.05
 
 # A child that ended stays as a zombie until it is waited for; its handle is kept for that.
@@ -30,7 +36,8 @@ class Process:
     """One process.
 
     :param pid: process id.
-    :param created: when it was created, seconds since 1970.
+    :param created: the moment it was created, see ``created_at``; in a record of an earlier release seconds
+        since 1970.
     """
 
     pid: int
@@ -44,11 +51,12 @@ class Process:
                 child.stdin.close()
         try:
             found = psutil.Process(self.pid)
-            return bool(
-                abs(found.create_time() - self.created) < _TOLERANCE_SECONDS
-                and found.status() != psutil.STATUS_ZOMBIE
-            )
-        except psutil.NoSuchProcess:
+            if found.status() == psutil.STATUS_ZOMBIE:
+                return False
+            if self.created < _TICKS_OF_A_START:
+                return bool(abs(found.create_time() - self.created) < _TOLERANCE_SECONDS)
+            return created_at(self.pid) == self.created
+        except (psutil.NoSuchProcess, ProcessLookupError, FileNotFoundError):
             return False
 
     def exit_code(self) -> int | None:
@@ -102,6 +110,21 @@ NOBODY = Process(2**22 + 1, 0.0)
 """A process that never was: no pid of Linux is so large."""
 
 
+def created_at(pid: int) -> float:
+    """The moment a process was created, a number that no other process of this pid has.
+
+    :raises OSError: if there is none.
+    """
+    after_name = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()
+    return float(_start_of_machine() * _TICKS_OF_A_START + int(after_name[19]))
+
+
+@cache
+def _start_of_machine() -> int:
+    """A number from 1 on for the present start of the machine."""
+    return 1 + zlib.crc32(Path("/proc/sys/kernel/random/boot_id").read_bytes()) % _STARTS
+
+
 def _wait(identity: Process, process: psutil.Process, timeout: float) -> bool:
     child = _children.get(identity.pid)
     try:
@@ -140,7 +163,7 @@ def start(
             start_new_session=True,
         )
     _children[child.pid] = child
-    return Process(child.pid, psutil.Process(child.pid).create_time())
+    return Process(child.pid, created_at(child.pid))
 
 
 def tell(process: Process, text: bytes) -> bool:
@@ -161,7 +184,7 @@ def tell(process: Process, text: bytes) -> bool:
 
 def this_process() -> Process:
     """The process that asks."""
-    return Process(os.getpid(), psutil.Process().create_time())
+    return Process(os.getpid(), created_at(os.getpid()))
 
 
 def log_tail(log: Path, lines: int = 30, start: int = 0) -> str:

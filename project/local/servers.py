@@ -53,7 +53,7 @@ class ServerState:
 
     :param port: its loopback port.
     :param pid: its process id.
-    :param created: when that process was created, seconds since 1970.
+    :param created: the moment that process was created, see ``Process``.
     :param run_id: what only this run of the server answers; empty until it has answered.
     """
 

@@ -6,11 +6,12 @@ only looks is quick, and the servers are up before anything imports mlrun, whose
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from project.local import control_plane, valkey
+from project.local.home_place import check_place, note_place
 from project.local.servers import PATIENCE, Patience, ServerError, ServerState
 from project.local.stack_lock import stack_lock
 
@@ -45,6 +46,9 @@ class DeployedFunction:
     :param last_exit: how it died last; empty if it never did.
     :param last_exit_time: when, seconds since 1970.
     :param ready_time: since when it is ready, or was.
+    :param failed_starts: how many starts have failed since it died last.
+    :param failed_start: why the last of them did.
+    :param failing_since: when the first of them did, seconds since 1970.
     """
 
     project: str
@@ -61,6 +65,9 @@ class DeployedFunction:
     last_exit: str = ""
     last_exit_time: float | None = None
     ready_time: float | None = None
+    failed_starts: int = 0
+    failed_start: str = ""
+    failing_since: float | None = None
 
 
 class Stack:
@@ -69,10 +76,12 @@ class Stack:
     :param home: folder of all local state; made when needed.
     :param source_root: repository that deployed functions import from.
     :param patience: how long to wait for the servers.
+    :raises MovedHomeError: if the home is not where it was made.
     """
 
     def __init__(self, home: Path, source_root: Path, patience: Patience = PATIENCE) -> None:
         self.home = home.resolve()
+        check_place(self.home)
         self.source_root = source_root.resolve()
         self._patience = patience
 
@@ -84,10 +93,17 @@ class Stack:
         :raises ServerError: if a server does not answer, with the end of its log.
         """
         with stack_lock(self.home):
+            note_place(self.home)
+            was_up = valkey.find(self.home, self._patience) is not None
             store = valkey.start(self.home, self._patience)
             state = control_plane.find(self.home, self._patience)
             if state is None:
-                state = control_plane.start(self.home, self.source_root, store.url, self._patience)
+                try:
+                    state = control_plane.start(self.home, self.source_root, store.url, self._patience)
+                except ServerError:
+                    if not was_up:  # Such as a damaged database: half of the servers are of no use.
+                        valkey.stop(self.home)
+                    raise
             else:
                 control_plane.ask(state.port, "PUT", "/local/v1/redis-url", {"redis_url": store.url})
             return _info(state, store)
@@ -109,8 +125,11 @@ class Stack:
         from project.local import left_functions
 
         with stack_lock(self.home):
-            stopped = [control_plane.stop(self.home), left_functions.stop(self.home), valkey.stop(self.home)]
-            return any(stopped)
+            try:
+                stopped = [control_plane.stop(self.home), left_functions.stop(self.home)]
+            finally:  # Also where the database cannot be read.
+                store_stopped = valkey.stop(self.home)
+            return any(stopped) or store_stopped
 
     def orphans(self) -> list[tuple[str, str, str]]:
         """Project, name and address of the functions that live, read without the control plane."""
@@ -148,7 +167,7 @@ class Stack:
         :raises ServerError: if the control plane is not running.
         """
         answer = control_plane.ask(self._port(), "GET", "/local/v1/deployments")
-        return [DeployedFunction(**item) for item in answer["deployments"]]
+        return [_function(item) for item in answer["deployments"]]
 
     def stop_function(self, project: str, name: str) -> DeployedFunction:
         """Stop a function; it can be started again.
@@ -156,7 +175,7 @@ class Stack:
         :raises ServerError: if the control plane is not running or knows no such function.
         """
         path = f"/local/v1/deployments/{project}/{name}/stop"
-        return DeployedFunction(**control_plane.ask(self._port(), "POST", path, timeout=60.0))
+        return _function(control_plane.ask(self._port(), "POST", path, timeout=60.0))
 
     def start_function(self, project: str, name: str) -> DeployedFunction:
         """Start a function again as it was deployed, and wait until it is ready or has failed.
@@ -164,13 +183,19 @@ class Stack:
         :raises ServerError: if the control plane is not running or knows no such function.
         """
         path = f"/local/v1/deployments/{project}/{name}/start"
-        return DeployedFunction(**control_plane.ask(self._port(), "POST", path, timeout=180.0))
+        return _function(control_plane.ask(self._port(), "POST", path, timeout=180.0))
 
     def _port(self) -> int:
         state = control_plane.find(self.home, self._patience)
         if state is None:
             raise ServerError(f"no control plane is running for {self.home}")
         return state.port
+
+
+def _function(told: dict[str, Any]) -> DeployedFunction:
+    """A function as a control plane tells it, which may be of another release until it is started again."""
+    names = {each.name for each in fields(DeployedFunction)}
+    return DeployedFunction(**{name: value for name, value in told.items() if name in names})
 
 
 def _info(state: ServerState, store: valkey.ValkeyInstance | None) -> StackInfo:

@@ -30,6 +30,8 @@ from project.retraining_policy import RetrainingPolicy
 LONGEST_CHANGE = timedelta(minutes=30)
 """How long a promotion, or the end of a shadow, is tried again before the loop gives it up."""
 
+ROLLBACK_HOLD = "after a rollback"
+
 _REMEMBERED = 1000
 _UNTOLD = 100
 _MOST_INTERRUPTIONS = 10
@@ -329,7 +331,7 @@ def rolled_back(
     again = kept_drift.of_version(known, after, text_of(now))
     left = kept_drift.without(known, after)
     ended = replace(state, case=again, kept=left, candidate="", candidate_outdated=False, none_usable="")
-    ended = replace(ended, hold_until=until, hold_reason="after a rollback")
+    ended = replace(ended, hold_until=until, hold_reason=ROLLBACK_HOLD)
     if state.trial is not None:
         ended = verdict(ended, state.trial, words.OVERTAKEN, reason, now)
     ended = ended.told(decision)

@@ -9,9 +9,9 @@ from __future__ import annotations
 import fcntl
 import json
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -243,10 +243,14 @@ class LoopState:
     def from_dict(cls, content: Mapping[str, Any]) -> LoopState:
         """Inverse of ``to_dict``.
 
-        :raises InputError: if the content is of another format.
+        :raises InputError: if the content is of another format, or of a newer release.
         """
         if content.get("format") != FORMAT:
             raise InputError("state of the loop: format", f"must be {FORMAT}", content.get("format"))
+        unknown = _unknown(content)
+        if unknown:
+            rule = "must be of this release or an earlier one; use the newer, or put back the copy of before"
+            raise InputError("state of the loop", rule, ", ".join(unknown))
         case, attempt, trial = content["case"], content["attempt"], content.get("trial")
         fields = {name: value for name, value in content.items() if name != "format"}
         weak = fields.pop("weak_version", ""), fields.pop("weak_needed", 0)
@@ -265,6 +269,22 @@ class LoopState:
                 "decisions": tuple(Decision(**each) for each in content["decisions"]),
             }
         )
+
+
+def _unknown(content: Mapping[str, Any]) -> list[str]:
+    """Fields that only a newer release knows."""
+    parts: list[tuple[set[str], Iterable[Any]]] = [
+        ({*_names(LoopState), "format", "weak_version", "weak_needed"}, (content,)),
+        (_names(Case), (content["case"], *content.get("kept", ()))),
+        (_names(Attempt), (content["attempt"],)),
+        (_names(Trial), (content.get("trial"),)),
+        (_names(Decision), content["decisions"]),
+    ]
+    return sorted({name for names, each in parts for one in each if one for name in one.keys() - names})
+
+
+def _names(kind: type[Any]) -> set[str]:
+    return {each.name for each in fields(kind)}
 
 
 def _case(content: Mapping[str, Any]) -> Case:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from drift.wrong_devices import devices_in_words
-from project.retraining.policy import is_before
+from project.retraining.policy import ROLLBACK_HOLD, is_before
 from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import OFF
@@ -56,6 +56,24 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
     if outlook and told is not None and told["mode"] != OFF:
         lines += _waiting(outlook, state)
     return lines
+
+
+def held_up(state: LoopState, project: str, now: datetime) -> list[str]:
+    """What keeps the loop from a training until a person decides or a time is over."""
+
+    def command(option: str) -> str:
+        return f"'netops retrain --{option} --project {project}'"
+
+    if state.stopped:
+        return [f"it has stopped: {state.stopped}; {command('resume')} resumes"]
+    if state.candidate and not state.candidate_outdated:
+        return [f"version {state.candidate[:8]} waits for {command('approve')} or --decline"]
+    if not is_before(now, state.hold_until) or not (state.case or state.hold_reason == ROLLBACK_HOLD):
+        return []
+    wait = f"no training begins by itself before {state.hold_until[:19]}: {state.hold_reason}"
+    if state.case is not None:
+        wait = f"the drift since about {state.case.onset[:19]} goes on, and {wait}"
+    return [f"{wait}; {command('resume')} ends that wait"]
 
 
 def _runs(state: LoopState, case: Case) -> str:

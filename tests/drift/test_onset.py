@@ -71,6 +71,18 @@ def test_a_monitor_that_was_saved_with_event_times_alone_goes_on():
     assert again.status()["n"] == 61
 
 
+def test_a_drift_that_was_found_before_there_were_alerts_is_still_told():
+    monitor = DriftMonitor([DDM()])
+    found = [event for i in range(400) for event in monitor.update(int(i >= 200), at(i))]
+    assert any(event.level == "drift" for event in found)
+    saved = monitor.to_dict()
+    del saved["alerting"], saved["group"]
+    again = DriftMonitor.from_dict(json.loads(json.dumps({**saved, "times": []})))
+    assert again.status()["alert"] is None
+    assert again.status()["last_drift"] == monitor.status()["last_drift"] is not None
+    assert "no drift was found" not in again.status()["summary"]
+
+
 def test_the_longest_change_that_glr_tells_is_covered_by_the_times_that_are_kept():
     length = WINDOWS[-1] + LikelihoodRatio().persistence
     Long = type("Long", (Scripted,), {"change_length": length})

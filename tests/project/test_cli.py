@@ -5,9 +5,11 @@ import json
 import os
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
+from contextlib import closing
 from dataclasses import replace
 from importlib import import_module
 from types import SimpleNamespace
@@ -285,6 +287,34 @@ def test_of_a_file_outside_the_home_another_home_is_not_the_remedy(tmp_path):
     assert disk_failure(error, tmp_path) == "/elsewhere/x.yaml: Permission denied; make it writable"
 
 
+def test_a_database_that_cannot_be_written_is_one_line(monkeypatch, capsys, tmp_path):
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    path = tmp_path / "x.sqlite3"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE x (y)")
+
+    def fails():
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            connection.execute("INSERT INTO x VALUES (1)")
+
+    monkeypatch.setattr(application, "app", fails)
+    with pytest.raises(SystemExit) as end:
+        application.main()
+    assert end.value.code == 1
+    assert capsys.readouterr().err == (
+        f"netops: {tmp_path}: attempt to write a readonly database; make it writable, or set NETOPS_HOME "
+        f"(now {tmp_path}) to another folder\n"
+    )
+
+    def is_wrong():
+        with closing(sqlite3.connect(path)) as connection:
+            connection.execute("INSERT INTO z VALUES (1)")
+
+    monkeypatch.setattr(application, "app", is_wrong)
+    with pytest.raises(sqlite3.OperationalError, match="no such table"):
+        application.main()
+
+
 def test_a_failed_endpoint_says_why_and_what_brings_it_back(monkeypatch, tmp_path):
     killed = "killed by signal 9 (SIGKILL)"
 
@@ -301,11 +331,22 @@ def test_a_failed_endpoint_says_why_and_what_brings_it_back(monkeypatch, tmp_pat
         "last_exit": killed,
         "last_exit_time": "2001-09-09T01:46:40+00:00",
         "since": "2001-09-09T01:46:43+00:00",
+        "failed_starts": 0,
+        "failed_start": "",
+        "failing_since": None,
     }
     assert str(lives(function("ready", **told))) == (
-        f"restarted 2 times, last exit 2001-09-09T01:46:40+00:00: {killed}; "
+        f"started again 2 times, last exit 2001-09-09T01:46:40+00:00: {killed}; "
         "ready since 2001-09-09T01:46:43+00:00"
     )
+    full = "/home/x: No space left on device; free space there"
+    told |= {"failed_starts": 1, "failed_start": full, "failing_since": 1e9 + 1}
+    assert facts(function("building", **told))["reason"] == f"{full}; it is being started again"
+    assert str(lives(function("error", **told, fallen=True))) == (
+        f"started again 2 times, last exit 2001-09-09T01:46:40+00:00: {killed}; a start has failed since, "
+        f"from 2001-09-09T01:46:41+00:00 on: {full}"
+    )
+    assert "; 3 starts have failed since" in str(lives(function("ready", **{**told, "failed_starts": 3})))
     monkeypatch.setattr(
         "project.cli.restarts.local_stack", lambda _: SimpleNamespace(deployments=lambda: [1])
     )

@@ -497,3 +497,45 @@ def test_errors_told_late_are_counted_and_go_on_after_a_restart():
     older = make(of, deadline=600.0)
     older.restore_counts({name: value for name, value in saved.items() if name != "errors"})
     assert older.missed == (0, 0, None)
+
+
+def test_an_incident_that_was_none_does_not_count_among_errors_told_late_or_in_time():
+    played = Played(schema(form="incidents", exclude_labels={"kind": "test"}))
+    played.predict(5000)
+
+    def missed(*args, **kwargs):
+        nonlocal played
+        changed = played.tell(*args, arrived=5000, **kwargs)
+        after = Played(schema(form="incidents", exclude_labels={"kind": "test"}))
+        after.ledger.restore_counts(played.ledger.saved_counts())
+        assert after.ledger.missed == played.ledger.missed
+        return changed.is_late, played.ledger.missed
+
+    assert missed("1", start=0, end=10) == (True, (1, 1, 5000.0))
+    assert missed("2", start=1000) == (True, (2, 2, 5000.0))
+    assert missed("3", start=4990) == (False, (2, 3, 5000.0))
+    assert missed("1", cancelled=True, device=None) == (False, (1, 2, 4000.0))  # The ledger had forgotten it.
+    assert missed("1", cancelled=True, device=None)[1] == (1, 2, 4000.0)
+    assert missed("2", cancelled=True, device=None) == (False, (0, 1, None))
+    assert missed("3", cancelled=True, device=None) == (False, (0, 0, None))
+    assert missed("2", cancelled=False, device=None) == (True, (1, 1, 4000.0))  # Taken as healthy meanwhile.
+    assert missed("2", kind="test", device=None) == (False, (0, 0, None))
+    assert missed("4", start=0, cancelled=True)[1] == missed("5", cancelled=True)[1] == (0, 0, None)
+    assert missed("5", start=0)[1] == (0, 0, None)
+    # What a snapshot of before has counted stays, as it does not say of which incidents.
+    errors = {"timely": 0, "late": 1, "delays": [9.0], "forgotten": []}
+    saved = {**played.ledger.saved_counts(), "errors": errors}
+    older = make(schema(form="incidents"))
+    older.restore_counts(saved)
+    older.add_incident(incident("1", 0, cancelled=True), NOW)
+    assert older.missed == (1, 1, 9.0)
+
+
+def test_of_incidents_told_late_the_newest_thousand_can_still_turn_out_to_be_none():
+    ledger = make(schema(form="incidents"))
+    ledger.add_prediction("osl/a", NOW + 5000, MADE, NOW + 5000)
+    for number in range(1001):
+        ledger.add_incident(incident(str(number), 0), NOW + 5000)
+    for number in range(1001):
+        ledger.add_incident(incident(str(number), 0, cancelled=True), NOW + 5000)
+    assert ledger.missed == (1, 1, None)

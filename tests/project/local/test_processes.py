@@ -1,3 +1,4 @@
+import json
 import signal
 import sys
 import time
@@ -6,7 +7,8 @@ from dataclasses import replace
 import psutil
 import pytest
 
-from project.local.processes import log_tail, start
+from project.local import processes
+from project.local.processes import Process, created_at, log_tail, start
 
 
 def _until(condition):
@@ -45,6 +47,30 @@ def test_an_exit_code_is_a_reason_too(python):
     process, _ = python("raise SystemExit(3)")
     _until(lambda: not process.alive())
     assert process.exit_reason() == "exited with code 3"
+
+
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_process_lives_on_where_the_clock_of_the_machine_is_set(python, monkeypatch, hours):
+    process, _ = python("print('up'); import time; time.sleep(60)")
+    before, boot = psutil.Process(process.pid).create_time(), psutil.boot_time()
+    # All that the system says of times since 1970 is by the time of its start, which moves with the clock.
+    monkeypatch.setattr(psutil._pslinux, "boot_time", lambda: boot + hours * 3600)
+    assert psutil.Process(process.pid).create_time() == pytest.approx(before + hours * 3600)
+    assert process.alive()
+    assert Process(process.pid, created_at(process.pid)) == process
+    assert process.stop()
+    assert not process.alive()
+
+
+def test_a_process_of_an_earlier_release_and_one_of_before_a_start_of_the_machine(python, monkeypatch):
+    process, _ = python("print('up'); import time; time.sleep(60)")
+    earlier = Process(process.pid, psutil.Process(process.pid).create_time())
+    assert earlier.alive()
+    assert not replace(earlier, created=earlier.created - 1).alive()
+    start_of_machine = processes._start_of_machine()
+    assert process.created == json.loads(json.dumps(process.created)) < 2**53
+    monkeypatch.setattr(processes, "_start_of_machine", lambda: start_of_machine + 1)
+    assert not process.alive()
 
 
 def test_another_process_with_the_same_pid_is_not_this_one(python):

@@ -1,16 +1,21 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from project.local import valkey
+from project.local.api.records.store import NewerStoreError
+from project.local.api.settings import database_file
 from project.local.processes import Process
 from project.local.servers import Patience, ServerError
 from project.local.stack import Stack
@@ -39,6 +44,24 @@ def test_up_is_the_same_every_time_and_stop_leaves_nothing(stack):
     for pid in (info.api_pid, info.valkey_pid):
         # Its parent is this process, which may not have collected it yet.
         assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
+def test_with_a_database_that_cannot_be_read_nothing_stays_up_and_stop_ends_valkey(stack, tmp_path):
+    stack.up()
+    stack.stop()
+    with closing(sqlite3.connect(database_file(tmp_path))) as connection:
+        connection.execute("PRAGMA user_version=99")
+    with pytest.raises(ServerError, match=r"netops: .* got 99: a newer release of NetOps has written it"):
+        stack.up()
+    assert valkey.lives(tmp_path) is False
+    valkey.start(tmp_path)
+    with pytest.raises(ServerError, match="did not start"):
+        stack.up()
+    assert valkey.lives(tmp_path) is True, "who had started it before may need it"
+    with pytest.raises(NewerStoreError):
+        stack.stop()
+    assert valkey.lives(tmp_path) is False
+    database_file(tmp_path).unlink()
 
 
 def test_a_valkey_that_is_down_is_told_and_started_again(stack):

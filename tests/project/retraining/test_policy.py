@@ -17,6 +17,7 @@ from project.retraining.policy import (
     resumed,
     rolled_back,
     take,
+    take_postponed,
 )
 from project.retraining.state import Attempt, LoopState
 from project.retraining_policy import RetrainingPolicy
@@ -257,3 +258,13 @@ def test_a_policy_is_read_from_text():
 def test_a_bad_policy_names_the_field(text, words):
     with pytest.raises(InputError, match=words):
         RetrainingPolicy.parse(text)
+
+
+def test_a_drift_of_a_version_that_was_promoted_by_hand_is_not_said_to_come_of_the_one_before():
+    # The loop has not seen yet that a person has put v0, which is older than the drift, into production.
+    postponed = take(opened(), told(2, version="v0"), "v0", NOW)
+    decision = postponed.decisions[-1]
+    assert (decision.outcome, decision.before) == ("postponed", "v0")
+    assert decision.reason == "drift e1 of version v1 is being answered first"
+    taken = take_postponed(overtaken(postponed, "v0", NOW), "v0", NOW)
+    assert (taken.case.id, taken.case.version) == ("e2", "v0")

@@ -1,5 +1,6 @@
 """The state file: whole or not at all, and the same when it is read again."""
 
+import json
 import multiprocessing
 import time
 
@@ -38,6 +39,16 @@ def test_another_format_is_refused(tmp_path):
     (tmp_path / "p.json").write_text('{"format": 9}', encoding="utf-8")
     with pytest.raises(InputError, match="state of the loop: format: must be 1, got 9"):
         StateFile(tmp_path, "p").read()
+
+
+def test_fields_of_a_newer_release_are_named_and_not_half_read(tmp_path):
+    file = StateFile(tmp_path, "p")
+    content = {**STATE.to_dict(), "later_release": 1}
+    content["decisions"][0]["by"] = "somebody"
+    content["kept"] = [{**content["case"], "size": 2}]
+    file.path.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(InputError, match=r"must be of this release or an .* got 'by, later_release, size'"):
+        file.read()
 
 
 def _add(folder, count):

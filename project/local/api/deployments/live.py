@@ -6,12 +6,19 @@ also right after a restart of the control plane, which finds processes again by 
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
+from project.disk import disk_line, log_failure
 from project.local.api.deployments.records import (
     BUILDING,
     ERROR,
+    NO_FAILED_START,
     READY,
     Deployment,
     change_deployment,
@@ -23,6 +30,10 @@ from project.local.api.records.store import Store
 
 # A waiting caller looks at least so often: a process may die without anybody recording it.
 _LOOK_SECONDS = 0.5
+# Where the disk is full, what must be recorded is tried again so often.
+_AGAIN_SECONDS = 1.0
+
+log = logging.getLogger("netops.api.deployments")
 
 
 class LiveDeployments:
@@ -34,6 +45,13 @@ class LiveDeployments:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._changed = threading.Condition()
+        self._closed = threading.Event()
+        self._unrecorded: dict[tuple[str, str, int | None], float] = {}
+        """When the end of a process was noticed that could not be recorded."""
+
+    def close(self) -> None:
+        """Try nothing again any more: the control plane ends."""
+        self._closed.set()
 
     def get(self, project: str, name: str) -> Deployment:
         """A deployment as it is now.
@@ -55,22 +73,32 @@ class LiveDeployments:
         return [self._look(deployment) for deployment in read_deployments(self._store, project)]
 
     def _look(self, deployment: Deployment) -> Deployment:
-        """Correct the record of a process that died since."""
+        """Correct the record of a process that died since; on a full disk only what is told of it."""
         process = deployment.process
         if deployment.state not in {READY, ERROR} or (process is not None and process.alive()):
             return deployment
         if deployment.state == ERROR and process is None:
             return deployment
         reason = process.exit_reason() if process else "there is no process"
-        changes: dict[str, object] = {"pid": None, "created": None, "fallen": 1}
-        changes |= {"last_exit": reason, "last_exit_time": time.time()}
+        changes: dict[str, Any] = {"pid": None, "created": None, "fallen": 1}
+        key = (deployment.project, deployment.name, deployment.pid)
+        noticed = self._unrecorded.pop(key, None) or time.time()
+        changes |= {"last_exit": reason, "last_exit_time": noticed, **NO_FAILED_START}
         if deployment.state == READY:
             changes |= {"state": ERROR, "reason": reason}
-        with self._store.write():
-            current = read_deployment(self._store, deployment.project, deployment.name)
-            if current is None or (current.pid, current.state) != (deployment.pid, deployment.state):
-                return current or deployment
-            return change_deployment(self._store, deployment.project, deployment.name, **changes) or current
+        try:
+            with self._store.write():
+                current = read_deployment(self._store, deployment.project, deployment.name)
+                if current is None or (current.pid, current.state) != (deployment.pid, deployment.state):
+                    return current or deployment
+                changed = change_deployment(self._store, deployment.project, deployment.name, **changes)
+                return changed or current
+        except sqlite3.OperationalError as error:
+            why = disk_line(error)
+            if not why:
+                raise
+            self._unrecorded[key] = noticed
+            return replace(deployment, **{**changes, "reason": f"{reason}; that cannot be recorded: {why}"})
 
     def current(self, deployment: Deployment) -> Deployment | None:
         """The deployment as recorded, or None if it was deployed anew, stopped or deleted meanwhile."""
@@ -93,6 +121,35 @@ class LiveDeployments:
                 change_deployment(self._store, deployment.project, deployment.name, **changes)
         self._tell()
         return current is not None
+
+    def start_failed(self, deployment: Deployment, reason: str, **changes: object) -> None:
+        """Record that a start has failed; of one that had died, beside how it died.
+
+        :param changes: that are recorded, too.
+        """
+        if deployment.fallen:
+            changes |= {
+                "failed_starts": deployment.failed_starts + 1,
+                "failed_start": reason,
+                "failing_since": deployment.failing_since or time.time(),
+            }
+        self.change_current(deployment, state=ERROR, reason=reason, **changes)
+
+    def when_possible(self, record: Callable[[], object]) -> None:
+        """Record something however long that takes: it is tried again while the disk is full.
+
+        What waits for it would otherwise wait for ever, as a deployment stays what it was recorded as.
+        """
+        is_told = False
+        while not self._closed.is_set():
+            try:
+                record()
+                return
+            except sqlite3.OperationalError as error:
+                if not is_told:
+                    log_failure(log, error, f"recorded again every {_AGAIN_SECONDS:g} s")
+                is_told = True
+                self._closed.wait(_AGAIN_SECONDS)
 
     def _tell(self) -> None:
         with self._changed:

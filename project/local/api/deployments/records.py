@@ -33,6 +33,9 @@ class Deployment:
     :param last_exit: how its process ended last, without being asked to; empty if it never did.
     :param last_exit_time: when that was noticed, seconds since 1970.
     :param ready_time: since when it is ready, or was.
+    :param failed_starts: how many starts have failed since it died last.
+    :param failed_start: why the last of them did.
+    :param failing_since: when the first of them did, seconds since 1970.
     """
 
     project: str
@@ -51,6 +54,9 @@ class Deployment:
     last_exit: str = ""
     last_exit_time: float | None = None
     ready_time: float | None = None
+    failed_starts: int = 0
+    failed_start: str = ""
+    failing_since: float | None = None
 
     @property
     def process(self) -> Process | None:
@@ -96,7 +102,16 @@ class Deployment:
             "last_exit": self.last_exit,
             "last_exit_time": self.last_exit_time,
             "ready_time": self.ready_time,
+            "failed_starts": self.failed_starts,
+            "failed_start": self.failed_start,
+            "failing_since": self.failing_since,
         }
+
+
+NO_FAILED_START: dict[str, Any] = {"failed_starts": 0, "failed_start": "", "failing_since": None}
+"""Fields of one that has died just now."""
+NEVER_DIED = {"fallen": 0, "restarts": 0, "last_exit": "", "last_exit_time": None, **NO_FAILED_START}
+"""Fields of one that is deployed anew."""
 
 
 def _of(row: sqlite3.Row) -> Deployment:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from project.disk import log_failure
 from project.function_names import STAGING
 from project.local.api.deployments.backoff import pause_after
 from project.local.api.deployments.live import LiveDeployments
@@ -62,9 +63,11 @@ class RevivedFunctions:
             if deployment.name != STAGING:
                 try:
                     self._look(deployment)
-                except Exception:
+                except Exception as error:
                     # Narrower, a fault of our own with one would keep all after it from being started again.
-                    log.exception("%s of %s cannot be looked after", deployment.name, deployment.project)
+                    log_failure(
+                        log, error, f"{deployment.name} of {deployment.project} cannot be looked after"
+                    )
 
     def _look(self, deployment: Deployment) -> None:
         now, key = self._clock(), (deployment.project, deployment.name)

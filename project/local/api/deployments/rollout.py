@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from project.local.api.deployments.launch import Launcher
 from project.local.api.deployments.live import LiveDeployments
-from project.local.api.deployments.records import ERROR, READY, Deployment
+from project.local.api.deployments.records import READY, Deployment
 from project.local.api.settings import Settings
 from project.local.ports import free_port
 from project.local.processes import Process, log_tail
@@ -50,10 +50,29 @@ class Rollout:
             port = free_port(current.port, _PORT_SECONDS if current.fallen else 0.0)
             if current.fallen and port != current.port:
                 reason = f"port {current.port}, its address, is taken by another program"
-                self._deployments.change_current(current, state=ERROR, reason=reason)
+                self._deployments.start_failed(current, reason)
                 return
             current = replace(current, port=port, pid=None, created=None)
         new = self._launcher.start(current, old)
+        try:
+            failure = self._replace(current, old, new)
+        except BaseException:
+            # Such as a full disk: one that is recorded nowhere would keep the port for ever.
+            new.stop(STOP_SECONDS)
+            raise
+        if failure:
+            new.stop(STOP_SECONDS)
+            self._deployments.start_failed(current, failure, next_pid=None, next_created=None)
+            return
+        if old is not None:
+            old.stop(STOP_SECONDS)
+        ready = {"state": READY, "reason": "", "next_pid": None, "next_created": None, "fallen": 0}
+        self._deployments.when_possible(
+            lambda: self._deployments.change_current(current, **ready, ready_time=time.time())
+        )
+
+    def _replace(self, current: Deployment, old: Process | None, new: Process) -> str:
+        """Wait for the new process, and record that it answers; what went wrong, or nothing."""
         self._deployments.change_current(
             current,
             port=current.port,
@@ -64,32 +83,16 @@ class Rollout:
         )
         failure = self._wait_ready(current, new)
         if failure:
-            new.stop(STOP_SECONDS)
-            self._deployments.change_current(
-                current, state=ERROR, reason=failure, next_pid=None, next_created=None
-            )
-            return
+            return failure
         # Only when the old one is gone is the deploy done: until then it still answers some requests.
-        if not self._deployments.change_current(
+        is_current = self._deployments.change_current(
             current,
             pid=new.pid,
             created=new.created,
             next_pid=old.pid if old else None,
             next_created=old.created if old else None,
-        ):
-            new.stop(STOP_SECONDS)
-            return
-        if old is not None:
-            old.stop(STOP_SECONDS)
-        self._deployments.change_current(
-            current,
-            state=READY,
-            reason="",
-            next_pid=None,
-            next_created=None,
-            fallen=0,
-            ready_time=time.time(),
         )
+        return "" if is_current else "superseded"
 
     def _wait_ready(self, deployment: Deployment, process: Process) -> str:
         """Wait for the new process; answers what went wrong, or nothing."""

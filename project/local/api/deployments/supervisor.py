@@ -10,11 +10,13 @@ import logging
 import threading
 from dataclasses import replace
 
+from project.disk import log_failure
 from project.local.api.deployments.launch import Launcher
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.records import (
     BUILDING,
     ERROR,
+    NEVER_DIED,
     OFFLINE,
     READY,
     Deployment,
@@ -59,7 +61,7 @@ class Supervisor:
         """
         with self._store.write():
             before = self._deployments.find(project, name) or Deployment(project, name, port=0)
-            deployment = replace(self._next(before), fallen=0, restarts=0, last_exit="", last_exit_time=None)
+            deployment = replace(self._next(before), **NEVER_DIED)
             write_deployment(self._store, deployment, function)
         self._launcher.drop(project, name)  # It may have imported what is older than this.
         return self._bring_up(deployment)
@@ -130,9 +132,12 @@ class Supervisor:
             try:
                 self._rollout.run(deployment)
             except Exception as error:
-                log.exception("deploy of %s/%s failed", deployment.project, deployment.name)
-                reason = f"{type(error).__name__}: {error}"
-                self._deployments.change_current(deployment, state=ERROR, reason=reason)
+                what = f"deploy of {deployment.project}/{deployment.name} failed"
+                reason = log_failure(log, error, what)
+                none = {"next_pid": None, "next_created": None}
+                self._deployments.when_possible(
+                    lambda: self._deployments.start_failed(deployment, reason, **none)
+                )
 
     def stop(self, project: str, name: str) -> Deployment:
         """Stop a function; its record stays, and it can be started again."""
@@ -170,6 +175,7 @@ class Supervisor:
     def stop_all(self) -> None:
         """Stop all functions, in parallel; no deploy starts afterwards."""
         self._closing = True
+        self._deployments.close()
         threads = [
             threading.Thread(target=self.stop, args=(deployment.project, deployment.name))
             for deployment in read_deployments(self._store)

@@ -15,6 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from project.disk import log_failure
 from project.local.api.documents import Document
 from project.local.api.errors import ApiError
 from project.local.api.http.calls import Call
@@ -67,9 +68,9 @@ def answer(handler: Handler, call: Call) -> Response:
     except ApiError as error:
         return error_response(error)
     except Exception as error:
-        log.exception("unhandled error in %s", handler.__name__)
+        why = log_failure(log, error, f"unhandled error in {handler.__name__}")
         # 520: MLRun's client repeats 500 and 502-504 three times; a bug here will not go away by repeating.
-        return json_response({"detail": f"{type(error).__name__}: {error}"}, 520)
+        return json_response({"detail": why}, 520)
     if result is None:
         return Response(status_code=204)
     return result if isinstance(result, Response) else json_response(result)

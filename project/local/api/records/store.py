@@ -94,7 +94,13 @@ ALTER TABLE deployments ADD COLUMN last_exit_time REAL;
 ALTER TABLE deployments ADD COLUMN ready_time REAL;
 """
 
-_SCHEMAS = (_FIRST_SCHEMA, _SCHEDULES_AND_JOBS, _SUPERVISION)
+_FAILED_STARTS = """
+ALTER TABLE deployments ADD COLUMN failed_starts INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE deployments ADD COLUMN failed_start TEXT NOT NULL DEFAULT '';
+ALTER TABLE deployments ADD COLUMN failing_since REAL;
+"""
+
+_SCHEMAS = (_FIRST_SCHEMA, _SCHEDULES_AND_JOBS, _SUPERVISION, _FAILED_STARTS)
 """What each version adds to the one before; a file of an older version is brought up to date."""
 
 SCHEMA_VERSION = len(_SCHEMAS)
@@ -130,11 +136,25 @@ class DamagedStoreError(NetopsError):
         )
 
 
+class NewerStoreError(NetopsError):
+    """The file of the control plane was written by a newer release.
+
+    :param path: the file.
+    :param version: of its tables.
+    """
+
+    def __init__(self, path: Path, version: int) -> None:
+        super().__init__(
+            f"{path}: its tables must be of version {SCHEMA_VERSION} at most, got {version}: a newer release "
+            "of NetOps has written it; next: use that release, or put back the copy of before the upgrade"
+        )
+
+
 class Store:
     """The SQLite file behind the control plane; safe for many threads.
 
     :param path: the file, made with its folder when absent, readable by its owner only.
-    :raises RuntimeError: if the file was written by a newer version.
+    :raises NewerStoreError: if the file was written by a newer release.
     :raises DamagedStoreError: if it cannot be read.
     """
 
@@ -231,8 +251,6 @@ def _make(path: Path) -> None:
 def _bring_up_to_date(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > SCHEMA_VERSION:
-        raise RuntimeError(
-            f"{path}: schema version must be at most {SCHEMA_VERSION}, got {version}; use the newer program"
-        )
+        raise NewerStoreError(path, version)
     for number, schema in enumerate(_SCHEMAS[version:], start=version + 1):
         connection.executescript(f"BEGIN IMMEDIATE;{schema}PRAGMA user_version={number};COMMIT;")

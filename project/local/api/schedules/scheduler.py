@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from project.disk import log_failure
 from project.local.api.documents import Document, get_in
 from project.local.api.errors import ApiError, ConflictError, InvalidError
 from project.local.api.records.runs import unfinished_runs
@@ -125,8 +126,8 @@ class Scheduler:
         for schedule in due_schedules(self._store, now):
             try:
                 self._due(schedule, now)
-            except Exception:
-                log.exception("schedule %s/%s", schedule.project, schedule.name)
+            except Exception as error:
+                log_failure(log, error, f"schedule {schedule.project}/{schedule.name}")
 
     def _due(self, schedule: Schedule, now: datetime) -> None:
         times = _times(schedule, now)

@@ -6,6 +6,8 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
+from project.disk import log_failure
+
 log = logging.getLogger("netops.api.ticker")
 
 
@@ -36,5 +38,5 @@ class Ticker:
             for function in self._functions:
                 try:
                     function()
-                except Exception:
-                    log.exception("the next call is in %g s", self._seconds)
+                except Exception as error:
+                    log_failure(log, error, f"the next call is in {self._seconds:g} s")

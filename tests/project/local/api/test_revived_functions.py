@@ -1,5 +1,8 @@
 """A function that died is started again by the control plane; one that was stopped is not."""
 
+import errno
+import os
+import sqlite3
 from dataclasses import replace
 
 import pytest
@@ -189,3 +192,96 @@ def test_a_fault_with_one_function_of_whatever_kind_keeps_no_other_from_being_st
     plane.revive = revive
     assert plane.starts(3) == [0, 2]
     assert "broken of p cannot be looked after" in caplog.text and "KeyError" in caplog.text
+
+
+def full_disk(*args, **kwargs):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/x/serving.json")
+
+
+def full_database(*args, **kwargs):
+    error = sqlite3.OperationalError("database or disk is full")
+    error.sqlite_errorcode = sqlite3.SQLITE_FULL
+    raise error
+
+
+def start_fails(supervisor, deployment):
+    supervisor._run(deployment)
+    return deployment
+
+
+def test_starts_that_fail_for_a_full_disk_are_told_beside_how_it_died_and_without_a_traceback(
+    world, monkeypatch, caplog
+):
+    store, deployments, supervisor, _ = world
+    monkeypatch.setattr(supervisor, "_bring_up", lambda deployment: start_fails(supervisor, deployment))
+    monkeypatch.setattr(supervisor._launcher, "start", full_disk)
+    died = deployments.get("p", SERVING)
+    assert (died.failed_starts, died.failed_start, died.failing_since) == (0, "", None)
+    why = "/x/serving.json: No space left on device; free space there"
+    since = None
+    for count in (1, 2, 3):
+        supervisor.revive("p", SERVING)
+        found = deployments.get("p", SERVING)
+        assert (found.state, found.fallen, found.reason) == (ERROR, 1, why)
+        assert (found.restarts, found.failed_starts, found.failed_start) == (count, count, why)
+        assert (found.last_exit, found.last_exit_time) == (died.last_exit, died.last_exit_time)
+        since = since or found.failing_since
+        assert found.failing_since == since > died.last_exit_time
+    assert "deploy of p/serving failed: /x/serving.json: No space left" in caplog.text
+    assert "Traceback" not in caplog.text
+    # What is told of it is over with the next death, and with a deployment.
+    process = start(["false"], log=store._path.with_name("log"))
+    while process.alive():
+        pass
+    deployments.change("p", SERVING, state=READY, pid=process.pid, created=process.created)
+    assert deployments.get("p", SERVING).failed_starts == 0
+    supervisor.revive("p", SERVING)
+    assert deployments.get("p", SERVING).failed_starts == 1
+    supervisor.deploy("p", SERVING, {})
+    found = deployments.get("p", SERVING)
+    assert (found.state, found.failed_starts, found.last_exit, found.reason) == (ERROR, 0, "", why)
+
+
+def test_a_process_that_cannot_be_recorded_is_ended_and_the_failure_is_recorded_when_there_is_space(
+    world, monkeypatch, caplog
+):
+    store, deployments, supervisor, _ = world
+    deployments.get("p", SERVING)
+    process = start(["sleep", "1000"], log=store._path.with_name("log"))
+    monkeypatch.setattr(supervisor, "_bring_up", lambda deployment: start_fails(supervisor, deployment))
+    monkeypatch.setattr(supervisor._launcher, "start", lambda *_: process)
+    monkeypatch.setattr("project.local.api.deployments.live._AGAIN_SECONDS", 0.0)
+    change, calls = deployments.change_current, []
+
+    def is_full_at_first(*args, **changes):
+        calls.append(changes)
+        return full_database() if len(calls) < 4 else change(*args, **changes)
+
+    monkeypatch.setattr(deployments, "change_current", is_full_at_first)
+    supervisor.revive("p", SERVING)
+    assert not process.alive()
+    found = deployments.get("p", SERVING)
+    why = "the disk: database or disk is full; free space there"
+    assert (found.state, found.failed_starts, found.failed_start, found.next_pid) == (ERROR, 1, why, None)
+    assert len(calls) == 4 and caplog.text.count("recorded again every") == 1
+    assert "Traceback" not in caplog.text
+    deployments.close()
+    deployments.when_possible(full_database)  # The control plane ends: nobody waits for space.
+
+
+def test_the_end_of_a_function_is_told_where_it_cannot_be_recorded(world, monkeypatch):
+    _, deployments, _, _ = world
+    monkeypatch.setattr("project.local.api.deployments.live.change_deployment", full_database)
+    found = deployments.get("p", SERVING)
+    assert (found.state, found.fallen, found.pid) == (ERROR, 1, None)
+    assert found.reason == (
+        "exited with code 1; that cannot be recorded: the disk: database or disk is full; free space there"
+    )
+    assert deployments.get("p", SERVING).last_exit_time == found.last_exit_time, "when it was noticed first"
+
+    def is_wrong(*args, **kwargs):
+        raise sqlite3.OperationalError("no such column: x")
+
+    monkeypatch.setattr("project.local.api.deployments.live.change_deployment", is_wrong)
+    with pytest.raises(sqlite3.OperationalError, match="no such column"):
+        deployments.get("p", SERVING)

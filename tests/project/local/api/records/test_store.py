@@ -9,7 +9,13 @@ import threading
 
 import pytest
 
-from project.local.api.records.store import _SCHEMAS, SCHEMA_VERSION, DamagedStoreError, Store
+from project.local.api.records.store import (
+    _SCHEMAS,
+    SCHEMA_VERSION,
+    DamagedStoreError,
+    NewerStoreError,
+    Store,
+)
 
 
 def _projects(store):
@@ -88,10 +94,12 @@ def test_a_file_of_a_newer_version_is_refused(tmp_path):
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA user_version={SCHEMA_VERSION + 1}")
     connection.close()
-    with pytest.raises(
-        RuntimeError, match=f"version must be at most {SCHEMA_VERSION}, got {SCHEMA_VERSION + 1}"
-    ):
+    with pytest.raises(NewerStoreError) as error:
         Store(path)
+    assert str(error.value) == (
+        f"{path}: its tables must be of version {SCHEMA_VERSION} at most, got {SCHEMA_VERSION + 1}: a newer "
+        "release of NetOps has written it; next: use that release, or put back the copy of before the upgrade"
+    )
 
 
 def test_a_file_of_the_version_before_is_brought_up_to_date_and_loses_nothing(tmp_path):

@@ -1,0 +1,88 @@
+"""Where a home is, and whose: what is recorded in it leads to places of its own, and to its processes.
+
+So one that was moved, or a copy beside the first one, must not be worked with. The copy of a home that is in
+use would end its servers, and write into its files. Another user could read a half of it only.
+"""
+
+from __future__ import annotations
+
+import os
+import pwd
+from pathlib import Path
+
+from project.errors import NetopsError
+from project.local.whole_files import write_whole
+
+_NAME = "place"
+
+
+class MovedHomeError(NetopsError):
+    """A home is not where it was made.
+
+    :param home: where it is.
+    :param made_at: where it was made.
+    """
+
+    def __init__(self, home: Path, made_at: str) -> None:
+        now = "which is another folder now" if _is_there(made_at) else "which is gone"
+        super().__init__(
+            f"NETOPS_HOME {home}: must be where it was made, at {made_at}, {now}: what is recorded in it "
+            f"leads there; next: move it there, or have that path lead here, 'ln -s {home} {made_at}'"
+        )
+
+
+class ForeignHomeError(NetopsError):
+    """A home is of another user.
+
+    :param home: where it is.
+    :param owner: id of the user.
+    """
+
+    def __init__(self, home: Path, owner: int) -> None:
+        super().__init__(
+            f"NETOPS_HOME {home}: must be of, or writable for, {_user(os.geteuid())}, who runs this, got "
+            f"{_user(owner)}; next: run this as {_user(owner)}, or set NETOPS_HOME to another folder"
+        )
+
+
+def check_place(home: Path) -> None:
+    """Look whether a home is where it was made; of one that notes nothing that is not known.
+
+    :param home: folder of local state, without links.
+    :raises MovedHomeError: if it is not.
+    :raises ForeignHomeError: if it is of another user, who has not opened it to this one.
+    """
+    try:
+        owner = home.stat().st_uid
+        if owner != os.geteuid() and not os.access(home, os.W_OK):
+            raise ForeignHomeError(home, owner)
+        made_at = (home / _NAME).read_text(encoding="utf-8").strip()
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    if made_at and made_at != str(home) and not _is_same(made_at, home):
+        raise MovedHomeError(home, made_at)
+
+
+def note_place(home: Path) -> None:
+    """Note where a home is, unless that is noted."""
+    if not (home / _NAME).exists():
+        write_whole(home / _NAME, f"{home}\n")
+
+
+def _is_same(made_at: str, home: Path) -> bool:
+    """Whether a link leads from there to here."""
+    return _is_there(made_at) and home.samefile(made_at)
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError:  # Another user may not look there.
+        return False
+
+
+def _user(number: int) -> str:
+    try:
+        return f"user {pwd.getpwuid(number).pw_name}"
+    except KeyError:
+        return f"user {number}"
