@@ -257,7 +257,11 @@ def columns_of(folder: Path, path: Path, schema: TelemetrySchema) -> dict[str, s
     for column in file_columns(path, name, schema.files):
         called = schema.rename.get(column, column)
         if called in found:
-            raise TelemetryError(f"{name}, column '{column}'", "must have a name of its own", called)
+            other = f"'{found[called]}'"
+            if called != column and called != found[called]:
+                other += f", as rename in the schema makes both '{called}'"
+            rule = f"must not be beside {other}: a file has one column of '{called}', by whichever name"
+            raise TelemetryError(f"{name}, column '{column}'", rule, [found[called], column])
         found[called] = column
     return {**dict.fromkeys(partition_values(path, folder, schema.files)), **found}
 
