@@ -12,7 +12,7 @@ import numpy as np
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.whole_numbers import EXACT
-from feature_sets.telemetry.cell_numbers import number_of_text, whole_of_text
+from feature_sets.telemetry.cell_numbers import number_hint, number_of_text, whole_of_text
 from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
@@ -342,7 +342,13 @@ def _number(name: str, value: Any, absent: object) -> float:
         raise EventError(name, "is required", None)
     if value is None:
         return math.nan
-    if isinstance(value, str) and (read := number_of_text(value)) is not None:
+    if isinstance(value, str):
+        read = number_of_text(value)
+        if read is None:
+            hint = number_hint(value) if len(value) <= _SHOWN else ""
+            raise EventError(
+                name, "must be a finite number or null" + (f"; it {hint}" if hint else ""), value
+            )
         if read != read:
             return read
         value = read
