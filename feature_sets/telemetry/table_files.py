@@ -21,6 +21,7 @@ from feature_sets.telemetry.device_keys import compose_keys, no_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.file_chunks import file_chunks, read_ahead
+from feature_sets.telemetry.found_separator import form_of_file
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import times_in_order
 
@@ -180,7 +181,7 @@ class _FilePlan:
             "numbers": [
                 str(self.present[column]) for column in self.columns.numbers if column in self.inside
             ],
-            "form": self.schema.files,
+            "form": form_of_file(self.path, self.name, self.schema),
             "wholes": [str(self.present[column]) for column in self.columns.wholes if column in self.inside],
         }
 
@@ -254,7 +255,7 @@ def columns_of(folder: Path, path: Path, schema: TelemetrySchema) -> dict[str, s
     """
     name = str(path.relative_to(folder))
     found: dict[str, str | None] = {}
-    for column in file_columns(path, name, schema.files):
+    for column in file_columns(path, name, form_of_file(path, name, schema)):
         called = schema.rename.get(column, column)
         if called in found:
             other = f"'{found[called]}'"
