@@ -27,8 +27,11 @@ from feature_sets.telemetry.text_files import (
 SUFFIXES = (".parquet", ".csv", ".csv.gz", *json_files.SUFFIXES)
 """Ends of the names of files that are read."""
 
-NULL_WORDS = ("", "nan", "-nan", "null", "none", "na", "n/a")
-"""Words, in lower case, that mean a missing value where a number is read."""
+NULL_WORDS = (
+    *("", "nan", "-nan", "null", "none", "nil", "na", "n/a", "n.a.", "-", "--", "---"),
+    *("#n/a", "#na", "<na>", "<null>", "(null)", "\\n"),
+)
+"""Words, in lower case, that mean a missing value where a number or a time that may be absent is read."""
 
 _TEXT = pa.dictionary(pa.int32(), pa.string())
 _VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}

@@ -18,6 +18,9 @@ from feature_sets.telemetry.cell_text import is_text
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$|^[+-]?inf(?:inity)?$"
 _IS_NUMBER = re.compile(_NUMBER)
+_THOUSANDS = re.compile(
+    r"[+-]?[0-9]{1,3}([ \u00a0\u2009\u202f'\u2019,.])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]+)?"
+)
 _DIGITS = 20
 """Most digits of a whole number of 64 bits."""
 _LONGEST = 1000
@@ -161,6 +164,23 @@ def number_of_text(text: str) -> float | None:
     if word in ("true", "false"):
         return float(word == "true")
     return float(word) if len(word) <= _LONGEST and _IS_NUMBER.match(word) else None
+
+
+def number_hint(text: str, decimal: str = ".") -> str:
+    """What a text has that is no number, if it is one of another way of writing; else empty.
+
+    >>> number_hint("1 234"), number_hint("0,5"), number_hint("high")
+    ('has separators of thousands, which are not read', 'has a decimal comma', '')
+
+    :param decimal: of numbers in text, a point or a comma.
+    """
+    word = text.strip()
+    sign, name = (",", "comma") if decimal == "." else (".", "point")
+    thousands = "has separators of thousands, which are not read"
+    grouped = _THOUSANDS.fullmatch(word) is not None
+    if re.fullmatch(rf"[+-]?[0-9]+\{sign}[0-9]+", word):  # Before three digits it may be either.
+        return f"{thousands}, or a decimal {name}" if grouped else f"has a decimal {name}"
+    return thousands if grouped else ""
 
 
 def whole_of_text(text: str) -> int | float | None:

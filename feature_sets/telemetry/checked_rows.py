@@ -13,6 +13,7 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, free_separator
 from feature_sets.rows.keyed_rows import Bools
+from feature_sets.telemetry.cell_numbers import number_hint
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
@@ -165,9 +166,11 @@ class CheckedRows:
         """Where a row is that is left out, and what its cell holds."""
         found = self.where(row, column)
         shown = ", ".join(f"{name} {_cell(cell)}" for name, cell in found.cells.items())
-        return f"{shown} in row {found.row + 1:,} of {found.file}{self._rule(reason, found.cells)}"
+        return (
+            f"{shown} in row {found.row + 1:,} of {found.file}{self._rule(reason, found.cells, found.file)}"
+        )
 
-    def _rule(self, reason: str, cells: Mapping[str, object]) -> str:
+    def _rule(self, reason: str, cells: Mapping[str, object], file: str) -> str:
         """What a time must be, in the words of the live events; what remedies a bad key or label."""
         if reason == "separator_in_key":
             return self._other_separator(cells)
@@ -177,6 +180,11 @@ class CheckedRows:
             no_text = any(isinstance(cell, bytes) for cell in cells.values())
             way = "; write such ids as text, a UUID as its 36 characters" if no_text else ""
             return f": {KEY_TEXT_RULE}{way}"
+        if reason in ("not_a_number", "not_a_counter"):
+            cell = next(iter(cells.values()), None)
+            hint = number_hint(cell, self.schema.files.decimal_of(file)) if isinstance(cell, str) else ""
+            way = " (files.decimal in the schema says which)" if "decimal" in hint else ""
+            return f": {hint}{way}" if hint else ""
         if reason == "unknown_device":
             return self._alike(cells)
         if not reason.startswith(("unparsable_", "naive_")):

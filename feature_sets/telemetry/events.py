@@ -12,7 +12,7 @@ import numpy as np
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.whole_numbers import EXACT
-from feature_sets.telemetry.cell_numbers import number_of_text, whole_of_text
+from feature_sets.telemetry.cell_numbers import number_hint, number_of_text, whole_of_text
 from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
@@ -109,7 +109,7 @@ class EventParser:
         self._uptime = schema.uptime
         self._times = schema.time_rules
         self._devices, self._whole_keys = devices, whole_keys and bool(schema.separator)
-        self._sent_as = {name: sent for sent, name in schema.rename.items()}
+        self._sent_as = schema.sent_as
         self._takes_names = REQUEST_ID not in schema.rename
         meanings = {number: self._form.truth_of(str(number)) for number in (0, 1)}
         self._plain_truths = {number: int(truth) for number, truth in meanings.items() if truth is not None}
@@ -235,25 +235,31 @@ class EventParser:
         """An error about a body, with the field as it is called there."""
         if not isinstance(body, Mapping) or error.where in body:
             return error
-        sent = self._sent_as.get(error.where)
-        if error.where == DEVICE and (sent is None or sent not in body):
+        names = self._sent_as.get(error.where, ())
+        given = next((name for name in names if name in body), None)
+        sent = given or next(iter(names), None)
+        if error.where == DEVICE and given is None:
             # The device is named by its own columns: another table may have one that is called so.
-            called = [name for column in self._entity for name in (column, self._sent_as.get(column))]
-            named = [name for name in called if name is not None and name in body]
+            called = [name for column in self._entity for name in (column, *self._sent_as.get(column, ()))]
+            named = [name for name in called if name in body]
             sent = named[0] if len(self._entity) == 1 and named else None if named else sent
         return error if sent is None else EventError(sent, error.rule, error.got)
 
     def field_of(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
-        """What a body holds under a name of the schema or, if it has none, under the one that is renamed."""
-        if name in body or name not in self._sent_as:
-            return body.get(name, absent)
-        return body.get(self._sent_as[name], absent)
+        """What a body holds under a name of the schema or, if it has none, under one renamed to it."""
+        if name not in body:
+            for sent in self._sent_as.get(name, ()):
+                if sent in body:
+                    return body[sent]
+        return body.get(name, absent)
 
     def check_names(self, body: Mapping[str, Any]) -> None:
-        """Raise EventError if a body has a field under both of its names: one of the two would be lost."""
-        for name, sent in self._sent_as.items():
-            if sent in body and name in body:
-                raise EventError(sent, f"must not be beside '{name}', which is the same field", body[sent])
+        """Raise EventError if a body has a field under two of its names: one of the two would be lost."""
+        for name, names in self._sent_as.items():
+            given = [one for one in (name, *names) if one in body]
+            if len(given) > 1:
+                rule = f"must not be beside '{given[0]}', which is the same field"
+                raise EventError(given[1], rule, body[given[1]])
 
     @property
     def takes_all(self) -> bool:
@@ -336,7 +342,13 @@ def _number(name: str, value: Any, absent: object) -> float:
         raise EventError(name, "is required", None)
     if value is None:
         return math.nan
-    if isinstance(value, str) and (read := number_of_text(value)) is not None:
+    if isinstance(value, str):
+        read = number_of_text(value)
+        if read is None:
+            hint = number_hint(value) if len(value) <= _SHOWN else ""
+            raise EventError(
+                name, "must be a finite number or null" + (f"; it {hint}" if hint else ""), value
+            )
         if read != read:
             return read
         value = read

@@ -33,6 +33,7 @@ class FileFormat:
     """How files of telemetry are written, where it is not the usual way.
 
     :param separator: between the cells of a line of a CSV file, one of ``SEPARATORS``; or table -> separator.
+        Where it is a comma, that of each file is found by its header, see ``found_separator``.
     :param decimal: what parts whole from decimal places in numbers of a CSV file: a point or a comma; or
         table -> decimal sign.
     :param layout: ``wide``, a column for each metric, or ``long``, a row for each value of a metric.
@@ -94,8 +95,12 @@ class FileFormat:
 
     def csv_of(self, name: str) -> CsvFormat:
         """How a CSV file of this name, in the folder of the telemetry, is written."""
+        return self.csv_of_table(self.table_of(name))
+
+    def table_of(self, name: str) -> str:
+        """The table that a file of this name is of; else what the file is called."""
         stem = name.partition("/")[0].partition(".")[0]
-        return self.csv_of_table(next((table for table in TABLES if self.name_of(table) == stem), stem))
+        return next((table for table in TABLES if self.name_of(table) == stem), stem)
 
     def decimal_of(self, name: str) -> str:
         """Decimal sign in a file of this name; only CSV files have text of numbers with another one."""

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.arrow_files import NULL_WORDS
 from feature_sets.telemetry.cell_text import cell_text, truth_of
 from feature_sets.telemetry.device_part import may_be_part
 from feature_sets.telemetry.event_time import TimeRules, seconds_of
@@ -355,7 +356,7 @@ class IncidentParser:
 
     def _time(self, body: Mapping[str, Any], name: str, times: TimeRules) -> float | None:
         moment = self._events.field_of(body, name)
-        if moment is None or moment == "":
+        if moment is None or (isinstance(moment, str) and moment.strip().lower() in NULL_WORDS):
             return None
         try:
             return seconds_of(moment, *times)

@@ -21,6 +21,7 @@ from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
+from feature_sets.telemetry.found_separator import form_of_file
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.intervals import OPEN
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
@@ -77,7 +78,11 @@ class _File:
         asked = [name for name in (self._start, self._end, self._reason, *self._scope) if name]
         inside = [name for name in asked if present[name] is not None]
         self._table = read_file(
-            path, self._name, [str(present[name]) for name in inside], (), schema.files
+            path,
+            self._name,
+            [str(present[name]) for name in inside],
+            (),
+            form_of_file(path, self._name, schema),
         ).rename_columns(inside)
         self._table = self._table.select(inside)
         given = partition_values(path, folder, schema.files)

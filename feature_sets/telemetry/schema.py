@@ -63,7 +63,8 @@ class TelemetrySchema:
     :param date_order: ``day_first`` or ``month_first``, of dates with the year last; without it files with
         such a date are refused, and such events.
     :param separator: what joins entity columns into the device key.
-    :param rename: column of the files, or field of a live event -> the name that the schema has for it.
+    :param rename: column of the files, or field of a live event -> the name that the schema has for it;
+        several may have one name, of which a file or an event has one.
     :param files: how the files are written, where it is not the usual way.
     :param maintenance: columns of the calendar of maintenance; None without one.
     :param expected_interval: how often a device sends; None where nobody knows. With it, there are features
@@ -200,6 +201,14 @@ class TelemetrySchema:
     def time_rules(self) -> TimeRules:
         """What is said of times, in files and live."""
         return TimeRules(self.assume_timezone, self.date_order)
+
+    @property
+    def sent_as(self) -> dict[str, tuple[str, ...]]:
+        """Names of the schema that others are renamed to, each with these, as files and events have them."""
+        found: dict[str, tuple[str, ...]] = {}
+        for sent, name in self.rename.items():
+            found[name] = (*found.get(name, ()), sent)
+        return found
 
     @property
     def metric_names(self) -> tuple[str, ...]:

@@ -101,11 +101,14 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
 
 
 def check_rename(rename: Mapping[str, str]) -> None:
-    """Raise InputError unless every new name is a text of its own."""
-    names = list(rename.values())
+    """Raise InputError unless every new name is a text that stays. Several columns may have one name."""
     for given, name in rename.items():
-        if not isinstance(name, str) or names.count(name) > 1 or name in rename:
-            rule = "must be one name for each column, which is not renamed itself"
+        if not isinstance(name, str):
+            raise InputError(
+                f"rename.{given}", "must be the one name that the column has in the schema", name
+            )
+        if name in rename:
+            rule = f"must be a name that is not renamed itself, but '{name}' is, to {rename[name]!r}"
             raise InputError(f"rename.{given}", rule, name)
 
 

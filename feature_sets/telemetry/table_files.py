@@ -21,6 +21,7 @@ from feature_sets.telemetry.device_keys import compose_keys, no_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.file_chunks import file_chunks, read_ahead
+from feature_sets.telemetry.found_separator import form_of_file
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import times_in_order
 
@@ -180,7 +181,7 @@ class _FilePlan:
             "numbers": [
                 str(self.present[column]) for column in self.columns.numbers if column in self.inside
             ],
-            "form": self.schema.files,
+            "form": form_of_file(self.path, self.name, self.schema),
             "wholes": [str(self.present[column]) for column in self.columns.wholes if column in self.inside],
         }
 
@@ -254,10 +255,14 @@ def columns_of(folder: Path, path: Path, schema: TelemetrySchema) -> dict[str, s
     """
     name = str(path.relative_to(folder))
     found: dict[str, str | None] = {}
-    for column in file_columns(path, name, schema.files):
+    for column in file_columns(path, name, form_of_file(path, name, schema)):
         called = schema.rename.get(column, column)
         if called in found:
-            raise TelemetryError(f"{name}, column '{column}'", "must have a name of its own", called)
+            other = f"'{found[called]}'"
+            if called != column and called != found[called]:
+                other += f", as rename in the schema makes both '{called}'"
+            rule = f"must not be beside {other}: a file has one column of '{called}', by whichever name"
+            raise TelemetryError(f"{name}, column '{column}'", rule, [found[called], column])
         found[called] = column
     return {**dict.fromkeys(partition_values(path, folder, schema.files)), **found}
 

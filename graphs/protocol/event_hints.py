@@ -42,13 +42,13 @@ class EventHints:
     def __init__(self, schema: TelemetrySchema, known: Callable[[], Iterable[str]] = tuple) -> None:
         self._schema = schema
         self._known = known
-        sent_as = {name: sent for sent, name in schema.rename.items()}
+        sent_as = {name: " or ".join(names) for name, names in schema.sent_as.items()}
         entity = schema.entity if schema.entity == (DEVICE,) else (DEVICE, *schema.entity)
         names = [schema.time, *(metric.name for metric in schema.metrics)]
         if schema.uptime is not None:
             names.append(schema.uptime.column)
         self._entity = " and ".join(sent_as.get(name, name) for name in schema.entity)
-        self._own = {*names, *entity, *sent_as.values()}
+        self._own = {*names, *entity, *schema.rename}
         shown = [sent_as.get(name, name) for name in names]
         more = f" and {len(shown) - _NAMED} more" if len(shown) > _NAMED else ""
         key = DEVICE if schema.entity == (DEVICE,) else f"{DEVICE} (or {self._entity})"

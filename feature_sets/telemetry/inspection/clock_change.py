@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sets.telemetry.arrow_files import file_columns, read_file
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.inspection.likely_format import form_of_one
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.json_files import is_json
 from feature_sets.telemetry.time_columns import parse_times
@@ -96,9 +97,10 @@ def set_back_in_files(table: TableProfile, entity: Sequence[str], time: str) -> 
     for name, whole in zip(table.files, table.whole, strict=True):
         path = table.folder / name
         wanted = [table.renamed.get(column, column) for column in (*entity, time)]
-        if whole or is_json(path) or not set(wanted) <= set(file_columns(path, name, table.form)):
+        form = form_of_one(path, name, table.form)
+        if whole or is_json(path) or not set(wanted) <= set(file_columns(path, name, form)):
             continue
-        rows = read_file(path, name, wanted, form=table.form)
+        rows = read_file(path, name, wanted, form=form)
         order = table.columns[time].order
         times = parse_times(rows[wanted[-1]], "UTC", order or None).times
         keys = pd.DataFrame({column: texts_of(rows[column]).codes for column in wanted[:-1]})

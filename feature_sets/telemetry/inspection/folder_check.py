@@ -172,7 +172,7 @@ def check_folder(folder: Path, date_order: str | None = None) -> FolderCheck:
     names = other_names(tables)
     tables = {name: table.called(names) for name, table in tables.items()}
     proposal = propose(folder.resolve().name, tables, form, names, date_order)
-    proposal.missing += different_forms(files, forms)
+    proposal.missing += different_forms(folder, files)
     for table in known.tables:
         if not files[table]:  # It is empty.
             continue

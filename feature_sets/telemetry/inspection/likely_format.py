@@ -14,6 +14,7 @@ from feature_sets.telemetry.arrow_files import first_rows, separator_of
 from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
+from feature_sets.telemetry.found_separator import with_separator
 from feature_sets.telemetry.json_files import is_json
 from feature_sets.telemetry.path_pattern import path_parts
 
@@ -67,6 +68,12 @@ def form_of(folder: Path, paths: Sequence[Path], known: FileFormat) -> FileForma
         return known
     name = str(paths[0].relative_to(folder))
     separator = separator_of(paths[0], name)
+    if any(
+        separator_of(path, str(path.relative_to(folder))) != separator
+        for path in paths[1:_MOST]
+        if _is_csv([path])
+    ):
+        separator = _USUAL.separator  # That of each is found by its header.
     found = replace(known, separator=separator, decimal=PLAIN.decimal)
     if separator == ",":
         return found
@@ -79,20 +86,36 @@ def form_of(folder: Path, paths: Sequence[Path], known: FileFormat) -> FileForma
     return found
 
 
-def different_forms(files: Mapping[str, Sequence[Path]], forms: Mapping[str, FileFormat]) -> list[str]:
-    """A sentence for each table with CSV files of different separators, which no schema can say.
+def form_of_one(path: Path, name: str, form: FileFormat) -> FileFormat:
+    """The form with the separator of one file, by its header, where the form says the usual comma.
+
+    :param name: of the file in the folder.
+    :raises TelemetryError: if it cannot be read.
+    """
+    if not _is_csv([path]) or form.csv_of(name).separator != _USUAL.separator:
+        return form
+    separator = separator_of(path, name)
+    return form if separator == _USUAL.separator else with_separator(form, name, separator)
+
+
+def different_forms(folder: Path, files: Mapping[str, Sequence[Path]]) -> list[str]:
+    """A sentence for each table with CSV files of different separators, of which one has decimal commas.
 
     :raises TelemetryError: if a file cannot be read.
     """
     told = []
     for table, paths in files.items():
-        usual = forms[table].csv_of_table(table).separator
-        for path in [path for path in paths if _is_csv([path])][:_MOST] if _is_csv(paths) else ():
-            found = separator_of(path, path.name)
-            if found != usual:
+        some = [path for path in paths if _is_csv([path])][:_MOST]
+        found = {path: separator_of(path, str(path.relative_to(folder))) for path in some}
+        if len(set(found.values())) < 2:
+            continue
+        for path in some:
+            if found[path] != "," and form_of(folder, [path], PLAIN).csv_of_table(table).decimal == ",":
+                other = next(one for one in some if found[one] != found[path])
                 told.append(
-                    f"Cells are parted by {usual!r} in {paths[0].name} and by {found!r} in {path.name}; all "
-                    f"CSV files of the {table} need the same."
+                    f"Cells are parted by {found[path]!r} in {path.name}, which has decimal commas, and by "
+                    f"{found[other]!r} in {other.name}; the CSV files of the {table} need one decimal sign, "
+                    "and one separator beside decimal commas."
                 )
                 break
     return told
@@ -144,7 +167,8 @@ def _texts_of_first(folder: Path, paths: Sequence[Path], form: FileFormat) -> di
     """Values of the columns of the first file of a table, as text."""
     if not paths:
         return {}
-    head, _ = first_rows(paths[0], str(paths[0].relative_to(folder)), 100 * _ROWS, form)
+    name = str(paths[0].relative_to(folder))
+    head, _ = first_rows(paths[0], name, 100 * _ROWS, form_of_one(paths[0], name, form))
     plain = [name for name in head.column_names if not pa.types.is_nested(head[name].type)]
     return {name: set(texts_of(head[name]).values) for name in plain if _may_be_in_pattern(name)}
 

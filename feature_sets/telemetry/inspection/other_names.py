@@ -63,14 +63,8 @@ def propose_names(proposal: Proposal, names: Mapping[str, str]) -> None:
     for column, called in names.items():
         renamed = proposal.named(called, reserved=False)
         renames: dict[str, str] = proposal.fields.setdefault("rename", {})
-        alike = sorted(f"'{name}'" for name, of in names.items() if of == called)
-        if len(alike) > 1 or (renamed != called and not _fits(column)):
-            proposal.missing.append(
-                f"{' and '.join(alike)} and '{called}' of the metrics are one column, and a schema can "
-                "rename one of them only: call them alike in the files."
-            )
-            return
-        if renamed != called:  # Then the name of the other table serves for both.
+        alone = list(names.values()).count(called) == 1
+        if renamed != called and alone and _fits(column):  # Then the name of the other table serves for both.
             renames[called] = column
         else:
             renames[column] = renamed

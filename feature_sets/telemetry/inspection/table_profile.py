@@ -20,6 +20,7 @@ from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.inspection.column_profile import ColumnProfile, profile_column
 from feature_sets.telemetry.inspection.date_order import EITHER
+from feature_sets.telemetry.inspection.likely_format import form_of_one
 from feature_sets.telemetry.time_columns import parse_times
 
 LOOKED_AT = 100_000
@@ -143,10 +144,7 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
     :raises TelemetryError: if a file cannot be read.
     """
     present = [
-        frozenset(
-            [*file_columns(path, str(path.relative_to(folder)), form), *partition_values(path, folder, form)]
-        )
-        for path in files
+        frozenset([*_columns_of(folder, path, form), *partition_values(path, folder, form)]) for path in files
     ]
     looks = _looks(folder, files, form)
     heads = [look.head for look in looks if look.head is not None]
@@ -172,6 +170,11 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
         form=form,
         whole=tuple(look.head is not None and look.rows == look.head.num_rows for look in looks),
     )
+
+
+def _columns_of(folder: Path, path: Path, form: FileFormat) -> list[str]:
+    name = str(path.relative_to(folder))
+    return file_columns(path, name, form_of_one(path, name, form))
 
 
 class _Look(NamedTuple):
@@ -203,7 +206,8 @@ def _looks(folder: Path, files: Sequence[Path], form: FileFormat) -> list[_Look]
 
 def _first_rows(folder: Path, path: Path, rows: int, form: FileFormat) -> tuple[pa.Table, int | None]:
     """See ``first_rows``; with the columns that the path gives."""
-    head, count = first_rows(path, str(path.relative_to(folder)), rows, form)
+    name = str(path.relative_to(folder))
+    head, count = first_rows(path, name, rows, form_of_one(path, name, form))
     for column, value in partition_values(path, folder, form).items():
         if column not in head.column_names:
             head = head.append_column(column, pa.array([value] * head.num_rows, pa.string()))

@@ -88,6 +88,11 @@ def without(field: str) -> dict[str, Any]:
         ({**GOOD, "at": "noon"}, "at", "must be ISO 8601 text with a zone or an epoch number"),
         ({**GOOD, "at": -5}, "at", "must be between 1970 and 2106"),
         ({**GOOD, "load": "5 %"}, "load", "must be a finite number or null"),
+        (
+            {**GOOD, "load": "1 234"},
+            "load",
+            "must be a finite number or null; it has separators of thousands, which are not read",
+        ),
         ({**GOOD, "load": "inf"}, "load", "must be a finite number or null"),
         ({**GOOD, "load": "9" * 5000}, "load", "must be a finite number or null"),
         ({**GOOD, "load": math.nan}, "load", "must be a finite number or null"),

@@ -165,14 +165,31 @@ def test_rename_is_the_way_out_for_files_and_live_events(tmp_path: Path) -> None
     assert event == parser.telemetry({"device": "r1", "ts": AT, "firmware": 3, "octets": 4})
     assert TelemetrySchema.from_dict(renamed.to_dict()) == renamed
     both = folder(tmp_path, f"device,ts,version,firmware,octets\nr1,{AT},3,4,5\n")
-    with pytest.raises(TelemetryError, match=r"metrics\.csv, column 'firmware': must have a name of its own"):
+    with pytest.raises(
+        TelemetryError, match=r"metrics\.csv, column 'firmware': must not be beside 'version'"
+    ):
         read_telemetry(both, renamed)
 
 
-@pytest.mark.parametrize("rename", [{"a": "x", "b": "x"}, {"a": "b", "b": "c"}, {"a": 1}])
-def test_a_rename_that_is_not_one_to_one_is_refused(rename: dict[str, Any]) -> None:
-    with pytest.raises(SchemaError, match="must be one name for each column"):
+@pytest.mark.parametrize(
+    ("rename", "rule"),
+    [
+        ({"a": "b", "b": "c"}, "rename.a': must be a name that is not renamed itself, but 'b' is, to 'c'"),
+        ({"a": 1}, "rename.a': must be the one name that the column has"),
+    ],
+)
+def test_a_new_name_is_text_and_stays(rename: dict[str, Any], rule: str) -> None:
+    with pytest.raises(SchemaError, match=rule):
         schema(rename=rename)
+
+
+def test_a_word_for_no_value_leaves_the_rest_of_its_row(tmp_path: Path) -> None:
+    metrics = f'device,ts,cpu,mem\nr1,{AT},NIL,3\nr2,{AT},4,-\nr3,{AT},"1,5",5\n'
+    rows, report = read_telemetry(folder(tmp_path, metrics), schema(metrics={"cpu": {}, "mem": {}}))
+    assert rows.metrics[["cpu", "mem"]].fillna(-1.0).to_numpy().tolist() == [[-1.0, 3.0], [4.0, -1.0]]
+    assert report.metrics.rejected == {"not_a_number": 1}
+    sample = "cpu '1,5' in row 3 of metrics.csv: has a decimal comma (files.decimal in the schema says which)"
+    assert report.metrics.samples["not_a_number"] == sample
 
 
 def test_files_are_read_or_told(tmp_path: Path) -> None:
@@ -240,7 +257,8 @@ def test_a_point_is_no_number_where_commas_are_declared(tmp_path: Path) -> None:
     made = folder(tmp_path, metrics, LABELS.replace(",", ";"))
     rows, report = read_telemetry(made, schema(**form))
     assert rows.metrics["cpu"].tolist() == [1.5]
-    assert report.metrics.samples["not_a_number"] == "cpu '2.5' in row 2 of metrics.csv"
+    sample = "cpu '2.5' in row 2 of metrics.csv: has a decimal point (files.decimal in the schema says which)"
+    assert report.metrics.samples["not_a_number"] == sample
     (made / "metrics.csv").unlink()
     pd.DataFrame({"device": ["r1"], "ts": [AT], "cpu": ["2.5"]}).to_parquet(made / "metrics.parquet")
     assert read_telemetry(made, schema(**form))[0].metrics["cpu"].tolist() == [2.5]

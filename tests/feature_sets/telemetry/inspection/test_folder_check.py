@@ -336,7 +336,9 @@ def test_rows_that_another_column_tells_apart_are_told(tmp_path: Path) -> None:
     assert any("'port' tells them apart" in sentence for sentence in check.proposal.decide)
 
 
-def test_tables_may_have_other_separators_but_not_the_files_of_one(tmp_path: Path) -> None:
+def test_tables_may_have_other_separators_but_not_the_files_of_one_with_decimal_commas(
+    tmp_path: Path,
+) -> None:
     tables = frames()
     folder = write(tmp_path / "lab", {"labels": tables["labels"]}, ".csv")
     (folder / "metrics").mkdir()
@@ -353,8 +355,26 @@ def test_tables_may_have_other_separators_but_not_the_files_of_one(tmp_path: Pat
     pd.testing.assert_frame_equal(found.labels, expected.labels)
     tables["metrics"].to_csv(folder / "metrics" / "b.csv", index=False, sep="|")
     assert check_folder(folder).proposal.missing == [
-        "Cells are parted by ';' in a.csv and by '|' in b.csv; all CSV files of the metrics need the same."
+        "Cells are parted by ';' in a.csv, which has decimal commas, and by '|' in b.csv; the CSV files of "
+        "the metrics need one decimal sign, and one separator beside decimal commas."
     ]
+
+
+@pytest.mark.parametrize("separators", [";,", ",|", "\t;"])
+def test_files_of_different_separators_are_read_each_by_its_own(tmp_path: Path, separators: str) -> None:
+    tables = frames()
+    folder = write(tmp_path / "lab", {"labels": tables["labels"]}, ".csv")
+    (folder / "metrics").mkdir()
+    half = len(tables["metrics"]) // 2
+    for name, separator, rows in (("a", separators[0], slice(half)), ("b", separators[1], slice(half, None))):
+        tables["metrics"][rows].to_csv(folder / "metrics" / f"{name}.csv", index=False, sep=separator)
+    check = check_folder(folder)
+    schema = TelemetrySchema.from_dict(yaml.safe_load(check.schema_text() or ""))
+    assert "files" not in check.proposal.fields and not check.tables["metrics"].partial
+    plain = write(tmp_path / "plain", tables, ".csv")
+    expected, _ = read_telemetry(plain, schema)
+    found, _ = read_telemetry(folder, schema)
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics)
 
 
 def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from feature_sets.telemetry.inspection.folder_check import check_folder
+from feature_sets.telemetry.readers import read_telemetry
 from tests.feature_sets.telemetry.inspection.test_folder_check import frames, taken, write
 
 
@@ -37,8 +38,14 @@ def test_a_name_that_no_schema_can_have_is_renamed_to_that_of_another_table(tmp_
     _, schema = taken(write(tmp_path / "one", tables))
     assert (schema.entity, dict(schema.rename)) == (("router",), {"Gerät": "router"})
     tables["labels"] = tables["labels"].rename(columns={"Gerät": "Host"})
-    (sentence,) = check_folder(write(tmp_path / "two", tables)).proposal.missing
-    assert sentence.startswith("'Host' and 'router' and 'Gerät' of the metrics are one column")
+    folder = write(tmp_path / "two", tables)
+    _, schema = taken(folder)
+    assert (schema.entity, dict(schema.rename)) == (
+        ("Geraet",),
+        {"Gerät": "Geraet", "Host": "Geraet", "router": "Geraet"},
+    )
+    rows, _ = read_telemetry(folder, schema)
+    assert len(rows.labels) and set(rows.labels["device"]) <= set(rows.static["device"])
 
 
 def test_what_some_files_of_the_metrics_do_not_have_is_no_metric(tmp_path: Path) -> None:
