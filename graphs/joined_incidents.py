@@ -95,7 +95,6 @@ class JoinedIncidents:
         changed: Changed = request.done["changed"]
         record.status, record.labeled = changed.status.value, changed.labeled
         record.too_late, record.is_late = changed.too_late, changed.is_late
-        record.end_left_out = changed.end_left_out
         if not request.replayed and not record.event.source:  # Nobody waits for the other answers.
             record.devices = self._named(record.event.id)
             known = self._book.get(record.event.id)

@@ -107,7 +107,7 @@ class JoinedLabels:
         if event.label is None or excluded:
             future = ledger.from_future(event.time, arrived)
             if excluded and not future:
-                self._ahead.exclude(event.device, event.time, ledger.clock.of(event.device))
+                self._ahead.exclude(event.device, event.time, ledger.newest)
             record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
             return
         status, pair = ledger.add_label(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from feature_sets.windows import event_status
@@ -32,7 +33,7 @@ class JoinedPredictions:
     :param labels: takes a label that waited for its event.
     :param by_request: knows what events are called.
     :param ahead: joins further horizons.
-    :param most: that the ledger remembers.
+    :param deadline_seconds: of labels.
     """
 
     def __init__(
@@ -43,10 +44,11 @@ class JoinedPredictions:
         labels: JoinedLabels,
         by_request: LabelsByRequest,
         ahead: AheadStream,
-        most: int,
+        deadline_seconds: float,
     ) -> None:
         self._ledger, self._silenced, self._accepted = ledger, silenced, accepted
-        self._labels, self._by_request, self._ahead, self._most = labels, by_request, ahead, most
+        self._labels, self._by_request, self._ahead = labels, by_request, ahead
+        self._deadline = deadline_seconds
 
     def take(self, request: Request) -> None:
         """Note the predictions of a request; gives it the pairs that they complete."""
@@ -60,13 +62,12 @@ class JoinedPredictions:
                 self._note_accepted(request, columns)
                 request.done["accepted"] = True
             request.done["joined"] = True
-        clock = self._ledger.clock
+        newest = -math.inf if self._ledger.newest is None else self._ledger.newest
         if self._silenced is not None:
-            self._silenced.follow(clock)
+            self._silenced.forget_before(newest)
             if self._by_request.is_full:  # It may be that all are in a maintenance.
-                clock = clock.copy()
-                clock.follow(self._silenced.clock)
-        self._by_request.note(request, clock)
+                newest = max(newest, self._silenced.newest)
+        self._by_request.note(request, newest - self._deadline)
 
     def _column_predictions(self, request: Request, columns: TelemetryColumns) -> bool:
         """Note the predictions of a list at once; whether that could be done."""
@@ -80,7 +81,7 @@ class JoinedPredictions:
                 return False
             seconds, made = columns.seconds, columns.made
             if "joining" not in request.done:
-                if ledger.forgets_some(columns.plain.devices, seconds, made):
+                if ledger.forgets_some(seconds[made.events]):
                     return False
                 repeated: list[int] = []
                 joined = ledger.note_predictions(
@@ -113,7 +114,7 @@ class JoinedPredictions:
             ):  # Else what follows has failed, and this is no earlier prediction.
                 request.done["added"] = self._prediction(request, record, index)
             if request.done["added"]:
-                self._ahead.advance(self._ledger, self._most, request.arrived(index))
+                self._ahead.advance(self._ledger.newest, request.arrived(index))
             waited = self._by_request.waits(record, names[index]) if names else None
             if waited is not None:
                 self._labels.take_one(request, LabelRecord(waited, index), index)
@@ -136,14 +137,14 @@ class JoinedPredictions:
         if record.status == event_status.TOO_LATE and self._accepted.has(event.device, event.time, arrived):
             record.status = event_status.DUPLICATE  # What was said of it then, nobody knows any more.
         if self._silenced is not None:
-            self._silenced.follow(ledger.clock)
+            self._silenced.forget_before(ledger.newest)
             said = self._silenced.of(event.device, event.time)
             if said is not None:
                 self._answer_again(record, said.made, said.maintenance)
                 return False
             if record.maintenance is not None:
                 if record.status in event_status.COUNTED:
-                    self._ahead.exclude(event.device, event.time, ledger.clock.of(event.device))
+                    self._ahead.exclude(event.device, event.time, ledger.newest)
                     if made is not None:
                         said = Silenced(made, record.maintenance)
                         self._silenced.put(event.device, event.time, said, arrived)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
@@ -21,7 +22,7 @@ from graphs.ledger_metrics import (
     told_exclusions,
     told_ledger,
 )
-from graphs.ledger_room import Room, check_room, check_unwritten, clock_after
+from graphs.ledger_room import Room, check_room, check_unwritten
 from graphs.protocol.records import (
     LabeledPair,
 )
@@ -97,7 +98,13 @@ class LabeledJoin(RequestStep):
             self._ledger, self._excluded, self._by_request, self._ahead, self._incidents
         )
         self._predictions = JoinedPredictions(
-            self._ledger, self._silenced, self._accepted, self._labels, self._by_request, self._ahead, most
+            self._ledger,
+            self._silenced,
+            self._accepted,
+            self._labels,
+            self._by_request,
+            self._ahead,
+            deadline,
         )
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:
@@ -236,10 +243,8 @@ class LabeledJoin(RequestStep):
             waiting = self._by_request.waiting(request.arrival)
             check_room(self._ledger, self._ahead.join, waiting, request, self._room)
             if request.telemetry and self._by_request.is_full:
-                after = clock_after(self._ledger, request, self._room.tolerance)
-                if self._silenced is not None:
-                    after.follow(self._silenced.clock)
-                self._by_request.check_room(after)
+                newest = request.newest_before(self._room.tolerance)
+                self._by_request.check_room(max(newest, self._ledger.newest or -math.inf))
         if self._incidents is not None:
             self._incidents.prepare(request)
 

@@ -18,7 +18,6 @@ from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabelRecord, TelemetryRecord
 from graphs.protocol.request import Request
 from graphs.protocol.telemetry_columns import TelemetryColumns, columns_of
-from graphs.state.fleet_clock import FleetClock
 from graphs.state.known_names import Ambiguous, Key, KnownNames
 from graphs.state.ledger_counts import LedgerCounts
 from graphs.state.snapshots.saved_state import SavedState
@@ -70,13 +69,13 @@ class LabelsByRequest:
         """Whether there are as many names as are remembered."""
         return self._known.events >= self._most
 
-    def check_room(self, after: FleetClock) -> None:
+    def check_room(self, newest: float) -> None:
         """Refuse readings whose names cannot be remembered: events that are sent again and again.
 
-        :param after: how far event time has come with the readings of the request.
+        :param newest: event time of the newest reading with those of the request, epoch seconds.
         :raises ApiError: 503 if there are too many names, and no newer event ends one.
         """
-        if self.is_full and not self._known.frees(after, self._deadline):
+        if self.is_full and not self._known.frees(newest - self._deadline):
             rule = f"must be sent again later: {self._known.events} names of events wait for their deadline"
             raise ApiError(503, "ledger", rule, headers=LATER, reason="names")
 
@@ -155,17 +154,8 @@ class LabelsByRequest:
         del self._waiting[name]
         self._ledger.note_waiting(-1)
 
-    def note(self, request: Request, clock: FleetClock) -> None:
-        """Remember what the readings of a request are called; forget names that are past the deadline.
-
-        :param clock: how far event time has come.
-        """
-        self._note(request)
-        self._known.forget(clock.common - self._deadline)
-        if self.is_full:  # It may be that one device goes on alone.
-            self._known.forget_more(clock, self._deadline)
-
-    def _note(self, request: Request) -> None:
+    def note(self, request: Request, oldest: float) -> None:
+        """Remember what the readings of a request are called; forget names of before an event time."""
         columns, place = columns_of(request.telemetry), 0
         if columns is not None:
             devices, times = columns.plain.devices, _named_times(columns)
@@ -177,11 +167,13 @@ class LabelsByRequest:
                 else:
                     self._known.note_list(sent, devices[place:end], times[place:end])
                 place = end
+            self._known.forget(oldest)
             return
         keys = _keys(request)
         for sent in request.sent_events:
             self._known.note(sent, keys[place : place + sent.size])
             place += sent.size
+        self._known.forget(oldest)
 
     def expire(self, now: float) -> None:
         """Give up labels that have waited too long.

@@ -108,7 +108,6 @@ def told_ledger(ledger: PredictionLedger | DerivedLedger, time: str) -> dict[str
         "late_by_seconds": ledger.late_by,
         "remembered": len(ledger),
         "newest_event_time": None if ledger.newest is None else iso_time(ledger.newest),
-        "reached_event_time": None if ledger.reached is None else iso_time(ledger.reached),
     }
 
 

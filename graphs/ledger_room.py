@@ -9,9 +9,7 @@ from graphs.protocol.records import LabelRecord
 from graphs.protocol.request import Request
 from graphs.state.ahead_join import AheadJoin
 from graphs.state.derived_ledger import DerivedLedger
-from graphs.state.fleet_clock import FleetClock
 from graphs.state.ledger import PredictionLedger
-from graphs.state.ledger_counts import LedgerCounts
 
 LATER = {"Retry-After": "5"}
 
@@ -28,17 +26,6 @@ class Room(NamedTuple):
     most: int
     deadline: float
     tolerance: float
-
-
-def clock_after(ledger: LedgerCounts, request: Request, tolerance: float) -> FleetClock:
-    """How far event time has come with a request, if its events are counted.
-
-    :param tolerance: how far ahead of its arrival an event may be, seconds.
-    """
-    after = ledger.clock.copy()
-    for device, time in request.readings_until(tolerance):
-        after.advance(device, time)
-    return after
 
 
 def check_unwritten(unwritten: int, most: int) -> None:
@@ -73,12 +60,13 @@ def check_room(
     held = len(ledger) + (join.held if join is not None else 0)
     if held < most:
         return
-    after = clock_after(ledger, request, room.tolerance)
-    if join is None and (ledger.earliest is None or ledger.frees(after)):
+    newest = request.newest_before(room.tolerance)
+    if ledger.newest is not None:
+        newest = max(newest, ledger.newest)
+    earliest, settled = ledger.earliest, newest - room.deadline
+    if join is None and (earliest is None or earliest < settled):
         return
-    if join is not None:
-        reached = after.newest if join.held >= room.most else after.common
-        if join.frees(reached - room.deadline, ledger.earliest):
-            return
+    if join is not None and join.frees(settled, earliest):
+        return
     rule = f"must be sent again later: {held} events wait for their labels or deadline"
     raise ApiError(503, "ledger", rule, reason="ledger")

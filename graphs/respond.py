@@ -321,7 +321,6 @@ class Respond:
                 "labeled": record.labeled,
                 "too_late": record.too_late,
                 "devices": record.devices,
-                **_end_left_out(record),
                 **_notes(record),
             }
         event, name = record.event, {REQUEST_ID_FIELD: record.name} if record.name else {}
@@ -351,11 +350,6 @@ def _devices(record: MaintenanceRecord) -> dict[str, Any]:
     """How many devices a scope names, with a note if there is none: a value may be misspelled."""
     note = {"note": NO_DEVICE} if record.devices == 0 else {}
     return {"devices": record.devices, **note}
-
-
-def _end_left_out(record: IncidentRecord) -> dict[str, str]:
-    """The end that waited for an incident and does not count, if there was one."""
-    return {} if record.end_left_out is None else {"end_left_out": iso_time(record.end_left_out)}
 
 
 def _notes(record: IncidentRecord) -> dict[str, str]:

@@ -31,11 +31,11 @@ def mature_until(labeled: Mapping[str, Any], schema: TelemetrySchema) -> pd.Time
     :param labeled: answer of ``GET /labeled``.
     :returns: None where labels say both, or there is no event yet: then all count.
     """
-    if schema.labels.form == ROWS or labeled["reached_event_time"] is None:
+    if schema.labels.form == ROWS or labeled["newest_event_time"] is None:
         return None
     healthy = schema.labels.healthy_seconds
     after = healthy + 2 * schema.horizon_seconds if healthy else labeled["deadline_seconds"]
-    return pd.Timestamp(labeled["reached_event_time"]) - pd.Timedelta(seconds=after)
+    return pd.Timestamp(labeled["newest_event_time"]) - pd.Timedelta(seconds=after)
 
 
 def mature_of_files(rows: pd.DataFrame, time: str, label: str) -> pd.DataFrame:

@@ -124,14 +124,12 @@ def _refused(
 def _predictions(
     ledger: DerivedLedger, events: list[TelemetryEvent], devices: set[str], arrival: float, latest: float
 ) -> None:
-    """Note the readings of some devices; those of the others only move the time on."""
+    """Note the readings of some devices; of the others, the newest moves the time on."""
+    newest = ledger.newest or 0.0
     for event in events:
-        if event.time > latest:
-            continue
-        if event.device in devices:
+        if event.time <= latest and (event.device in devices or event.time > newest):
+            newest = max(newest, event.time)
             ledger.add_prediction(event.device, event.time, _NOTHING, arrival)
-        else:
-            ledger.advance(event.device, event.time, arrival)
 
 
 def _is_refused(

@@ -29,15 +29,6 @@ _INCIDENT_CHANGED = {
     "too_late": {"type": "integer", "description": "predictions in it that were taken as healthy before"},
 }
 
-_END_LEFT_OUT = {
-    "end_left_out": {
-        "type": "string",
-        "format": "date-time",
-        "description": "only if an end waited for this incident and does not count: it is before the start, "
-        "or what opens the incident says another one",
-    },
-}
-
 
 def openapi_document(schema: TelemetrySchema, anonymous: Role | None = Role.READ) -> dict[str, Any]:
     """OpenAPI 3.1 document; the events have the columns of the schema.
@@ -140,7 +131,7 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         **_maintenance_schemas(schema, sent_time),
         **_state_schemas(device),
         "Incident": _incident(schema, sent_time),
-        "IncidentChanged": _object({**_INCIDENT_CHANGED, **_END_LEFT_OUT}, list(_INCIDENT_CHANGED)),
+        "IncidentChanged": _object(_INCIDENT_CHANGED, list(_INCIDENT_CHANGED)),
     }
 
 

@@ -172,7 +172,6 @@ class IncidentRecord:
     :param too_little: why the body of a tool makes no incident that is new.
     :param stays_cancelled: whether it was none before, and still is.
     :param is_late: whether it is new, and began before what was taken as healthy by then.
-    :param end_left_out: an end that waited for its start and does not count, epoch seconds.
     """
 
     event: IncidentEvent
@@ -185,7 +184,6 @@ class IncidentRecord:
     too_little: EventError | None = None
     stays_cancelled: bool = False
     is_late: bool = False
-    end_left_out: float | None = None
 
 
 def label_record(event: LabelEvent | IncidentEvent, place: int) -> LabelRecord | IncidentRecord:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -150,19 +151,21 @@ class Request:
         """When the accepted event with this index arrived, epoch seconds."""
         return self.arrivals[index] if self.arrivals else self.arrival
 
-    def readings_until(self, tolerance: float) -> Iterator[tuple[str, float]]:
-        """Device and event time of each reading that is not from the future, epoch seconds.
+    def newest_before(self, tolerance: float) -> float:
+        """Event time of the newest reading that is not from the future, epoch seconds; -inf without one.
 
         :param tolerance: how far a reading may be ahead of its arrival, seconds.
         """
         columns = columns_of(self.telemetry)
         if columns is not None:
-            both = zip(columns.plain.devices, columns.seconds.tolist(), strict=True)
-            yield from (each for each in both if each[1] <= self.arrival + tolerance)
-            return
-        for index, record in enumerate(self.telemetry):
-            if record.event.time <= self.arrived(index) + tolerance:
-                yield record.event.device, record.event.time
+            known = columns.seconds[columns.seconds <= self.arrival + tolerance]
+            return float(known.max(initial=-math.inf))
+        times = (
+            record.event.time
+            for index, record in enumerate(self.telemetry)
+            if record.event.time <= self.arrived(index) + tolerance
+        )
+        return max(times, default=-math.inf)
 
     def position(self, index: int) -> Position:
         """Position of the accepted event with this index."""

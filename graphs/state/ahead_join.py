@@ -115,7 +115,7 @@ class AheadJoin:
         bound = event_micros(settled_until)
         ends = [self._until(seconds, bound) for seconds in self._horizons.values()]
         oldest = next((row.time for row in self._rows if not _is_bare(row)), None)
-        waiting = [row.time for row in self._new]
+        waiting = [row.time for row in self._new[:1]]
         waiting += [time for time in (oldest, earliest) if time is not None]
         first = min(map(event_micros, waiting), default=None)
         return first is not None and first < min(ends)
@@ -175,27 +175,13 @@ class AheadJoin:
         """Have the new rows among the others, in the order of time; maintenance counts as it is known now."""
         late = {one for one in self._told if event_micros(one[1]) < bound}
         self._told -= late
-        # Those of the device that is ahead of the others wait until theirs have come as far.
-        taken = [row for row in self._new if event_micros(row.time) < bound]
-        self._new = [row for row in self._new if event_micros(row.time) >= bound]
-        met = {(row.device, row.time) for row in taken} if late else set()
-        new = [row._replace(excluded=True) if self._is_excluded(row, late) else row for row in taken]
+        met = {(row.device, row.time) for row in self._new} if late else set()
+        new = [row._replace(excluded=True) if self._is_excluded(row, late) else row for row in self._new]
         new += [Settled(device, time, None, True) for device, time in sorted(late - met)]
-        # Rows settle in the order of time, but those that a label alone told of, or a device that is behind.
+        # Rows settle in the order of time, but those that a label alone told of.
         new.sort(key=lambda row: row.time)
-        for row in new:
-            self._note_missed(row)
-        last = self._columns.micros[-1:].tolist()
-        if new and last and event_micros(new[0].time) < last[0]:
-            new = sorted([*self._rows, *new], key=lambda row: row.time)
-            self._rows, self._columns, self._bare = [], _columns_of([], {}), 0
+        self._new = []
         self._add(new)
-
-    def _note_missed(self, row: Settled) -> None:
-        """A row of a time that is joined already: the only device was so far before there was this one."""
-        for said in row.ahead:
-            if event_micros(row.time) < self._done.get(said.horizon, _BEGINNING):
-                self.counts[said.horizon]["unknown"] += 1
 
     def _is_excluded(self, row: Settled, told: set[tuple[str, float]]) -> bool:
         if row.excluded or (row.device, row.time) in told:

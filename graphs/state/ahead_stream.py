@@ -11,7 +11,6 @@ from graphs.protocol.records import LabeledPair
 from graphs.protocol.request import Request
 from graphs.state.ahead_join import AheadJoin
 from graphs.state.labeled_batches import LabeledBatches
-from graphs.state.ledger_counts import LedgerCounts
 from graphs.state.serving_state import ServingState
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -52,24 +51,22 @@ class AheadStream:
                 anew=settings.labeled_anew,
             )
 
-    def exclude(self, device: str, time: float, reached: float) -> None:
+    def exclude(self, device: str, time: float, newest: float | None) -> None:
         """Note that the row of a device at a time does not count, if that is told within the deadline.
 
-        :param reached: how far event time has come for the device, epoch seconds.
+        :param newest: event time of the newest prediction, epoch seconds.
         """
-        if self.join is not None and time >= reached - self._deadline:
+        if self.join is not None and (newest is None or time >= newest - self._deadline):
             self.join.exclude(device, time)
 
-    def advance(self, ledger: LedgerCounts, most: int, now: float) -> None:
+    def advance(self, newest: float | None, now: float) -> None:
         """Join what is known by now.
 
-        :param ledger: of the primary horizon, which knows how far event time has come.
-        :param most: with so many rows that wait, those of a device that goes on alone wait for no other one.
-        :param now: when the event arrived that says so, epoch seconds.
+        :param newest: event time of the newest prediction, epoch seconds.
+        :param now: when it arrived, epoch seconds.
         """
-        if self.join is not None and ledger.reached is not None:
-            reached = ledger.clock.newest if self.join.held >= most else ledger.reached
-            for horizon, pairs in self.join.joined(reached - self._deadline, now).items():
+        if self.join is not None and newest is not None:
+            for horizon, pairs in self.join.joined(newest - self._deadline, now).items():
                 self._pairs.setdefault(horizon, []).extend(pairs)
 
     def write(self, request: Request) -> None:

@@ -6,6 +6,7 @@ predictions, labels and incidents is taken here, each once.
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,8 +18,6 @@ from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Prediction
 from graphs.state.derived_pairs import DerivedPairs
-from graphs.state.due_times import DueTimes
-from graphs.state.fleet_clock import NEVER
 from graphs.state.incident_change import Changed
 from graphs.state.ledger_counts import Conflict, Missed
 from graphs.state.remembered import Made, RememberedDevice, Told
@@ -35,7 +34,7 @@ class _Begun:
     :param event: that said so.
     :param named: devices that it names or named, with the predictions that this may change.
     :param contradicted: how many of these were before it; None when that is counted.
-    :param is_late: see ``Changed``, as the end that is left out.
+    :param is_late: see ``Changed``.
     """
 
     event: IncidentEvent
@@ -44,7 +43,6 @@ class _Begun:
     named: list[_Named]
     contradicted: int | None
     is_late: bool = False
-    end_left_out: float | None = None
 
 
 class DerivedLedger(DerivedPairs):
@@ -63,10 +61,9 @@ class DerivedLedger(DerivedPairs):
         """Errors that were told too late, of those that were told."""
         return self._errors.missed
 
-    def oldest_of(self, newest: int | None) -> float:
+    def oldest_of(self, newest: int | None) -> int:
         """The same in microseconds; before a prediction, as if there had been one at a time."""
-        oldest = self._oldest(self.clock.common)
-        return (newest or 0) - self._deadline if oldest == NEVER else oldest
+        return (self._newest if self._newest is not None else newest or 0) - self._deadline
 
     def _has_made(self, device: str, micros: int) -> bool:
         return device in self._devices and micros in self._devices[device].made
@@ -89,8 +86,8 @@ class DerivedLedger(DerivedPairs):
         :param predicted_at: when the event arrived, epoch seconds.
         """
         micros = event_micros(time)
-        self.advance(device, time, predicted_at)
-        if self._is_old(device, micros):
+        self._advanced(micros, predicted_at)
+        if self._is_old(micros):
             self.expired["waiting_for_label"] += 1
             return self._take_pairs()
         if self._begun != (device, micros, True):
@@ -110,12 +107,12 @@ class DerivedLedger(DerivedPairs):
         known = self._devices.setdefault(device, RememberedDevice())
         known.made[micros] = record
         insort(known.times, micros)
-        self._remember(micros, device, "waiting_for_label")
-        if self._is_watched(micros) and (micros > self._bound(device) or not self._joins):
-            self._unlabeled.put(micros, device)
+        self._remember(micros, device, True, "waiting_for_label")
+        if self._is_watched(micros) and (micros > self._bound or not self._joins):
+            heapq.heappush(self._unlabeled, (micros, device))
             if len(self._unlabeled) > 2 * self._size + _SPARE:  # Most are of predictions that are forgotten.
-                waiting = (each for each in self._unlabeled if self._has_made(each[1], each[0]))
-                self._unlabeled = DueTimes(waiting)
+                self._unlabeled = [(at, of) for at, of in self._unlabeled if self._has_made(of, at)]
+                heapq.heapify(self._unlabeled)
         self._begun = (device, micros, True)
 
     def add_label(
@@ -130,8 +127,8 @@ class DerivedLedger(DerivedPairs):
         if self.from_future(time, labeled_at):
             return LabelStatus.QUARANTINED, []
         micros = event_micros(time)
-        if self._is_old(device, micros):
-            delay = self._age(self.clock.of(device), micros)
+        if self._newest is not None and self._is_old(micros):
+            delay = (self._newest - micros) / 1e6
             self.note_late(delay)
             if label and self._watches:
                 self._errors.note_forgotten(device, micros, delay)
@@ -148,10 +145,10 @@ class DerivedLedger(DerivedPairs):
             known = self._devices.setdefault(device, RememberedDevice())
             known.told[micros] = Told(label, labeled_at)
             insort(known.waiting, micros)
-            self._remember(micros, device, "waiting_for_prediction")
+            self._remember(micros, device, False, "waiting_for_prediction")
             self._begun = begun
             if label:
-                self._note_error(micros, self.clock.of(device))
+                self._note_error(micros)
         known = self._devices[device]
         self._settled(device, known)
         self._begun = None
@@ -167,10 +164,10 @@ class DerivedLedger(DerivedPairs):
             return LabelStatus.QUARANTINED
         micros = event_micros(time)
         known = self._devices.get(device)
-        if not self._is_old(device, micros) and (known is None or micros not in known.told):
+        if not self._is_old(micros) and (known is None or micros not in known.told):
             known = self._devices.setdefault(device, RememberedDevice())
             known.told[micros] = Told(None, labeled_at, LabelStatus.KEPT, observed=True)
-            self._remember(micros, device, "used")
+            self._remember(micros, device, False, "used")
         return LabelStatus.KEPT
 
     def add_incident(self, event: IncidentEvent, arrived: float) -> Changed:
@@ -180,18 +177,16 @@ class DerivedLedger(DerivedPairs):
         """
         begun = self._begun
         if not isinstance(begun, _Begun) or begun.event != event:
-            before, waiting = self._book.get(event.id), self._book.early.get(event.id)
+            before = self._book.get(event.id)
             status, incident = take(before, self._book.early, event, arrived + self._tolerance)
             if isinstance(incident, IncidentEvent):
                 self._book.early.put(incident)
             if incident is not None and not self._is_error(incident):
                 self._errors.cancel(event.id)
             if not isinstance(incident, Incident):
-                left_out = None
                 if before is not None and not event.source and status is IncidentStatus.DUPLICATE:
                     self._book.early.opened(before)
-                    left_out = _left_out(waiting, before)
-                return Changed(status, 0, 0, [], end_left_out=left_out)
+                return Changed(status, 0, 0, [])
             incident = replace(incident, changed=0.0 if event.source else arrived)
             named = list(self._named(incident, before)) if self._joins else []
             begun = _Begun(event, status, incident, named, sum(self._contradicted(*one) for one in named))
@@ -199,7 +194,6 @@ class DerivedLedger(DerivedPairs):
             start, end = self._book.stretch(incident)
             if event.source and self._is_over(end):  # It was known before, and is asked for again.
                 counts = False
-            begun.end_left_out = None if event.source else _left_out(waiting, incident)
             self._book.put(incident)
             self._begun = begun
             if counts:  # Last: nothing fails here, so it is once.
@@ -216,8 +210,7 @@ class DerivedLedger(DerivedPairs):
             self._looked_at(device, known, times, arrived)
         self._begun = None
         pairs = self._take_pairs()
-        labeled = sum(pair.label for pair in pairs)
-        return Changed(begun.status, labeled, too_late, pairs, begun.is_late, begun.end_left_out)
+        return Changed(begun.status, sum(pair.label for pair in pairs), too_late, pairs, begun.is_late)
 
     def _is_error(self, told: Incident | IncidentEvent) -> bool:
         """Whether predictions in an incident are errors: it was one, and the schema leaves it in."""
@@ -236,32 +229,25 @@ class DerivedLedger(DerivedPairs):
         :param start: in microseconds, as its end.
         :param end: None of one that was told before, and cancelled.
         """
-        reached = self.clock.common  # It may name any device.
-        if end is not None and self._is_over(end):
-            self.note_late(self._age(reached, end))
-        return self._note_error(start, reached, name)
+        if self._newest is not None and end is not None and self._is_over(end):
+            self.note_late((self._newest - end) / 1e6)
+        return self._note_error(start, name)
 
     def _is_over(self, end: int | None) -> bool:
         """Whether an incident of this end was over when all predictions in it were forgotten."""
-        return end is not None and end <= self._oldest(self.clock.common)
+        return self._newest is not None and end is not None and end <= self._newest - self._deadline
 
-    def _note_error(self, micros: int, reached: float, incident: str = "") -> bool:
+    def _note_error(self, micros: int, incident: str = "") -> bool:
         """Count an error that was told; whether it began before what is taken as healthy by now.
 
         It is one rule for incidents and positives, sent live or told by files. Before the first prediction
         nothing is taken as healthy, so what the history says until then is not counted.
 
-        :param reached: how far time has come, epoch seconds.
         :param incident: its id, if it is one.
         """
-        if reached == NEVER or not self._watches:
+        if self._newest is None or not self._watches:
             return False
-        return self._errors.note(self._age(reached, micros), self.healthy_after, incident)
-
-    @staticmethod
-    def _age(reached: float, micros: int) -> float:
-        """How long before the time of now a moment is, in seconds."""
-        return (event_micros(reached) - micros) / 1e6
+        return self._errors.note((self._newest - micros) / 1e6, self.healthy_after, incident)
 
     def _named(self, incident: Incident, before: Incident | None) -> Iterable[_Named]:
         """Devices that an incident names now or named before, with the predictions that this may change."""
@@ -279,9 +265,3 @@ class DerivedLedger(DerivedPairs):
         """Those of times, which ascend, that are in an incident."""
         start, end = self._book.stretch(incident)
         return times[bisect_left(times, start) : len(times) if end is None else bisect_left(times, end)]
-
-
-def _left_out(waiting: IncidentEvent | None, incident: Incident) -> float | None:
-    """An end that waited for an incident and is not its end: it is before the start, or another was told."""
-    end = None if waiting is None else waiting.end
-    return None if end == incident.end else end

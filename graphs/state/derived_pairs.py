@@ -7,6 +7,7 @@ in the history.
 
 from __future__ import annotations
 
+import heapq
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -15,7 +16,6 @@ from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.label_form import ROWS, LabelForm
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position
-from graphs.state.fleet_clock import NEVER
 from graphs.state.incident_book import IncidentBook
 from graphs.state.ledger_counts import Conflict, ErrorTimes
 from graphs.state.remembered import Made, RememberedDevice
@@ -29,8 +29,8 @@ class DerivedPairs(RememberedLedger):
     """Predictions meet labels; the pairs that they make carry no position yet.
 
     A label is settled when its device has a prediction at its time or after it: then it is known which one
-    is the latest at or before it. A prediction outside of all incidents is healthy when time has come
-    far enough for its device, see ``FleetClock``.
+    is the latest at or before it. A prediction outside of all incidents is healthy when the newest one is
+    far enough ahead of it.
 
     Each step takes what it is about as a whole, or leaves it: who repeats one that failed loses no pair and
     makes none twice.
@@ -59,7 +59,7 @@ class DerivedPairs(RememberedLedger):
         self._pairs: list[LabeledPair] = []
         self._mature: list[LabeledPair] = []
         self._is_behind = False
-        """Whether the time of now has not decided everything: something failed."""
+        """Whether the newest prediction has not decided everything: something failed."""
         # What follows a prediction is known when rows up to twice the horizon after it are.
         healthy = form.healthy_seconds * 1_000_000
         self._healthy_after = healthy + 2 * self._horizon if healthy else self._deadline + 1
@@ -113,7 +113,7 @@ class DerivedPairs(RememberedLedger):
 
     def _looked_at(self, device: str, known: RememberedDevice, times: list[int], now: float) -> None:
         """Label these predictions by the incidents, or as healthy if they are old enough."""
-        bound = self._bound(device)
+        bound = self._bound
         for at in times:
             record = known.made[at]
             if record.label is not None or record.left_out or not self._joins:
@@ -125,7 +125,7 @@ class DerivedPairs(RememberedLedger):
                 if known.pending(at, self._beside) is None:  # A label that came before the incident counts.
                     self._joined(device, record, 1, now)
             elif at <= bound and self._is_watched(at):  # It may have been passed over before.
-                self._unlabeled.put(at, device)
+                heapq.heappush(self._unlabeled, (at, device))
         self._healthy(now)
 
     def _is_excluded(self, device: str, micros: int) -> bool:
@@ -133,21 +133,21 @@ class DerivedPairs(RememberedLedger):
             self._book.is_excluded(one) for one in self._book.covering(device, micros)
         )
 
-    def _bound(self, device: str) -> float:
-        """Time of the newest prediction of a device that is old enough to count as healthy."""
-        reached = self.clock.of(device)
-        return NEVER if reached == NEVER else event_micros(reached) - self._healthy_after
+    @property
+    def _bound(self) -> int:
+        """Time of the newest prediction that is old enough to count as healthy."""
+        return (self._newest or 0) - self._healthy_after
 
     def _is_watched(self, micros: int) -> bool:
         return self._watches and micros >= self._from and (self._to is None or micros < self._to)
 
     def _healthy(self, now: float) -> None:
         """Predictions that are old enough to count as healthy; errors of their time mature."""
-        past = self._past(self.clock, self._healthy_after - 1)
-        while (first := self._unlabeled.due(past)) is not None:
-            micros, device = first
+        while self._unlabeled and self._unlabeled[0][0] <= self._bound:
+            first = micros, device = self._unlabeled[0]
             self._decided(device, micros, now)
-            self._unlabeled.take(first)
+            while self._unlabeled and self._unlabeled[0] == first:  # Twice if something has failed.
+                heapq.heappop(self._unlabeled)
 
     def _decided(self, device: str, micros: int, now: float) -> None:
         """Decide about a prediction that is old enough."""
@@ -247,37 +247,32 @@ class DerivedPairs(RememberedLedger):
         self._states["joined"] += 1
         self.joined += 1
         self._pairs.append(pair)
-        if at <= self._bound(device) or not self._is_watched(at):
+        if at <= self._bound or not self._is_watched(at):
             self._mature.append(pair)
 
-    def _remember(self, micros: int, device: str, state: str) -> None:
+    def _remember(self, micros: int, device: str, is_made: bool, state: str) -> None:
         self._size += 1
         self._states[state] += 1
-        self._by_time.put(micros, device)
+        heapq.heappush(self._by_time, (micros, device, is_made))
 
-    def _is_old(self, device: str, micros: int) -> bool:
-        return micros < self._oldest(self.clock.of(device))
+    def _is_old(self, micros: int) -> bool:
+        return self._newest is not None and micros < self._newest - self._deadline
 
-    def advance(self, device: str, time: float, now: float) -> None:
-        """What the time of a prediction decides: who is healthy, and what is forgotten.
+    def _advanced(self, micros: int, now: float) -> None:
+        """What the newest prediction decides: who is healthy, and what is forgotten.
 
-        :param time: of a prediction that is made, epoch seconds.
-        :param now: when its event arrived, epoch seconds.
+        :param micros: time of a prediction, which may be the newest.
         """
-        if self.clock.advance(device, time):
-            self._is_behind = True
+        if self._newest is None or micros > self._newest:
+            self._newest, self._is_behind = micros, True
         if not self._is_behind:
             return
         self._healthy(now)
-        past = self._past(self.clock, self._deadline)
-        while (first := self._by_time.due(past)) is not None:
-            micros, of = first
-            for is_made in (False, True):  # Both may be of one time, and the last may have failed before.
-                known = self._devices.get(of)
-                if known is not None and micros in (known.made if is_made else known.told):
-                    self._forgotten(micros, of, is_made)
-            self._by_time.take(first)
-        self._book.forget(past.until / 1_000_000)
+        oldest = (self._newest or 0) - self._deadline
+        while self._by_time and self._by_time[0][0] < oldest:
+            self._forgotten(*self._by_time[0])
+            heapq.heappop(self._by_time)
+        self._book.forget(oldest / 1_000_000)
         self._is_behind = False
 
     def _forgotten(self, micros: int, device: str, is_made: bool) -> None:

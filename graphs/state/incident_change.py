@@ -17,7 +17,6 @@ class Changed:
     :param too_late: predictions in it that were taken as healthy before.
     :param pairs: that are complete now.
     :param is_late: whether it is new, and began before what is taken as healthy by now.
-    :param end_left_out: an end that waited for its start and does not count, epoch seconds; None without one.
     """
 
     status: IncidentStatus
@@ -25,4 +24,3 @@ class Changed:
     too_late: int
     pairs: list[LabeledPair]
     is_late: bool = False
-    end_left_out: float | None = None

@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 
 from graphs.protocol.event_names import SentEvents, digest, parts_of
-from graphs.state.fleet_clock import FleetClock
 from graphs.state.snapshots.saved_state import Array, SavedState
 
 Key = tuple[str, float]
@@ -71,12 +70,10 @@ class KnownNames:
         """Names that are remembered: of each event, as often as a request brought it."""
         return self._size + self._frozen_events
 
-    def frees(self, clock: FleetClock, seconds: float) -> bool:
-        """Whether any would be forgotten, see ``forget_more``."""
-        oldest = clock.common - seconds
-        if not self._frozen:
-            return self._newest < oldest
-        return any(part.is_over(oldest, clock, seconds) for part in self._frozen)
+    def frees(self, oldest: float) -> bool:
+        """Whether any would be forgotten with this event time, epoch seconds."""
+        newest = self._frozen[0].newest if self._frozen else self._newest
+        return newest < oldest
 
     def note(self, sent: SentEvents, keys: Sequence[Key | None]) -> None:
         """Note the events of a request.
@@ -130,16 +127,6 @@ class KnownNames:
             self._frozen_events -= self._frozen.pop(0).events
         if not self._frozen and self._newest < oldest:
             self._begin_part()
-
-    def forget_more(self, clock: FleetClock, seconds: float) -> None:
-        """Forget each part that is past the deadline by the times of its devices; it looks at all.
-
-        :param clock: how far event time has come for each device.
-        :param seconds: the deadline.
-        """
-        oldest = clock.common - seconds
-        self._frozen = [part for part in self._frozen if not part.is_over(oldest, clock, seconds)]
-        self._frozen_events = sum(part.events for part in self._frozen)
 
     def find(self, names: Sequence[str]) -> list[Key | Ambiguous | None]:
         """The event of each name; None for one that is not known."""
@@ -257,14 +244,6 @@ class _Frozen:
     @property
     def events(self) -> int:
         return len(self._arrays["time"])
-
-    def is_over(self, oldest: float, clock: FleetClock, seconds: float) -> bool:
-        """Whether all events are before a time, or before a later one if they are of the device ahead."""
-        if self.newest < oldest or self.newest >= clock.newest - seconds or clock.leader not in self._devices:
-            return self.newest < oldest
-        is_other = self._arrays["device"] != self._devices.index(clock.leader)
-        times = self._arrays["time"][is_other]  # NaN of those without a prediction.
-        return bool(np.fmax.reduce(times, initial=-math.inf) < oldest)
 
     @classmethod
     def made(cls, known: dict[bytes, Named | _Listed], numbers: dict[str, int], newest: float) -> _Frozen:

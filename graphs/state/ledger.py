@@ -11,7 +11,6 @@ import numpy as np
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.made_predictions import MadePredictions
 from graphs.protocol.records import LabeledPair, Position, Prediction
-from graphs.state.fleet_clock import FleetClock
 from graphs.state.ledger_chunk import NONE, Floats, LedgerChunk, MadeBlock
 from graphs.state.ledger_counts import Conflict, LedgerCounts
 from graphs.state.ledger_index import Bits
@@ -39,8 +38,8 @@ class LabelOf(NamedTuple):
 class PredictionLedger(LedgerCounts):
     """Predictions waiting for their label and labels waiting for their prediction.
 
-    Time is event time: a record is forgotten when time has come more than the deadline further for its
-    device, see ``FleetClock``, and at no other time. A record that is forgotten unjoined counts as expired.
+    Time is event time: a record is forgotten when the newest prediction is more than the deadline ahead of
+    it, and at no other time. A record that is forgotten unjoined counts as expired.
     Joined records stay until then, so that repeats are answered and conflicting labels are noticed.
 
     :param deadline_seconds: how much later than its event, in event time, a label may come; above 0.
@@ -51,13 +50,19 @@ class PredictionLedger(LedgerCounts):
         super().__init__(tolerance_seconds)
         self._deadline = deadline_seconds
         self._records = LedgerRecords(deadline_seconds)
+        self._newest = float("-inf")
         self.on_settled: OnSettled | None = None
-        """Told of each record that is forgotten, in the order of time but for the device that is ahead."""
+        """Told of each record that is forgotten, in the order of event time."""
         self._unsettled: deque[Settled] = deque()
 
     def __len__(self) -> int:
         """Records remembered."""
         return len(self._records)
+
+    @property
+    def newest(self) -> float | None:
+        """Event time of the newest prediction, epoch seconds; None before the first."""
+        return self._newest if self._newest > float("-inf") else None
 
     @property
     def earliest(self) -> float | None:
@@ -78,10 +83,8 @@ class PredictionLedger(LedgerCounts):
         :param predicted_at: when the event arrived, epoch seconds.
         :param position: of the event.
         """
-        self.settle()
-        if self.clock.advance(device, time):
-            self._forget_old()
-        if time < self.clock.of(device) - self._deadline:
+        self.advance(time)
+        if time < self._newest - self._deadline:
             self.expired["waiting_for_label"] += 1
             return None
         place, is_new = self._records.put(device, time)
@@ -105,28 +108,12 @@ class PredictionLedger(LedgerCounts):
         self.joined += 1
         return pair
 
-    def forgets_some(self, devices: Sequence[str], times: Floats, made: MadePredictions) -> bool:
-        """Whether some predictions of a list are forgotten at once, which depends on the order.
+    def forgets_some(self, times: Floats) -> bool:
+        """Whether some of these events are forgotten by others of them: that depends on their order.
 
-        :param devices: of every event of the list.
-        :param times: event times of all of them, epoch seconds.
-        :param made: what was predicted of some of them.
+        :param times: event times, epoch seconds.
         """
-        times = times[made.events]
-        if not len(times) or times.min() >= max(self.clock.newest, float(times.max())) - self._deadline:
-            return False  # As nearly always.
-        after, seconds = self.clock.copy(), times.tolist()
-        names = list(map(devices.__getitem__, made.events.tolist()))
-        after.advance_all(names, seconds)
-        both = zip(names, seconds, strict=True)
-        return any(time < after.of(device) - self._deadline for device, time in both)
-
-    def frees(self, after: FleetClock) -> bool:
-        """Whether a record would be forgotten if time had come so far."""
-        earliest, oldest = self._records.earliest, after.common - self._deadline
-        if earliest is not None and earliest < oldest:
-            return True
-        return self._records.has_before(after.leader, after.newest - self._deadline)
+        return bool(len(times)) and times.min() < max(self._newest, float(times.max())) - self._deadline
 
     def note_predictions(
         self,
@@ -148,12 +135,10 @@ class PredictionLedger(LedgerCounts):
         times = times[own]
         if not len(own):
             return []
+        self.advance(float(times.max()))
         block = MadeBlock(made.model, made.version, made.inputs, made.features, len(own))
         joined: list[tuple[int, Place]] = []
         names = list(map(devices.__getitem__, own.tolist())) if len(own) < len(devices) else devices
-        self.settle()
-        if self.clock.advance_all(names, times.tolist()):
-            self._forget_old()
         for chunk, at, rows, before in self._records.put_all(names, times):
             is_open = chunk.made[rows] == NONE
             # A reading that is there twice is predicted once, as the windows have it; the first counts here.
@@ -209,9 +194,8 @@ class PredictionLedger(LedgerCounts):
         """
         if self.from_future(time, labeled_at):
             return LabelStatus.QUARANTINED, None
-        reached = self.clock.of(device)
-        if time < reached - self._deadline:
-            self.note_late(reached - time)
+        if time < self._newest - self._deadline:
+            self.note_late(self._newest - time)
             return LabelStatus.EXPIRED, None
         place, is_new = self._records.put(device, time)
         return self._labeled(LabelOf(device, time, label), place, is_new, labeled_at, position)
@@ -226,13 +210,12 @@ class PredictionLedger(LedgerCounts):
         :param first: position of the first label.
         """
         statuses = [LabelStatus.QUARANTINED] * len(labels)
-        own = []
+        oldest, own = self._newest - self._deadline, []
         for at, told in enumerate(labels):
             if self.from_future(told.time, labeled_at):
                 continue
-            reached = self.clock.of(told.device)
-            if told.time < reached - self._deadline:
-                self.note_late(reached - told.time)
+            if told.time < oldest:
+                self.note_late(self._newest - told.time)
                 statuses[at] = LabelStatus.EXPIRED
             else:
                 own.append(at)
@@ -322,17 +305,13 @@ class PredictionLedger(LedgerCounts):
         self.joined += 1
         return LabelStatus.JOINED, pair
 
-    def follow(self, clock: FleetClock) -> None:
-        """Forget what is older than the deadline if time has come as far as a clock shows."""
+    def advance(self, newest: float) -> None:
+        """Forget what is older than the deadline, if this is the newest event time so far, epoch seconds."""
         self.settle()
-        if self.clock.follow(clock):
+        if newest > self._newest:
+            self._newest = newest
             self._forget_old()
-
-    def reach(self, time: float) -> None:
-        """Forget what is older than the deadline if time has come so far for all, epoch seconds."""
-        self.settle()
-        if self.clock.reach(time):
-            self._forget_old()
+            self.settle()
 
     def settle(self) -> None:
         """Tell of each record that is forgotten, once; what follows one that failed waits for it."""
@@ -352,9 +331,7 @@ class PredictionLedger(LedgerCounts):
         return LabeledPair(device, time, made, float(chunk.predicted_at[row]), label, labeled_at, position)
 
     def _forget_old(self) -> None:
-        clock, deadline = self.clock, self._deadline
-        oldest, own_oldest = clock.common - deadline, clock.newest - deadline
-        for chunk, rows in self._records.forget(oldest, clock.leader, own_oldest):
+        for chunk, rows in self._records.forget(self._newest - self._deadline):
             kinds = (chunk.made[rows] != NONE) + 2 * (chunk.label[rows] != NONE)
             for state, count in zip(
                 _STATES, np.bincount(kinds, minlength=len(_STATES)).tolist(), strict=True
@@ -365,7 +342,6 @@ class PredictionLedger(LedgerCounts):
                         self.expired[state] += count
             if self.on_settled is not None:
                 self._unsettled += self._settled(Forgotten(chunk, rows))
-        self.settle()
 
     def _settled(self, forgotten: Forgotten) -> list[Settled]:
         """What there was of records, in the order of time and device."""
@@ -384,7 +360,7 @@ class PredictionLedger(LedgerCounts):
         :param inputs: names of the features of a prediction.
         """
         found = saved_records(self._records, inputs)
-        found.plain.update(counts=self.saved_counts(), clock=self.clock.saved())
+        found.plain.update(counts=self.saved_counts(), newest=self._newest)
         return found
 
     def restore(self, state: SavedState, inputs: Sequence[str]) -> None:
@@ -394,7 +370,8 @@ class PredictionLedger(LedgerCounts):
         """
         self._records = LedgerRecords(self._deadline)
         put_records(self._records, state, inputs)
-        self.clock = FleetClock.restored(state.plain)
+        self._newest = state.plain["newest"]
+        self._records.forget(self._newest - self._deadline)
         self.restore_counts(state.plain["counts"])
 
 

@@ -21,7 +21,6 @@ NONE = -1
 """In the columns ``label`` and ``made``: there is none."""
 
 _SMALLEST, _LARGEST_OPEN = 16, 512
-_NO_TIME = int(np.array(np.nan).view(np.int64))
 _NONES = np.full(_SMALLEST, NONE, dtype=np.int8)
 
 
@@ -56,16 +55,17 @@ class MadeBlock:
 class LedgerChunk:
     """Records of a stretch of event time, each at a row that it keeps.
 
-    A record that is forgotten stays until all of them are: ``gone`` says which, and ``forgotten`` how many.
+    A record that is forgotten stays until all of them are: ``forgotten`` says how many of the earliest are.
+    Who asks for one knows from which time on they count.
     """
 
     __slots__ = (
-        "bits", "block", "blocks", "codes", "count", "forgotten", "gone", "label", "labeled_at", "made",
-        "missing", "order", "ordered", "passed", "place", "predicted_at", "probability", "slots",
+        "bits", "block", "blocks", "codes", "count", "forgotten", "label", "labeled_at", "made", "missing",
+        "order", "ordered", "place", "predicted_at", "probability", "slots",
     )  # fmt: skip
 
     def __init__(self) -> None:
-        self.count = self.forgotten = self.passed = 0
+        self.count = self.forgotten = 0
         self.slots = np.zeros(2 * _SMALLEST, dtype=np.int32)
         self.codes: Codes = np.empty(_SMALLEST, dtype=np.int32)
         self.bits: Bits = np.empty(_SMALLEST, dtype=np.int64)
@@ -76,7 +76,6 @@ class LedgerChunk:
         self.missing = np.zeros(_SMALLEST, dtype=np.int32)
         self.block = np.zeros(_SMALLEST, dtype=np.int32)
         self.place = np.zeros(_SMALLEST, dtype=np.int32)
-        self.gone = np.zeros(_SMALLEST, dtype=np.bool_)
         self.blocks: list[MadeBlock] = []
         self.order = np.empty(0, dtype=np.int64)
         self.ordered: Floats = np.empty(0)
@@ -87,17 +86,13 @@ class LedgerChunk:
         return self.bits[: self.count].view(np.float64)
 
     def find(self, code: int, bits: int) -> int:
-        """Row of a device and time; -1 without one, or if it is forgotten."""
-        row = int(ledger_index.find(self.slots, self.codes, self.bits, code, bits))
-        return -1 if row >= 0 and self.gone[row] else row
+        """Row of a device and time; -1 without one."""
+        return int(ledger_index.find(self.slots, self.codes, self.bits, code, bits))
 
     def row(self, code: int, bits: int) -> tuple[int, bool]:
         """Row of a device and time, made if there is none, and whether it was made."""
         self._reserve(1)
         row = int(ledger_index.put_one(self.slots, self.codes, self.bits, self.count, code, bits))
-        if self.gone[row]:
-            self.bits[row] = _NO_TIME
-            row = int(ledger_index.put_one(self.slots, self.codes, self.bits, self.count, code, bits))
         is_new = row == self.count
         self.count += is_new
         return row, is_new
@@ -107,12 +102,6 @@ class LedgerChunk:
         self._reserve(len(codes))
         rows, before = np.empty(len(codes), dtype=np.int64), self.count
         self.count = int(ledger_index.put(self.slots, self.codes, self.bits, before, codes, bits, rows))
-        if self.forgotten and (again := self.gone[rows]).any():
-            # The only device had forgotten what waited for another one: a new row is found from now on.
-            self.bits[rows[again]] = _NO_TIME
-            self.count = int(
-                ledger_index.put(self.slots, self.codes, self.bits, self.count, codes, bits, rows)
-            )
         return rows, before
 
     def note_made(self, rows: Bits, block: MadeBlock, places: Bits) -> None:
@@ -168,35 +157,20 @@ class LedgerChunk:
             block.model, block.version, features, made, probability, missing, inputs, shadows, ahead
         )
 
-    def forget(self, oldest: float, code: int, own_oldest: float) -> Bits:
-        """Forget the rows before a time, and those of one device before a later one; the earliest first.
-
-        :param code: number of the device.
-        """
-        if len(self.order) < self.count:
-            self.order, self.passed = np.argsort(self.times, kind="stable"), 0
+    def forget(self, oldest: float) -> Bits:
+        """Forget the rows before a time; gives them, the earliest first."""
+        if len(self.order) < self.count:  # What came since is not before what is forgotten.
+            self.order = np.argsort(self.times, kind="stable")
             self.ordered = self.times[self.order]
-        begin, self.passed = self.passed, int(np.searchsorted(self.ordered, oldest, "left"))
-        rows = self.order[begin : self.passed]
-        if own_oldest > oldest:
-            end = int(np.searchsorted(self.ordered, own_oldest, "left"))
-            ahead = self.order[self.passed : end]
-            rows = np.concatenate([rows, ahead[self.codes[ahead] == code]])
-        found: Bits = rows[~self.gone[rows]]
-        self.gone[found] = True
-        self.forgotten += len(found)
-        return found
-
-    def has_before(self, code: int, oldest: float) -> bool:
-        """Whether a device has a row before a time that is not forgotten."""
-        rows = self.kept
-        return bool(((self.codes[rows] == code) & (self.times[rows] < oldest)).any())
+        begin, self.forgotten = self.forgotten, int(np.searchsorted(self.ordered, oldest, "left"))
+        return self.order[begin : self.forgotten]
 
     @property
     def kept(self) -> Bits:
         """Rows that are not forgotten, as they came."""
-        kept: Bits = np.flatnonzero(~self.gone[: self.count]) if self.forgotten else np.arange(self.count)
-        return kept
+        if not self.forgotten:
+            return np.arange(self.count)
+        return np.sort(self.order[self.forgotten :]) if len(self.order) == self.count else self._later()
 
     @property
     def earliest(self) -> float:
@@ -208,6 +182,12 @@ class LedgerChunk:
         self.codes[: self.count] = numbers[self.codes[: self.count]]
         self.slots[:] = 0
         ledger_index.fill(self.slots, self.codes, self.bits, self.count)
+
+    def _later(self) -> Bits:
+        """Rows that are not forgotten, where more came since."""
+        is_kept = np.ones(self.count, dtype=np.bool_)
+        is_kept[self.order[: self.forgotten]] = False
+        return np.flatnonzero(is_kept)
 
     def _reserve(self, more: int) -> None:
         needed, size = self.count + more, len(self.codes)
@@ -228,7 +208,6 @@ _COLUMNS = {
     **dict.fromkeys(("codes", "bits", "predicted_at", "labeled_at", "probability"), 0),
     **dict.fromkeys(("missing", "block", "place"), 0),
     **dict.fromkeys(("label", "made"), NONE),
-    "gone": False,
 }
 """Columns, and what is in a row that is new."""
 

@@ -6,8 +6,6 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from graphs.state.fleet_clock import NEVER, FleetClock
-
 _STATES = ("waiting_for_label", "waiting_for_prediction", "joined")
 
 
@@ -64,8 +62,6 @@ class LedgerCounts:
 
     def __init__(self, tolerance_seconds: float) -> None:
         self._tolerance = tolerance_seconds
-        self.clock = FleetClock()
-        """How far event time has come by the predictions; the deadline is counted from it."""
         self._states: Counter[str] = Counter()
         self.joined = 0
         self.expired: Counter[str] = Counter()
@@ -77,16 +73,6 @@ class LedgerCounts:
         self.late = 0
         """Labels that came after their deadline, and incidents that were over before it."""
         self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
-
-    @property
-    def newest(self) -> float | None:
-        """Event time of the newest prediction, epoch seconds; None before the first."""
-        return self.clock.newest if self.clock.newest > NEVER else None
-
-    @property
-    def reached(self) -> float | None:
-        """How far event time has come for all but the device that is ahead; None before a prediction."""
-        return self.clock.common if self.clock.common > NEVER else None
 
     @property
     def states(self) -> dict[str, int]:

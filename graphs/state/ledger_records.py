@@ -37,7 +37,7 @@ class Forgotten(NamedTuple):
 
 
 class LedgerRecords:
-    """What is known of devices and times, until it is forgotten: each device from a time on that only grows.
+    """What is known of devices and times, from a time on that only grows.
 
     :param deadline_seconds: about how long a stretch of time is kept.
     """
@@ -48,8 +48,7 @@ class LedgerRecords:
         self._codes: dict[str, int] = {}
         self._chunks: dict[int, LedgerChunk] = {}
         self._first = math.inf
-        self._own = "", -math.inf
-        """Device that is ahead of the others, and the stretch before which nothing is left of it."""
+        self._oldest = -math.inf
         self._size = self._names_needed = 0
 
     def __len__(self) -> int:
@@ -69,7 +68,7 @@ class LedgerRecords:
         """Where the record of a device and time is; None without one."""
         code = self._codes.get(device)
         chunk = self._chunks.get(math.floor(time / self._seconds))
-        if code is None or chunk is None:
+        if code is None or chunk is None or time < self._oldest:
             return None
         row = chunk.find(code, _bits(time))
         return None if row < 0 else Place(chunk, row)
@@ -98,24 +97,16 @@ class LedgerRecords:
             self._size += chunk.count - before
             yield chunk, own, rows, before
 
-    def forget(self, oldest: float, leader: str, own_oldest: float) -> list[Forgotten]:
-        """Forget the records before a time, and those of one device before a later one.
-
-        :param leader: the device; its time must never be less than it was.
-        :returns: the records, chunk by chunk in the order of time.
-        """
-        if self._first > own_oldest / self._seconds:  # Also before any event, when it is minus infinity.
+    def forget(self, oldest: float) -> list[Forgotten]:
+        """Forget the records before a time; gives them, chunk by chunk in the order of time."""
+        self._oldest = max(self._oldest, oldest)
+        if self._first > oldest / self._seconds:  # Also before any event, when the time is minus infinity.
             return []
-        # What one device is ahead by may be many stretches: only the last ones have something new to forget.
-        until, last = oldest / self._seconds, math.floor(own_oldest / self._seconds)
-        begin = self._own[1] if self._own[0] == leader else -math.inf
-        numbers = sorted(each for each in self._chunks if each <= until or begin <= each <= last)
-        self._own = leader, last
-        code = self._codes.get(leader, NONE)
+        last = math.floor(oldest / self._seconds)
         found = []
-        for number in numbers:
+        for number in sorted(number for number in self._chunks if number <= last):
             chunk = self._chunks[number]
-            rows = chunk.forget(oldest, code, own_oldest)
+            rows = chunk.forget(oldest)
             if len(rows):
                 found.append(Forgotten(chunk, rows))
                 self._size -= len(rows)
@@ -125,13 +116,6 @@ class LedgerRecords:
         if len(self._names) > 2 * max(self._size, self._names_needed) + _SPARE_NAMES:
             self._forget_names([chunk for chunk, _ in found])
         return found
-
-    def has_before(self, device: str, oldest: float) -> bool:
-        """Whether a device has a record before a time."""
-        code, last = self._codes.get(device), oldest / self._seconds
-        if code is None or last == -math.inf:
-            return False
-        return any(each.has_before(code, oldest) for number, each in self._chunks.items() if number <= last)
 
     def names(self, codes: Codes | Bits) -> list[str]:
         """Keys of the devices of these numbers."""

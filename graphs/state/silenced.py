@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from feature_sets.rows.event_micros import event_micros
 from graphs.protocol.records import Position, Prediction
-from graphs.state.due_times import DueTimes, Past
-from graphs.state.fleet_clock import FleetClock
 from graphs.state.ledger import PredictionLedger
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -35,7 +34,7 @@ class SilencedPredictions:
     No label waits for them, so nothing is refused for their sake: if there are too many, those of the
     earliest events are forgotten.
 
-    :param deadline_seconds: how old a prediction may become, by the time of its device, see ``FleetClock``.
+    :param deadline_seconds: how much older than the newest event of any device a prediction may become.
     :param most: so many are remembered at most.
     """
 
@@ -43,10 +42,10 @@ class SilencedPredictions:
         self.ledger = PredictionLedger(deadline_seconds, 0.0)
         """Has them by device and time, and nobody gives it a label."""
         self._deadline, self._most = deadline_seconds, most
-        self.clock = FleetClock()
-        """How far event time has come by these alone."""
+        self.newest = -math.inf
+        """Event time of the newest one, epoch seconds."""
         self._names: dict[tuple[str, int], str] = {}
-        self._by_time = DueTimes()
+        self._by_time: list[tuple[int, str]] = []
 
     def of(self, device: str, time: float) -> Silenced | None:
         """What was said of an event first; None if it was in no maintenance then, or is forgotten.
@@ -64,24 +63,20 @@ class SilencedPredictions:
         :param predicted_at: when the event arrived, epoch seconds.
         """
         self.ledger.add_prediction(device, time, said.made, predicted_at, _NOWHERE)
-        self.clock.advance(device, time)
+        self.newest = max(self.newest, time)
         key = device, event_micros(time)
         if key not in self._names:
-            self._by_time.put(key[1], device)
+            heapq.heappush(self._by_time, (key[1], device))
         self._names[key] = said.maintenance
         self._forget()
         while len(self.ledger) > self._most:
             # Some at once: to look for the earliest costs more than to forget them.
             last, _ = heapq.nsmallest(len(self._by_time) // _PART + 1, self._by_time)[-1]
-            self.ledger.reach((last + 1) / 1_000_000 + self._deadline)
-            self._forget()
+            self.forget_before((last + 1) / 1_000_000 + self._deadline)
 
-    def follow(self, clock: FleetClock) -> None:
-        """Forget what is more than the deadline behind the predictions of the other ledger.
-
-        :param clock: its.
-        """
-        self.ledger.follow(clock)
+    def forget_before(self, newest: float | None) -> None:
+        """Forget what is more than the deadline behind the newest prediction of the other ledger."""
+        self.ledger.advance(-math.inf if newest is None else newest)
         self._forget()
 
     def saved(self, inputs: Sequence[str]) -> SavedState:
@@ -90,7 +85,7 @@ class SilencedPredictions:
         :param inputs: names of the features of a prediction.
         """
         found = SavedState.of_parts({"ledger": self.ledger.saved(inputs)})
-        found.plain["clock"] = self.clock.saved()
+        found.plain["newest"] = self.newest
         found.plain["names"] = [[device, micros, name] for (device, micros), name in self._names.items()]
         return found
 
@@ -98,15 +93,14 @@ class SilencedPredictions:
         """Remember what was saved; nothing of an earlier version, which did not keep it."""
         if state.plain:
             self.ledger.restore(state.part("ledger"), inputs)
-            self.clock = FleetClock.restored({"newest": None, **state.plain})  # The earliest do not tell.
+            self.newest = state.plain.get("newest", -math.inf)  # Earlier snapshots do not tell.
             self._names = {(device, micros): name for device, micros, name in state.plain["names"]}
-            self._by_time = DueTimes((micros, device) for device, micros in self._names)
+            self._by_time = [(micros, device) for device, micros in self._names]
+            heapq.heapify(self._by_time)
 
     def _forget(self) -> None:
-        clock, deadline = self.ledger.clock, self._deadline
-        until, own = (1_000_000 * (at - deadline) for at in (clock.common, clock.newest))
-        past = Past(until, clock.leader, own)
-        while (first := self._by_time.due(past)) is not None:
-            micros, device = first
+        newest = self.ledger.newest
+        oldest = -math.inf if newest is None else 1_000_000 * (newest - self._deadline)
+        while self._by_time and self._by_time[0][0] < oldest:
+            micros, device = heapq.heappop(self._by_time)
             self._names.pop((device, micros), None)
-            self._by_time.take(first)

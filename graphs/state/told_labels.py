@@ -115,7 +115,7 @@ class ToldPositives:
         """Whether that of a device and time, in microseconds, was told."""
         return (device, micros) in self._times
 
-    def forget(self, before: float) -> None:
+    def forget(self, before: int) -> None:
         """Forget those of before a time, in microseconds, which no prediction can meet any more."""
         self._times = {told for told in self._times if told[1] >= before}
 

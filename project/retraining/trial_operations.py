@@ -106,11 +106,11 @@ class TrialOperations(EndpointRoles):
         from project.retraining.shadow_comparison import compare_rows
 
         labeled = get_json(f"{self._address(SERVING)}/labeled")
-        reached = labeled["reached_event_time"]
-        if reached is None:
+        newest = labeled["newest_event_time"]
+        if newest is None:
             return TrialEvidence(0)
         # The deadline is that of the endpoint, which knows how late a label may come.
-        mature = datetime.fromisoformat(reached) - timedelta(seconds=labeled["deadline_seconds"])
+        mature = datetime.fromisoformat(newest) - timedelta(seconds=labeled["deadline_seconds"])
         kept = self.kept or RowsOfBoth(self.settings.labeled_pairs(self.project))
         rows = kept.until(
             self.schema,

@@ -269,11 +269,9 @@ class Plain:
         self.waiting: list[tuple[str, int, float]] = []
         self.joined = self.conflicting = self.expired = 0
 
-    def reached(self, device: str) -> float:
-        """As far as the device itself is, or two, or the only one."""
-        newest = {of: max(at for each, at, _ in self.events if each == of) for of, _, _ in self.events}
-        common = sorted(newest.values())[-2:][0] if newest else -1e18
-        return max(newest.get(device, common), common)
+    @property
+    def newest(self) -> float:
+        return max((time for _, time, _ in self.events), default=-1e18)
 
     def advance(self, now: float) -> None:
         given_up = [one for one in self.waiting if one[2] < now - self.deadline]
@@ -281,10 +279,7 @@ class Plain:
         self.waiting = [one for one in self.waiting if one not in given_up]
 
     def event(self, device: str, time: float, name: str) -> None:
-        self.events.append((device, time, set()))  # It moves the time on for itself first.
-        is_old = time < self.reached(device) - self.deadline
-        self.events.pop()
-        if is_old:
+        if time < self.newest - self.deadline:
             return
         for of, at, names in self.events:
             if (of, at) == (device, time):
@@ -298,7 +293,7 @@ class Plain:
             self.tell(device, time, one[1])
 
     def tell(self, device: str, time: float, is_error: int) -> str:
-        if time < self.reached(device) - self.deadline:
+        if time < self.newest - self.deadline:
             return "expired"
         for of, at, known in self.labels:
             if (of, at) == (device, time):

@@ -89,7 +89,7 @@ def test_errors_that_were_told_before_healthy_readings_of_their_time_do_not_coun
 
 
 def test_live_rows_are_mature_when_detectors_would_see_them():
-    labeled = {"reached_event_time": "2026-01-02T00:00:00+00:00", "deadline_seconds": 3600.0}
+    labeled = {"newest_event_time": "2026-01-02T00:00:00+00:00", "deadline_seconds": 3600.0}
 
     def until(**labels):
         found = mature_until(labeled, schema(**labels))
@@ -99,7 +99,7 @@ def test_live_rows_are_mature_when_detectors_would_see_them():
     assert until(form="incidents", healthy_after="10m") == "23:50"
     assert until(form="incidents", healthy_after="10m", horizon="5m") == "23:40"
     assert until(tolerance="10s") is None, "rows say which readings are healthy, too"
-    assert mature_until({**labeled, "reached_event_time": None}, schema(form="incidents")) is None
+    assert mature_until({**labeled, "newest_event_time": None}, schema(form="incidents")) is None
 
 
 def test_an_alert_that_began_after_the_rows_says_nothing_of_them():

@@ -47,9 +47,9 @@ class AheadOracle:
         self.counts: dict[str, Counter[str]] = {horizon: Counter() for horizon in HORIZONS}
         self.pairs: dict[str, list[AheadPair]] = {horizon: [] for horizon in HORIZONS}
 
-    def exclude(self, device: str, time: float, settled_until: float) -> None:
+    def exclude(self, device: str, time: float, settled_until: float | None) -> None:
         """A row does not count: its device was in maintenance."""
-        if time >= settled_until:
+        if settled_until is None or time >= settled_until:
             self._told.add((device, time))
 
     def advance(
@@ -94,15 +94,12 @@ class AheadOracle:
     def _take(self, settled_until: float) -> None:
         told = {one for one in self._told if one[1] < settled_until}
         self._told -= told
-        new = [one for one in self._new if one.time < settled_until]
-        self._new = [one for one in self._new if one.time >= settled_until]
-        for one in new:
-            for horizon, done in self._done.items():  # The only device was so far before there was another.
-                self.counts[horizon]["unknown"] += one.time < done and _said(one, horizon) is not None
+        for one in self._new:
             excluded = (one.device, one.time) in told or self._is_working(one.device, one.time)
             self._rows.append(_Row(one.device, one.time, one.label, excluded, one))
-        met = {(one.device, one.time) for one in new}
+        met = {(one.device, one.time) for one in self._new}
         self._rows += [_Row(device, time, None, True, None) for device, time in told - met]
+        self._new = []
 
     def _joined(self, horizon: str, row: _Row, arrival: float) -> AheadPair | None:
         said = None if row.known is None else _said(row.known, horizon)

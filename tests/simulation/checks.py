@@ -67,7 +67,7 @@ def answer_is_equal(path: str, answer: list[dict[str, Any]], expected: list[dict
         elif path == "/labels":
             equal(f"POST {path}", (got["device"], got["status"]), (right["device"], right["status"]))
         else:
-            equal(f"POST {path}", {name: got.get(name) for name in right}, right)
+            equal(f"POST {path}", {name: got[name] for name in right}, right)
 
 
 def _horizons_are_equal(got: dict[str, Any], said: Said | None, is_silenced: bool) -> None:

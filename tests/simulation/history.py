@@ -28,8 +28,6 @@ KINDS = 8
 """Of so many seeds each has another form of labels, horizons or history."""
 LIGHT_OF = 8
 """All but one of so many histories of each kind are light: a third of the requests, and half the faults."""
-AHEAD_OF = 4
-"""In one of so many histories the clock of a device is ahead of those of the others."""
 DETECTORS = DriftMonitor(
     [DDM(min_instances=5), PageHinkley(min_instances=5, threshold=3)], cool_down=5
 ).to_dict()
@@ -52,8 +50,7 @@ class History:
         Machine.world, Machine.models = self.world, Models(schema_of(self._form, is_ahead))
         if self._form == "incidents" and seed // 4 % 2 == 1:
             self.world.history = ToldHistory(schema_of(self._form, is_ahead), self._chance)
-        one_is_ahead = (seed + seed // KINDS) % AHEAD_OF == AHEAD_OF - 1
-        self._network = traffic.Traffic(self._chance, self._form, one_is_ahead)
+        self._network = traffic.Traffic(self._chance, self._form)
         self._champion = self._chance.choice(list(INPUTS))
         self._deployed = FOLDER + self._champion
         self.oracle = Oracle(self._form, self._champion, is_ahead)

@@ -54,12 +54,6 @@ class Known:
         return "waiting" if self.label is None else "joined"
 
 
-def reached_by_two(heard: dict[str, float]) -> float:
-    """The newest time that two devices have sent, or the only one; minus infinity without any."""
-    newest = sorted(heard.values(), reverse=True)
-    return newest[min(1, len(newest) - 1)] if newest else -math.inf
-
-
 class Ledger:
     """Labels at the times of predictions.
 
@@ -72,8 +66,7 @@ class Ledger:
         self._known: dict[tuple[str, float], Known] = {}
         self.settled: list[Known] = []
         """What is past the deadline, for who takes it."""
-        self._heard: dict[str, float] = {}
-        """Newest prediction of each device."""
+        self._newest: float | None = None
         self._joined = self._expired = self._expired_labels = self._conflicting = self._late = 0
 
     def summary(self) -> dict[str, int]:
@@ -99,8 +92,8 @@ class Ledger:
         self, device: str, time: float, said: Said, arrival: float, position: tuple[int, int, int]
     ) -> list[Pair]:
         """A prediction was made."""
-        pairs = self._advance(device, time, arrival, position)
-        if time < self.reached(device) - self._deadline:
+        pairs = self._advance(time, arrival, position)
+        if self._newest is not None and time < self._newest - self._deadline:
             self._expired += 1
             return pairs
         known = self._known.setdefault((device, time), Known(device, time))
@@ -115,7 +108,7 @@ class Ledger:
         """A label was told."""
         if time > arrival + self._tolerance:
             return "quarantined", []
-        if time < self.reached(device) - self._deadline:
+        if self._newest is not None and time < self._newest - self._deadline:
             self._late += 1
             return "expired", []
         known = self._known.get((device, time))
@@ -137,18 +130,13 @@ class Ledger:
         self._joined += 1
         return [Pair(known.device, known.time, known.said, known.predicted_at, label, at, position)]
 
-    def reached(self, device: str) -> float:
-        """How far time has come for a device: as far as itself, or two, or the only one."""
-        return max(self._heard.get(device, -math.inf), reached_by_two(self._heard))
-
-    def _advance(
-        self, device: str, time: float, arrival: float, position: tuple[int, int, int]
-    ) -> list[Pair]:
-        """A device has come so far: forget what is past the deadline."""
-        self._heard[device] = max(time, self._heard.get(device, -math.inf))
+    def _advance(self, time: float, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
+        """Forget what is past the deadline, if a prediction is the newest."""
+        if self._newest is not None and time <= self._newest:
+            return []
+        self._newest = time
         pairs = self._healthy(arrival, position)
-        all_known = self._known.values()
-        over = [one for one in all_known if one.time < self.reached(one.device) - self._deadline]
+        over = [one for one in self._known.values() if one.time < time - self._deadline]
         self._expired += sum(one.state == "waiting" for one in over)
         self._expired_labels += sum(one.state == "waiting_for_prediction" for one in over)
         for one in over:
@@ -159,12 +147,7 @@ class Ledger:
     @property
     def settled_until(self) -> float | None:
         """Before which nothing changes any more; None before the first prediction."""
-        return reached_by_two(self._heard) - self._deadline if self._heard else None
-
-    @property
-    def heard(self) -> dict[str, float]:
-        """Newest prediction of each device."""
-        return self._heard
+        return None if self._newest is None else self._newest - self._deadline
 
     def _healthy(self, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
         return []
@@ -184,8 +167,6 @@ class IncidentLedger(Ledger):
         """What was told of incidents before their start."""
         self.completed: dict[int, dict[str, Any]] = {}
         """How events of the request of now are written that open incidents with what waited, by identity."""
-        self.end_left_out: float | None = None
-        """The end that waited for the incident that was told last, if it does not count."""
 
     def predict(
         self, device: str, time: float, said: Said, arrival: float, position: tuple[int, int, int]
@@ -207,7 +188,6 @@ class IncidentLedger(Ledger):
         """
         given, body = body, self.completed.get(id(body), body)
         before, early = self.incidents.get(body["id"]), self.early.get(body["id"], {})
-        waited, self.end_left_out = early.get("end"), None
         if "end" in body and body["end"] is None and "cancelled" not in body:
             body = {**body, "cancelled": False}  # Who opens it again says that it is one.
         if before is None and "start" not in body:
@@ -229,8 +209,6 @@ class IncidentLedger(Ledger):
         if now["end"] is not None and now["end"] < now["start"]:
             return "end_before_start", 0, []
         self.early.pop(body["id"], None)
-        if waited != now["end"]:
-            self.end_left_out = waited
         if now == before:
             return "duplicate", 0, []
         status = "opened" if before is None else "changed"
@@ -279,10 +257,11 @@ class IncidentLedger(Ledger):
 
     def _healthy(self, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
         pairs: list[Pair] = []
-        due = [one for one in self._known.values() if self._is_due(one) and not one.is_mature and one.said]
-        common = reached_by_two(self._heard) - HEALTHY_AFTER
-        # Of all devices first, then of the one that is ahead.
-        for known in sorted(due, key=lambda one: (one.time > common, one.time, one.device)):
+        if self._newest is None:
+            return pairs
+        bound = self._newest - HEALTHY_AFTER
+        due = [one for one in self._known.values() if one.time <= bound and not one.is_mature and one.said]
+        for known in sorted(due, key=lambda one: (one.time, one.device)):
             label = int(self._is_covered(known.device, known.time))
             if known.label is None:
                 pairs += self._meet(known, label, arrival, position)
@@ -292,12 +271,9 @@ class IncidentLedger(Ledger):
 
     def _meet(self, known: Known, label: int | None, at: float, position: tuple[int, int, int]) -> list[Pair]:
         pairs = super()._meet(known, label, at, position)
-        if pairs and self._is_due(known):
+        if pairs and self._newest is not None and known.time <= self._newest - HEALTHY_AFTER:
             self._matured(known, known.label, at, position)
         return pairs
-
-    def _is_due(self, known: Known) -> bool:
-        return known.time <= self.reached(known.device) - HEALTHY_AFTER
 
     def _matured(self, known: Known, label: int | None, at: float, position: tuple[int, int, int]) -> None:
         known.is_mature = True

@@ -18,7 +18,7 @@ from graphs.routing.routing import place_of
 from graphs.state.kept_incidents import SENT
 from graphs.state.longest_reach import longest_reach
 from tests.simulation.ahead import AheadOracle
-from tests.simulation.ledgers import IncidentLedger, Ledger, Pair, Said, reached_by_two
+from tests.simulation.ledgers import IncidentLedger, Ledger, Pair, Said
 from tests.simulation.models import ABSENT, FURTHER, INPUTS, THRESHOLDS, schema_of, score
 from tests.simulation.process import DEADLINE_SECONDS, DEVICES
 from tests.simulation.store import Committed, Sent
@@ -66,8 +66,7 @@ class Oracle:
         """What maintenance keeps out: pairs, and predictions."""
         self._calendar: dict[str, tuple[str, float, float | None]] = {}
         self._silenced: dict[tuple[str, float], tuple[Said, str]] = {}
-        self._heard_silenced: dict[str, float] = {}
-        """Newest event of each device in a maintenance."""
+        self._silenced_until = -math.inf
         self._monitor: DriftMonitor | None = None
         self._watched = ""
 
@@ -190,8 +189,7 @@ class Oracle:
                 if answer["status"] in COUNTED:
                     self._exclude(device, time)
                     self._silenced[device, time] = said, answer["maintenance"]
-                    self._heard_silenced[device] = max(time, self._heard_silenced.get(device, -math.inf))
-                    self._forget_silenced()
+                    self._forget_silenced(time)
             elif said is not None:
                 self.pairs += self.ledger.predict(device, time, said, arrival, (*entry.id, place))
                 self._look_ahead(arrival)
@@ -201,18 +199,17 @@ class Oracle:
                 self._accepted[device, time] = max(arrival, self._accepted.get((device, time), -math.inf))
         return answers
 
-    def _forget_silenced(self) -> None:
+    def _forget_silenced(self, newest: float = -math.inf) -> None:
         """What was said in a maintenance is told again for as long as other answers are."""
-        heard = dict(self._heard_silenced)
-        for device, time in self.ledger.heard.items():
-            heard[device] = max(time, heard.get(device, -math.inf))
-        for device, time in list(self._silenced):
-            if time < max(heard[device], reached_by_two(heard)) - DEADLINE_SECONDS:
-                del self._silenced[device, time]
+        settled = self.ledger.settled_until
+        oldest = (-math.inf if settled is None else settled, newest - DEADLINE_SECONDS)
+        self._silenced_until = until = max(self._silenced_until, *oldest)
+        for at in [at for at in self._silenced if at[1] < until]:
+            del self._silenced[at]
 
     def _exclude(self, device: str, time: float) -> None:
         if self.ahead is not None:
-            self.ahead.exclude(device, time, self.ledger.reached(device) - DEADLINE_SECONDS)
+            self.ahead.exclude(device, time, self.ledger.settled_until)
 
     def _look_ahead(self, arrival: float) -> None:
         """Further horizons meet what followed them."""
@@ -305,9 +302,7 @@ class Oracle:
         self.pairs += pairs
         self.counts["incidents", status] += 1
         labeled = sum(pair.label for pair in pairs)
-        left_out = self.ledger.end_left_out
-        told = {"end_left_out": None if left_out is None else iso_time(left_out)}
-        return {"id": body["id"], "status": status, "labeled": labeled, "too_late": too_late, **told}
+        return {"id": body["id"], "status": status, "labeled": labeled, "too_late": too_late}
 
 
 def _told(version: str, features: dict[str, float]) -> tuple[str, int, float]:

@@ -17,7 +17,6 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.respond import Respond
 from graphs.snapshot import Restored
-from graphs.state.fleet_clock import FleetClock
 from graphs.state.journal_archive import JournalArchive
 from graphs.state.journal_bounds import JournalBounds
 from graphs.state.redis_journal import RedisJournal
@@ -187,11 +186,6 @@ def told_forgotten() -> Any:
     return patch.object(LabeledJoin, "handle", handle)
 
 
-def time_of_any() -> Any:
-    """The deadline is counted from the newest event of any device."""
-    return patch.object(FleetClock, "advance", lambda self, device, time: self.reach(time))
-
-
 PLANTS: dict[str, Callable[[], Any]] = {
     plant.__name__: plant
     for plant in (
@@ -211,7 +205,6 @@ PLANTS: dict[str, Callable[[], Any]] = {
         horizons_of_today,
         ahead_forgotten,
         told_forgotten,
-        time_of_any,
     )
 }
 

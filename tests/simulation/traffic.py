@@ -14,8 +14,6 @@ from tests.simulation.world import START
 NAMES = tuple(DEVICES)
 SECONDS = 4.0
 """Event time between two steps."""
-BEHIND = 700.0
-"""Seconds that the clocks of all devices but one are slow, where that one is ahead of them."""
 
 
 @dataclass
@@ -35,22 +33,21 @@ class Traffic:
 
     :param chance: decides what.
     :param form: of the labels.
-    :param is_ahead: whether the clock of one device is ahead of the others, by more than the deadline.
     """
 
-    def __init__(self, chance: random.Random, form: str, is_ahead: bool = False) -> None:
-        self._chance, self._form, self._is_ahead = chance, form, is_ahead
+    def __init__(self, chance: random.Random, form: str) -> None:
+        self._chance, self._form = chance, form
         self._sent: deque[tuple[str, float]] = deque(maxlen=40)
 
     def message(self, step: int) -> Message:
         """The next request."""
         chance = self._chance
         if chance.random() < 0.05:
-            return Message("/maintenance", [self._maintenance(step)])
+            return Message("/maintenance", [_maintenance(chance, step)])
         if chance.random() < 0.5:
             return Message("/telemetry", [self._reading(step) for _ in range(chance.choice((1, 1, 2, 3)))])
         if self._form == "incidents":
-            incidents = [self._incident(step) for _ in range(chance.choice((1, 1, 2)))]
+            incidents = [_incident(chance, step) for _ in range(chance.choice((1, 1, 2)))]
             return Message("/incidents", incidents)
         return Message("/labels", [self._label(step) for _ in range(chance.choice((1, 2, 3)))])
 
@@ -76,7 +73,6 @@ class Traffic:
             time += chance.randrange(30, 4000)
         cpu = None if chance.random() < 0.05 else chance.randrange(100)
         device = chance.choice(NAMES)
-        time -= self._behind(device)
         self._sent.append((device, time))
         return {"device": device, "timestamp": time, "cpu": cpu}
 
@@ -84,46 +80,40 @@ class Traffic:
         """Of a reading that was sent or, now and then, of none."""
         chance = self._chance
         device, time = chance.choice(NAMES), _time(chance, step, 60)
-        time -= self._behind(device)
         if self._sent and chance.random() < 0.8:
             device, time = chance.choice(self._sent)
         if chance.random() < 0.03:
             time += chance.choice((40, 500, -500))
         return {"device": device, "timestamp": time, "is_error": chance.randrange(2)}
 
-    def _maintenance(self, step: int) -> dict[str, Any]:
-        """One entry of each device is opened, changed and closed, all of it each time."""
-        chance = self._chance
-        device, start = chance.choice(NAMES), _time(chance, step, 60)
-        start -= self._behind(device)
-        end = None if chance.random() < 0.2 else start + chance.randrange(1, 90)
-        return {"id": f"m-{device}", "device": device, "start": start, "end": end}
-
-    def _incident(self, step: int) -> dict[str, Any]:
-        chance = self._chance
-        number = chance.randrange(12)
-        body: dict[str, Any] = {"id": f"i{number}"}
-        device, start = NAMES[number % len(NAMES)], _time(chance, step, 60)
-        start -= self._behind(device)
-        kind = chance.random()
-        if kind < 0.5:
-            body |= {"device": device, "start": start}
-        elif kind < 0.7:
-            body["end"] = start + chance.randrange(40)
-        elif kind < 0.8:
-            body["end"] = None
-        elif kind < 0.9:
-            body["cancelled"] = chance.random() < 0.7
-        else:
-            body |= {"device": device, "start": start, "end": start + chance.randrange(50)}
-        return body
-
-    def _behind(self, device: str) -> float:
-        return BEHIND if self._is_ahead and device != NAMES[0] else 0.0
-
 
 def _time(chance: random.Random, step: int, late: float) -> float:
     return START + SECONDS * step - float(chance.choice((0, 0, 0, 1, 2)) * chance.randrange(int(late)))
+
+
+def _maintenance(chance: random.Random, step: int) -> dict[str, Any]:
+    """One entry of each device is opened, changed and closed, all of it each time."""
+    device, start = chance.choice(NAMES), _time(chance, step, 60)
+    end = None if chance.random() < 0.2 else start + chance.randrange(1, 90)
+    return {"id": f"m-{device}", "device": device, "start": start, "end": end}
+
+
+def _incident(chance: random.Random, step: int) -> dict[str, Any]:
+    number = chance.randrange(12)
+    body: dict[str, Any] = {"id": f"i{number}"}
+    start = _time(chance, step, 60)
+    kind = chance.random()
+    if kind < 0.5:
+        body |= {"device": NAMES[number % len(NAMES)], "start": start}
+    elif kind < 0.7:
+        body["end"] = start + chance.randrange(40)
+    elif kind < 0.8:
+        body["end"] = None
+    elif kind < 0.9:
+        body["cancelled"] = chance.random() < 0.7
+    else:
+        body |= {"device": NAMES[number % len(NAMES)], "start": start, "end": start + chance.randrange(50)}
+    return body
 
 
 def change(chance: random.Random, champion: str) -> dict[str, Any]:

@@ -37,8 +37,7 @@ class Endpoint:
 
     def answer(self, method, path, body):
         if path == "/labeled":
-            times = dict.fromkeys(("newest_event_time", "reached_event_time"), self.newest)
-            return 200, {**times, "deadline_seconds": self.deadline}
+            return 200, {"newest_event_time": self.newest, "deadline_seconds": self.deadline}
         if method == "PUT":
             before = [each.to_dict() for each in self.document.versions]
             if not self.refuses:
