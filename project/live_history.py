@@ -143,6 +143,11 @@ class _Mark:
         return asdict(mark)
 
 
+def taken_until(history: TelemetryHistory, function: str) -> int:
+    """Arrival of the last reading of an endpoint that was looked at, microseconds; 0 before the first."""
+    return _Mark.of(history, "metrics", function).arrived
+
+
 def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     """Add to the history what an endpoint accepted since this was done last.
 
