@@ -167,6 +167,7 @@ def _added(
         "rows_read": report.metrics.rows_read,
         "rows_rejected": report.metrics.rows_rejected,
         "rows_known": report.metrics.rows_unchanged + metrics.known,
+        "rows_not_read_again": report.metrics.rows_unchanged,
         "rows_new": metrics.new,
         "rows_rewritten": metrics.rewritten,
         "rows_dropped": metrics.dropped,
