@@ -30,7 +30,7 @@ from graphs.state.reading_history import stored_readings
 from project.arrivals import Arrivals, arrivals
 from project.audit_account import Audit
 from project.labeled_files import newest_files, read_pairs
-from project.live_history import LiveJournal
+from project.live_history import LiveJournal, taken_until
 from project.live_order import LiveOrder
 from project.same_answers import answers_differ
 from training.dataset.vector_rows import read_vector
@@ -90,7 +90,8 @@ def audit(
     found.since = _moment(begin)
     readings = stored_readings(f"store://feature-sets/{project}/{DEVICE_METRICS}", schema)
     came, live = arrivals(journal, schema, files), LiveOrder(journal, schema, readings)
-    served = _Served(project, history.metrics, came, live, schema)
+    taken = taken_until(history, journal.function)
+    served = _Served(project, history.metrics, came, live, schema, taken)
     for pairs in _batches(files):
         served.add(found, pairs)
     return found
@@ -116,6 +117,7 @@ class _Served:
     :param stored: readings of the history, with their features.
     :param came: what came out of order.
     :param live: windows in the order of the journal, where that of the history is another one.
+    :param taken: arrival of the last reading that was added to the history or left out of it, microseconds.
     """
 
     project: str
@@ -123,6 +125,7 @@ class _Served:
     came: Arrivals
     live: LiveOrder
     schema: TelemetrySchema
+    taken: int
 
     def add(self, found: Audit, pairs: pd.DataFrame) -> None:
         """Compare pairs of one model version."""
@@ -141,7 +144,9 @@ class _Served:
             found.of_other_schema += len(pairs)
             return
         known = held_rows(self.stored, KeyedRows.of(pairs, DEVICE, schema.time))[0] >= 0
-        found.not_in_history += int(np.count_nonzero(~known))
+        gone = ~known & (column_micros(pairs[PREDICTED_AT]) <= self.taken)
+        found.out_of_history += int(np.count_nonzero(gone))
+        found.not_in_history += int(np.count_nonzero(~known & ~gone))
         served = pairs[known].reset_index(drop=True)
         if not len(served):
             return

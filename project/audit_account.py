@@ -18,6 +18,8 @@ class Audit:
     :param pairs: looked at.
     :param compared: of these, those whose features and answer were recomputed.
     :param not_in_history: those whose reading is not in the history yet.
+    :param out_of_history: those whose reading was looked at and is not in the history: by the arrival that
+        files give other readings, it was too late.
     :param after_late: compared ones that look back on a late reading, which a schema without an arrival has
         in the history as if it had come in time. Their windows are made anew in the order of the journal.
     :param after_silence: compared ones with windows that are not those of the history, after a silence in
@@ -46,6 +48,7 @@ class Audit:
     pairs: int = 0
     compared: int = 0
     not_in_history: int = 0
+    out_of_history: int = 0
     after_late: int = 0
     after_silence: int = 0
     rounded: int = 0
@@ -75,11 +78,15 @@ class Audit:
         found = [
             f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}",
             f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ"
-            if self.compared or not self.not_in_history
+            if self.compared or not (self.not_in_history or self.out_of_history)
             else "nothing to compare yet",
         ]
         reasons = (
             (self.not_in_history, f"are compared once their readings are {THEN}"),
+            (
+                self.out_of_history,
+                "not compared: left out of the history, too late by the arrival of what files brought",
+            ),
             (self.after_late, "in the order of the journal: a late reading is in their windows"),
             (self.after_silence, "in the order of the journal: their device was begun anew after a silence"),
             (

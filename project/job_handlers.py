@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 JOBS = {
-    "ingest": "feature_sets.ingestion.ingest.ingest",
+    "ingest": "project.jobs.ingest.ingest",
     "live-history": "project.jobs.live_history.add_live_history",
     "explore": "training.explore.explore",
     "select-features": "training.select_features.select_features",

@@ -15,7 +15,7 @@ from feature_sets.checks import InputError
 from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.label_state import LabelState, Retold
 from feature_sets.ingestion.maintenance_history import LIVE, calendar_of
-from feature_sets.ingestion.telemetry_append import TelemetryAppended, append_telemetry
+from feature_sets.ingestion.telemetry_append import TelemetryAppended, append_telemetry, dropped_warning
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.calendar import Calendar
@@ -40,7 +40,7 @@ from project.settings import Settings
 COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
     *("readings_of_other_schema", "readings_read_anew", "readings_of_other_entity"),
-    *("readings_conflicting", "readings_rewritten", "late_readings"),
+    *("readings_conflicting", "readings_rewritten", "rows_dropped", "late_readings"),
     *("labels", "labels_new", "labels_known", "labels_quarantined", "labels_of_other_column"),
     *("labels_of_other_entity", "label_rows_new"),
     *("labels_outside_population", "labels_conflicting", "labels_changed", "labels_rewritten"),
@@ -141,6 +141,11 @@ class _Mark:
             entry, arrived = found.label_entries[int(np.argmax(waiting))]
             mark = replace(mark, again=just_before(entry), again_arrived=arrived)
         return asdict(mark)
+
+
+def taken_until(history: TelemetryHistory, function: str) -> int:
+    """Arrival of the last reading of an endpoint that was looked at, microseconds; 0 before the first."""
+    return _Mark.of(history, "metrics", function).arrived
 
 
 def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
@@ -281,6 +286,7 @@ def _results(
         "readings_too_late": counts["readings_too_late"] + metrics.left_out.get(TOO_LATE, 0),
         "readings_conflicting": metrics.conflicting,
         "readings_rewritten": metrics.rewritten,
+        "rows_dropped": metrics.dropped,
         "labels_new": retold.new,
         "label_rows_new": labels.new,
         "labels_known": retold.known,
@@ -294,7 +300,10 @@ def _results(
         "conflicts": done.conflicts,
         "watermark": {"source": LIVE, "position": list(position)},
     }
-    return {**results, "report_lines": _lines(results, schema) + done.lines()}
+    lines = _lines(results, schema) + done.lines()
+    if warning := dropped_warning(metrics.dropped):
+        lines.append(f"live: warning: {warning}")
+    return {**results, "report_lines": lines}
 
 
 def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:

@@ -66,7 +66,7 @@ class Addition(NextHistory):
         )
         for is_whole in (False, True):
             stored = rows_around(history, part, computed, is_whole)
-            self.merged, self.added = merge(part, stored, layout, computed)
+            self.merged, self.added = merge(part, stored, layout, computed, contents.accepted)
             self.found = computed.recompute(self.merged.rows, self.merged.origin != STORED, is_whole)
             if not self.found.lacks:
                 break

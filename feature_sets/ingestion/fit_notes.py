@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from feature_sets.checks import duration_seconds
+from feature_sets.ingestion.too_late_notes import too_late_note
 from feature_sets.labels.class_notes import class_note
 from feature_sets.labels.derived_labels import labels_at_readings
 from feature_sets.rows.keyed_rows import Integers, KeyedRows
@@ -39,6 +40,8 @@ def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
     :param rows: of a whole folder.
     """
     found = [FitNote("labels", sentence) for sentence in _label_notes(rows, schema)]
+    if late := too_late_note(rows.all_readings(schema.time), schema):
+        found.append(FitNote("metrics", late))
     chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
     if chunk is None:
         return found

@@ -16,11 +16,12 @@ from feature_sets.feature_vector import all_features
 from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
 from feature_sets.ingestion.group_report import group_lines
 from feature_sets.ingestion.history.added_rows import utc
+from feature_sets.ingestion.history.merged_rows import Accepted
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
 from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
-from feature_sets.ingestion.telemetry_append import append_telemetry
+from feature_sets.ingestion.telemetry_append import append_telemetry, dropped_warning
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
 from feature_sets.labels.class_notes import class_note
@@ -37,6 +38,7 @@ def ingest(
     ticks: int = TICKS,
     engine: str = VECTORIZED,
     replace: bool = False,
+    accepted: Accepted | None = None,
 ) -> None:
     """MLRun job: add telemetry to the feature sets, from a folder or from the simulated network.
 
@@ -56,6 +58,7 @@ def ingest(
     :param engine: what computes the windows: ``vectorized``, or ``storey`` for MLRun's own, a slow one, which
         does not add to a history.
     :param replace: replace the history instead of adding to it.
+    :param accepted: rows of the history that keep their arrival, see there.
     :raises InputError: if what comes does not fit the history: another schema, source or type of a column.
     """
     check_engine(engine)
@@ -75,11 +78,14 @@ def ingest(
     if history is None:
         results = _replaced(part, telemetry_schema, engine)
     else:
-        results = _added(part, telemetry_schema, history)
+        results = _added(part, telemetry_schema, history, accepted)
     results |= rows_in_maintenance(telemetry_schema) if engine == VECTORIZED else {}
     if results.get("label_rows_in_maintenance"):
         results["report_lines"].append(f"labels: {results['label_rows_in_maintenance']:,} in maintenance")
 
+    if warning := dropped_warning(results.get("rows_dropped", 0)):
+        part.report.metrics.warnings.append(warning)
+        results["report_lines"].append(f"metrics: warning: {warning}")
     if engine == VECTORIZED and (warning := _label_warning(telemetry_schema, part)):
         part.report.labels.warnings.append(warning)
         results["report_lines"].append(f"labels: warning: {warning}")
@@ -150,15 +156,18 @@ def _of_readings(counts: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _added(part: SourcePart, schema: TelemetrySchema, history: TelemetryHistory) -> dict[str, Any]:
+def _added(
+    part: SourcePart, schema: TelemetrySchema, history: TelemetryHistory, accepted: Accepted | None
+) -> dict[str, Any]:
     """Results of an ingestion that adds to the history."""
     report = part.report
-    done = append_telemetry(part.rows, schema, history, part.source, part.read)
+    done = append_telemetry(part.rows, schema, history, part.source, part.read, accepted)
     metrics, labels = done.metrics, done.labels
     results: dict[str, Any] = {
         "rows_read": report.metrics.rows_read,
         "rows_rejected": report.metrics.rows_rejected,
         "rows_known": report.metrics.rows_unchanged + metrics.known,
+        "rows_not_read_again": report.metrics.rows_unchanged,
         "rows_new": metrics.new,
         "rows_rewritten": metrics.rewritten,
         "rows_dropped": metrics.dropped,

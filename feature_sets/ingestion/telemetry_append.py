@@ -19,6 +19,7 @@ from feature_sets.ingestion.group_report import group_lines
 from feature_sets.ingestion.history.computed import ComputedColumns
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
 from feature_sets.ingestion.history.label_columns import LabelColumns
+from feature_sets.ingestion.history.merged_rows import Accepted
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_history import append_labels
 from feature_sets.ingestion.label_state import LabelState, Retold
@@ -96,12 +97,23 @@ class TelemetryAppended:
         return f"{name}: {done.new:,} new rows, {known}, {done.rows:,} in it now"
 
 
+def dropped_warning(count: int) -> str:
+    """What is wrong if rows of the history are no more in it; empty without one."""
+    if not count:
+        return ""
+    return (
+        f"{count:,} rows are in the history no more: by the arrival of new ones, their device was too far "
+        "ahead when they came. If that arrival is wrong, correct it and use --replace"
+    )
+
+
 def append_telemetry(
     rows: Telemetry,
     schema: TelemetrySchema,
     history: TelemetryHistory,
     source: str = "",
     read: Mapping[str, Any] | None = None,
+    accepted: Accepted | None = None,
 ) -> TelemetryAppended:
     """Add checked telemetry to ``devices``, ``device_metrics`` and ``device_labels``.
 
@@ -112,6 +124,7 @@ def append_telemetry(
     :param history: of ``TelemetryHistory.of``, read just before.
     :param source: where the rows come from.
     :param read: table -> what was read of the source so far; takes the place of what the history has.
+    :param accepted: rows of the history that keep their arrival, see there.
     :raises InputError: if the schema is not that of the history, or a column is of another type; nothing is
         written then.
     :raises IngestError: if a file cannot be read or written.
@@ -124,6 +137,7 @@ def append_telemetry(
         _check_schema(history, name, content)
     check_scope(schema, history.attributes)
     devices = device_changes(rows, schema, history.attributes, history)
+    contents["metrics"] = replace(contents["metrics"], accepted=accepted)
     contents["metrics"] = with_links(contents["metrics"], rows.links, schema, history, devices.attributes)
     readings = rows.all_readings(schema.time)
     add_metrics = prepare_readings(

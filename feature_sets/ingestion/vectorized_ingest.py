@@ -33,6 +33,7 @@ from feature_sets.ingestion.arrow_table import arrow_table
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.feature_chunks import Given, feature_chunks, is_one_chunk
 from feature_sets.ingestion.history.manifest import HistoryFile, Manifest
+from feature_sets.ingestion.history.merged_rows import Accepted
 from feature_sets.ingestion.history.parquet_partitions import PartitionFiles, granularity_of
 from feature_sets.ingestion.history.row_sample import GrowingSample
 from feature_sets.ingestion.history.stored_history import StoredHistory, stored_record
@@ -59,6 +60,7 @@ class Contents:
     :param attachments: further files of the folder: Parquet by name, which begins with an underscore.
     :param later: fields of the schema that a history may have been without so far.
     :param groups: which devices the features of neighbors and peers are about; None is no others.
+    :param accepted: rows of the history that keep their arrival, see there; None is none.
     """
 
     schema: Mapping[str, Any] = field(default_factory=dict)
@@ -66,6 +68,7 @@ class Contents:
     attachments: Mapping[str, pa.Table] = field(default_factory=dict)
     later: frozenset[str] = frozenset()
     groups: Groups | None = None
+    accepted: Accepted | None = None
 
 
 @dataclass(frozen=True)

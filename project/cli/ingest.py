@@ -23,7 +23,15 @@ from project.summary.live_labels import contradiction_lines
 
 _COUNTS = (
     *("rows_read", "rows_rejected", "rows_too_late", "rows_quarantined", "rows_known", "rows_new"),
-    *("rows_rewritten", "rows_conflicting", "rows_ingested", "label_rows", "labels_changed", "devices"),
+    *(
+        "rows_rewritten",
+        "rows_dropped",
+        "rows_conflicting",
+        "rows_ingested",
+        "label_rows",
+        "labels_changed",
+        "devices",
+    ),
 )
 _ALWAYS = ("rows_read", "rows_rejected", "rows_new", "rows_ingested", "label_rows", "devices")
 _WIDTH = 17

@@ -26,6 +26,7 @@ _COUNTS = {
     "compared": "compared",
     "that differ": "mismatches",
     "no history yet": "not_in_history",
+    "left out of the history": "out_of_history",
     "in the order of the journal, after a late reading": "after_late",
     "in the order of the journal, after a silence": "after_silence",
     "within a thousandth in relative features": "rounded",

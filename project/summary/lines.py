@@ -41,15 +41,16 @@ def _fact(label: str, text: str) -> list[str]:
 
 def _data_lines(facts: dict[str, Any]) -> list[str]:
     ingested, selected = facts["ingest"], facts["selected"]
-    rejected = (ingested.get("report") or {}).get("metrics", {}).get("rejected") or {}
+    report = ingested.get("report") or {}
     return [
         f"{'project':{_INDENT}}{facts['project']}, workflow run {facts['run_id']}",
         *_fact("rows", rows_text(ingested)),
         *(
             line
-            for reason, count in rejected.items()
+            for name, of_table in (("rejected", "metrics"), ("rejected labels", "labels"))
+            for reason, count in (report.get(of_table, {}).get("rejected") or {}).items()
             if count
-            for line in _fact("", f"rejected: {count:,} {reason}")
+            for line in _fact("", f"{name}: {count:,} {reason}")
         ),
         *_maintenance_lines(ingested),
         *(
@@ -104,14 +105,17 @@ def rows_text(ingested: dict[str, Any]) -> str:
     left_out = count["rows_too_late"] + count["rows_quarantined"]
     total, new = count["rows_ingested"], int(ingested.get("rows_new", count["rows_ingested"]))
     devices = f"from {count['devices']:,} devices"
+    known_as = "known already"
+    if ingested.get("rows_not_read_again") and "rows_too_late" in ingested:
+        known_as += ", or left out by arrival then"
     less = f"{read:,} read - {rejected:,} rejected"
     less += f" - {left_out:,} that arrived too late or from the future" if left_out else ""
     if not known and new == total:
         return f"{less} = {total:,} ingested, {devices}"
     if read and read == known:
-        text = f"{read:,} read, all known already; {total:,} in history, {devices}"
+        text = f"{read:,} read, all {known_as}; {total:,} in history, {devices}"
     else:
-        text = f"{less} - {known:,} known already = {new:,} new; {total:,} in history, {devices}"
+        text = f"{less} - {known:,} {known_as} = {new:,} new; {total:,} in history, {devices}"
     if count["rows_rewritten"]:
         back = _minute(ingested.get("rewritten_from"))
         text += f"; {count['rows_rewritten']:,} earlier ones computed anew, back to {back}"

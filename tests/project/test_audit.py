@@ -120,6 +120,18 @@ def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path
     assert found.by_feature == {"cpu_avg_1m": compared, "probability": 1} and found.mismatches == compared
     assert any(line.endswith(f"{compared:,} in cpu_avg_1m") for line in found.lines())
 
+    # What was looked at and is not in the history does not wait for it.
+    missing = np.arange(count) % 2 == 0
+    held = audits.held_rows
+    with monkeypatch.context() as patched:
+        patched.setattr(audits, "held_rows", lambda *given: (np.where(missing[: len(given[1])], -1, 0), None))
+        found = look(most=1)
+        assert found.out_of_history == (len(rows) + 1) // 2 and not found.not_in_history
+        assert any("left out of the history, too late" in line for line in found.lines())
+        patched.setattr(audits, "taken_until", lambda *_: 0)
+        assert look(most=1).not_in_history == found.out_of_history
+    assert audits.held_rows is held
+
     vector = audits.read_vector
     monkeypatch.setattr(audits, "read_vector", lambda *given: vector(*given).drop(columns="cpu_avg_1m"))
     found = look(most=1)

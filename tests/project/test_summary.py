@@ -77,6 +77,7 @@ def facts_without_streaming(**evaluated):
             "devices": 3,
             "report": {
                 "metrics": {"rejected": {"duplicate": 200}},
+                "labels": {"rejected": {"end_before_start": 2}},
                 "maintenance": {"warnings": ["none of the 2 entries names a device"]},
             },
         },
@@ -154,6 +155,7 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "1,200 read - 200 rejected = 1,000 ingested, from 3 devices" in text
     assert "warning       maintenance: none of the 2 entries names a device" in text
     assert "rejected: 200 duplicate" in text
+    assert "rejected labels: 2 end_before_start" in text
     assert "36 computed, 12 selected" in text
     assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text
     assert "on all 290 later rows: average precision 0.500" in text
@@ -267,6 +269,12 @@ def test_rows_that_arrived_too_late_are_in_the_account():
         (
             {"rows_new": 1000, "rows_ingested": 1500},
             "1,000 read - 0 rejected - 0 known already = 1,000 new; 1,500 in history, from 3 devices",
+        ),
+        (
+            {"rows_known": 990, "rows_new": 0, "rows_ingested": 985, "rows_rejected": 10}
+            | {"rows_too_late": 0, "rows_not_read_again": 990},
+            "1,000 read - 10 rejected - 990 known already, or left out by arrival then = 0 new; "
+            "985 in history, from 3 devices",
         ),
         (
             {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +67,7 @@ def compare_rows(
     compared: Sequence[str],
     arrival: str | None,
     left_out: Bools,
+    settled: Callable[[Integers], Bools],
 ) -> AddedRows:
     """Tell the rows of a part apart: new ones, known ones and those that contradict known ones.
 
@@ -79,6 +80,7 @@ def compare_rows(
     :param compared: columns that make rows contradict each other.
     :param arrival: column of the arrival time, if any.
     :param left_out: rows of the part that are not looked at.
+    :param settled: says which rows of ``known``, given by place, stay whenever others arrived.
     """
     met = np.flatnonzero((places >= 0) & ~left_out)
     new = (places < 0) & ~left_out
@@ -89,6 +91,9 @@ def compare_rows(
         if arrival is not None:
             first = pc.less(given[arrival], kept[arrival]).fill_null(False)
             earlier[met] = first.to_numpy(zero_copy_only=False)
+            if earlier.any():
+                before = np.flatnonzero(earlier)
+                earlier[before] = ~settled(places[before].astype(np.int64))
         for name in compared:
             differs = differing(given[name], kept[name])
             conflicting[met] |= differs

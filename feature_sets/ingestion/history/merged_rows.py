@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,17 @@ from feature_sets.rows.whole_numbers import AS_WHOLE
 
 STORED, NEW, EARLIER = range(3)
 """Where a merged row is from: the history; the part; the part in the place of one that arrived later."""
+
+
+class Accepted(Protocol):
+    """Which rows of a history are readings that an endpoint accepted, with the arrival that they have there.
+
+    They were answered, and others after them, in the order of these arrivals. A file that has them too, and
+    says an earlier one, would make the history one that nobody was served from.
+    """
+
+    def __call__(self, keys: Sequence[str], micros: Integers, arrivals: Integers) -> Bools:
+        """Rows by key, event time and arrival in microseconds, shape (n,) each."""
 
 
 @dataclass(frozen=True)
@@ -106,17 +118,30 @@ def rows_around(
 
 
 def merge(
-    part: Part, stored: StoredRows, layout: Layout, computed: ComputedColumns
+    part: Part,
+    stored: StoredRows,
+    layout: Layout,
+    computed: ComputedColumns,
+    accepted: Accepted | None = None,
 ) -> tuple[MergedRows, AddedRows]:
     """Put a part and the rows around it together, and say what became of the rows of the part.
 
     :param stored: see ``rows_around``.
+    :param accepted: rows of the history that keep their arrival, see ``Accepted``.
     """
     raw = part.table.column_names
     known = typed(stored.table, part.types)
     places = places_in(part.rows.codes, part.rows.micros, stored.codes, stored.micros)
     compared = [name for name in raw if name not in (layout.entity, layout.time, computed.arrival)]
-    added = compare_rows(part.table, known, places, compared, computed.arrival, part.early)
+
+    def settled(rows: Integers) -> Bools:
+        if accepted is None or computed.arrival is None:
+            return np.zeros(len(rows), dtype=np.bool_)
+        keys = [str(part.rows.keys[code]) for code in stored.codes[rows].tolist()]
+        arrivals = column_of_micros(known[computed.arrival].take(pa.array(rows)))
+        return accepted(keys, stored.micros[rows], arrivals)
+
+    added = compare_rows(part.table, known, places, compared, computed.arrival, part.early, settled)
     stays = np.ones(len(stored), dtype=np.bool_)
     stays[added.replaced] = False
     kept, coming = np.flatnonzero(stays), np.flatnonzero(added.added)

@@ -1,0 +1,54 @@
+"""Which rows of a history came from the endpoint, by its journal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.protocol.routes import Kind
+from graphs.state.accepted_entries import AcceptedEntries, accepted_entries
+from project.live_history import LiveJournal
+from project.live_order import CLOCKS_APART_SECONDS
+from project.live_rows import live_rows
+
+_ENTRIES = 1_000
+"""Entries that are decoded at once."""
+
+
+class AcceptedReadings:
+    """See ``Accepted`` of the history. The journal is read only when a file repeats a row of the history.
+
+    :param journal: of the endpoint.
+    :param schema: of the history, with an arrival.
+    """
+
+    def __init__(self, journal: LiveJournal, schema: TelemetrySchema) -> None:
+        self._journal, self._schema = journal, schema
+
+    def __call__(self, keys: Sequence[str], micros: Integers, arrivals: Integers) -> Bools:
+        """Rows by device, event time and arrival in microseconds, shape (n,) each.
+
+        :raises ApiError: if the journal cannot be read.
+        :raises OSError: if a file of its archive cannot be read.
+        """
+        asked = {row: at for at, row in enumerate(zip(keys, micros.tolist(), arrivals.tolist(), strict=True))}
+        found = np.zeros(len(keys), dtype=np.bool_)
+        if not asked:
+            return found
+        begin = int(arrivals.min()) // 1_000_000 - CLOCKS_APART_SECONDS
+        journal = self._journal
+        entries = accepted_entries(journal.url, journal.key, journal.archive, (max(0, begin) * 1000, 0)).new
+        told = [entry for entry in entries if entry.kind == Kind.TELEMETRY]
+        arrived = 0
+        for start in range(0, len(told), _ENTRIES):
+            read = live_rows(AcceptedEntries(told[start : start + _ENTRIES], []), self._schema, arrived)
+            arrived, rows = read.arrived, read.rows.metrics
+            times, came = column_micros(rows[self._schema.time]), column_micros(rows[self._schema.arrival])
+            for row in zip(rows[DEVICE].tolist(), times.tolist(), came.tolist(), strict=True):
+                if row in asked:
+                    found[asked[row]] = True
+        return found
