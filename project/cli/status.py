@@ -30,7 +30,8 @@ def status(
     These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
     with its next time and what became of the last. It also names the newest report of each project, and its
     alert of drift: the one that is open, or the newest that is over. It warns of labels that come too late,
-    and says what the loop from drift to a new model waits for where that is a person or a time.
+    and of models of further horizons that are older than the primary one. It says what the loop from drift to
+    a new model waits for where that is a person or a time.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle
@@ -85,6 +86,7 @@ def _print(
     from project.retraining.status import held_up
     from project.session import local_stack
     from project.summary.alerts import alerts_of
+    from project.summary.earlier_horizons import earlier_horizons_of
     from project.summary.live_labels import late_labels_of
     from project.summary.readiness import not_ready
 
@@ -119,6 +121,9 @@ def _print(
     now = datetime.now(UTC)
     waiting = {name: held_up(state, name, now) for name, state in loops.items()}
     alerts = {name: alerts_of(address) for name, address in live.items()}
+    # Without the control plane nobody knows which models are in production.
+    asked = live if session.mlrun_dbpath else ()
+    horizons = {name: earlier_horizons_of(session.mlrun_dbpath, name) for name in asked}
     late = {name: late_labels_of(address) for name, address in live.items()}
     if as_json:
         told = {
@@ -129,6 +134,7 @@ def _print(
             "none_usable": useless,
             "loops": waiting,
             "late_labels": late,
+            "earlier_horizons": horizons,
             "schedules": [vars(schedule) for schedule in schedules],
             "under_way": [vars(holder) for holder in under_way],
             "reports": {name: str(path) for name, path in reports.items()},
@@ -154,6 +160,9 @@ def _print(
         for name, texts in waiting.items():
             for text in texts:
                 print(f"loop of {name}: {text}")
+        for name, texts in horizons.items():
+            for text in texts:
+                print(f"horizon of {name}: {text}")
         for name, texts in late.items():
             for text in texts:
                 print(f"labels of {name}: {text}")
