@@ -26,6 +26,16 @@ class BaseRows(NamedTuple):
     version: str
     instead: str = ""
 
+    def since(self, time: str) -> pd.Timestamp | None:
+        """When they begin: what is older tells nothing of what has changed since; None without rows.
+
+        :param time: name of the time column.
+        """
+        if self.rows.empty:
+            return None
+        begins: pd.Timestamp = in_utc(self.rows[[time]], time)[time].min()
+        return begins
+
     def until(self, time: str) -> pd.Timestamp | None:
         """When they end: what is live and later is none of them; None without rows.
 

@@ -10,6 +10,9 @@ MODEL_ARTIFACT = f"evaluate_{MODEL_KEY}"
 TEST_SET_ARTIFACT = "evaluate_test_set_preds"
 """Key of the data sets of their predictions of their test rows."""
 
+REPORT_ARTIFACT = "report_report"
+"""Key of the pages of the runs that made them."""
+
 
 def model_address(project: str, tag: str) -> str:
     """Address of the registered model with a tag."""

@@ -15,7 +15,7 @@ from feature_sets.model_package.tags import PRODUCTION, REJECTED
 from graphs.routing.document import RoutedVersion
 from project.errors import NetopsError
 from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT, model_address
-from training.evaluation.promotion_gate import NOT_PROMOTED, SUPERSEDED, after_rehearsal
+from training.evaluation.promotion_gate import APPROVED, NOT_PROMOTED, PROMOTED, SUPERSEDED, after_rehearsal
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,17 +102,45 @@ def find_version(project: str, text: str) -> RegisteredVersion:
     return found[0]
 
 
-def record_promotion(model: Any) -> str:
+def record_promotion(model: Any, beside: str = "") -> str:
     """Have a model that waited for production say that it is there; one that the gate rejected stays so.
 
+    :param beside: what the model of the primary horizon says, of one of a further horizon: no person has
+        approved it if none has approved that one.
     :returns: what it says now; empty if it did not wait.
     """
     import mlrun
 
     outcome = after_rehearsal(model.spec.parameters.get("promotion", ""))
+    if outcome == APPROVED and beside == PROMOTED:
+        outcome = PROMOTED
     if outcome:
         mlrun.artifacts.update_model(model, parameters={"promotion": outcome}, write_spec_copy=False)
     return outcome
+
+
+def record_primary(project: str, model: Any) -> str:
+    """Do so for a model of the primary horizon, and have the page of its run say it, too.
+
+    :returns: see ``record_promotion``.
+    """
+    from project.report_sections import tell_gate_of
+
+    outcome = record_promotion(model)
+    if outcome:
+        tell_gate_of(project, model, f"{outcome}: {model.spec.parameters.get('promotion_reason', '')}")
+    return outcome
+
+
+def record_gate(project: str, model: Any, outcome: str, reason: str) -> None:
+    """Have a model of the primary horizon, and the page of its run, say what was decided of it, and why."""
+    import mlrun
+
+    from project.report_sections import tell_gate_of
+
+    told = {"promotion": outcome, "promotion_reason": reason}
+    mlrun.artifacts.update_model(model, parameters=told, write_spec_copy=False)
+    tell_gate_of(project, model, f"{outcome}: {reason}")
 
 
 def record_superseded(model: Any, why: str) -> bool:
@@ -140,7 +168,7 @@ def end_promotion(project: str) -> str:
         model = mlrun.datastore.get_store_resource(model_address(project, PRODUCTION))
     except mlrun.errors.MLRunNotFoundError:
         return ""
-    return record_promotion(model)
+    return record_primary(project, model)
 
 
 def evaluated_model(project: str, version: str) -> tuple[Any, pd.DataFrame]:

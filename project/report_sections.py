@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import mlrun
+from mlrun.utils import logger
 
+from project.model_addresses import REPORT_ARTIFACT
 from training.report_page.page import Section, with_gate, with_section
 
 
@@ -14,7 +17,12 @@ def add_section(context: mlrun.MLClientCtx, report: mlrun.DataItem | None, secti
 
     :param report: the page; None without one.
     """
-    _change(context, report, lambda page: with_section(page, section), f"has no section '{section.title}'")
+    _change(
+        lambda told: context.logger.error(told),
+        report,
+        lambda page: with_section(page, section),
+        f"has no section '{section.title}'",
+    )
 
 
 def tell_gate(context: mlrun.MLClientCtx, report: mlrun.DataItem | None, gate: str) -> None:
@@ -23,15 +31,44 @@ def tell_gate(context: mlrun.MLClientCtx, report: mlrun.DataItem | None, gate: s
     :param report: the page; None without one.
     :param gate: see ``Page``.
     """
-    _change(context, report, lambda page: with_gate(page, gate), f"does not say '{gate}'")
+    _change(
+        lambda told: context.logger.error(told),
+        report,
+        lambda page: with_gate(page, gate),
+        f"does not say '{gate}'",
+    )
+
+
+def tell_gate_of(project: str, model: Any, gate: str) -> None:
+    """Have the page of the run that made a model of the primary horizon say what became of it.
+
+    :param gate: see ``Page``.
+    """
+    _change(
+        logger.error, page_of(project, model), lambda page: with_gate(page, gate), f"does not say '{gate}'"
+    )
+
+
+def page_of(project: str, model: Any) -> mlrun.DataItem | None:
+    """The page of the run that made a model of the primary horizon; None if there is none, or none any more.
+
+    That it cannot be looked for is an error of the log.
+    """
+    database = mlrun.get_run_db()
+    try:
+        found = database.list_artifacts(name=REPORT_ARTIFACT, project=project, tree=model.tree, tag="*")
+    except mlrun.errors.MLRunBaseError as error:
+        logger.error(f"the report cannot be looked for: {error}")
+        return None
+    return mlrun.get_dataitem(mlrun.artifacts.dict_to_artifact(found[0]).target_path) if found else None
 
 
 def _change(
-    context: mlrun.MLClientCtx, report: mlrun.DataItem | None, change: Callable[[str], str], lacks: str
+    log: Callable[[str], Any], report: mlrun.DataItem | None, change: Callable[[str], str], lacks: str
 ) -> None:
     if report is None:
         return
     try:
         report.put(change(report.get(encoding="utf-8")))
     except (OSError, ValueError, mlrun.errors.MLRunBaseError) as error:
-        context.logger.error(f"the report {lacks}: {error}")
+        log(f"the report {lacks}: {error}")

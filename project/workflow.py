@@ -173,7 +173,7 @@ def _main(given: Mapping[str, Any]) -> None:
     evaluated = steps.evaluate(selected, trained, {**gate, **_only(given, "champion"), **split, **told})
     of_horizons = {**limits, **plan, **gate, **split, **told}
     horizons = steps.train_horizons(ingested, evaluated, of_horizons)
-    reported = steps.report(filled, explored, selected, trained, evaluated, horizons)
+    reported = steps.report(filled, ingested, explored, selected, trained, evaluated, horizons)
 
     # Where the gate keeps the new model out, the one before it is served.
     due = partial(_why_deployed, filled, ingested, evaluated, horizons)

@@ -22,6 +22,9 @@ Arguments = Mapping[str, Any]
 INGESTED = "ingest_report"
 """What the ingestion tells of the rows that it read."""
 
+LIVE_LINES = "live_lines"
+"""Result: what is told of the live rows that were added, a line each; empty if none were looked at."""
+
 EXPLORED = ("class_balance", "class_histograms", "correlations")
 SELECTED = ("feature_scores",)
 SEARCHED = ("search_results", "left_out_groups", "split_timeline")
@@ -74,7 +77,9 @@ def add_live(ingested: Step, settings: Arguments) -> Step:
     :param ingested: the ingestion before.
     """
     vector = {"feature_vector": ingested.outputs["feature_vector"]}
-    return _run("live-history", {**vector, **settings}, outputs=["feature_vector"]).after(ingested)
+    return _run("live-history", {**vector, **settings}, outputs=["feature_vector", LIVE_LINES]).after(
+        ingested
+    )
 
 
 def add_only_live(settings: Arguments) -> Step:
@@ -137,11 +142,12 @@ def release(settings: Arguments) -> Step:
 
 
 def report(
-    filled: Step, explored: Step, selected: Step, trained: Step, evaluated: Step, horizons: Step
+    filled: Step, added: Step, explored: Step, selected: Step, trained: Step, evaluated: Step, horizons: Step
 ) -> Step:
     """Put data, selection, candidates and evaluation on one page.
 
     :param filled: the ingestion.
+    :param added: what arrived live since, which is learned from, too.
     :param horizons: the models of further horizons.
     """
     tables = (
@@ -157,6 +163,7 @@ def report(
         "intervals": evaluated.outputs["intervals"],
         "split_summary": evaluated.outputs["split_summary"],
         **{key: evaluated.outputs[key] for key in GATE},
+        LIVE_LINES: added.outputs[LIVE_LINES],
         "votes_needed": selected.outputs["votes_needed"],
     }
     inputs = {key: step.outputs[key] for step, keys in tables for key in keys}

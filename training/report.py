@@ -54,6 +54,7 @@ def report(
     split_timeline: mlrun.DataItem = None,
     labels_wanted: mlrun.DataItem = None,
     lead_times: mlrun.DataItem = None,
+    live_lines: str = "",
 ) -> None:
     """MLRun job: write the report of a training run, one HTML page that needs no network.
 
@@ -85,6 +86,7 @@ def report(
     :param split_timeline: data set of the training.
     :param labels_wanted: data set of the evaluation.
     :param lead_times: data set of the further horizons.
+    :param live_lines: what is told of the live rows that the run added, a line each; empty for none.
     """
     votes_needed = check_integer("argument 'votes_needed'", votes_needed, at_least=1)
     model = fetch_model_package(model_path).schema
@@ -100,6 +102,7 @@ def report(
         scores = (search_results.as_df(), test_scores_table.as_df())
         evaluated = _labeled_sections(model, of_test, split_summary, scores, intervals, groups)
     told = ingest_report.get(encoding="utf-8").splitlines() if ingest_report is not None else []
+    told += live_lines.splitlines()  # Files alone are not what was learned from.
     page = Page(
         title=f"{telemetry.name}: {what_is_predicted(telemetry)}",
         verdict=verdict,

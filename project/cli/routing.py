@@ -202,7 +202,7 @@ def _change(
     """
     from project.cli.endpoint import running_endpoint, who_asks
     from project.endpoint_routing import change_routing, read_routing
-    from project.registered_versions import find_version, record_promotion
+    from project.registered_versions import find_version, record_primary
     from project.run_lock import PATIENCE_SECONDS, SWAP, held
     from project.session import open_session
 
@@ -227,7 +227,7 @@ def _change(
                 change_routing(up.address, token, before.document, who_asks(), again, declared=True)
                 raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
             watch(settings, session.mlrun_dbpath, project, document.champion.version, up.address)
-            record_promotion(find_version(project, document.champion.version).artifact)
+            record_primary(project, find_version(project, document.champion.version).artifact)
         after = read_routing(up.address, token)
     champions = {"before": before.document.champion.version, "after": after.document.champion.version}
     content = {"project": project, **champions, "change": told}

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from project.cli.options import JsonOption
 from project.function_names import ENDPOINTS, SERVING
@@ -19,13 +21,17 @@ if TYPE_CHECKING:
     from project.session import Session
 
 
-def status(as_json: JsonOption = False) -> None:
+def status(
+    project: Annotated[str | None, typer.Option(help="Of this MLRun project only. Default: all.")] = None,
+    as_json: JsonOption = False,
+) -> None:
     """Tell what runs: servers, runs under way, endpoints and schedules.
 
     These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
     with its next time and what became of the last. It also names the newest report of each project, and its
     alert of drift: the one that is open, or the newest that is over. It warns of labels that come too late,
-    and says what the loop from drift to a new model waits for where that is a person or a time.
+    and of models of further horizons that are older than the primary one. It says what the loop from drift to
+    a new model waits for where that is a person or a time.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle
@@ -35,27 +41,35 @@ def status(as_json: JsonOption = False) -> None:
     session = find_session(settings)
     if session is not None:
         settle(settings, session)
-        print_status(settings, session, as_json)
+        print_status(settings, session, as_json, project)
         return
     # Endpoints outlive a control plane that was killed.
     stack = local_stack(settings)
     left = [
-        Endpoint(name, address, state, "", "", project)
+        Endpoint(name, address, state, "", "", of_project)
         for state, functions in (("ready", stack.orphans()), ("dead", stack.dead_functions()))
-        for project, name, address in functions
+        for of_project, name, address in functions
     ]
     waiting = [schedule_of(answer) for answer in stack.waiting_schedules()]
     if left or waiting or as_json or holders(settings.home):
-        _print(settings, Session("", stack.store_url(), owned=True, started=False), left, waiting, as_json)
+        away = Session("", stack.store_url(), owned=True, started=False)
+        _print(settings, away, left, waiting, as_json, project)
     else:
         print("nothing is running; 'netops up' starts the control plane")
 
 
-def print_status(settings: Settings, session: Session, as_json: bool) -> None:
-    """Where the servers of a session are, what runs, and the endpoints that its API knows."""
-    from project.api_reader import endpoints, schedules
+def print_status(settings: Settings, session: Session, as_json: bool, project: str | None = None) -> None:
+    """Where the servers of a session are, what runs, and the endpoints that its API knows.
 
-    _print(settings, session, endpoints(session.mlrun_dbpath), schedules(session.mlrun_dbpath), as_json)
+    :param project: of which alone it is told; None tells of all.
+    :raises NetopsError: if there is no such project.
+    """
+    from project.api_reader import check_project, endpoints, schedules
+
+    if project is not None:
+        check_project(session.mlrun_dbpath, project)
+    known = endpoints(session.mlrun_dbpath), schedules(session.mlrun_dbpath)
+    _print(settings, session, *known, as_json, project)
 
 
 def _print(
@@ -64,6 +78,7 @@ def _print(
     found: Sequence[Endpoint],
     schedules: Sequence[Schedule],
     as_json: bool,
+    project: str | None,
 ) -> None:
     from project.api_reader import redis_url
     from project.cli.restarts import deployed, facts, lives
@@ -71,11 +86,17 @@ def _print(
     from project.retraining.status import held_up
     from project.session import local_stack
     from project.summary.alerts import alerts_of
+    from project.summary.earlier_horizons import earlier_horizons_of
     from project.summary.live_labels import late_labels_of
     from project.summary.readiness import not_ready
 
-    under_way, reports = holders(settings.home), latest_reports(settings.home)
+    def wanted(name: str) -> bool:
+        return project in (None, name)
 
+    found = [each for each in found if wanted(each.project)]
+    schedules = [each for each in schedules if wanted(each.project)]
+    under_way = [each for each in holders(settings.home) if wanted(each.project)]
+    reports = {name: path for name, path in latest_reports(settings.home).items() if wanted(name)}
     known = {(each.project, each.name): each for each in deployed(settings, session)}
     shown = [
         {**vars(endpoint), **facts(known.get((endpoint.project, endpoint.name)))}
@@ -96,11 +117,14 @@ def _print(
     }
     loops = {each["project"]: StateFile(settings.loops, each["project"]).read() for each in shown}
     # That the loop has found no model of use, neither the one in production nor a new one.
-    useless = {project: state.none_usable for project, state in loops.items() if state.none_usable}
+    useless = {name: state.none_usable for name, state in loops.items() if state.none_usable}
     now = datetime.now(UTC)
-    waiting = {project: held_up(state, project, now) for project, state in loops.items()}
-    alerts = {project: alerts_of(address) for project, address in live.items()}
-    late = {project: late_labels_of(address) for project, address in live.items()}
+    waiting = {name: held_up(state, name, now) for name, state in loops.items()}
+    alerts = {name: alerts_of(address) for name, address in live.items()}
+    # Without the control plane nobody knows which models are in production.
+    asked = live if session.mlrun_dbpath else ()
+    horizons = {name: earlier_horizons_of(session.mlrun_dbpath, name) for name in asked}
+    late = {name: late_labels_of(address) for name, address in live.items()}
     if as_json:
         told = {
             "mlrun_dbpath": session.mlrun_dbpath or None,
@@ -110,9 +134,10 @@ def _print(
             "none_usable": useless,
             "loops": waiting,
             "late_labels": late,
+            "earlier_horizons": horizons,
             "schedules": [vars(schedule) for schedule in schedules],
             "under_way": [vars(holder) for holder in under_way],
-            "reports": {project: str(path) for project, path in reports.items()},
+            "reports": {name: str(path) for name, path in reports.items()},
         }
         print(json.dumps(told))
         return
@@ -122,22 +147,25 @@ def _print(
     print(f"MLRun API     {session.mlrun_dbpath or down}\nonline store  {online or down}{again}")
     for holder in under_way:
         print(f"under way     project {holder.project}: {holder}")
-    for project, path in reports.items():
-        print(f"report        project {project}: {path}")
+    for name, path in reports.items():
+        print(f"report        project {name}: {path}")
     if shown:
         header = ("project", "endpoint", "address", "state", "model", "version")
         print_columns(header, [tuple(e[key] for key in ("project", "name", *header[2:])) for e in shown])
-        for project, texts in alerts.items():
+        for name, texts in alerts.items():
             for text in texts:
-                print(f"alert of {project}: {text}")
-        for project, text in useless.items():
-            print(f"models of {project}: {text}; 'netops retrain --project {project}' tells what is done")
-        for project, texts in waiting.items():
+                print(f"alert of {name}: {text}")
+        for name, text in useless.items():
+            print(f"models of {name}: {text}; 'netops retrain --project {name}' tells what is done")
+        for name, texts in waiting.items():
             for text in texts:
-                print(f"loop of {project}: {text}")
-        for project, texts in late.items():
+                print(f"loop of {name}: {text}")
+        for name, texts in horizons.items():
             for text in texts:
-                print(f"labels of {project}: {text}")
+                print(f"horizon of {name}: {text}")
+        for name, texts in late.items():
+            for text in texts:
+                print(f"labels of {name}: {text}")
         for endpoint in (endpoint for endpoint in shown if endpoint["reason"]):
             print(f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}")
         for endpoint in (endpoint for endpoint in shown if endpoint.get("restarts")):

@@ -65,6 +65,8 @@ class Wanted(NamedTuple):
         for long; empty where labels say both. Of a rehearsal, rows later than its newest healthy one are left
         out.
     :param until: live rows later than that are not mature: of some only errors are known; None counts all.
+    :param since: rows of a rehearsal before that are older than the base, and say nothing of what has changed
+        since; None counts all.
     """
 
     version: str
@@ -72,6 +74,7 @@ class Wanted(NamedTuple):
     after: pd.Timestamp | None = None
     healthy_later: str = ""
     until: pd.Timestamp | None = None
+    since: pd.Timestamp | None = None
 
 
 class Found(NamedTuple):
@@ -159,7 +162,8 @@ def measure_drift_magnitude(
     min_rows = rows_needed(min_rows, rows_in_window(base, DEVICE, telemetry.time, window))
     labeled = get_json(f"{address}/labeled")
     folder = Path(labeled["directory"])
-    wanted = Wanted(served, telemetry.time, found_base.until(telemetry.time), late)
+    ends, begins = found_base.until(telemetry.time), found_base.since(telemetry.time)
+    wanted = Wanted(served, telemetry.time, ends, late, since=begins)
     streaming = generator_address(context.project, generator)
     if streaming:
         context.logger.info(f"waiting for {min_rows} labeled rows while the simulated network streams")
@@ -325,17 +329,28 @@ def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> L
     played = version_rows(rehearsed, wanted.version)
     if wanted.healthy_later:
         played = mature_of_files(played, wanted.time, wanted.healthy_later)
+    played, older = _since(played, wanted)
     few = f"{LIVE} has {len(rows):,} of the {min_rows:,} labeled rows needed since this model"
     later = len(_after(every, wanted._replace(until=None)))
     if later < len(every):
         few += f", and {len(every) - later:,} not later than what it was evaluated on"
     if len(rows) < later:
         few += f", and {later - len(rows):,} of a time of which not all healthy readings are known"
+    if older:
+        few += f"; {older:,} labeled rows of the rehearsal, older than what it was evaluated on, do not count"
     if len(played):
         return LabeledRows(played, REHEARSED, f"as {few}")
     if len(rows):
         return LabeledRows(rows, LIVE, "which is few")
     return LabeledRows(rows, "", few)
+
+
+def _since(rows: pd.DataFrame, wanted: Wanted) -> tuple[pd.DataFrame, int]:
+    """Rows of a rehearsal that are not older than the base, and how many are."""
+    if rows.empty or wanted.since is None:
+        return rows, 0
+    kept = rows[in_utc(rows[[wanted.time]], wanted.time)[wanted.time] >= wanted.since]
+    return kept.reset_index(drop=True), len(rows) - len(kept)
 
 
 def _after(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from project.errors import NetopsError
 from project.function_names import SERVING
 from project.live_history import LiveJournal, take_live
 from project.settings import Settings
+from project.workflow_steps import LIVE_LINES
 
 
 def add_live_history(
@@ -22,20 +23,23 @@ def add_live_history(
     """MLRun job: add what the endpoint accepted, readings and labels alike, to the feature sets.
 
     Each row becomes history once, however often this is done or interrupted. Logs the counts of
-    ``live_history.COUNTS`` and of ``contradicted_pairs``, the report, the watermark and ``feature_vector`` as
-    it was given. An endpoint that is up takes over the devices, and what files have told: its windows begin
-    anew with their readings. If it does not, why is logged as ``RELOAD_FAILURE``.
+    ``live_history.COUNTS`` and of ``contradicted_pairs``, the report, also as one text, ``live_lines``, the
+    watermark and ``feature_vector`` as it was given. An endpoint that is up takes over the devices, and what
+    files have told: its windows begin anew with their readings. If it does not, why is logged as
+    ``RELOAD_FAILURE``.
 
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param live: whether to do it; otherwise nothing is looked at.
     :param feature_vector: address of the vector of all features, for the steps that follow.
     :raises InputError: if the history does not take the rows; nothing is written then.
     """
+    lines: list[str] = []
     try:
         if check_boolean("argument 'live'", live):
             journal = LiveJournal.of(context.project, Settings.from_environment())
             telemetry = TelemetrySchema.load(schema)
             results = take_live(journal, telemetry)
+            lines = results["report_lines"]
             context.log_results({**results, **_contradicted(context.project, telemetry)})
     except BaseException:
         # Files were ingested before: what they tell reaches the endpoint whatever fails from here on.
@@ -46,6 +50,7 @@ def add_live_history(
         raise
     _tell(context)
     context.log_result("feature_vector", feature_vector)
+    context.log_result(LIVE_LINES, "\n".join(lines))
 
 
 def _tell(context: mlrun.MLClientCtx) -> None:

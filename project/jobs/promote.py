@@ -10,9 +10,9 @@ from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.tags import PRODUCTION, STAGING
 from project.model_addresses import model_address
 from project.registered_versions import record_promotion, record_superseded
-from project.report_sections import tell_gate
+from project.report_sections import page_of, tell_gate
 from training.evaluation.champion_beside import why_superseded
-from training.evaluation.promotion_gate import SUPERSEDED
+from training.evaluation.promotion_gate import SUPERSEDED, after_rehearsal
 from training.packaging.staged_models import horizon_model
 
 
@@ -30,7 +30,8 @@ def promote(context: mlrun.MLClientCtx, evaluated_against: str, report: mlrun.Da
 
     :param evaluated_against: version that was in production when it was decided that this one takes its
         place; empty for none.
-    :param report: page of the run, which then says what became of the model; none without one.
+    :param report: page of the run, which then says what became of the model; without one it is that of the
+        run that made it, if there is one.
     """
     staged = mlrun.datastore.get_store_resource(model_address(context.project, STAGING))
     try:
@@ -38,6 +39,7 @@ def promote(context: mlrun.MLClientCtx, evaluated_against: str, report: mlrun.Da
     except mlrun.errors.MLRunNotFoundError:
         before = None
     there = str(before.spec.parameters["version"]) if before else ""
+    said = str(staged.spec.parameters.get("promotion", ""))
     # What is there already takes nobody's place; one that a run has just promoted, and died, neither.
     why = "" if before is not None and before.uid == staged.uid else why_superseded(evaluated_against, there)
     if why:
@@ -45,7 +47,10 @@ def promote(context: mlrun.MLClientCtx, evaluated_against: str, report: mlrun.Da
     else:
         _put(context, staged, before, report)
     further = fetch_model_package(staged.uri).schema.telemetry.further_horizons
-    promoted = {horizon: _promote_further(context.project, horizon) for horizon in further}
+    promoted = {
+        horizon: _promote_further(context.project, horizon, after_rehearsal(said) or said)
+        for horizon in further
+    }
     if promoted:
         context.log_result("versions", {horizon: version for horizon, (version, _) in promoted.items()})
         context.log_result("promotions", {horizon: told for horizon, (_, told) in promoted.items() if told})
@@ -62,7 +67,7 @@ def _put(context: mlrun.MLClientCtx, staged: Any, before: Any, report: mlrun.Dat
         reason = staged.spec.parameters["promotion_reason"]
         context.log_result("promotion", outcome)
         context.log_result("promotion_reason", reason)
-        tell_gate(context, report, f"{outcome}: {reason}")
+        tell_gate(context, report or page_of(context.project, staged), f"{outcome}: {reason}")
     context.log_result("version", staged.spec.parameters["version"])
     context.log_result("changed", changed)
     context.log_result("replaced", before.spec.parameters["version"] if before and changed else "")
@@ -83,28 +88,32 @@ def _keep(
         context.log_result("promoted", False)
         context.log_result("promotion", SUPERSEDED)
         context.log_result("promotion_reason", why)
-        tell_gate(context, report, f"{SUPERSEDED}: {why}")
+        tell_gate(context, report or page_of(context.project, staged), f"{SUPERSEDED}: {why}")
 
 
-def _promote_further(project: str, horizon: str) -> tuple[str, str]:
-    """Do so for a further horizon; gives the version in production, and the outcome of a new model."""
+def _promote_further(project: str, horizon: str, beside: str) -> tuple[str, str]:
+    """Do so for a further horizon; gives the version in production, and the outcome of a new model.
+
+    :param beside: what the model of the primary horizon says.
+    """
     staged = horizon_model(project, horizon, STAGING)
     if staged is None:
         return "", ""
-    _, outcome = _promoted(project, staged, horizon_model(project, horizon, PRODUCTION))
+    _, outcome = _promoted(project, staged, horizon_model(project, horizon, PRODUCTION), beside)
     return str(staged.spec.parameters["version"]), outcome
 
 
-def _promoted(project: str, staged: Any, before: Any) -> tuple[bool, str]:
+def _promoted(project: str, staged: Any, before: Any, beside: str = "") -> tuple[bool, str]:
     """Have a model in production: whether it is in the place of another, and the outcome of a new one.
 
     One that was there already was promoted by somebody else: the gate may have kept another one out. Whoever
     did so may have been killed before it could be recorded.
 
     :param before: what was there; None if nothing was.
+    :param beside: see ``record_promotion``.
     """
     if before is not None and before.uid == staged.uid:
-        record_promotion(staged)
+        record_promotion(staged, beside)
         return False, ""
     mlrun.get_run_db().tag_artifacts(staged, project, tag_name=PRODUCTION)
-    return True, record_promotion(staged)
+    return True, record_promotion(staged, beside)

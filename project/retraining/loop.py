@@ -53,6 +53,14 @@ _LOOK_EVERY = timedelta(seconds=10)
 """Between two looks at the rows of a trial."""
 _CANDIDATE = (promotion_gate.HELD, promotion_gate.ON_TRIAL)
 """What the gate says of a model that passed, and is not to be promoted by its run."""
+_SAYS = {
+    words.STAGED: promotion_gate.HELD,
+    words.REJECTED: promotion_gate.LOST,
+    words.DECLINED: promotion_gate.LOST,
+    words.NOT_ENOUGH: promotion_gate.OPEN,
+    words.OVERTAKEN: promotion_gate.OPEN,
+}
+"""What a model says once its trial has ended so."""
 _WEAK_EVERY = timedelta(seconds=60)
 """Between two looks whether the champion is of no use."""
 
@@ -267,6 +275,8 @@ class Loop:
                 self._promote(state, trial, now)
             else:
                 self._operations.retract(trial.version)
+                if trial.outcome in _SAYS:
+                    self._operations.record(trial.version, _SAYS[trial.outcome], trial.reason)
                 self._write(state, after_retraction(state, trial, champion, now, self._policy))
         except RefusedError as error:
             self._write(state, verdict(state, trial, words.REJECTED, str(error), now))
@@ -358,7 +368,9 @@ def result_of(
     """
     evaluated = steps.get("evaluate", {})
     version = str(attempt.candidate or evaluated.get("version", ""))
-    reason = str(evaluated.get("promotion_reason") or look.error or "served")
+    # Of a release it is what the gate, or the trial, has said before.
+    told = (step.get("promotion_reason") for step in (evaluated, steps.get("promote", {})))
+    reason = next((str(each) for each in told if each), look.error or "served")
     unusable = str(evaluated.get(promotion_gate.NONE_USABLE, ""))
 
     def result(outcome: str, why: str = "") -> RunResult:

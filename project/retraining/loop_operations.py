@@ -78,6 +78,8 @@ class Operations(Protocol):
     def promote(self, trial: Trial) -> bool:
         """Make the candidate the champion, and watch it; done twice it changes nothing.
 
+        The model says why, by what the trial has found.
+
         :returns: False if that takes a release, because there are models of further horizons beside it.
         :raises RefusedError: if the endpoint does not take it.
         :raises ReplacedError: if a person has put another champion in its place.
@@ -85,6 +87,15 @@ class Operations(Protocol):
 
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
+
+    def record(self, version: str, outcome: str, reason: str) -> None:
+        """Have a model, and the page of its run, say what came of its trial; done twice it changes nothing.
+
+        One that is in production already says that.
+
+        :param outcome: see ``promotion_gate``.
+        :param reason: why, in words.
+        """
 
     def end_trial(self) -> None:
         """Forget what was kept for the comparisons of a trial."""

@@ -42,7 +42,13 @@ from project.summary.alerts import not_usable
 from project.summary.facts import read_steps, step_results
 from project.workflow_process import WorkflowProcess
 from training.dataset.split_arguments import SplitArguments
-from training.evaluation.promotion_gate import EVALUATED_UNTIL, NO_BETTER_THAN, after_rehearsal
+from training.evaluation.promotion_gate import (
+    EVALUATED_UNTIL,
+    NO_BETTER_THAN,
+    PENDING,
+    PROMOTED,
+    after_rehearsal,
+)
 from training.job.training_window import is_since
 
 _TIMEOUT = 10.0
@@ -182,9 +188,14 @@ class LocalOperations:
         """Make the candidate the champion, and watch it; False if that takes a release."""
         trials = self._trials()
         if trials.schema.further_horizons:
+            trials.record(trial.version, PENDING[PROMOTED], trial.reason)
             return False
         trials.promote(trial)
         return True
+
+    def record(self, version: str, outcome: str, reason: str) -> None:
+        """Have a model, and the page of its run, say what came of its trial."""
+        EndpointRoles(self._settings, self._project, self._dbpath).record(version, outcome, reason)
 
     def end_trial(self) -> None:
         """Forget what was kept for the comparisons of a trial."""

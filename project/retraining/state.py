@@ -41,6 +41,8 @@ SUPERSEDED = "superseded"
 CHAMPION_STAYS, OVERTAKEN, STOPPED = "champion stays", "overtaken", "stopped"
 RESUMED, ROLLED_BACK, DECLINED = "resumed", "rolled back", "declined"
 IN_SHADOW, PASSED, NOT_ENOUGH = "in shadow", "passed", "not enough data"
+BETTER, UNDECIDED = "better in shadow", "undecided"
+"""What a comparison on live rows has found; that it is worse is told as rejected."""
 CLEARED = "cleared"
 """The alert of a drift is over."""
 

@@ -19,7 +19,7 @@ from project.retraining.policy import (
     text_of,
     verdict,
 )
-from project.retraining.state import PROMOTE, LoopState, Trial
+from project.retraining.state import PROMOTE, Decision, LoopState, Trial
 from project.retraining_policy import APPROVE, RetrainingPolicy
 from training.evaluation.comparison import Comparison
 from training.evaluation.promotion_gate import decide_on_live_rows
@@ -64,8 +64,9 @@ def after_look(
     policy: RetrainingPolicy,
     last: bool,
 ) -> LoopState:
-    """The state after champion and candidate were compared; the same if more rows are to be waited for.
+    """The state after champion and candidate were compared; the same if they were not.
 
+    What each comparison has found is a decision of its own: what follows may fail, or take a release.
     They are compared at ``shadow_rows``, at twice as many and so on, and when the time is over. So a
     candidate does not pass because it was looked at until it once was ahead.
 
@@ -88,20 +89,27 @@ def after_look(
             return verdict(state, trial, words.STAGED, reason, now)
         until = text_of(now + LONGEST_CHANGE)
         promoted = replace(trial, stage=PROMOTE, begun=text_of(now), until=until, reason=reason)
-        return replace(state, trial=promoted)
+        return replace(state, trial=promoted).told(_compared(state, trial, words.BETTER, reason, now))
+    few = f"{comparison.with_errors} {comparison.units} with errors, of {policy.least_units}"
     if not last:
-        return replace(state, trial=replace(trial, wanted=_TWICE * found.rows))
+        wanted = _TWICE * found.rows
+        why = reason if enough or better is None else f"{few}: {reason}"
+        told = _compared(state, trial, words.UNDECIDED, f"{why}; compared again at {wanted:,} rows", now)
+        return replace(state, trial=replace(trial, wanted=wanted)).told(told)
     if enough:
         return verdict(state, trial, words.REJECTED, reason, now)
-    few = f"{comparison.with_errors} {comparison.units} with errors, of {policy.least_units}"
     by = min(text_of(now), trial.until)[:19]
     return verdict(state, trial, words.NOT_ENOUGH, f"not enough data: {few}, by {by}", now)
 
 
+def _compared(state: LoopState, trial: Trial, outcome: str, reason: str, now: datetime) -> Decision:
+    about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
+    return of_case(state, now, outcome, reason, **about)
+
+
 def after_promotion(state: LoopState, trial: Trial, now: datetime, policy: RetrainingPolicy) -> LoopState:
     """The state once the candidate is the champion, and is watched."""
-    about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
-    decision = of_case(state, now, words.PROMOTED, trial.reason, **about)
+    decision = _compared(state, trial, words.PROMOTED, trial.reason, now)
     told = replace(state, trial=None, failures=0, none_usable="").told(decision)
     return answered(told, trial.version, trial.outdated, now, policy, trial.rows)
 
@@ -125,8 +133,7 @@ def after_retraction(
         )
         return replace(over, case=case, kept=state.kept) if is_left else over
     result = RunResult(trial.outcome, trial.reason, trial.run_id, trial.version)
-    about = {"run_id": trial.run_id, "before": trial.champion, "after": trial.version}
-    told = ended.told(of_case(ended, now, trial.outcome, trial.reason, **about))
+    told = ended.told(_compared(ended, trial, trial.outcome, trial.reason, now))
     if trial.outcome == words.DECLINED:
         return answered(told, champion, trial.outdated, now, policy)
     return after_candidate(told, result, trial.rows, trial.outdated, now, policy)

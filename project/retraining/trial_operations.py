@@ -19,7 +19,7 @@ from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
 from project.run_lock import SWAP, held
 from project.settings import Settings
-from training.evaluation.promotion_gate import PROMOTED
+from training.evaluation.promotion_gate import PROMOTED, after_rehearsal
 
 _CLOCKS_APART = 60.0
 """Seconds by which the clock of the files and that of the loop may differ."""
@@ -42,6 +42,14 @@ class EndpointRoles:
     def retract(self, version: str) -> None:
         """Take a version out of the shadow, if it is there."""
         self._route(self._address(SERVING), version, "", f"the trial of {version[:8]} is over")
+
+    def record(self, version: str, outcome: str, reason: str) -> None:
+        """Have a model, and the page of its run, say what came of its trial, see ``Operations``."""
+        from project.registered_versions import find_version, record_gate
+
+        model = find_version(self.project, version).artifact
+        if after_rehearsal(str(model.spec.parameters.get("promotion", ""))):
+            record_gate(self.project, model, outcome, reason)
 
     def _address(self, function: str) -> str:
         return ready_endpoint(self.dbpath, self.project, function).address.rstrip("/")
@@ -138,7 +146,7 @@ class TrialOperations(EndpointRoles):
         import mlrun
 
         from project.attached_detectors import watch_champion
-        from project.registered_versions import find_version
+        from project.registered_versions import find_version, record_gate
 
         address = self._address(SERVING)
         routing = read_routing(address, self.settings.bearer_token())
@@ -150,7 +158,7 @@ class TrialOperations(EndpointRoles):
         self._route(address, trial.version, CHAMPION, trial.reason, declared=True)
         model = find_version(self.project, trial.version).artifact
         mlrun.get_run_db().tag_artifacts(model, self.project, tag_name=PRODUCTION)
-        mlrun.artifacts.update_model(model, parameters={"promotion": PROMOTED}, write_spec_copy=False)
+        record_gate(self.project, model, PROMOTED, trial.reason)
         callback = f"{self._address(RUNNER)}/drift"
         watch_champion(
             self.project, trial.version, self.schema, address, callback, self.settings, self.detectors

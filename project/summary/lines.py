@@ -256,6 +256,8 @@ def _traffic_lines(facts: dict[str, Any]) -> list[str]:
             "rehearsal",
             f"{_sent(rehearsal)}, on a staging endpoint of its own; the live one saw none of them",
         )
+        if rehearsal.get("older"):  # A run of an earlier release does not say.
+            lines += _fact("", rehearsal["older"])
         lines += _fact("labeled", f"{_pairs(rehearsal)}{_kept(rehearsal)}, in the rehearsal")
     if stream and stream["nothing_newer"]:
         lines += _fact("streamed", f"nothing; the endpoint is up. {stream['nothing_newer']}")

@@ -128,6 +128,12 @@ def test_the_status_shows_schedules_with_their_next_time(local_stack):
         assert not packages & HEAVY
         found = json.loads(loaded(home, "status", "--json")[0])["schedules"]
         (schedule,) = (schedule for schedule in found if schedule["project"] == "scheduled")
+        alone = json.loads(loaded(home, "status", "--project", "scheduled", "--json")[0])
+        assert alone["schedules"] == [schedule]
+        httpx.post(api, json={"metadata": {"name": "other"}}).raise_for_status()
+        other = json.loads(loaded(home, "status", "--project", "other", "--json")[0])
+        assert (other["schedules"], other["endpoints"]) == ([], [])
+        assert other["mlrun_dbpath"] == local_stack.info.mlrun_dbpath
         assert (schedule["name"], schedule["cron"], schedule["last_run"]) == (
             "nightly",
             "0 3 1 1 mon-sun",
@@ -142,6 +148,8 @@ def test_a_run_that_outlived_its_command_and_its_control_plane_is_shown(tmp_path
         tell_run_id(tmp_path, "p", "abc")
         printed, _ = loaded(tmp_path, "status")
         (found,) = json.loads(loaded(tmp_path, "status", "--json")[0])["under_way"]
+        of_another = json.loads(loaded(tmp_path, "status", "--project", "q", "--json")[0])
+        assert of_another["under_way"] == []
     assert f"under way     project p: run abc (workflow main, pid {os.getpid()}) since 20" in printed
     assert (found["project"], found["run_id"]) == ("p", "abc")
     assert loaded(tmp_path, "status")[0].startswith("nothing is running")

@@ -60,6 +60,20 @@ def test_a_quiet_endpoint_leaves_it_to_the_rehearsal_and_that_is_said(tmp_path):
     assert found.why == "as live traffic has 1 of the 2 labeled rows needed since this model"
 
 
+def test_rows_of_a_rehearsal_that_are_older_than_the_base_say_nothing_of_drift(tmp_path):
+    live, rehearsed = tmp_path / "labeled", tmp_path / "rehearsed"
+    write(rehearsed / "a.parquet", "new", [1, 2, 5, 6])
+    base = pd.Timestamp("2026-01-01", tz="UTC")
+    found = chosen_rows(live, rehearsed, wanted()._replace(since=base + pd.Timedelta(hours=5)), 2)
+    assert (found.source, found.rows["x"].tolist()) == (REHEARSED, [5, 6])
+    assert found.why.endswith(
+        "2 labeled rows of the rehearsal, older than what it was evaluated on, do not count"
+    )
+    none = chosen_rows(live, rehearsed, wanted()._replace(since=base + pd.Timedelta(hours=7)), 2)
+    assert (none.source, len(none.rows)) == ("", 0)
+    assert "4 labeled rows of the rehearsal, older" in none.why
+
+
 def test_few_rows_of_live_traffic_are_better_than_none(tmp_path):
     write(tmp_path / "b.parquet", "new", [7])
     write(tmp_path / "rehearsed" / "a.parquet", "old", [5, 6])

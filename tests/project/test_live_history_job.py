@@ -18,6 +18,7 @@ def results_of(monkeypatch, address):
     monkeypatch.setattr(live_history, "endpoint_address", address)
     live_history.add_live_history(context, live=False, feature_vector="store://feature-vectors/p/all")
     assert found.pop("feature_vector") == "store://feature-vectors/p/all"
+    assert found.pop("live_lines") == ""  # Always there: the report waits for it.
     return found
 
 
@@ -85,3 +86,17 @@ def test_without_an_endpoint_there_is_nothing_to_tell(monkeypatch):
         raise NetopsError("function 'serving' must be deployed, got none")
 
     assert results_of(monkeypatch, none) == {}
+
+
+def test_what_was_added_is_told_to_the_report_as_a_text(monkeypatch):
+    found = {}
+    context = SimpleNamespace(project="p", log_result=found.__setitem__, log_results=found.update)
+    for name in ("LiveJournal", "TelemetrySchema"):
+        monkeypatch.setattr(live_history, name, SimpleNamespace(of=lambda *_: None, load=lambda _: None))
+    monkeypatch.setattr(
+        live_history, "take_live", lambda *_: {"report_lines": ["live: 59,388 readings", "  50 incidents"]}
+    )
+    monkeypatch.setattr(live_history, "_contradicted", lambda *_: {})
+    monkeypatch.setattr(live_history, "_tell", lambda _: None)
+    live_history.add_live_history(context)
+    assert found["live_lines"] == "live: 59,388 readings\n  50 incidents"

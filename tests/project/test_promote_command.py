@@ -26,6 +26,7 @@ class Artifact:
 
     def __init__(self) -> None:
         self.spec = SimpleNamespace(parameters={"version": "two"})
+        self.tree = "run"
 
     def __str__(self) -> str:
         return "artifact of two"
@@ -99,7 +100,8 @@ def up(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Endpoint:
 def tagging(monkeypatch: pytest.MonkeyPatch, tag: Any) -> None:
     import mlrun
 
-    monkeypatch.setattr(mlrun, "get_run_db", lambda: SimpleNamespace(tag_artifacts=tag))
+    database = SimpleNamespace(tag_artifacts=tag, list_artifacts=lambda **_: [])
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: database)
 
 
 def test_routing_and_tag_move_together(

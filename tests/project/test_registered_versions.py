@@ -62,3 +62,27 @@ def test_what_the_gate_said_is_told_of_every_version_and_not_of_the_newest_rejec
     models("p", as_json=True)
     told = {each["version"]: each for each in json.loads(capsys.readouterr().out)["versions"]}
     assert (told["before"]["gate"], told["before"]["rejected_for"]) == ("not promoted", "not better")
+
+
+@pytest.mark.parametrize(
+    ("said", "beside", "says"),
+    [
+        ("to be tried on live events", "promoted", "promoted"),
+        ("to be tried on live events", "promoted by approval", "promoted by approval"),
+        ("to be tried on live events", "", "promoted by approval"),
+        ("waits for approval", "promoted by approval", "promoted by approval"),
+        ("to be promoted after its rehearsal", "promoted by approval", "promoted"),
+        ("not promoted after its trial", "", "promoted by request"),
+        ("not promoted", "promoted", ""),
+    ],
+)
+def test_a_further_horizon_is_promoted_by_approval_where_a_person_approved_the_primary_one(
+    monkeypatch: pytest.MonkeyPatch, said: str, beside: str, says: str
+) -> None:
+    told: list[str] = []
+    monkeypatch.setattr(
+        mlrun.artifacts, "update_model", lambda _, parameters, **__: told.append(parameters["promotion"])
+    )
+    model = SimpleNamespace(spec=SimpleNamespace(parameters={"promotion": said}))
+    assert registered.record_promotion(model, beside) == says
+    assert told == ([says] if says else [])

@@ -53,7 +53,13 @@ def test_of_devices_that_were_held_out_their_test_rows_are_played():
         assert part.groupby(DEVICE).size().to_dict() == {"a": 1, "b": 3, "c": 1}
     assert played.incidents is incidents
     by_time = _tested(test_set[test_set["at"] >= after], "at", after)
-    assert _unseen(whole, by_time, after, "at").metrics is rows
+    # What arrived after the training and has a time of before it, as a backlog has, is not played.
+    played = _unseen(whole, by_time, after, "at")
+    assert [set(part["at"]) for part in (played.metrics, played.labels)] == [{after}] * 2
+    late = times[3] + pd.Timedelta(days=14)
+    arrived = Recording(rows.assign(**{KNOWN: late}), rows, rows, incidents)
+    assert set(_unseen(arrived, by_time, after, "at").metrics["at"]) == {after}
+    assert _unseen(arrived, by_time, after + pd.Timedelta(days=1), "at").metrics.empty
     assert _tested(None, "at", after).empty
 
 

@@ -465,6 +465,8 @@ def test_recorded_telemetry_is_told_apart_from_real_traffic():
     assert "0 conflicting, 360 left out as in maintenance or excluded, in the rehearsal" in " ".join(
         text.split()
     )
+    facts["rehearsal"]["older"] = "no reading is later than the training rows"
+    assert "no reading is later than the training rows" in "\n".join(summary_lines(facts))
     facts["rehearsal"] = {**STREAM, "nothing_newer": "history must hold readings"}
     assert "rehearsal     nothing to play: history must hold readings" in "\n".join(summary_lines(facts))
 

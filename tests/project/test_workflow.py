@@ -134,6 +134,7 @@ def test_a_released_model_takes_the_way_of_a_new_one(monkeypatch):
 def test_outputs_reach_the_steps_that_need_them(monkeypatch):
     runs = {run["name"]: run for _, run in played(monkeypatch).runs}
     assert runs["train"]["params"]["feature_vector"] == "select-features:feature_vector"
+    assert runs["report"]["params"]["live_lines"] == "live-history:live_lines"
     assert runs["evaluate"]["params"]["model_path"] == "train:model"
     assert runs["report"]["inputs"]["class_balance"] == "explore-raw:class_balance"
     assert runs["promote"]["inputs"]["report"] == runs["audit"]["inputs"]["report"] == "report:report"

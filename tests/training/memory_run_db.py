@@ -60,6 +60,14 @@ class MemoryRunDB:
         ]
         return copy.deepcopy(found[-1]) if found else None
 
+    def list_artifacts(self, name="", project="", tree=None, tag=None):
+        found = [
+            value
+            for (key, stored_tree, _), value in self.artifacts.items()
+            if key == name and tree in (None, "", stored_tree)
+        ]
+        return copy.deepcopy(found)
+
     def tag_artifacts(self, artifacts, project, tag_name, replace=False):
         self.tags[artifacts.spec.db_key, tag_name] = (
             artifacts.spec.db_key,

@@ -305,7 +305,7 @@ def test_a_promotion_that_was_killed_before_it_was_recorded_is_recorded_next(
     network.run("evaluate", model_path=network.train().outputs["model"], rehearse=True)
     context = SimpleNamespace(project="test-network", log_result=lambda *_: None)
 
-    def killed(_):
+    def killed(*_):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as during:

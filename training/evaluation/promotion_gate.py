@@ -22,6 +22,9 @@ KEPT, OVERRULED = "already in production", "promoted by request"
 HELD, APPROVED = "waits for approval", "promoted by approval"
 ON_TRIAL = "to be tried on live events"
 """Of a model that passed, and is compared in shadow before it may go into production."""
+LOST = "not promoted after its trial"
+OPEN = "not decided by its trial"
+"""Of a model whose trial is over; a person may take it all the same."""
 SUPERSEDED = "superseded"
 """Of a model that passed beside a champion that is not there any more: that says nothing of the new one."""
 PENDING = {
@@ -31,7 +34,8 @@ PENDING = {
 """Outcomes of a model that is rehearsed first, by what they are once it is in production."""
 _AFTER_REHEARSAL = {
     **{pending: done for done, pending in PENDING.items()},
-    **dict.fromkeys((HELD, ON_TRIAL), APPROVED),
+    **dict.fromkeys((HELD, ON_TRIAL, OPEN), APPROVED),
+    LOST: OVERRULED,
 }
 
 TOO_LITTLE = "too_little_to_compare"

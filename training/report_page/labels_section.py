@@ -21,7 +21,8 @@ _TEXT = (
     "by its own probabilities. Where they are many, labels tell it most."
 )
 _NONE = (
-    "No reading is without a label, as far as was looked at. What may help is a second look at devices "
+    "Every reading has a label of its device within the longest window, as far as was looked at; the newest "
+    "ones may wait for theirs. What may help is a second look at devices "
     "without an error among the test rows: one that nobody told of would be a mistake there."
 )
 

@@ -63,6 +63,7 @@ class World:
         self.several_horizons = False
         self.weak = None
         self.keeps_rows = False
+        self.said = {}
 
     def step(self):
         """A moment at which the process may be killed."""
@@ -121,6 +122,9 @@ class World:
     def steps(self, run_id):
         self.step()
         run = self.runs[run_id]
+        if run["outcome"] == "promoted" and run["version"] in self.said:  # By a release.
+            outcome, reason = self.said[run["version"]]
+            return {"promote": {"promotion": outcome, "promotion_reason": reason}}
         evaluated = {"version": run["version"], "promotion": "promoted", "promotion_reason": "better"}
         if run["outcome"] == "superseded":
             told = {"promotion": "superseded", "promotion_reason": "it was evaluated beside version v1"}
@@ -161,6 +165,7 @@ class World:
     def promote(self, trial):
         self.step()
         if self.several_horizons:
+            self.said[trial.version] = ("to be promoted after its rehearsal", trial.reason)
             return False
         if self.routed != trial.version:
             self.promotions.append(trial.version)
@@ -168,10 +173,15 @@ class World:
             self.shadows.discard(trial.version)
         self.step()
         self.production = trial.version
+        self.said[trial.version] = ("promoted", trial.reason)
         self.step()
         self.watched = trial.version
         self.step()
         return True
+
+    def record(self, version, outcome, reason):
+        self.step()
+        self.said[version] = (outcome, reason)
 
     def end_trial(self):
         self.keeps_rows = False

@@ -243,7 +243,8 @@ def test_a_candidate_in_shadow_is_compared_on_what_is_later_than_the_newer_chang
     # It is tried on, at twice as many rows, until there is enough for the run on the newer window.
     assert seen.count(("v2", ONSET, 2000)) > 10
     assert outcomes(state)[3:] == [
-        "in shadow", "newer drift", "rejected", "begun", "passed", "in shadow", "promoted",
+        "in shadow", "newer drift", "undecided", "rejected", "begun", "passed", "in shadow",
+        "better in shadow", "promoted",
     ]  # fmt: skip
     assert windows(world)[-1] == NEWEST
     assert state.case is None
@@ -266,7 +267,8 @@ def test_a_candidate_that_a_newer_drift_has_outdated_is_tried_until_the_comparis
     world.looks = [few, few, TrialEvidence(400), BETTER]
     labeled_until(world, 1000)
     state = drive(world, tmp_path, 5, policy=SHADOWED)
-    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "newer drift", "promoted"]
+    looked = ["undecided", "newer drift", "undecided", "better in shadow", "promoted"]
+    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", *looked]
     assert (world.production, state.case.version, state.case.onset) == ("v2", "v2", ONSET)
 
 

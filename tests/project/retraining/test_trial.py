@@ -33,11 +33,12 @@ def tried(folder, looks, script=("staged",), mode="auto", policy=SHADOWED, **cha
 def test_the_loop_trains_for_approval_and_promotes_what_is_better_in_shadow(tmp_path):
     world, state = tried(tmp_path, [WAITING, WAITING, BETTER])
     assert world.begun[0][1]["approve"] is True
-    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "promoted"]
+    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "better in shadow", "promoted"]
     assert (world.promotions, world.production, world.watched, world.shadows) == (["v2"], "v2", "v2", set())
     promoted = state.decisions[-1]
     assert (promoted.before, promoted.after) == ("v1", "v2")
     assert "better: average precision 0.650 against 0.500" in promoted.reason
+    assert world.said == {"v2": ("promoted", promoted.reason)}
     assert (state.trial, state.case, state.hold_reason) == (None, None, "cool-down")
 
 
@@ -53,6 +54,7 @@ def test_what_is_worse_in_shadow_is_rejected_at_once_and_the_champion_stays(tmp_
     world, state = tried(tmp_path, [found])
     assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "rejected"]
     assert state.decisions[-1].reason.startswith(reason)
+    assert world.said == {"v2": ("not promoted after its trial", state.decisions[-1].reason)}
     assert (world.promotions, world.production, world.shadows, state.trial) == ([], "v1", set(), None)
     assert (state.case.rejections, state.case.rows_tried) == (1, 5000)
 
@@ -64,6 +66,10 @@ def test_what_is_not_clearly_better_waits_for_twice_the_rows_and_is_rejected_whe
     run(world, tmp_path, ticks=8, policy=SHADOWED)
     known = StateFile(tmp_path, "p").read().trial
     assert (known.stage, known.wanted) == ("shadow", 2000)
+    looked = StateFile(tmp_path, "p").read().decisions[-1]
+    assert (looked.outcome, looked.before, looked.after) == ("undecided", "v1", "v2")
+    assert looked.reason.startswith("not clearly better: average precision")
+    assert "live rows" in looked.reason and looked.reason.endswith("; compared again at 2,000 rows")
     state = run(world, tmp_path, ticks=40, policy=SHADOWED)
     assert outcomes(state)[-1] == "rejected"
     assert state.decisions[-1].reason.startswith("not clearly better")
@@ -87,6 +93,7 @@ def test_too_few_mature_labels_by_the_end_are_said_and_the_champion_stays(tmp_pa
     assert outcomes(state)[-1] == "not enough data"
     assert state.decisions[-1].reason.startswith(reason)
     assert (world.production, world.shadows, state.case.rejections, state.failures) == ("v1", set(), 0, 0)
+    assert world.said == {"v2": ("not decided by its trial", state.decisions[-1].reason)}
     assert state.case.rows_tried == 5000  # The next training takes more rows.
 
 
@@ -102,11 +109,17 @@ def test_with_approve_it_waits_for_a_person_after_the_shadow(tmp_path):
     assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "staged"]
     assert (state.candidate, world.production, world.shadows) == ("v2", "v1", set())
     assert "better: average precision" in state.decisions[-1].reason
+    assert world.said == {"v2": ("waits for approval", state.decisions[-1].reason)}
 
 
 def test_with_models_of_further_horizons_a_release_serves_what_passed(tmp_path):
     world, state = tried(tmp_path, [BETTER], several_horizons=True)
-    assert outcomes(state) == ["opened", "begun", "passed", "in shadow", "begun", "promoted"]
+    trial = ["in shadow", "better in shadow", "begun", "promoted"]
+    assert outcomes(state) == ["opened", "begun", "passed", *trial]
+    found = state.decisions[4]
+    assert (found.before, found.after, found.run_id != "") == ("v1", "v2", True)
+    assert "better: average precision 0.650 against 0.500" in found.reason and "live rows" in found.reason
+    assert state.decisions[-1].reason == found.reason
     assert world.begun[1] == ("release", {"version": "v2"})
     assert (world.promotions, state.decisions[-1].before) == (["v2"], "v1")
 

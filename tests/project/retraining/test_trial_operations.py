@@ -18,12 +18,16 @@ from project.retraining_policy import RetrainingPolicy
 from project.settings import Settings
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.retraining.test_shadow_comparison import SCHEMA, write
+from training.report_page.page import Page, render
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC).isoformat()
 UNTIL = "2026-01-03T00:00:00+00:00"
 TRIAL = Trial(
     "b", "a", "run", 5000, "shadow", "2020-01-01T00:00:00+00:00", NOW, "2026-01-01T00:30:00+00:00", 900
 )
+
+
+MODEL = SimpleNamespace(tree="run", spec=SimpleNamespace(parameters={}))
 
 
 class Endpoint:
@@ -65,7 +69,7 @@ def endpoint(monkeypatch):
             registered_versions,
             "find_version",
             lambda _project, version: SimpleNamespace(
-                routed=lambda role: RoutedVersion(version, role, "m2", "b" * 64), artifact="model"
+                routed=lambda role: RoutedVersion(version, role, "m2", "b" * 64), artifact=MODEL
             ),
         )
         yield found
@@ -100,10 +104,10 @@ def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_
 ):
     tagged, attached = [], []
     database = SimpleNamespace(
-        tag_artifacts=lambda model, project, tag_name: tagged.append((model, tag_name))
+        tag_artifacts=lambda _, project, tag_name: tagged.append(tag_name), list_artifacts=lambda **_: []
     )
     monkeypatch.setattr(mlrun, "get_run_db", lambda: database)
-    monkeypatch.setattr(mlrun.artifacts, "update_model", lambda *_, **__: None)
+    said = registry_of(monkeypatch)
     monkeypatch.setattr(registered_versions, "evaluated_model", lambda *_: ("model", "rows"))
 
     def attach(rows, _schema, _address, callback, _settings, choice, _devices):
@@ -121,7 +125,45 @@ def test_the_promotion_moves_routing_tag_and_detectors_and_done_again_only_what_
     assert endpoint.roles == {"b": CHAMPION}
     assert endpoint.document.champion.sha256 == in_shadow.sha256
     assert [change["declared"] for change in endpoint.changes] == [False, True]
-    assert (tagged, attached) == ([("model", "production")] * 2, [("rows", True, ("river.adwin",))] * 2)
+    assert (tagged, attached) == (["production"] * 2, [("rows", True, ("river.adwin",))] * 2)
+    assert said == {"promotion": "promoted", "promotion_reason": TRIAL.reason}
+
+
+def registry_of(monkeypatch, **before):
+    """What the model says: its parameters, changed as the registry would."""
+    said = dict(before)
+
+    def update(_model, parameters, write_spec_copy):
+        said.update(parameters)
+
+    monkeypatch.setattr(mlrun.artifacts, "update_model", update)
+    monkeypatch.setattr(MODEL.spec, "parameters", said)
+    return said
+
+
+@pytest.mark.parametrize("there", ["", "to be tried on live events", "waits for approval", "promoted"])
+def test_a_model_and_the_page_of_its_run_say_what_came_of_its_trial_unless_it_is_in_production(
+    endpoint, tmp_path, monkeypatch, there
+):
+    page = tmp_path / "report.html"
+    page.write_text(render(Page("title", "verdict", {}, (), gate=f"{there}: first rows")), encoding="utf-8")
+    asked = []
+
+    def listed(**wanted):
+        asked.append((wanted["name"], wanted["tree"]))
+        metadata = {"key": "report", "project": "p", "tree": "run", "uid": "u"}
+        return [{"kind": "artifact", "metadata": metadata, "spec": {"target_path": str(page)}}]
+
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: SimpleNamespace(list_artifacts=listed))
+    said = registry_of(monkeypatch, promotion=there, promotion_reason="first rows")
+    for _ in range(2):
+        operations(tmp_path).record("b", "not promoted after its trial", "17,530 live rows")
+    waited = there not in ("", "promoted")
+    reason = "17,530 live rows" if waited else "first rows"
+    assert said["promotion_reason"] == reason
+    assert said["promotion"] == ("not promoted after its trial" if waited else there)
+    assert f"{said['promotion']}: {reason}</p>" in page.read_text(encoding="utf-8")
+    assert asked == [("report_report", "run")] * (2 if waited else 0)
 
 
 def test_what_a_person_has_replaced_is_not_promoted_again(endpoint, tmp_path):

@@ -75,6 +75,6 @@ def test_the_page_shows_each_kind_and_says_if_all_have_labels():
     ]
     assert len(section.text) == 1
     (labeled,) = labels_sections(advice(UNLABELED[:0], TESTED))
-    assert labeled.text[1].startswith("No reading is without a label")
+    assert labeled.text[1].startswith("Every reading has a label of its device within the longest window")
     assert labels_sections(None) == labels_sections(advice(UNLABELED[:0], TESTED[:0])) == ()
     assert np.isfinite(advice(UNLABELED, TESTED)["expected_wrong"]).all()
