@@ -15,6 +15,7 @@ from feature_sets.checks import InputError, duration_seconds
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.schema import DEVICE
+from feature_sets.telemetry.schema_content import readings_are_of
 from feature_sets.windows import event_status
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
@@ -58,7 +59,7 @@ class Preprocess(RequestStep):
         self._state = serving_state(context)
         schema = self._state.schema
         history = self._state.settings.history
-        self._schema = schema
+        self._schema, self._of = schema, readings_are_of(schema.to_dict())
         self._derived = DerivedFeatures(schema)
         # What is not computed of a reading is a feature as it is.
         self._gauges = [metric.name for metric in schema.metrics if metric.counter is None]
@@ -202,11 +203,19 @@ class Preprocess(RequestStep):
             "groups": SavedState(*self._groups.content()),
         }
         found = SavedState.of_parts(parts)
-        found.plain.update(arrived=self._arrived, swept=self._swept, started=sorted(self._started))
+        found.plain.update(
+            arrived=self._arrived, swept=self._swept, started=sorted(self._started), of=self._of
+        )
         return found
 
     def restore(self, state: SavedState, lost: bool) -> bool:
-        """Go on from the windows, unless the model of now has others: then the journal fills them."""
+        """Go on from the windows, unless the model of now has others: then the journal fills them.
+
+        It does so, too, where readings become other numbers by now, as with another range of a metric.
+        """
+        if state.plain.get("of", self._of) != self._of:  # Snapshots of earlier releases do not say.
+            logger.warning("the windows begin with the journal: the schema has other bounds of metrics")
+            return False
         try:
             self._windows.restore(state.part("windows").arrays["windows"].tobytes())
         except InputError as error:

@@ -144,6 +144,12 @@ def features_depend_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> b
     return _plain(_of_features(one, other)) == _plain(_of_features(other, one))
 
 
+def readings_are_of(content: Mapping[str, Any]) -> str:
+    """What of a schema decides which numbers readings become: its metrics without units, and counters."""
+    found = _of_features(content, content)
+    return _plain({name: found.get(name) for name in ("metrics", "uptime", "counters")})
+
+
 def _of_features(content: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: content.get(name) for name in _FEATURES_DEPEND_ON}
     both = {name: given for name, given in content["metrics"].items() if name in other["metrics"]}

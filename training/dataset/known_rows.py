@@ -12,6 +12,7 @@ import pandas as pd
 from feature_sets import device_metrics
 from feature_sets.checks import InputError
 from feature_sets.labels.derived_labels import could_be_healthy
+from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.stored_rows import feature_set_frame
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.arrival_order import late
@@ -65,19 +66,18 @@ def rows_with_timely_reading(
     return rows[~joined["_late"].to_numpy(dtype=np.bool_)].reset_index(drop=True)
 
 
-def _could_be_healthy(
-    times: pd.Series, newest: pd.Timestamp, schema: TelemetrySchema
-) -> npt.NDArray[np.bool_]:
+def _says_both(rows: pd.DataFrame, newest: pd.Timestamp, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:
     """Which label rows are of a time of which healthy rows are known, as errors are.
 
+    Those of a device with labels that say healthy at other times are, too.
     With a horizon both are known of a row when its labels are known through it.
 
     :param newest: time of the newest reading.
     """
-    ahead = schema.horizon_seconds if schema.labels.is_derived else 0
-    micros = times.to_numpy().astype("datetime64[us]").astype(np.int64)
-    last = int(newest.timestamp() * 1_000_000)
-    return could_be_healthy(micros + ahead * 1_000_000, schema, last)
+    ahead = schema.horizon_seconds * 1_000_000 if schema.labels.is_derived else 0
+    known = could_be_healthy(column_micros(rows[schema.time]) + ahead, schema, event_micros(newest))
+    said = rows[DEVICE][~known & (rows[schema.target] == 0).to_numpy()].unique()
+    return known | rows[DEVICE].isin(said).to_numpy()
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,7 @@ def labeled_rows(uri: str, schema: TelemetrySchema, part_column: str = "") -> Kn
         arrival = schema.arrival if name == device_metrics.NAME else None
         known = feature_set_frame(vector, name, [columns[0][0], *([arrival] if arrival else [])])
         if name == device_metrics.NAME:
-            counting = _could_be_healthy(rows[schema.time], known[schema.time].max(), schema)
+            counting = _says_both(rows, known[schema.time].max(), schema)
             errors_alone = int((~counting).sum())
             rows = rows[counting].reset_index(drop=True)
         if objects[name].spec.timestamp_key:

@@ -23,7 +23,7 @@ class EpisodeView:
         that caught it; ``delay_seconds`` or, with a horizon, ``lead_seconds``; the last two missing where it
         is not caught;
         ``already_on``, whether the alarm that caught it was on in the row before; ``unended``, whether it
-        lasts until the last reading of its device.
+        lasts until the newest readings.
 
         An episode counts unless it began before the test period, when nothing could catch its onset, was
         cut off, or has no test row: the device is not evaluated, was silent, or its rows are excluded.

@@ -79,7 +79,11 @@ def episode_view(
     last = found[DEVICE].map(label_history.groupby(DEVICE)[schema.time].max())
     # What follows a single reading is not known; with a horizon all that could announce it is.
     cut_off = (found["start"] == last).to_numpy() & (not schema.horizon_seconds)
-    table = _with_alarms(found, episode, test, begins, cut_off).assign(unended=found["end"] == last)
+    # Of the newest readings only errors may have a label: then the newest of all are so much later.
+    healthy = label_history.loc[label_history[schema.label] == 0, schema.time].max()
+    newest = healthy + pd.Timedelta(seconds=schema.labels.healthy_seconds - gap)
+    unended = (found["end"] == last) & (found["end"] >= newest)
+    table = _with_alarms(found, episode, test, begins, cut_off).assign(unended=unended)
     runs = _false_alarms(test, episode)
     return EpisodeView(
         episodes=table[table["end"] >= begins].reset_index(drop=True),

@@ -285,6 +285,20 @@ def test_with_features_of_another_past_or_of_others_the_windows_begin_with_the_j
     assert again.post("/telemetry", event("a/1", 1000)).status == 200
 
 
+def test_with_another_range_of_a_metric_the_windows_begin_with_the_journal(
+    network: Networks, schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    """What is outside of it by now is no reading in journal and history, so it is none in windows either."""
+    where = network()
+    served(where)
+    other = schema_of(schema, "rows").to_dict()
+    other["metrics"]["cpu"] = {**other["metrics"]["cpu"], "range": [0, 30]}
+    write_package(tmp_path / "model", TelemetrySchema.from_dict(other), seed=4, inputs=("cpu", "cpu_avg_1m"))
+    again, replayed = where.start(), where.start(snapshot_directory=None)
+    assert not again.step("preprocess")._is_restored
+    assert differences(state_of(again)["Preprocess"], state_of(replayed)["Preprocess"]) == []
+
+
 def test_a_full_ledger_refuses_and_forgets_nothing_within_the_deadline(network: Networks) -> None:
     where = network(ledger_max_size=10)
     client = where.start()

@@ -112,6 +112,12 @@ def test_rows_of_a_time_of_which_only_errors_are_known_are_left_out_and_counted(
     counted = context.results["rows_of_errors_alone"]
     assert counted == int((frame[~early]["is_error"] == 1).sum()) > 20
     assert context.results["rows_without_reading"] == 0
+    # Where a label says healthy there, rows of its device say both.
+    one = frame[~early & (frame["is_error"] == 0) & (frame[DEVICE] == "site/0")].iloc[[0]]
+    said = one[[DEVICE, "timestamp"]].assign(is_error=0).assign(**{schema.target: 0})
+    uri = store_vector(frame, tmp_path, labels=pd.concat([told, said]), label=schema.target)
+    again = read_all(make_context(run_db, tmp_path, uid="b"), uri, schema)
+    assert set(again[again["timestamp"] > until][DEVICE]) == {"site/0"}
 
 
 def test_a_split_that_is_read_equals_the_split_of_everything(context, vector_uri, schema, frame):

@@ -76,6 +76,22 @@ def test_an_episode_that_begins_with_the_last_reading_does_not_count_unless_it_c
     assert [onset for onset, _ in caught(ahead)] == [120, 540]
 
 
+@pytest.mark.parametrize(("hours", "unended"), [(6, False), (28, True)])
+def test_an_incident_is_unended_if_it_lasts_until_the_newest_readings_and_not_if_only_its_label_is_newest(
+    hours, unended
+):
+    """Readings of three days, every ten minutes; of the newest day only errors have a label."""
+    schema = make_schema(labels={"form": "positives", "watched": "readings", "healthy_after": "1d"})
+    times = at(0) + pd.to_timedelta(np.arange(0, 3 * 86_400, 600), unit="s")
+    begin = at(0) + pd.Timedelta(hours=44)
+    is_error = (times >= begin) & (times < begin + pd.Timedelta(hours=hours))
+    history = pd.DataFrame({"device": "a", "timestamp": times, "is_error": is_error.astype(np.int8)})
+    history = history[is_error | (times <= times[-1] - pd.Timedelta("1d"))]
+    rows = history.assign(alarm=False)[["device", "timestamp", "alarm"]]
+    view = episode_view(rows, history, schema, at(0))
+    assert list(view.episodes["unended"]) == [unended]
+
+
 def test_alarms_in_a_row_are_one_false_alarm():
     view = view_of("0000000000", "0110010111")
     assert false_alarms(view) == [(60, 120), (300, 300), (420, 540)]
