@@ -43,7 +43,7 @@ def folder(installation, tmp_path_factory):
     schema, *_ = (
         block
         for block in blocks(ROOT / "docs" / "telemetry.md")
-        if block.language == "yaml" and "entity:" in block.text  # Others are parts of one.
+        if block.language == "yaml" and block.text.startswith("name:")  # Others are parts of one.
     )
     (made / "my-routers.yaml").write_text(schema.text, encoding="utf-8")
     return made
