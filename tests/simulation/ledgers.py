@@ -196,7 +196,7 @@ class IncidentLedger(Ledger):
         if before is None:  # As if what came early came now, but for the end that is said here.
             early = {name: said for name, said in early.items() if name != "end" or body.get("end") is None}
             if (early.get("end") or math.inf) < body["start"]:
-                del early["end"]
+                early["end"] = None  # It is left out; what is written says that there is none.
             if early:
                 body = self.completed[id(given)] = {**body, **early}
         elif early:
