@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import sqlite3
+import tempfile
 from pathlib import Path
 
 _FREE, _WRITABLE, _FOLDER = "free space there", "make it writable", "it must be a folder"
@@ -24,6 +26,8 @@ _OF_SQLITE = {
     sqlite3.SQLITE_CANTOPEN: _WRITABLE,
 }
 
+_TRIED_BYTES = 2**20
+
 
 def disk_line(error: Exception) -> str:
     """What is wrong with the disk and what to do about it; empty for an error of another kind.
@@ -32,6 +36,24 @@ def disk_line(error: Exception) -> str:
     """
     remedy = _remedy(error)
     return f"{getattr(error, 'filename', None) or 'the disk'}: {_said(error)}; {remedy}" if remedy else ""
+
+
+def write_failure(folder: Path) -> str:
+    """Why files cannot be written in a folder, found by one of 1 MiB; empty if they can.
+
+    :raises OSError: of another kind than the disk.
+    """
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(_TRIED_BYTES))
+            file.flush()
+            os.fsync(file.fileno())  # A share tells only now that it is full.
+    except OSError as error:
+        why = disk_line(error)
+        if not why:
+            raise
+        return why
+    return ""
 
 
 def disk_failure(error: Exception, home: Path | str) -> str:

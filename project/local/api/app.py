@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
+from project.disk import write_failure
 from project.local.api.context import Context
 from project.local.api.deployments.left_rehearsals import LeftRehearsals
 from project.local.api.deployments.live import LiveDeployments
@@ -64,7 +66,7 @@ def build_app(
     jobs = Jobs(store, settings, clock)
     scheduler = Scheduler(store, jobs.submit, clock)
     rehearsals = LeftRehearsals(store, supervisor, settings.home)
-    revived = RevivedFunctions(supervisor, deployments)
+    revived = RevivedFunctions(supervisor, deployments, partial(write_failure, settings.home))
     context = Context(store, settings, deployments, supervisor, jobs, scheduler, redis_url=redis_url)
     valkey = RevivedValkey(settings.home, context.valkey_started_again)
     ticker = Ticker([valkey.tick, jobs.settle, rehearsals.end, revived.tick, scheduler.tick], tick_seconds)

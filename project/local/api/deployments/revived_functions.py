@@ -1,4 +1,7 @@
-"""Starts functions again whose process died; one that dies again and again is left after some attempts."""
+"""Starts functions again whose process died; one that dies again and again is left after some attempts.
+
+A start that a full disk would fail is no attempt: it waits for room.
+"""
 
 from __future__ import annotations
 
@@ -42,6 +45,7 @@ class RevivedFunctions:
     One that was stopped stays so. One that never got ready stays an error: whoever deployed it was told. A
     staging endpoint is left to its run.
 
+    :param write_failure: says why the disk takes no files; empty if it does.
     :param clock: in seconds.
     """
 
@@ -49,11 +53,14 @@ class RevivedFunctions:
         self,
         starter: Starter,
         deployments: LiveDeployments,
+        write_failure: Callable[[], str],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._starter = starter
         self._deployments = deployments
+        self._write_failure = write_failure
         self._clock = clock
+        self._waits: set[tuple[str, str]] = set()
         self._tries: dict[tuple[str, str], tuple[int, float]] = {}
         self._ready_since: dict[tuple[str, str], float] = {}
 
@@ -79,13 +86,26 @@ class RevivedFunctions:
         if deployment.state == READY and time.time() - (deployment.ready_time or 0.0) > _STANDBY_SECONDS:
             self._starter.prepare(deployment)
         if deployment.state != ERROR or not deployment.fallen or deployment.pid is not None:
+            self._waits.discard(key)
+            return
+        if count < ATTEMPTS and now - last < pause_after(count):
+            return
+        if self._waits_for_room(key):
+            self._tries.pop(key, None)
             return
         if count >= ATTEMPTS:
             self._tries.pop(key)
             log.error("%s of %s is left after %d attempts", deployment.name, deployment.project, count)
             self._starter.give_up(deployment, count, LOG_LINES)
             return
-        if now - last >= pause_after(count):
-            self._tries[key] = (count + 1, now)
-            log.info("%s of %s is started again: %s", deployment.name, deployment.project, deployment.reason)
-            self._starter.revive(*key)
+        self._tries[key] = (count + 1, now)
+        log.info("%s of %s is started again: %s", deployment.name, deployment.project, deployment.reason)
+        self._starter.revive(*key)
+
+    def _waits_for_room(self, key: tuple[str, str]) -> bool:
+        """Whether a start would only fail, as nothing can be written; logged once."""
+        failure = self._write_failure()
+        if failure and key not in self._waits:
+            log.error("%s of %s is not started again until there is room: %s", key[1], key[0], failure)
+        (self._waits.add if failure else self._waits.discard)(key)
+        return bool(failure)

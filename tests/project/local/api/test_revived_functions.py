@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 
+from project.disk import write_failure
 from project.function_names import RUNNER, SERVING, STAGING
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.records import (
@@ -31,7 +32,8 @@ class ControlPlane:
     def __init__(self, name=SERVING):
         self.found = Deployment("p", name, port=1, state=READY, pid=1)
         self.started, self.left, self.now = [], [], 0.0
-        self.revived = RevivedFunctions(self, self, lambda: self.now)
+        self.disk = ""
+        self.revived = RevivedFunctions(self, self, lambda: self.disk, lambda: self.now)
 
     def all(self):
         return [self.found]
@@ -69,6 +71,37 @@ def test_a_dead_function_is_started_at_once_and_then_after_growing_pauses_until_
     assert plane.left == []
     assert len(plane.starts(1000)) == ATTEMPTS - 6
     assert plane.left == [ATTEMPTS]
+
+
+def test_while_the_disk_is_full_no_start_is_tried_and_none_counts(caplog):
+    plane = ControlPlane()
+    plane.set(ERROR)
+    assert len(plane.starts(200)) == ATTEMPTS - 1
+    plane.disk = "/home: No space left on device; free space there"
+    assert plane.starts(86_400) == [] and plane.left == []
+    said = [record.message for record in caplog.records if "until there is room" in record.message]
+    assert said == [f"{SERVING} of p is not started again until there is room: {plane.disk}"]
+    plane.disk = ""
+    first = plane.now
+    assert plane.starts(10) == [first, first + 2, first + 6], "it begins with the first attempt again"
+    plane.disk = "full again"
+    plane.starts(100)
+    assert len([record for record in caplog.records if "until there is room" in record.message]) == 2
+
+
+def test_a_folder_that_takes_no_files_is_told_and_one_that_does_has_none_left(tmp_path):
+    assert write_failure(tmp_path) == ""
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(FileNotFoundError):
+        write_failure(tmp_path / "gone")
+
+
+def test_a_full_disk_is_a_write_failure(tmp_path, monkeypatch):
+    def full(*args):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert write_failure(tmp_path) == "the disk: No space left on device; free space there"
 
 
 def test_after_a_steady_minute_it_is_started_at_once_again():
