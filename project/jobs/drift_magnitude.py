@@ -29,7 +29,7 @@ from drift.reference_rows import (
 from feature_sets.checks import check_choice
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, VERSION
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.rows.stored_rows import in_utc
+from feature_sets.rows.stored_rows import utc_times
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.base_rows import base_of_served
@@ -162,7 +162,7 @@ def measure_drift_magnitude(
     min_rows = rows_needed(min_rows, rows_in_window(base, DEVICE, telemetry.time, window))
     labeled = get_json(f"{address}/labeled")
     folder = Path(labeled["directory"])
-    ends, begins = found_base.until(telemetry.time), found_base.since(telemetry.time)
+    begins, ends = found_base.span(telemetry.time)
     wanted = Wanted(served, telemetry.time, ends, late, since=begins)
     streaming = generator_address(context.project, generator)
     if streaming:
@@ -349,7 +349,7 @@ def _since(rows: pd.DataFrame, wanted: Wanted) -> tuple[pd.DataFrame, int]:
     """Rows of a rehearsal that are not older than the base, and how many are."""
     if rows.empty or wanted.since is None:
         return rows, 0
-    kept = rows[in_utc(rows[[wanted.time]], wanted.time)[wanted.time] >= wanted.since]
+    kept = rows[utc_times(rows[wanted.time]) >= wanted.since]
     return kept.reset_index(drop=True), len(rows) - len(kept)
 
 
@@ -357,7 +357,7 @@ def _after(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:
     """The rows that are later than the base, and mature."""
     if rows.empty or (wanted.after is None and wanted.until is None):
         return rows
-    times = in_utc(rows[[wanted.time]], wanted.time)[wanted.time]
+    times = utc_times(rows[wanted.time])
     is_wanted = pd.Series(True, rows.index)
     if wanted.after is not None:
         is_wanted &= times > wanted.after
