@@ -262,14 +262,19 @@ def test_a_drift_that_detectors_found_counts_for_the_rows_in_which_it_was(last_d
 
 
 def test_a_base_shorter_than_a_season_is_warned_of():
-    short, live = stream(0.0).head(20), stream(0.0)
+    short, live = stream(0.0).head(150), stream(0.0)
     found = drift_magnitude._measured(stream(0.0), live, SCHEMA, "day", 200, Found())
     assert found["warnings"] == []
-    found = drift_magnitude._measured(short, live, SCHEMA, "day", 200, Found())
-    assert found["warnings"][0].startswith("the test rows span 19.0 hours, which is less than a day: ")
-    found = drift_magnitude._measured(stream(0.0).head(150), live, SCHEMA, "week", 200, Found())
+    found = drift_magnitude._measured(short, live, SCHEMA, "week", 200, Found())
     assert found["warnings"][0].startswith("the test rows span 149.0 hours, which is less than a week: ")
     assert drift_magnitude._measured(short, live, SCHEMA, "fixed", 200, Found())["warnings"] == []
+
+
+@pytest.mark.parametrize("season", ["day", "week", "fixed"])
+def test_a_short_base_is_not_warned_of_where_nothing_is_called_drift_or_none(season):
+    found = drift_magnitude._measured(stream(0.0).head(20), stream(0.0), SCHEMA, season, 200, Found())
+    assert found["drifted"] is None and found["reason"].startswith("not enough data")
+    assert found["warnings"] == []
 
 
 def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
@@ -288,6 +293,8 @@ def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
     assert found["reason"].endswith(
         ", but 12 of the 12 hours of the day that the batch is of are none of the test rows'"
     )
+    # Here it is the short base that leaves no verdict.
+    assert found["warnings"][0].startswith("the test rows span 11.0 hours, which is less than a day: ")
 
 
 @pytest.mark.parametrize(("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None)])
