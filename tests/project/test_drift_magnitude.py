@@ -8,21 +8,13 @@ import pytest
 
 from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project import base_rows
+from project import base_rows, measured_rows
 from project.errors import NetopsError
 from project.http_json import get_json
 from project.jobs import drift_magnitude, stream_state
-from project.jobs.drift_magnitude import (
-    LIVE,
-    REHEARSED,
-    Found,
-    RowCount,
-    Wanted,
-    chosen_rows,
-    measure_drift_magnitude,
-    wait_for_stream,
-)
+from project.jobs.drift_magnitude import Found, measure_drift_magnitude, wait_for_stream
 from project.label_maturity import mature_until
+from project.measured_rows import LIVE, REHEARSED, LabeledRows, RowCount, Wanted, chosen_rows
 from tests.feature_sets.labels.forms import schema
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -124,9 +116,9 @@ def test_an_alert_that_began_after_the_rows_says_nothing_of_them():
 
 
 def test_a_batch_is_read_once_while_rows_are_waited_for(tmp_path, monkeypatch):
-    read, opened = drift_magnitude.read_pairs, []
+    read, opened = measured_rows.read_pairs, []
     monkeypatch.setattr(
-        drift_magnitude, "read_pairs", lambda file, *how: opened.append(file.name) or read(file, *how)
+        measured_rows, "read_pairs", lambda file, *how: opened.append(file.name) or read(file, *how)
     )
     count = RowCount(tmp_path / "labeled", wanted())
     assert count.now() == 0
@@ -346,7 +338,7 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
     for module in (drift_magnitude, base_rows):
         monkeypatch.setattr(module, "get_json", lambda address: answers[address[len("http://here") :]])
     evaluated(monkeypatch, stream(0.0))
-    rows = drift_magnitude.LabeledRows(stream(0.0), source, "so")
+    rows = LabeledRows(stream(0.0), source, "so")
     monkeypatch.setattr(drift_magnitude, "chosen_rows", lambda *_: rows)
     monkeypatch.setattr(drift_magnitude, "_measured", measured)
     measure_drift_magnitude(context, None, "serving")
