@@ -56,6 +56,14 @@ class Hysteresis:
         """Labels in all of its batches."""
         return self.batch * self.batches
 
+    def limit(self, before: float, rate: float) -> float:
+        """Error rate below which a batch is calm.
+
+        :param before: error rate of before the change.
+        :param rate: since then.
+        """
+        return before + self.below * max(0.0, rate - before)
+
 
 USUAL = Hysteresis()
 
@@ -131,7 +139,7 @@ class Alert:
         if before is None or now is None or not self.labels_before:
             return False
         certain = self.before.bounds(calm.inflation())[1]
-        return now > max(_HALF_AS_MANY_AGAIN * before, before + _LEAST_RISE, certain)
+        return now > max(_well_above(before), certain)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
@@ -163,7 +171,7 @@ class AlertWatch:
         rate, now = change.sample.rate or 0.0, self.open
         if now is None:
             before, labels = change.reference.rate, change.reference.n
-            limit = (before or 0.0) + self.hysteresis.below * max(0.0, rate - (before or 0.0))
+            limit = self.hysteresis.limit(before or 0.0, rate)
             self.open = Alert(
                 name, event.source, event.event_time, n, onset, change.severity or SEVERITIES[0],
                 before, rate, limit, labels, n, change.sample.n,
@@ -214,11 +222,11 @@ class AlertWatch:
             return False
         before = now.rate_before
         lowest = others.bounds(others.inflation(inflation))[0]
-        if lowest <= max(_HALF_AS_MANY_AGAIN * before, before + _LEAST_RISE):
+        if lowest <= _well_above(before):
             return False
         self._make_worse(now, n, recent)
-        rise = max(0.0, (recent.rate or 0.0) - before)
-        self.open = replace(self.open or now, lower_limit=before + self.hysteresis.below * rise)
+        limit = self.hysteresis.limit(before, recent.rate or 0.0)
+        self.open = replace(self.open or now, lower_limit=limit)
         self._labels = self._errors = 0
         return True
 
@@ -300,6 +308,11 @@ class AlertWatch:
             f"{owner}: batch_errors", saved["batch_errors"], at_least=0, at_most=watch._labels
         )
         return watch
+
+
+def _well_above(before: float) -> float:
+    """The error rate above which there is half as much again as before, or more."""
+    return max(_HALF_AS_MANY_AGAIN * before, before + _LEAST_RISE)
 
 
 def _is_severer(rate: float, alert: Alert) -> bool:

@@ -28,8 +28,8 @@ _LEVEL, _LEAST_LEVEL = 2_000, 500
 FINEST_RATE = 0.001
 """No base tells a rate more finely: from none at all to one error in a thousand is no infinite rise."""
 
-_CERTAIN = 2.5
-"""Standard errors from which on a difference of two rates is no chance."""
+CERTAIN = 2.5
+"""Standard errors from which on a difference of two rates is no chance: the warning level of GLR."""
 
 USUAL_CHANGE = 400
 """How many labels a change is taken to cover where its detector does not tell."""
@@ -78,7 +78,7 @@ class Counts(NamedTuple):
         """
         if not self.n:
             return 0.0, 1.0
-        rate, square = self.errors / self.n, _CERTAIN**2 * inflation / self.n
+        rate, square = self.errors / self.n, CERTAIN**2 * inflation / self.n
         middle = (rate + square / 2) / (1 + square)
         half = math.sqrt(square * rate * (1 - rate) + square * square / 4) / (1 + square)
         return max(0.0, middle - half), min(1.0, middle + half)

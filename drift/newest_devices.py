@@ -7,7 +7,7 @@ from collections import Counter, deque
 from itertools import islice
 from typing import Any, NamedTuple
 
-from drift.change_size import FINEST_RATE, MOST_REMEMBERED, Counts, counts_of
+from drift.change_size import CERTAIN, FINEST_RATE, MOST_REMEMBERED, Counts, counts_of
 from drift.detectors.saved_form import saved_mapping
 from drift.wrong_devices import NAMED, DeviceErrors, WrongDevices
 from feature_sets.checks import InputError, check_integer
@@ -25,9 +25,6 @@ CALM_SHARE = 0.3
 
 _LEAST_LABELS = 100
 """Fewest labels since a change in which others are looked at."""
-
-_CERTAIN = 2.5
-"""Standard errors from which on others differ from before: the warning level of GLR."""
 
 
 class Known(NamedTuple):
@@ -48,7 +45,7 @@ class Known(NamedTuple):
         variance = (
             max(pooled, FINEST_RATE) * (1 - pooled) * (1 / labels + (1 / self.labels if self.labels else 0))
         )
-        return (errors / labels - self.rate) ** 2 > _CERTAIN**2 * variance
+        return (errors / labels - self.rate) ** 2 > CERTAIN**2 * variance
 
 
 class NewestDevices:

@@ -8,9 +8,8 @@ from typing import Any
 from graphs.model_router import ModelRouter
 from graphs.protocol.errors import ApiError
 from graphs.replay import replay_missed
-from graphs.request_counts import count_request
+from graphs.request_counts import count_journaled
 from graphs.request_step import RequestStep, request_steps
-from graphs.state.journal import TOLD
 from graphs.state.serving_state import serving_state
 from graphs.state.unfinished import GIVEN_UP, Held, refusal
 
@@ -41,8 +40,8 @@ def finish_entry(context: Any, some: Sequence[RequestStep] | None = None) -> Non
             _wait_or_give_up(context, held, steps, error)
             continue
         state.unfinished.finish(held)
-        if some is None and held.request.kind not in TOLD and not held.request.of_other_schema:
-            count_request(state.metrics, held.request)
+        if some is None:
+            count_journaled(state.metrics, held.request)
 
 
 def _go_on(context: Any, held: Held, steps: Sequence[RequestStep], place: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -23,14 +23,12 @@ from graphs.ledger_metrics import (
     told_ledger,
 )
 from graphs.ledger_room import Room, check_room, check_unwritten
-from graphs.protocol.records import (
-    LabeledPair,
-)
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.request_step import RequestStep
 from graphs.state.accepted_before import AcceptedBefore
 from graphs.state.ahead_stream import AheadStream
+from graphs.state.counters import CounterFamily
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.incident_book import IncidentBook
@@ -155,16 +153,9 @@ class LabeledJoin(RequestStep):
     def _hand_on(self, request: Request) -> None:
         """Give the pairs of a request to the batches, the metrics and, with it, to the steps that follow."""
         if self._population is not None:
-            inside = [pair for pair in request.pairs if self._population.has(pair.device, pair.time)]
-            if len(inside) < len(request.pairs):
-                self._metrics.outside_population.inc(len(request.pairs) - len(inside))
-            mature = [pair for pair in request.mature if self._population.has(pair.device, pair.time)]
-            request.pairs, request.mature = inside, mature
+            _keep(request, self._population.has, self._metrics.outside_population)
         if self._calendar is not None:
-            counting = self._counting(request.pairs)
-            if len(counting) < len(request.pairs):
-                self._metrics.excluded_pairs.inc(len(request.pairs) - len(counting))
-            request.pairs, request.mature = counting, self._counting(request.mature)
+            _keep(request, self._is_outside_maintenance, self._metrics.excluded_pairs)
         if not isinstance(self._ledger, DerivedLedger):
             request.mature = request.pairs
         if request.pairs and self._batches is not None and "batches" not in request.done:
@@ -285,10 +276,19 @@ class LabeledJoin(RequestStep):
             return late_errors_warning(self._ledger, self._schema.labels, horizon)
         return late_warning(self._ledger, self._deadline, horizon)
 
-    def _counting(self, pairs: list[LabeledPair]) -> list[LabeledPair]:
-        """Those that no maintenance excludes by now."""
-        return [pair for pair in pairs if not self._excluded.in_maintenance(pair.device, pair.time)]
+    def _is_outside_maintenance(self, device: str, time: float) -> bool:
+        """By what is known of it by now."""
+        return not self._excluded.in_maintenance(device, time)
 
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()
         self._logger.error(f"a batch of labeled pairs could not be written and is kept: {error}")
+
+
+def _keep(request: Request, counts: Callable[[str, float], bool], left_out: CounterFamily) -> None:
+    """Leave the pairs of a request that count, by device and time, and count the others."""
+    kept = [pair for pair in request.pairs if counts(pair.device, pair.time)]
+    if len(kept) < len(request.pairs):
+        left_out.inc(len(request.pairs) - len(kept))
+    request.pairs = kept
+    request.mature = [pair for pair in request.mature if counts(pair.device, pair.time)]

@@ -12,10 +12,10 @@ from graphs.model_router import ModelRouter
 from graphs.protocol.records import MaintenanceRecord, TelemetryRecord, label_record
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
-from graphs.request_counts import count_request
+from graphs.request_counts import count_journaled
 from graphs.request_step import RequestStep, request_steps
 from graphs.routing.change import RoutingChange
-from graphs.state.journal import TOLD, Entry, JournalEvent
+from graphs.state.journal import Entry, JournalEvent
 from graphs.state.serving_state import serving_state
 
 IfFailed = Callable[[Request, str], None]
@@ -104,8 +104,7 @@ def replay_entry(context: Any, entry: Entry, if_failed: IfFailed, replayed: bool
     """
     steps = request_steps(context.root)
     request = replay_to(steps, context, entry, if_failed, replayed)
-    if entry.kind not in TOLD and not entry.of_other_schema:
-        count_request(serving_state(context).metrics, request)
+    count_journaled(serving_state(context).metrics, request)
 
 
 def replay_to(
@@ -134,7 +133,7 @@ def replay_to(
         of_other_schema=entry.of_other_schema,
     )
     for step in steps:
-        if step.takes_other_schemas or not request.of_other_schema:
+        if step.is_for(request):
             step.prepare(request)
     request.if_failed = if_failed
     for step in steps:

@@ -9,6 +9,7 @@ from graphs.protocol.records import IncidentRecord, LabelRecord, MaintenanceReco
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.protocol.telemetry_columns import columns_of
+from graphs.state.journal import TOLD
 from graphs.state.serving_metrics import ServingMetrics
 
 
@@ -23,6 +24,15 @@ def count_request(metrics: ServingMetrics, request: Request) -> None:
         for status, count in _by_status(request.maintenance).items():
             metrics.maintenance.labels(status).inc(count)
         _unnamed(metrics, request.maintenance, Kind.MAINTENANCE)
+
+
+def count_journaled(metrics: ServingMetrics, request: Request) -> None:
+    """Count the events of an entry of the journal, unless the history told them or another schema did.
+
+    What an endpoint of another schema accepted was counted there, and answered by another model.
+    """
+    if request.kind not in TOLD and not request.of_other_schema:
+        count_request(metrics, request)
 
 
 def _telemetry(metrics: ServingMetrics, request: Request) -> None:

@@ -31,9 +31,13 @@ class RequestStep:
     takes_other_schemas: ClassVar[bool] = False
     """Whether that is done of readings that an endpoint of another schema accepted, too."""
 
+    def is_for(self, request: Request) -> bool:
+        """Whether what a request is about concerns this step; who accepted it may have had another schema."""
+        return self.takes_other_schemas or not request.of_other_schema
+
     def takes(self, request: Request) -> bool:
         """Whether a request, if it is not answered yet, is handled here."""
-        return request.kind in self.kinds and (self.takes_other_schemas or not request.of_other_schema)
+        return request.kind in self.kinds and self.is_for(request)
 
     def do(self, request: Request) -> Request:
         """Handle a request of our kinds that is not answered yet; a refused one becomes an error answer."""

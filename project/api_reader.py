@@ -9,7 +9,7 @@ from feature_sets.model_package.tags import PRODUCTION
 from project.errors import NetopsError
 from project.function_names import MODEL, what_brings_back
 from project.http_json import AbsentError, UnreachableError, get_json
-from project.model_addresses import MODEL_ARTIFACT
+from project.model_addresses import MODEL_ARTIFACT, artifacts_address
 
 _TIMEOUT = 10.0
 ENDPOINT_KINDS = ("serving", "nuclio", "remote")
@@ -46,14 +46,19 @@ def projects(dbpath: str) -> list[str]:
     return list(_get(dbpath, "projects", format="name_only")["projects"])
 
 
-def endpoints(dbpath: str) -> list[Endpoint]:
-    """Every function of every project that was deployed, in order of project and name."""
+def endpoints(dbpath: str, project: str | None = None) -> list[Endpoint]:
+    """Every function that was deployed, in order of project and name.
+
+    :param project: of which alone they are; None for all.
+    """
     found = []
-    for project in sorted(projects(dbpath)):
-        for function in _get(dbpath, f"projects/{project}/functions", tag="latest")["funcs"]:
+    for name in projects(dbpath):
+        if project not in (None, name):
+            continue
+        for function in _get(dbpath, f"projects/{name}/functions", tag="latest")["funcs"]:
             status = function.get("status") or {}
             if function.get("kind") in ENDPOINT_KINDS and status.get("state"):
-                found.append(_endpoint(project, function, status))
+                found.append(_endpoint(name, function, status))
     return sorted(found, key=lambda endpoint: (endpoint.project, endpoint.name))
 
 
@@ -73,7 +78,7 @@ def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
 
     :raises NetopsError: if the project has no such function, or it is not ready.
     """
-    found = next((e for e in endpoints(dbpath) if (e.project, e.name) == (project, name)), None)
+    found = next((each for each in endpoints(dbpath, project) if each.name == name), None)
     state = found.state if found else "none"
     if found is None or state != "ready":
         raise NetopsError(
@@ -96,7 +101,7 @@ def check_production_model(dbpath: str, project: str) -> None:
     """Raise NetopsError unless the project has a model in production."""
     check_project(dbpath, project)
     try:
-        get_json(f"{dbpath}/api/v2/projects/{project}/artifacts/{MODEL_ARTIFACT}", _TIMEOUT, tag=PRODUCTION)
+        get_json(f"{artifacts_address(dbpath, project)}/{MODEL_ARTIFACT}", _TIMEOUT, tag=PRODUCTION)
     except AbsentError as error:
         raise NetopsError(
             f"project '{project}' has no model in production; {_way(dbpath, project)}"
@@ -106,7 +111,7 @@ def check_production_model(dbpath: str, project: str) -> None:
 def _way(dbpath: str, project: str) -> str:
     """How a project comes to a model in production."""
     try:
-        get_json(f"{dbpath}/api/v2/projects/{project}/artifacts/{MODEL_ARTIFACT}", _TIMEOUT, tag="latest")
+        get_json(f"{artifacts_address(dbpath, project)}/{MODEL_ARTIFACT}", _TIMEOUT, tag="latest")
     except AbsentError:
         return f"'netops run --project {project}' trains one"
     return (
@@ -118,7 +123,7 @@ def _way(dbpath: str, project: str) -> str:
 def check_endpoint(dbpath: str, project: str, name: str) -> None:
     """Raise NetopsError unless the project has deployed such an endpoint."""
     check_project(dbpath, project)
-    deployed = [endpoint.name for endpoint in endpoints(dbpath) if endpoint.project == project]
+    deployed = [endpoint.name for endpoint in endpoints(dbpath, project)]
     if name not in deployed:
         raise NetopsError(f"project '{project}' has no endpoint '{name}'; {_there_are(deployed)}")
 

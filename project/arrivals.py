@@ -17,12 +17,11 @@ from feature_sets.telemetry.events import LabelEvent
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.protocol.routes import Kind
-from graphs.state.accepted_entries import AcceptedEntries, accepted_entries
+from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.journal_entries import RawEntry
 from graphs.state.longest_reach import longest_reach
 from graphs.state.placed_labels import placed_labels
-from project.live_history import LiveJournal
-from project.live_order import CLOCKS_APART_SECONDS
+from project.live_history import CLOCKS_APART_SECONDS, LiveJournal
 from project.live_rows import ARRIVED, live_rows
 from project.live_too_late import journaled_readings
 
@@ -76,13 +75,10 @@ def arrivals(journal: LiveJournal, schema: TelemetrySchema, files: list[pd.DataF
     if not files:
         return Arrivals(nothing, nothing, {})
     since = min(column_micros(file[PREDICTED_AT]).min() for file in files) / _MICRO
-    # An entry is made after the arrival of its events, by a clock of its own; archives before are not read.
-    back = CLOCKS_APART_SECONDS + longest_reach(WindowDefinition.from_schema(schema))
-    after = (max(0, int((since - back) * 1000)), 0)
-    accepted = accepted_entries(journal.url, journal.key, journal.archive, after)
-    entries = placed_labels(accepted, schema.reading_columns).new
+    begin = since - longest_reach(WindowDefinition.from_schema(schema))
+    entries = placed_labels(journal.arrived_since(begin), schema.reading_columns).new
     late = live_rows(AcceptedEntries(entries, []), schema).late if schema.arrival is None else nothing
-    return Arrivals(late, _returned(entries, schema, since - back), _labels(entries, schema))
+    return Arrivals(late, _returned(entries, schema, begin - CLOCKS_APART_SECONDS), _labels(entries, schema))
 
 
 def _returned(entries: Iterable[RawEntry], schema: TelemetrySchema, begin: float) -> pd.DataFrame:

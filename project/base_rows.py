@@ -7,7 +7,7 @@ from typing import NamedTuple
 import mlrun
 import pandas as pd
 
-from feature_sets.rows.stored_rows import in_utc
+from feature_sets.rows.stored_rows import utc_times
 from project.errors import NetopsError
 from project.function_names import MODEL
 from project.http_json import get_json
@@ -26,25 +26,17 @@ class BaseRows(NamedTuple):
     version: str
     instead: str = ""
 
-    def since(self, time: str) -> pd.Timestamp | None:
-        """When they begin: what is older tells nothing of what has changed since; None without rows.
+    def span(self, time: str) -> tuple[pd.Timestamp, pd.Timestamp] | tuple[None, None]:
+        """When they begin and end; None without rows.
+
+        What is older tells nothing of what has changed since. What is live and later is none of them.
 
         :param time: name of the time column.
         """
         if self.rows.empty:
-            return None
-        begins: pd.Timestamp = in_utc(self.rows[[time]], time)[time].min()
-        return begins
-
-    def until(self, time: str) -> pd.Timestamp | None:
-        """When they end: what is live and later is none of them; None without rows.
-
-        :param time: name of the time column.
-        """
-        if self.rows.empty:
-            return None
-        ends: pd.Timestamp = in_utc(self.rows[[time]], time)[time].max()
-        return ends
+            return None, None
+        times = utc_times(self.rows[time])
+        return times.min(), times.max()
 
 
 def base_of_served(project: str, address: str, test_set: mlrun.DataItem) -> BaseRows:

@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from feature_sets.rows.stored_rows import in_utc
+from feature_sets.rows.stored_rows import utc_times
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -47,7 +47,7 @@ def mature_of_files(rows: pd.DataFrame, time: str, label: str) -> pd.DataFrame:
     """
     if rows.empty:
         return rows
-    times = in_utc(rows[[time]], time)[time]
+    times = utc_times(rows[time])
     newest = times[rows[label] == 0].max()  # NaT without any, which keeps no row.
     known: pd.DataFrame = rows[times <= newest]
     return known.reset_index(drop=True)

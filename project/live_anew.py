@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs.protocol.routes import Kind
-from graphs.state.journal_entries import RawEntry
 from graphs.state.read_anew import ReadAnew
 from project.live_rows import LiveRows
 
@@ -28,13 +25,14 @@ def anew_lines(found: LiveRows) -> list[str]:
     return lines + [f"    {count:,} with {name}, which is ignored" for name, count in found.ignored.items()]
 
 
-def expected(entries: Iterable[RawEntry], schema: TelemetrySchema) -> str:
+def expected(requests: Counter[str], schema: TelemetrySchema) -> str:
     """What a history of a schema would have of what arrived live, in one sentence; empty of nothing.
 
-    It goes by the columns of the entries. What is outside of a range is not looked for.
+    What is outside of a range is not looked for.
+
+    :param requests: see ``requests_by_columns``.
     """
     anew = ReadAnew(schema)
-    requests: Counter[str] = Counter(entry.schema for entry in entries if entry.kind == Kind.TELEMETRY)
     if not requests:
         return ""
     lacks: Counter[str] = Counter()

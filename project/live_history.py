@@ -24,7 +24,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import TOO_LATE
 from graphs.initializer import SETTINGS
 from graphs.serving_graph import journal_key
-from graphs.state.accepted_entries import accepted_entries
+from graphs.state.accepted_entries import AcceptedEntries, accepted_entries
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD
 from graphs.state.placed_labels import placed_labels
@@ -50,6 +50,8 @@ COUNTS = (
 )
 """Counts of the job; ``readings`` and ``labels`` are the sums of new, known and those left out."""
 
+CLOCKS_APART_SECONDS = 3600
+"""How far the clocks of an endpoint and of its journal may be apart."""
 _TABLES = ("metrics", "labels")
 _SHOWN = 5
 """Conflicts that are told at most."""
@@ -71,6 +73,24 @@ class LiveJournal:
     key: str
     archive: Path
     label_deadline: float = ServingSettings.label_deadline_seconds
+
+    def accepted(self, after: EntryId) -> AcceptedEntries:
+        """What the endpoint accepted after an id.
+
+        :raises ApiError: if the journal cannot be read.
+        :raises OSError: if a file of the archive cannot be read.
+        """
+        return accepted_entries(self.url, self.key, self.archive, after)
+
+    def arrived_since(self, seconds: float) -> AcceptedEntries:
+        """What arrived since a time, with some of what came shortly before; errors as of ``accepted``.
+
+        An entry is made after the arrival of its events, by a clock of its own. Archives before are not read.
+
+        :param seconds: since the epoch.
+        """
+        begin = max(0, int((seconds - CLOCKS_APART_SECONDS) * 1000))
+        return self.accepted((begin, 0))
 
     @classmethod
     def of(cls, project: str, settings: Settings) -> LiveJournal:
@@ -163,8 +183,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     devices = len(history.device_keys) if history else 0
     after, arrived = min(mark.start(devices) for mark in marks)
     last = max(mark.position for mark in marks)
-    accepted = accepted_entries(journal.url, journal.key, journal.archive, after)
-    entries = placed_labels(accepted, schema.reading_columns)
+    entries = placed_labels(journal.accepted(after), schema.reading_columns)
     if all(entry.kind in TOLD for entry in entries.new):
         return {**dict.fromkeys(COUNTS, 0), "report_lines": ["live: nothing new"]}
     if history is None:

@@ -20,16 +20,12 @@ from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.whole_readings import wholes_of_list
 from graphs.protocol.routes import Kind
-from graphs.state.accepted_entries import accepted_entries
 from graphs.state.longest_reach import longest_reach
 from graphs.state.read_anew import ReadAnew
 from graphs.state.reading_history import ReadingHistory, Readings
 from project.live_history import LiveJournal
 
 _MICRO = 1_000_000
-CLOCKS_APART_SECONDS = 3600
-"""How far the clocks of an endpoint and of its journal may be apart."""
-
 _ARRIVAL = "(arrival)"
 _ROWS = 200_000
 """Readings that are given to windows at once, about."""
@@ -129,12 +125,9 @@ class LiveOrder:
     def _sent(self, devices: set[str], earliest: int) -> dict[str, _Sent]:
         """What the journal has of devices that a window of then can hold; not what was from the future."""
         tolerance = self._definition.tolerance_micros
-        begin = (earliest - self._reach - tolerance) // _MICRO - CLOCKS_APART_SECONDS
-        journal, anew = self._journal, ReadAnew(self._schema)
+        anew = ReadAnew(self._schema)
         found: dict[str, _Sent] = {}
-        for entry in accepted_entries(
-            journal.url, journal.key, journal.archive, (max(0, begin) * 1000, 0)
-        ).new:
+        for entry in self._journal.arrived_since((earliest - self._reach - tolerance) / _MICRO).new:
             if entry.kind != Kind.TELEMETRY or not anew.reads(entry):
                 continue
             arrival = event_micros(entry.arrival)

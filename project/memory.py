@@ -16,6 +16,7 @@ from typing import Any
 from feature_sets.checks import InputError, check_choice
 from project import parameters
 from project.http_json import AbsentError, get_json
+from project.model_addresses import artifacts_address
 from project.overruled import overruled, without_effect
 from training.job.training_window import is_since
 
@@ -100,9 +101,7 @@ def recall(dbpath: str, project: str) -> Memory | None:
     if not dbpath:
         return None
     try:
-        found = get_json(
-            f"{dbpath.rstrip('/')}/api/v2/projects/{project}/artifacts/{KEY}", _TIMEOUT, tag="latest"
-        )
+        found = get_json(f"{artifacts_address(dbpath, project)}/{KEY}", _TIMEOUT, tag="latest")
     except AbsentError:
         return None
     return Memory(**json.loads(found["spec"]["inline"]))

@@ -179,17 +179,18 @@ def evaluated_model(project: str, version: str) -> tuple[Any, pd.DataFrame]:
     """
     import mlrun
 
-    database = mlrun.get_run_db()
-    found = database.list_artifacts(
+    from project.run_artifacts import written_beside
+
+    found = mlrun.get_run_db().list_artifacts(
         name=MODEL_ARTIFACT, project=project, labels=[f"version={version}"], tag="*"
     )
     if not found:
         raise NetopsError(f"project '{project}' must have a model of version {version!r}, got none")
     model = mlrun.artifacts.dict_to_artifact(found[0])
-    beside = database.list_artifacts(name=TEST_SET_ARTIFACT, project=project, tree=model.tree, tag="*")
-    if not beside:
+    predictions = written_beside(project, model, TEST_SET_ARTIFACT)
+    if predictions is None:
         raise NetopsError(
             f"version {version!r} must have the predictions of its evaluation, got none; they are deleted "
             "with the data of old runs, see 'netops prune'"
         )
-    return model, mlrun.get_dataitem(mlrun.artifacts.dict_to_artifact(beside[0]).target_path).as_df()
+    return model, predictions.as_df()

@@ -9,6 +9,7 @@ import mlrun
 from mlrun.utils import logger
 
 from project.model_addresses import REPORT_ARTIFACT
+from project.run_artifacts import written_beside
 from training.report_page.page import Section, with_gate, with_section
 
 
@@ -54,13 +55,11 @@ def page_of(project: str, model: Any) -> mlrun.DataItem | None:
 
     That it cannot be looked for is an error of the log.
     """
-    database = mlrun.get_run_db()
     try:
-        found = database.list_artifacts(name=REPORT_ARTIFACT, project=project, tree=model.tree, tag="*")
+        return written_beside(project, model, REPORT_ARTIFACT)
     except mlrun.errors.MLRunBaseError as error:
         logger.error(f"the report cannot be looked for: {error}")
         return None
-    return mlrun.get_dataitem(mlrun.artifacts.dict_to_artifact(found[0]).target_path) if found else None
 
 
 def _change(

@@ -24,14 +24,12 @@ from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
 from training.dataset.training_set import read_split
 from training.dataset.unlabeled_rows import read_unlabeled
-from training.evaluation.baselines import MODEL, SINGLE_FEATURE
+from training.evaluation.baselines import MODEL
 from training.evaluation.bootstrap import BASE_RATE
 from training.evaluation.champion import Champion, compare, find_champion
 from training.evaluation.champion_beside import of_one_champion, version_there, why_superseded
 from training.evaluation.clusters import AUTO, parse_bootstrap_by
 from training.evaluation.evaluate_model import evaluate_model
-from training.evaluation.evaluation_plots import alarms_figure, calibration_figure, score_figure
-from training.evaluation.evaluation_report import EvaluationReport
 from training.evaluation.group_scores import group_scores
 from training.evaluation.label_advice import COLUMNS as ADVICE_COLUMNS
 from training.evaluation.label_advice import label_advice
@@ -42,6 +40,7 @@ from training.evaluation.promotion_gate import (
     decide,
     decide_without_labels,
 )
+from training.evaluation_log import Report, log_artifacts, log_results
 from training.explanation.explain import Explanation, explain
 from training.job.defaults import (
     PROMOTE,
@@ -53,18 +52,12 @@ from training.job.defaults import (
     TRAIN_ROWS,
     TRAINING_WINDOW,
 )
-from training.job.run_artifacts import artifact_path, log_figures, log_tables
 from training.packaging.model_artifact import log_model_package
 from training.packaging.package_writer import write_files
 from training.search.time_folds import check_folds
 from training.selection.selection_mark import refuse_selection_on_test_rows, refuse_training_on_test_rows
 from training.unlabeled.evaluate import UnlabeledReport, evaluate_unlabeled
 
-Report = EvaluationReport | UnlabeledReport
-
-PREDICTIONS_KEY = "test_set_preds"
-SERVED_KEY = "served_set_preds"
-"""Predictions of the model that is in production after the evaluation; one file with those if it is new."""
 _PACKAGED = (BASE_RATE, "average_precision_low", "average_precision_high", "f1_low", "f1_high")
 """Results that the package holds beside the model's scores."""
 
@@ -173,8 +166,8 @@ def evaluate(
     if rehearse and not gate.passed and known is not None:
         _stage(context, tag)
     _warn(context, report, gate)
-    predictions = _log_artifacts(context, report, parts, model.threshold, tables)
-    _log_results(context, report, gate, parts, model, uri, known, predictions)
+    predictions = log_artifacts(context, report, parts, model.threshold, tables)
+    log_results(context, report, gate, parts, model, uri, known, predictions)
     context.log_result("evaluated_against", beside)
 
 
@@ -336,98 +329,3 @@ def _no_better_than(report: Report) -> str:
     if not report.predictable:
         return "guessing"
     return "" if report.better_than_rule else f"the rule {report.rule}"
-
-
-def _log_served(
-    context: mlrun.MLClientCtx,
-    report: Report,
-    gate: Promotion,
-    champion: Champion | None,
-    label: str,
-    evaluated: str,
-) -> bool:
-    """Log the predictions of the model that is in production now; whether there is one that can be served.
-
-    :param evaluated: file of the predictions of the model that was evaluated. Where that one is served, or
-        none, this data set is the same file under another name.
-    """
-    if not gate.passed and champion is not None and champion.predictions is not None:
-        _log_predictions(context, SERVED_KEY, champion.predictions, label)
-        return True
-    _log_predictions(context, SERVED_KEY, report.predictions, label, evaluated)
-    return gate.passed
-
-
-def _log_results(
-    context: mlrun.MLClientCtx,
-    report: Report,
-    gate: Promotion,
-    split: Split,
-    model: ModelSchema,
-    uri: str,
-    champion: Champion | None,
-    predictions: str,
-) -> None:
-    is_served = _log_served(context, report, gate, champion, split.label, predictions)
-    facts = {**report.describe(), **gate.describe(), **split.describe(), "production": is_served}
-    facts |= {"model_uri": uri, "version": model.version, "threshold": model.threshold}
-    context.log_results(facts)
-
-
-def _log_predictions(
-    context: mlrun.MLClientCtx, key: str, predictions: pd.DataFrame, label: str, logged: str = ""
-) -> str:
-    """Log predictions; gives their file.
-
-    :param logged: file that has them already; empty to write one.
-    """
-    artifact = context.log_dataset(
-        key,
-        df=predictions,
-        format="parquet",
-        index=False,
-        stats=False,
-        label_column=label,
-        artifact_path=artifact_path(context),
-        target_path=logged,
-        upload=not logged,
-    )
-    return str(artifact.target_path)
-
-
-def _log_artifacts(
-    context: mlrun.MLClientCtx,
-    report: Report,
-    split: Split,
-    threshold: float,
-    tables: Mapping[str, pd.DataFrame],
-) -> str:
-    """Log data sets and plots; gives the file of the predictions."""
-    predictions = _log_predictions(context, PREDICTIONS_KEY, report.predictions, split.label)
-    log_tables(
-        context,
-        {
-            "test_scores_table": report.table(),
-            "test_device_scores": report.device_table(),
-            "test_episodes": report.episodes.episodes,
-            "test_false_alarms": report.episodes.false_alarms,
-            **tables,
-        },
-    )
-    rows, scores = report.predictions, report.scores[MODEL]
-    times = (rows[split.time].min(), rows[split.time].max())
-    alarms = alarms_figure(report.episodes.episodes, report.episodes.false_alarms, times)
-    if isinstance(report, UnlabeledReport):
-        log_figures(context, {"test_alarms": alarms})
-        return predictions
-    labels = rows[split.label].to_numpy()
-    model, rule = (report.scorers[name].score for name in (MODEL, SINGLE_FEATURE))
-    figures = {
-        "test_scores": score_figure(labels, {MODEL: model, str(report.rule): rule}, scores, threshold),
-        "test_calibration": calibration_figure(
-            labels, rows[PROBABILITY].to_numpy(), scores["brier"], str(report.calibration)
-        ),
-        "test_alarms": alarms,
-    }
-    log_figures(context, figures)
-    return predictions

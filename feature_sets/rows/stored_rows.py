@@ -28,6 +28,10 @@ def in_utc(frame: pd.DataFrame, time: str) -> pd.DataFrame:
 
     :param time: name of the time column.
     """
-    times = frame[time]
-    aware = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
-    return frame.assign(**{time: aware})
+    return frame.assign(**{time: utc_times(frame[time])})
+
+
+def utc_times(times: pd.Series) -> pd.Series:
+    """The same of a column of times."""
+    aware: pd.Series = times.dt.tz_localize("UTC") if times.dt.tz is None else times.dt.tz_convert("UTC")
+    return aware

@@ -112,9 +112,12 @@ def read_file(
         raise unreadable(name, error, path, form) from error
 
 
-def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tuple[pa.Table, int | None]:
+def first_rows(
+    path: Path, name: str, rows: int, form: FileFormat = PLAIN, all_bytes: bool = True
+) -> tuple[pa.Table, int | None]:
     """The first rows of a file, all columns, and how many rows it has; None if nobody counted them.
 
+    :param all_bytes: whether a CSV file is refused for a NUL that is anywhere in it.
     :raises TelemetryError: if it cannot be read.
     """
     try:
@@ -127,7 +130,8 @@ def first_rows(path: Path, name: str, rows: int, form: FileFormat = PLAIN) -> tu
             parts = json_files.json_chunks(path, name, form, names, rows)
             head = next(parts)
             return head, None if next(parts, None) is not None else head.num_rows
-        refuse_nul(path)
+        if all_bytes:
+            refuse_nul(path)
         csv = form.csv_of(name)
         types = {column: pa.string() for column in _csv_columns(path, csv)}
         with open_csv(path, types, csv) as reader:

@@ -18,9 +18,10 @@ from feature_sets.telemetry.cell_text import is_text
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$|^[+-]?inf(?:inity)?$"
 _IS_NUMBER = re.compile(_NUMBER)
-_THOUSANDS = re.compile(
+THOUSANDS = re.compile(
     r"[+-]?[0-9]{1,3}([ \u00a0\u2009\u202f'\u2019,.])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]+)?"
 )
+"""A number with a mark, its first group, between thousands; all of a text must fit."""
 _DIGITS = 20
 """Most digits of a whole number of 64 bits."""
 _LONGEST = 1000
@@ -177,7 +178,7 @@ def number_hint(text: str, decimal: str = ".") -> str:
     word = text.strip()
     sign, name = (",", "comma") if decimal == "." else (".", "point")
     thousands = "has separators of thousands, which are not read"
-    grouped = _THOUSANDS.fullmatch(word) is not None
+    grouped = THOUSANDS.fullmatch(word) is not None
     if re.fullmatch(rf"[+-]?[0-9]+\{sign}[0-9]+", word):  # Before three digits it may be either.
         return f"{thousands}, or a decimal {name}" if grouped else f"has a decimal {name}"
     return thousands if grouped else ""

@@ -63,7 +63,8 @@ class _File:
         self._schema, self._report = schema, report
         self._name = str(path.relative_to(folder))
         columns = schema.maintenance or MaintenanceColumns()
-        present = columns_of(folder, path, schema)
+        form = form_of_file(path, self._name, schema)
+        present = columns_of(folder, path, schema, form)
         self._scope = [column for column in scope_columns(schema) if column in present]
         for column, there in ((columns.start, columns.start in present), ("scope", bool(self._scope))):
             if not there:
@@ -77,13 +78,8 @@ class _File:
         self._reason = columns.reason if columns.reason in present else ""
         asked = [name for name in (self._start, self._end, self._reason, *self._scope) if name]
         inside = [name for name in asked if present[name] is not None]
-        self._table = read_file(
-            path,
-            self._name,
-            [str(present[name]) for name in inside],
-            (),
-            form_of_file(path, self._name, schema),
-        ).rename_columns(inside)
+        called = [str(present[name]) for name in inside]
+        self._table = read_file(path, self._name, called, form=form).rename_columns(inside)
         self._table = self._table.select(inside)
         given = partition_values(path, folder, schema.files)
         for name in asked:

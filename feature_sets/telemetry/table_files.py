@@ -21,6 +21,7 @@ from feature_sets.telemetry.device_keys import compose_keys, no_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.file_chunks import file_chunks, read_ahead
+from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.found_separator import form_of_file
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import times_in_order
@@ -124,6 +125,7 @@ class FileRows:
 class _FilePlan:
     """How the rows of one file are read.
 
+    :param form: of the file.
     :param present: how the file calls each column, see ``columns_of``.
     :param given: columns that its path gives it.
     :param keys: columns that the key is made of.
@@ -135,6 +137,7 @@ class _FilePlan:
     name: str
     schema: TelemetrySchema
     columns: Columns
+    form: FileFormat
     present: Mapping[str, str | None]
     given: Mapping[str, str]
     keys: tuple[str, ...]
@@ -145,7 +148,8 @@ class _FilePlan:
     def of(cls, folder: Path, path: Path, schema: TelemetrySchema, columns: Columns) -> _FilePlan:
         """Raise TelemetryError unless the file has all that is asked for."""
         name = str(path.relative_to(folder))
-        present = columns_of(folder, path, schema)
+        form = form_of_file(path, name, schema)
+        present = columns_of(folder, path, schema, form)
         keys: tuple[str, ...] = schema.entity if columns.keyed else ()
         if not all(column in present for column in keys):
             if DEVICE not in present:
@@ -170,7 +174,7 @@ class _FilePlan:
         if not inside:
             raise TelemetryError(name, "must have columns", list(present))
         given = partition_values(path, folder, schema.files)
-        return cls(path, name, schema, columns, present, given, keys, wanted, tuple(inside))
+        return cls(path, name, schema, columns, form, present, given, keys, wanted, tuple(inside))
 
     def asked(self) -> dict[str, Any]:
         """What is asked of the file."""
@@ -181,7 +185,7 @@ class _FilePlan:
             "numbers": [
                 str(self.present[column]) for column in self.columns.numbers if column in self.inside
             ],
-            "form": form_of_file(self.path, self.name, self.schema),
+            "form": self.form,
             "wholes": [str(self.present[column]) for column in self.columns.wholes if column in self.inside],
         }
 
@@ -248,14 +252,17 @@ def load_chunks(
         yield plan.rows(table, number, first)
 
 
-def columns_of(folder: Path, path: Path, schema: TelemetrySchema) -> dict[str, str | None]:
+def columns_of(
+    folder: Path, path: Path, schema: TelemetrySchema, form: FileFormat | None = None
+) -> dict[str, str | None]:
     """Names of the schema for the columns of a file, and how the file calls them; None for a folder's name.
 
+    :param form: of the file, if it was found before; see ``form_of_file``.
     :raises TelemetryError: if the file cannot be read, or two of its columns get one name.
     """
     name = str(path.relative_to(folder))
     found: dict[str, str | None] = {}
-    for column in file_columns(path, name, form_of_file(path, name, schema)):
+    for column in file_columns(path, name, form or form_of_file(path, name, schema)):
         called = schema.rename.get(column, column)
         if called in found:
             other = f"'{found[called]}'"

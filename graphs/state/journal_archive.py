@@ -37,6 +37,9 @@ _SCHEMA = pa.schema(
         ("names", pa.string()),
     ]
 )
+_WITHOUT_EVENTS = ["milliseconds", "sequence", "kind", "schema"]
+_EMPTY = {"kind": "", "schema": "", "label": "", "arrival": 0.0, "events": b"", "names": ""}
+"""Fields of an entry after its id, where they were not read."""
 
 
 class JournalArchive:
@@ -168,9 +171,10 @@ def last_archived(directory: Path) -> EntryId:
     return max(archived_to(directory), default=BEFORE_ALL)
 
 
-def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
+def archived(directory: Path, after: EntryId, with_events: bool = True) -> Iterator[RawEntry]:
     """Entries in the files of a directory after an id, in order, each once.
 
+    :param with_events: whether all is read; else id, kind and schema, and the rest is empty.
     :raises OSError: if a file cannot be read.
     """
     last = after
@@ -179,11 +183,12 @@ def archived(directory: Path, after: EntryId) -> Iterator[RawEntry]:
             continue
         path = directory / name
         with reading(path, _ADVICE):
-            table = pq.read_table(path)
+            table = pq.read_table(path, columns=None if with_events else _WITHOUT_EVENTS)
         for row in table.to_pylist():
             entry = RawEntry(
                 (row["milliseconds"], row["sequence"]),
-                *(row.get(name, "") for name in _SCHEMA.names[2:]),  # Earlier files have no names.
+                # Earlier files have no names.
+                *(row.get(name, empty) for name, empty in _EMPTY.items()),
             )
             if entry.id > last:
                 last = entry.id

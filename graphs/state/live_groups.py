@@ -11,14 +11,13 @@ import pandas as pd
 
 from feature_sets.group_features import DeviceRows, GroupFeatures
 from feature_sets.groups import Groups
-from feature_sets.ingestion.device_history import stored_attributes
 from feature_sets.ingestion.topology_history import stored_groups
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.device_places import Key
 from feature_sets.windows.others_kernel import NEVER
 from graphs.protocol.request import Request
-from graphs.state.moving_feature_set import MovingFeatureSet, stored_history
+from graphs.state.moving_feature_set import MovingFeatureSet, stored_attributes_of, stored_history
 from graphs.state.serving_state import ServingState
 from graphs.state.stored_rows import StoredRows
 
@@ -115,16 +114,11 @@ class StoredGroups:
         attributes = None
         if self._devices is not None:
             self._devices.refresh()
-            attributes = self._devices.read(_attributes)
+            attributes = self._devices.read(stored_attributes_of)
         self._metrics.refresh()
         return self._metrics.read(
             lambda known: stored_groups(self._schema, stored_history(known), attributes)
         )
-
-
-def _attributes(feature_set: object) -> pd.DataFrame | None:
-    history = stored_history(feature_set)
-    return None if history is None else stored_attributes(history)
 
 
 class LiveGroups:

@@ -7,14 +7,13 @@ from typing import Any, NamedTuple, Protocol
 
 import pandas as pd
 
-from feature_sets.ingestion.device_history import stored_attributes
 from feature_sets.ingestion.maintenance_history import calendar_of, intervals_of
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.calendar import Calendar, Maintenance
 from feature_sets.telemetry.intervals import OPEN, Scope
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs.state.moving_feature_set import MovingFeatureSet, stored_history
+from graphs.state.moving_feature_set import MovingFeatureSet, stored_attributes_of, stored_history
 
 
 class Known(NamedTuple):
@@ -65,8 +64,7 @@ class StoredCalendar:
         attributes = None
         if self._devices is not None:
             self._devices.refresh()
-            devices = self._devices.read(stored_history)
-            attributes = stored_attributes(devices) if devices else None
+            attributes = self._devices.read(stored_attributes_of)
         return Known(entries, attributes)
 
 

@@ -11,8 +11,10 @@ from typing import Any, TypeVar
 
 import mlrun.errors
 import mlrun.feature_store as fstore
+import pandas as pd
 
 from feature_sets.checks import InputError
+from feature_sets.ingestion.device_history import stored_attributes
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from graphs.protocol.errors import ApiError
@@ -61,6 +63,12 @@ class MovingFeatureSet:
     def _away(self, error: Exception) -> ApiError:
         rule = f"must be readable in the feature store ({type(error).__name__})"
         return ApiError(503, "feature set", rule, self._uri)
+
+
+def stored_attributes_of(feature_set: object) -> pd.DataFrame | None:
+    """Attributes that a feature set of devices has, see ``stored_attributes``; None without a history."""
+    history = stored_history(feature_set)
+    return None if history is None else stored_attributes(history)
 
 
 def stored_history(feature_set: object) -> StoredHistory | None:

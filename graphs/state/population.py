@@ -8,13 +8,12 @@ from typing import Protocol
 import numpy as np
 import pandas as pd
 
-from feature_sets.ingestion.device_history import stored_attributes
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.cell_text import rows_saying
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.valid_from import from_beginning
-from graphs.state.moving_feature_set import MovingFeatureSet, stored_history
+from graphs.state.moving_feature_set import MovingFeatureSet, stored_attributes_of
 
 
 class AttributeSource(Protocol):
@@ -39,8 +38,7 @@ class StoredAttributes:
     def read(self) -> pd.DataFrame | None:
         """What the newest ingestion left."""
         self._devices.refresh()
-        history = self._devices.read(stored_history)
-        return None if history is None else stored_attributes(history)
+        return self._devices.read(stored_attributes_of)
 
 
 class Population:

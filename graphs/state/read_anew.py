@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from feature_sets.telemetry.counter import COLUMN_END
 from feature_sets.telemetry.events import TelemetryEvent
 from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs.protocol.event_names import read_names
-from graphs.protocol.routes import Kind
 from graphs.state.journal import Entry
 from graphs.state.journal_entries import RawEntry
 
@@ -31,12 +29,10 @@ _Lack = tuple[str, str]
 class Fit:
     """How readings with some columns are read.
 
-    :param places: of each column of now, its place among those of then; None if it has none.
-    :param lacks: what has no place, and why.
+    :param lacks: what they do not have, and why.
     :param ignored: metrics of then that are none now.
     """
 
-    places: tuple[int | None, ...]
     lacks: tuple[_Lack, ...]
     ignored: tuple[str, ...]
 
@@ -85,19 +81,17 @@ class ReadAnew:
         if fit is None:
             entry = raw.decoded(self.columns)
         else:
-            events = [
-                TelemetryEvent(
-                    device, time, dict(zip(self.columns, _placed(values, fit.places), strict=True))
-                )
-                for device, time, *values in raw.rows
-            ]
-            sent = read_names(raw.names)
-            entry = Entry(raw.id, Kind.TELEMETRY, raw.arrival, events, sent=sent, of_other_schema=True)
+            then = raw.decoded(raw.schema.split(","))
+            entry = replace(then, events=[self._of_now(event) for event in then.events], of_other_schema=True)
         self._hold_bounds(entry.events)
         if fit is not None:
             self.lacking.update(dict.fromkeys(fit.lacks, len(entry.events)))
             self.ignored.update(dict.fromkeys(fit.ignored, len(entry.events)))
         return entry
+
+    def _of_now(self, event: TelemetryEvent) -> TelemetryEvent:
+        """A reading with other columns in those of now."""
+        return event._replace(metrics={name: event.metrics.get(name, math.nan) for name in self.columns})
 
     def _hold_bounds(self, events: list[TelemetryEvent]) -> None:
         """Have what is outside of the bounds of now be no reading."""
@@ -111,8 +105,7 @@ class ReadAnew:
     def told(self, columns: str) -> Fit | None:
         """How readings with some columns are read, see ``RawEntry.schema``; None if nothing of them is."""
         if sorted(columns.split(",")) == sorted(self.columns):
-            places = tuple(columns.split(",").index(name) for name in self.columns)
-            return Fit(places, (), ())
+            return Fit((), ())
         return self._fit(columns)
 
     def _fit(self, schema: str) -> Fit | None:
@@ -122,14 +115,12 @@ class ReadAnew:
 
     def _fitted(self, then: list[str]) -> Fit | None:
         """How readings with the columns of then are read; None if there is no metric of now among them."""
-        places: list[int | None] = [then.index(name) if name in then else None for name in self.columns]
-        metrics = places[: len(self._metrics)]
-        if not any(place is not None for place in metrics):
+        if not any(metric.column in then for metric in self._metrics):
             return None
         lacks: list[_Lack] = []
         read = {*self.columns}
-        for metric, place in zip(self._metrics, metrics, strict=True):
-            if place is None:
+        for metric in self._metrics:
+            if metric.column not in then:
                 other = _other_kind(metric)
                 is_other = other in then and other not in self.columns
                 read |= {other} if is_other else set()
@@ -137,12 +128,7 @@ class ReadAnew:
                 lacks.append((metric.name, kind if is_other else NOT_SENT))
         if self._uptime is not None and self._uptime not in then:
             lacks.append((self._uptime, NOT_SENT))
-        return Fit(tuple(places), tuple(lacks), tuple(name for name in then if name not in read))
-
-
-def _placed(values: list[float | None], places: tuple[int | None, ...]) -> list[float]:
-    found = [None if place is None else values[place] for place in places]
-    return [math.nan if value is None else value for value in found]
+        return Fit(tuple(lacks), tuple(name for name in then if name not in read))
 
 
 def _other_kind(metric: Metric) -> str:

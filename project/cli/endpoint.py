@@ -16,9 +16,8 @@ def running_endpoint(session: Session, project: str) -> Endpoint | None:
     from project.api_reader import endpoints
     from project.function_names import SERVING
 
-    wanted = (project, SERVING, "ready")
-    every = endpoints(session.mlrun_dbpath)
-    return next((one for one in every if (one.project, one.name, one.state) == wanted), None)
+    of_project = endpoints(session.mlrun_dbpath, project)
+    return next((one for one in of_project if (one.name, one.state) == (SERVING, "ready")), None)
 
 
 def who_asks() -> str:

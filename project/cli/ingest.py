@@ -147,12 +147,11 @@ def _of_live(settings: Settings, project: str, schema: str) -> str:
     """What the new history will have of what arrived live, with a space before it; empty of nothing."""
     # Only now, because these take seconds to load.
     from feature_sets.telemetry.schema import TelemetrySchema
-    from graphs.state.accepted_entries import accepted_entries
-    from graphs.state.entry_id import BEFORE_ALL
+    from graphs.state.accepted_entries import requests_by_columns
     from project.live_anew import expected
     from project.live_history import LiveJournal
 
     journal = LiveJournal.of(project, settings)
-    entries = accepted_entries(journal.url, journal.key, journal.archive, BEFORE_ALL).new
-    said = expected(entries, TelemetrySchema.load(schema))
+    requests = requests_by_columns(journal.url, journal.key, journal.archive)
+    said = expected(requests, TelemetrySchema.load(schema))
     return f" {said}" if said else ""

@@ -35,7 +35,7 @@ def run_main_job(
     report = wait_for_stream(session, project, console) if simulated_stream(steps) else None
     if report and report["error"]:
         raise NetopsError(f"the telemetry stream ended early: {report['error']}")
-    deployed = endpoints(session.mlrun_dbpath) if streaming else []
+    deployed = endpoints(session.mlrun_dbpath, project) if streaming else []
     facts = collect_facts(project, run_id, steps, deployed, report)
     if report and facts["report"] and facts["drift"]:
         # What imports mlrun comes after the check of its address.

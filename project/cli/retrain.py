@@ -39,7 +39,7 @@ def retrain(
     that is said.
     """
     from project.api_reader import check_project
-    from project.retraining import policy
+    from project.retraining import by_person
     from project.retraining.state import StateFile
     from project.retraining.status import status_lines
 
@@ -62,13 +62,13 @@ def retrain(
             if decline and state.case is None:
                 raise NetopsError(f"project '{name}' must have a drift that is being answered, got none")
             if resume:
-                file.write(policy.resumed(state, now))
+                file.write(by_person.resumed(state, now))
             elif state.trial is not None:
                 from project.retraining import trial
 
                 file.write(trial.declined(state, state.trial, now))
             else:
-                file.write(policy.declined(state, now, settings.retraining))
+                file.write(by_person.declined(state, now, settings.retraining))
     told, failure = (None, no_session) if session is None else _of_runner(settings, session, name)
     known = file.read()
     if as_json:
@@ -135,7 +135,7 @@ def _approve(settings: Settings, project: str, as_json: bool) -> None:
     from rich.console import Console
 
     from project.cli.release import release_version
-    from project.retraining.policy import approved
+    from project.retraining.by_person import approved
     from project.retraining.state import StateFile
     from project.session import open_session
 

@@ -58,7 +58,7 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
 
 def _tell_loop(settings: Settings, project: str, now: str, before: str, run_id: str) -> None:
     """Have the loop leave the version that was put back alone for a while, and say so."""
-    from project.retraining.policy import rolled_back
+    from project.retraining.by_person import rolled_back
     from project.retraining.state import StateFile
 
     file = StateFile(settings.loops, project)

@@ -98,7 +98,7 @@ def what_stays(settings: Settings, project: str) -> str:
     from project.session import find_session
 
     session = find_session(settings)
-    found = endpoints(session.mlrun_dbpath) if session else []
-    if any(each.project == project and each.state == "ready" for each in found):
+    found = endpoints(session.mlrun_dbpath, project) if session else []
+    if any(each.state == "ready" for each in found):
         return "the endpoints are up; 'netops status' tells where, 'netops stop' ends everything"
     return "the endpoints are stopped now; --keep leaves them up"

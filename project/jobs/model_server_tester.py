@@ -19,7 +19,7 @@ from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL
 from project.same_answers import answers_differ
-from training.evaluate import PREDICTIONS_KEY
+from training.evaluation_log import PREDICTIONS_KEY
 
 _BATCH = 200
 _SINGLE_REQUESTS = 100

@@ -64,10 +64,7 @@ def _put(context: mlrun.MLClientCtx, staged: Any, before: Any, report: mlrun.Dat
     changed, outcome = _promoted(context.project, staged, before)
     if outcome:
         context.log_result("promoted", True)
-        reason = staged.spec.parameters["promotion_reason"]
-        context.log_result("promotion", outcome)
-        context.log_result("promotion_reason", reason)
-        tell_gate(context, report or page_of(context.project, staged), f"{outcome}: {reason}")
+        _tell(context, staged, outcome, staged.spec.parameters["promotion_reason"], report)
     context.log_result("version", staged.spec.parameters["version"])
     context.log_result("changed", changed)
     context.log_result("replaced", before.spec.parameters["version"] if before and changed else "")
@@ -86,9 +83,16 @@ def _keep(
     context.log_result("replaced", "")
     if record_superseded(staged, why):
         context.log_result("promoted", False)
-        context.log_result("promotion", SUPERSEDED)
-        context.log_result("promotion_reason", why)
-        tell_gate(context, report or page_of(context.project, staged), f"{SUPERSEDED}: {why}")
+        _tell(context, staged, SUPERSEDED, why, report)
+
+
+def _tell(
+    context: mlrun.MLClientCtx, staged: Any, outcome: str, reason: str, report: mlrun.DataItem | None
+) -> None:
+    """Have the results, and the page of the run that made the model, say what became of it, and why."""
+    context.log_result("promotion", outcome)
+    context.log_result("promotion_reason", reason)
+    tell_gate(context, report or page_of(context.project, staged), f"{outcome}: {reason}")
 
 
 def _promote_further(project: str, horizon: str, beside: str) -> tuple[str, str]:

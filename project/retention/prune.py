@@ -162,7 +162,7 @@ def _routing(settings: Settings, dbpath: str, project: str) -> EndpointRouting |
 
     :raises NetopsError: if it has one that does not say.
     """
-    known = [each for each in endpoints(dbpath) if (each.project, each.name) == (project, SERVING)]
+    known = [each for each in endpoints(dbpath, project) if each.name == SERVING]
     if not known:
         return None
     up = next((each for each in known if each.state == "ready"), None)

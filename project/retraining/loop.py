@@ -19,14 +19,14 @@ from project.errors import NetopsError
 from project.http_json import UnreachableError
 from project.retraining import state as words
 from project.retraining import weak_model
-from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, Operations, RunLook
+from project.retraining.by_person import approved
+from project.retraining.loop_operations import RUNNING, Operations
 from project.retraining.next_look import next_look
 from project.retraining.next_run import PLENTY, Begin, Evidence, Outlook, Wait, next_step, outlook
 from project.retraining.policy import (
     LONGEST_CHANGE,
     RunResult,
     after_run,
-    approved,
     began,
     is_before,
     overtaken,
@@ -35,6 +35,7 @@ from project.retraining.policy import (
     text_of,
     verdict,
 )
+from project.retraining.run_result import result_of
 from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
 from project.retraining.trial import (
     after_look,
@@ -44,15 +45,11 @@ from project.retraining.trial import (
     replaced_meanwhile,
 )
 from project.retraining_policy import APPROVE, RetrainingPolicy
-from training.dataset.too_little import TOO_LITTLE
 from training.evaluation import promotion_gate
-from training.evaluation.champion_beside import why_superseded
 from training.job.training_window import SINCE
 
 _LOOK_EVERY = timedelta(seconds=10)
 """Between two looks at the rows of a trial."""
-_CANDIDATE = (promotion_gate.HELD, promotion_gate.ON_TRIAL)
-"""What the gate says of a model that passed, and is not to be promoted by its run."""
 _SAYS = {
     words.STAGED: promotion_gate.HELD,
     words.REJECTED: promotion_gate.LOST,
@@ -356,59 +353,3 @@ class Loop:
             for decision in after.decisions[len(before.decisions) :]:
                 self._tell(f"{decision.outcome}: {decision.reason}")
         return after
-
-
-def result_of(
-    look: RunLook, steps: Mapping[str, Mapping[str, Any]], attempt: Attempt, champion: str
-) -> RunResult:
-    """How a run that is over has ended, by what it left.
-
-    :param steps: results of its steps by name.
-    :param champion: version of the model in production now.
-    """
-    evaluated = steps.get("evaluate", {})
-    version = str(attempt.candidate or evaluated.get("version", ""))
-    # Of a release it is what the gate, or the trial, has said before.
-    told = (step.get("promotion_reason") for step in (evaluated, steps.get("promote", {})))
-    reason = next((str(each) for each in told if each), look.error or "served")
-    unusable = str(evaluated.get(promotion_gate.NONE_USABLE, ""))
-
-    def result(outcome: str, why: str = "") -> RunResult:
-        return RunResult(outcome, why or reason, look.run_id, version, unusable)
-
-    moved = (
-        bool(version)
-        and champion == version
-        and (attempt.workflow == "release" or version != attempt.champion)
-    )
-    if look.succeeded:
-        if moved:
-            return result(words.PROMOTED)
-        superseded = _why_superseded(steps, champion)
-        if superseded:
-            return result(words.SUPERSEDED, superseded)
-        if evaluated.get("promotion") in _CANDIDATE:
-            return result(words.STAGED)
-        return result(words.NOT_YET if evaluated.get(promotion_gate.TOO_LITTLE) else words.REJECTED)
-    if moved and attempt.workflow == "main":
-        return result(words.UNFINISHED, f"promoted, but not served yet: {look.error}")
-    little = next((str(each[TOO_LITTLE]) for each in steps.values() if each.get(TOO_LITTLE)), "")
-    if little:
-        return result(words.NOT_YET, little)
-    if look.state in (KILLED, ABSENT) or attempt.api_away:
-        return result(words.INTERRUPTED, look.error or "the run was killed")
-    return result(words.FAILED, look.error)
-
-
-def _why_superseded(steps: Mapping[str, Mapping[str, Any]], champion: str) -> str:
-    """Why what a run found does not count, as a person has put another champion there; empty if it counts."""
-    evaluated, promoted = steps.get("evaluate", {}), steps.get("promote", {})
-    if evaluated.get("promotion") == promotion_gate.SUPERSEDED:
-        return str(evaluated["promotion_reason"])
-    if promoted.get("superseded"):
-        return str(promoted["superseded"])
-    if promoted.get("changed") and promoted["version"] != champion:
-        return f"it was promoted, and {champion[:8]} has been put in its place since"
-    if evaluated.get("promotion") in _CANDIDATE:
-        return why_superseded(str(evaluated.get("evaluated_against", champion)), champion)
-    return ""

@@ -25,7 +25,7 @@ from project.local.workflow_records import (
     workflow_records,
 )
 from project.memory import ONCE, Memory, recall, resolve
-from project.model_addresses import MODEL_ARTIFACT
+from project.model_addresses import MODEL_ARTIFACT, artifacts_address
 from project.registered_versions import end_promotion
 from project.retraining.evidence import LabeledErrors, LabeledRows
 from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, RunLook
@@ -258,7 +258,7 @@ class LocalOperations:
 
 def production_artifact(dbpath: str, project: str) -> dict[str, Any] | None:
     """The model in production as the MLRun API has it, or None without one."""
-    address = f"{dbpath.rstrip('/')}/api/v2/projects/{project}/artifacts/{MODEL_ARTIFACT}"
+    address = f"{artifacts_address(dbpath, project)}/{MODEL_ARTIFACT}"
     try:
         found: dict[str, Any] = get_json(address, _TIMEOUT, tag=PRODUCTION)
     except AbsentError:

@@ -1,4 +1,4 @@
-"""What becomes of the state when drift comes, a run ends or a person decides.
+"""What becomes of the state when drift comes or a run ends; of what a person decides, see ``by_person``.
 
 Pure: each function takes the state and the time, and gives the state that follows.
 """
@@ -29,8 +29,6 @@ from project.retraining_policy import RetrainingPolicy
 
 LONGEST_CHANGE = timedelta(minutes=30)
 """How long a promotion, or the end of a shadow, is tried again before the loop gives it up."""
-
-ROLLBACK_HOLD = "after a rollback"
 
 _REMEMBERED = 1000
 _UNTOLD = 100
@@ -79,7 +77,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
     if event["level"] == "cleared":
         since = f"since about {event['onset'][:19]}: {event['detail']}"
         reason = f"the alert of {event['source']}{of_group(event)}, {since}"
-        decision = _decision(now, words.CLEARED, reason, case=_case_id(state), **about)
+        decision = _decision(now, words.CLEARED, reason, case=case_id(state), **about)
         case = state.case
         if case is None:
             return seen.told(decision)
@@ -292,55 +290,6 @@ def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:
     return ended.told(decision)
 
 
-def resumed(state: LoopState, now: datetime) -> LoopState:
-    """The state after a person has resumed the loop: it forgets failures, holds and pauses."""
-    case = replace(state.case, not_before="", interruptions=0) if state.case else None
-    kept = replace(state, case=case, failures=0, stopped="", hold_until="", hold_reason="")
-    return kept.told(of_case(state, now, words.RESUMED, "by a person"))
-
-
-def declined(state: LoopState, now: datetime, policy: RetrainingPolicy) -> LoopState:
-    """The state after a person has turned down the candidate, or the case without one."""
-    about = {"after": state.candidate} if state.candidate else {}
-    told = state.told(of_case(state, now, words.DECLINED, "by a person", **about))
-    version = state.case.version if state.case else ""
-    return answered(told, version, state.candidate_outdated, now, policy)
-
-
-def approved(
-    state: LoopState, version: str, run_id: str, now: datetime, policy: RetrainingPolicy
-) -> LoopState:
-    """The state after a person has put the candidate into production."""
-    decision = of_case(state, now, words.PROMOTED, "approved by a person", run_id=run_id, after=version)
-    told = replace(state, failures=0, none_usable="").told(decision)
-    return answered(told, version, state.candidate_outdated, now, policy)
-
-
-def rolled_back(
-    state: LoopState, before: str, after: str, run_id: str, now: datetime, policy: RetrainingPolicy
-) -> LoopState:
-    """The state after a person has put an earlier version back: the loop does not undo that at once.
-
-    The drift of the version that goes is dropped. One that the version had which comes back goes on.
-    """
-    reason = f"by a person: version {after[:8]} instead of {before[:8]}"
-    decision = Decision(text_of(now), words.ROLLED_BACK, reason, _case_id(state), {}, run_id, before, after)
-    until = text_of(now + timedelta(seconds=policy.rollback_hold))
-    there = state.case is not None and state.case.version == after and not state.case.weak
-    known = kept_drift.kept(state.kept, state.case, "" if there else after)
-    again = kept_drift.of_version(known, after, text_of(now))
-    left = kept_drift.without(known, after)
-    ended = replace(state, case=again, kept=left, candidate="", candidate_outdated=False, none_usable="")
-    ended = replace(ended, hold_until=until, hold_reason=ROLLBACK_HOLD)
-    if state.trial is not None:
-        ended = verdict(ended, state.trial, words.OVERTAKEN, reason, now)
-    ended = ended.told(decision)
-    if again is None:
-        return ended
-    goes_on = f"{found_by(again.event)}, of version {after[:8]}, which still has it: rows count since "
-    return ended.told(of_case(ended, now, words.REOPENED, f"{goes_on}{again.onset[:19]}", after=after))
-
-
 def verdict(state: LoopState, trial: Trial, outcome: str, reason: str, now: datetime) -> LoopState:
     """The state in which the candidate is to be taken out of the shadow, and why."""
     until = text_of(now + LONGEST_CHANGE)
@@ -387,7 +336,8 @@ def _stopped(state: LoopState, now: datetime, reason: str) -> LoopState:
     return replace(state, stopped=reason).told(decision)
 
 
-def _case_id(state: LoopState) -> str:
+def case_id(state: LoopState) -> str:
+    """Id of the case; empty without one."""
     return state.case.id if state.case else ""
 
 
@@ -395,7 +345,7 @@ def of_case(state: LoopState, now: datetime, outcome: str, reason: str, **about:
     """A decision about the case."""
     cause = state.case.event if state.case else {}
     before = about.pop("before", state.case.version if state.case else "")
-    return _decision(now, outcome, reason, case=_case_id(state), cause=cause, before=before, **about)
+    return _decision(now, outcome, reason, case=case_id(state), cause=cause, before=before, **about)
 
 
 def _decision(now: datetime, outcome: str, reason: str, **about: Any) -> Decision:

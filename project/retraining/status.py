@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from drift.wrong_devices import devices_in_words
-from project.retraining.policy import ROLLBACK_HOLD, is_before
+from project.retraining.by_person import ROLLBACK_HOLD
+from project.retraining.policy import is_before
 from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import OFF

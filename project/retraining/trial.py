@@ -7,12 +7,12 @@ from datetime import datetime
 
 from feature_sets.checks import InputError
 from project.retraining import state as words
+from project.retraining.by_person import approved
 from project.retraining.policy import (
     LONGEST_CHANGE,
     RunResult,
     after_candidate,
     answered,
-    approved,
     is_before,
     of_case,
     overtaken,

@@ -8,7 +8,7 @@ from typing import Any
 
 from feature_sets.model_package.tags import PRODUCTION
 from project.http_json import get_json
-from project.model_addresses import MODEL_ARTIFACT
+from project.model_addresses import MODEL_ARTIFACT, artifacts_address, horizon_of_key
 
 _TIMEOUT = 10.0
 
@@ -19,7 +19,7 @@ def earlier_horizons_of(dbpath: str, project: str) -> list[str]:
     :param dbpath: address of the MLRun API.
     :raises NetopsError: if it does not answer.
     """
-    address = f"{dbpath.rstrip('/')}/api/v2/projects/{project}/artifacts"
+    address = artifacts_address(dbpath, project)
     return earlier_horizons(get_json(address, _TIMEOUT, tag=PRODUCTION, category="model")["artifacts"])
 
 
@@ -32,12 +32,11 @@ def earlier_horizons(models: Iterable[Mapping[str, Any]]) -> list[str]:
     primary = by_key.pop(MODEL_ARTIFACT, None)
     if primary is None:
         return []
-    before, after = MODEL_ARTIFACT.split("_")
     told = []
     for key, made in sorted(by_key.items()):
-        horizon = key.removeprefix(f"{before}-").removesuffix(f"_{after}")
+        horizon = horizon_of_key(key)
         is_earlier = made.get("tree") != primary.get("tree") and _created(made) < _created(primary)
-        if key == f"{before}-{horizon}_{after}" and is_earlier:
+        if horizon and is_earlier:
             version, when = made["labels"]["version"][:8], f"{_created(made):%Y-%m-%d %H:%M}"
             told.append(
                 f"{horizon}: version {version} of {when} is older than the model of the primary horizon, of "

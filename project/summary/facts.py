@@ -39,12 +39,12 @@ def collect_facts(
 
     :param run_id: of the workflow.
     :param by_name: see ``read_steps``.
-    :param deployed: endpoints that are up.
+    :param deployed: endpoints of the project.
     :param stream: last report of the telemetry generator, or None if nothing was streamed.
     :returns: a JSON-able document; a stage that did not run is None.
     """
     ingested = step_results(by_name, "ingest")
-    serving = next((e for e in deployed if e.name == SERVING and e.project == project), None)
+    serving = next((e for e in deployed if e.name == SERVING), None)
     address = serving.address if serving is not None and serving.state == "ready" else None
     live = {name: get_json(f"{address}/{name}") if address else None for name in ("labeled", "drift")}
     return {

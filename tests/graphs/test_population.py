@@ -4,19 +4,36 @@ from __future__ import annotations
 
 import random
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
+from unittest.mock import Mock
 
+import mlrun.feature_store as fstore
 import pandas as pd
 import pytest
 
 from drift.detectors.ddm import DDM
 from drift.monitor import DriftMonitor
 from feature_sets.device_labels import within_population
+from feature_sets.ingestion.errors import IngestError
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs.state import serving_state
-from graphs.state.population import Population
+from graphs.protocol.errors import ApiError
+from graphs.state import moving_feature_set, serving_state
+from graphs.state.population import Population, StoredAttributes
 from tests.graphs.conftest import START, event, label, make_client, write_package
+
+
+def test_attributes_that_cannot_be_read_are_a_503(monkeypatch: pytest.MonkeyPatch) -> None:
+    history = SimpleNamespace(
+        folder=SimpleNamespace(read=Mock(side_effect=IngestError("the files are gone")))
+    )
+    monkeypatch.setattr(fstore, "get_feature_set", lambda uri: None)
+    monkeypatch.setattr(moving_feature_set, "stored_history", lambda feature_set: history)
+    with pytest.raises(ApiError, match=r"must be readable in the feature store \(IngestError\)") as refused:
+        StoredAttributes("store://feature-sets/lab/devices").read()
+    assert refused.value.status == 503
+    history.folder.read.assert_called_once()
 
 
 class Given:

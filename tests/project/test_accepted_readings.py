@@ -12,6 +12,7 @@ from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.events import TelemetryEvent
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.routes import Kind
+from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.redis_journal import RedisJournal
 from project import accepted_readings
 from project.accepted_readings import AcceptedReadings
@@ -118,3 +119,19 @@ def test_accepted_rows_are_known_by_device_time_and_arrival(local_stack, tmp_pat
     assert not accepted(keys, micros, arrivals + 1).any()
     assert not accepted(["c"] * 10, micros, arrivals).any()
     assert not len(accepted([], micros[:0], arrivals[:0]))
+
+
+def test_the_journal_is_read_once_for_rows_that_are_asked_for_again(tmp_path, monkeypatch):
+    asked = []
+
+    def entries(journal, seconds):
+        asked.append(seconds)
+        return AcceptedEntries([], [])
+
+    monkeypatch.setattr(LiveJournal, "arrived_since", entries)
+    accepted = AcceptedReadings(LiveJournal("serving", "", "key", tmp_path), ARRIVING)
+    moments = np.array([7, 8, 9]) * 1_000_000
+    for _ in range(2):
+        assert not accepted(["a", "b"], moments[:2], moments[:2]).any()
+    assert not accepted(["a", "b", "c"], moments, moments).any()
+    assert asked == [7.0, 9.0]

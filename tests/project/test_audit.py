@@ -22,7 +22,7 @@ from graphs.protocol.event_names import SentEvents, names_text
 from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.journal_entries import RawEntry, encoded, waiting_names
 from graphs.state.longest_reach import longest_reach
-from project import arrivals
+from project import arrivals, live_history
 from project import audit as audits
 from project.audit import audit
 from project.audit_account import Audit
@@ -156,7 +156,7 @@ def test_archives_of_before_the_range_are_not_read(project, tmp_path, monkeypatc
         asked.append(after)
         return AcceptedEntries([], [])
 
-    monkeypatch.setattr(arrivals, "accepted_entries", entries)
+    monkeypatch.setattr(live_history, "accepted_entries", entries)
     answered = pd.to_datetime(["2026-11-20T12:00:00Z", "2026-11-20T13:00:00Z"])
     arrivals.arrivals(
         LiveJournal("serving", "", "key", tmp_path), PLAIN, [pd.DataFrame({"predicted_at": answered})]
@@ -174,7 +174,7 @@ def test_a_label_that_waited_for_its_request_is_one_of_the_event(project, tmp_pa
             names_text([SentEvents("r1")]),
         ),
     ]
-    monkeypatch.setattr(arrivals, "accepted_entries", lambda *_: AcceptedEntries(entries, []))
+    monkeypatch.setattr(live_history, "accepted_entries", lambda *_: AcceptedEntries(entries, []))
     files = [pd.DataFrame({"predicted_at": pd.to_datetime([10.0], unit="s", utc=True)})]
     came = arrivals.arrivals(LiveJournal("serving", "", "key", tmp_path), PLAIN, files)
     assert came.labels == {("a", 5_000_000): frozenset({1})}

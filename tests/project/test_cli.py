@@ -374,7 +374,9 @@ def test_a_run_says_whether_its_endpoints_are_up(monkeypatch, tmp_path, found, w
     session = Session("http://127.0.0.1:9", "", owned=True, started=False)
     monkeypatch.setattr("project.session.find_session", lambda _: session)
     endpoints = [SimpleNamespace(project=project, state=state) for project, state in found]
-    monkeypatch.setattr("project.api_reader.endpoints", lambda _: endpoints)
+    monkeypatch.setattr(
+        "project.api_reader.endpoints", lambda _, of: [each for each in endpoints if each.project == of]
+    )
     assert what_stays(Settings(tmp_path), "p").startswith(words)
     monkeypatch.setattr("project.session.find_session", lambda _: None)
     assert what_stays(Settings(tmp_path), "p").startswith("the endpoints are stopped now")

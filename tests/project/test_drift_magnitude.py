@@ -8,21 +8,13 @@ import pytest
 
 from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project import base_rows
+from project import base_rows, measured_rows
 from project.errors import NetopsError
 from project.http_json import get_json
 from project.jobs import drift_magnitude, stream_state
-from project.jobs.drift_magnitude import (
-    LIVE,
-    REHEARSED,
-    Found,
-    RowCount,
-    Wanted,
-    chosen_rows,
-    measure_drift_magnitude,
-    wait_for_stream,
-)
+from project.jobs.drift_magnitude import Found, measure_drift_magnitude, wait_for_stream
 from project.label_maturity import mature_until
+from project.measured_rows import LIVE, REHEARSED, LabeledRows, RowCount, Wanted, chosen_rows
 from tests.feature_sets.labels.forms import schema
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -124,9 +116,9 @@ def test_an_alert_that_began_after_the_rows_says_nothing_of_them():
 
 
 def test_a_batch_is_read_once_while_rows_are_waited_for(tmp_path, monkeypatch):
-    read, opened = drift_magnitude.read_pairs, []
+    read, opened = measured_rows.read_pairs, []
     monkeypatch.setattr(
-        drift_magnitude, "read_pairs", lambda file, *how: opened.append(file.name) or read(file, *how)
+        measured_rows, "read_pairs", lambda file, *how: opened.append(file.name) or read(file, *how)
     )
     count = RowCount(tmp_path / "labeled", wanted())
     assert count.now() == 0
@@ -262,14 +254,19 @@ def test_a_drift_that_detectors_found_counts_for_the_rows_in_which_it_was(last_d
 
 
 def test_a_base_shorter_than_a_season_is_warned_of():
-    short, live = stream(0.0).head(20), stream(0.0)
+    short, live = stream(0.0).head(150), stream(0.0)
     found = drift_magnitude._measured(stream(0.0), live, SCHEMA, "day", 200, Found())
     assert found["warnings"] == []
-    found = drift_magnitude._measured(short, live, SCHEMA, "day", 200, Found())
-    assert found["warnings"][0].startswith("the test rows span 19.0 hours, which is less than a day: ")
-    found = drift_magnitude._measured(stream(0.0).head(150), live, SCHEMA, "week", 200, Found())
+    found = drift_magnitude._measured(short, live, SCHEMA, "week", 200, Found())
     assert found["warnings"][0].startswith("the test rows span 149.0 hours, which is less than a week: ")
     assert drift_magnitude._measured(short, live, SCHEMA, "fixed", 200, Found())["warnings"] == []
+
+
+@pytest.mark.parametrize("season", ["day", "week", "fixed"])
+def test_a_short_base_is_not_warned_of_where_nothing_is_called_drift_or_none(season):
+    found = drift_magnitude._measured(stream(0.0).head(20), stream(0.0), SCHEMA, season, 200, Found())
+    assert found["drifted"] is None and found["reason"].startswith("not enough data")
+    assert found["warnings"] == []
 
 
 def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
@@ -288,6 +285,8 @@ def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
     assert found["reason"].endswith(
         ", but 12 of the 12 hours of the day that the batch is of are none of the test rows'"
     )
+    # Here it is the short base that leaves no verdict.
+    assert found["warnings"][0].startswith("the test rows span 11.0 hours, which is less than a day: ")
 
 
 @pytest.mark.parametrize(("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None)])
@@ -339,7 +338,7 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
     for module in (drift_magnitude, base_rows):
         monkeypatch.setattr(module, "get_json", lambda address: answers[address[len("http://here") :]])
     evaluated(monkeypatch, stream(0.0))
-    rows = drift_magnitude.LabeledRows(stream(0.0), source, "so")
+    rows = LabeledRows(stream(0.0), source, "so")
     monkeypatch.setattr(drift_magnitude, "chosen_rows", lambda *_: rows)
     monkeypatch.setattr(drift_magnitude, "_measured", measured)
     measure_drift_magnitude(context, None, "serving")

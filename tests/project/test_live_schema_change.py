@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -13,8 +14,7 @@ import yaml
 from feature_sets.feature_vector import all_features
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from graphs.state.accepted_entries import accepted_entries
-from graphs.state.entry_id import BEFORE_ALL
+from graphs.state.accepted_entries import requests_by_columns
 from project import audit as audits
 from project.audit import audit
 from project.live_anew import expected
@@ -145,16 +145,16 @@ def test_the_report_and_the_question_name_what_is_missing(project, local_stack, 
     metrics = {"cpu": {"range": [0, 50]}, "jitter": {}}
     changed = with_metrics(PLAIN, metrics)
     journal = endpoint.journal
-    entries = accepted_entries(journal.url, journal.key, journal.archive, BEFORE_ALL).new
-    assert expected(entries, changed) == (
+    requests = requests_by_columns(journal.url, journal.key, journal.archive)
+    assert expected(requests, changed) == (
         "What arrived live, in 4 requests, is read anew by the new schema: 4 without jitter, which was not "
         "in the schema then; 4 with latency, which is ignored."
     )
-    assert expected(entries, PLAIN).endswith("; all of it has its metrics.")
-    assert expected(entries, with_metrics(PLAIN, {"fan": {}})).endswith(
+    assert expected(requests, PLAIN).endswith("; all of it has its metrics.")
+    assert expected(requests, with_metrics(PLAIN, {"fan": {}})).endswith(
         ": 4 with none of its metrics, which are left out."
     )
-    assert expected([], PLAIN) == ""
+    assert expected(Counter(), PLAIN) == ""
     found = anew(past, tmp_path / "files-again", changed, endpoint)
     assert found["metrics_lacking"] == {"cpu": 1, "jitter": 4}
     report = "\n".join(found["report_lines"])

@@ -174,7 +174,7 @@ def approval(home: Any, monkeypatch: pytest.MonkeyPatch) -> Approval:
     monkeypatch.setattr(routing, "watch", found.watch)
     monkeypatch.setattr(registered_versions, "end_promotion", found.record)
     monkeypatch.setattr(release, "release_version", found.release)
-    monkeypatch.setattr(api_reader, "endpoints", lambda _: [])
+    monkeypatch.setattr(api_reader, "endpoints", lambda *_: [])
     return found
 
 

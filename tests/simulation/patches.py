@@ -204,8 +204,9 @@ class _Parquet:
             else:
                 where.write(content)
 
-    def read_table(self, path: Path) -> pa.Table:
-        return Machine.world.tables[int(path.read_bytes())]
+    def read_table(self, path: Path, columns: list[str] | None = None) -> pa.Table:
+        table = Machine.world.tables[int(path.read_bytes())]
+        return table if columns is None else table.select(columns)
 
 
 _rename, _answer = Path.rename, Scoring._answer

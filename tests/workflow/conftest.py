@@ -71,7 +71,9 @@ def _run(project: str, arguments: dict[str, Any]) -> Summary:
     status = json.loads((folder / "status.json").read_text())
     assert status["state"] == "succeeded", status
     dbpath, run_id = os.environ["MLRUN_DBPATH"], status["run_id"]
-    return collect_facts(project, run_id, read_steps(dbpath, project, run_id), endpoints(dbpath), stream=None)
+    return collect_facts(
+        project, run_id, read_steps(dbpath, project, run_id), endpoints(dbpath, project), stream=None
+    )
 
 
 @pytest.fixture(scope="session")

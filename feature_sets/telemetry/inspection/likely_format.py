@@ -17,6 +17,7 @@ from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
 from feature_sets.telemetry.found_separator import with_separator
 from feature_sets.telemetry.json_files import is_json
 from feature_sets.telemetry.path_pattern import path_parts
+from feature_sets.telemetry.text_files import is_csv
 
 _ROWS = 1000
 _MOST = 1000
@@ -46,7 +47,8 @@ def likely_format(folder: Path, files: Mapping[str, Sequence[Path]], known: File
     :raises TelemetryError: if a file cannot be read.
     """
     forms = {table: form_of(folder, paths, known) for table, paths in files.items()}
-    told = {table: forms[table].csv_of_table(table) for table, paths in files.items() if _is_csv(paths)}
+    of_csv = [table for table, paths in files.items() if paths and is_csv(paths[0])]
+    told = {table: forms[table].csv_of_table(table) for table in of_csv}
     separators = {table: csv.separator for table, csv in told.items() if csv.separator != _USUAL.separator}
     decimals = {table: csv.decimal for table, csv in told.items() if csv.decimal != _USUAL.decimal}
     found = replace(known, separator=separators, decimal=decimals)
@@ -64,26 +66,31 @@ def form_of(folder: Path, paths: Sequence[Path], known: FileFormat) -> FileForma
 
     :raises TelemetryError: if it cannot be read.
     """
-    if not _is_csv(paths):
+    if not paths or not is_csv(paths[0]):
         return known
     name = str(paths[0].relative_to(folder))
     separator = separator_of(paths[0], name)
     if any(
         separator_of(path, str(path.relative_to(folder))) != separator
         for path in paths[1:_MOST]
-        if _is_csv([path])
+        if is_csv(path)
     ):
         separator = _USUAL.separator  # That of each is found by its header.
     found = replace(known, separator=separator, decimal=PLAIN.decimal)
     if separator == ",":
         return found
     head, _ = first_rows(paths[0], name, _ROWS, found)
+    return replace(found, decimal=",") if _has_decimal_commas(head) else found
+
+
+def _has_decimal_commas(head: pa.Table) -> bool:
+    """Whether some column is numbers if a comma is their decimal sign, and not if a point is."""
     for column in head.column_names:
         with_point, with_comma = (numbers_of(head[column], decimal) for decimal in (".", ","))
         fits = not with_comma.refused.any() and not np.isnan(with_comma.values).all()
         if with_point.refused.any() and fits:
-            return replace(found, decimal=",")
-    return found
+            return True
+    return False
 
 
 def form_of_one(path: Path, name: str, form: FileFormat) -> FileFormat:
@@ -92,7 +99,7 @@ def form_of_one(path: Path, name: str, form: FileFormat) -> FileFormat:
     :param name: of the file in the folder.
     :raises TelemetryError: if it cannot be read.
     """
-    if not _is_csv([path]) or form.csv_of(name).separator != _USUAL.separator:
+    if not is_csv(path) or form.csv_of(name).separator != _USUAL.separator:
         return form
     separator = separator_of(path, name)
     return form if separator == _USUAL.separator else with_separator(form, name, separator)
@@ -105,12 +112,17 @@ def different_forms(folder: Path, files: Mapping[str, Sequence[Path]]) -> list[s
     """
     told = []
     for table, paths in files.items():
-        some = [path for path in paths if _is_csv([path])][:_MOST]
-        found = {path: separator_of(path, str(path.relative_to(folder))) for path in some}
+        some = [path for path in paths if is_csv(path)][:_MOST]
+        names = {path: str(path.relative_to(folder)) for path in some}
+        found = {path: separator_of(path, name) for path, name in names.items()}
         if len(set(found.values())) < 2:
             continue
-        for path in some:
-            if found[path] != "," and form_of(folder, [path], PLAIN).csv_of_table(table).decimal == ",":
+        for path, name in names.items():
+            if found[path] == ",":
+                continue
+            form = replace(PLAIN, separator=found[path])
+            head, _ = first_rows(path, name, _ROWS, form, all_bytes=False)
+            if _has_decimal_commas(head):
                 other = next(one for one in some if found[one] != found[path])
                 told.append(
                     f"Cells are parted by {found[path]!r} in {path.name}, which has decimal commas, and by "
@@ -119,10 +131,6 @@ def different_forms(folder: Path, files: Mapping[str, Sequence[Path]]) -> list[s
                 )
                 break
     return told
-
-
-def _is_csv(paths: Sequence[Path]) -> bool:
-    return bool(paths) and paths[0].name.endswith((".csv", ".csv.gz"))
 
 
 def _writer(folder: Path, path: Path) -> str:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from feature_sets.telemetry.cell_numbers import THOUSANDS
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -16,7 +17,6 @@ _PANDAS_INDEX = re.compile(r"^__index_level_[0-9]+__$")
 _ROW_NAME = re.compile(r"^(unnamed: ?[0-9.]+|level_[0-9]|#|row[ _]?(id|no|nr|num|number|index)?|)$")
 """What the numbers of rows are called, as pandas and R write them."""
 _UNIT = re.compile(r"^[+-]?[0-9][0-9.,]* ?(%|‰|°?[A-Za-zµ]+(/[A-Za-z]+)?)$")
-_THOUSANDS = re.compile(r"^[+-]?[0-9]{1,3}(?:([, '\u00a0\u202f.])[0-9]{3})(?:\1[0-9]{3})*(?:[.,][0-9]+)?$")
 _LOOKED_AT = 1000
 _FEW = 10
 """Up to so many different values are rather names, such as ``10G``."""
@@ -58,8 +58,8 @@ def plain_number_hint(table: TableProfile, name: str) -> str:
     if len(units) == 1 and all(_UNIT.search(value) for value in values):
         return f"numbers with '{units.pop()}' behind, such as {values[0]!r}"
     plain = re.compile(r"^[+-]?[0-9]+([.,][0-9]+)?$")
-    marks = {found[1] for value in values if (found := _THOUSANDS.search(value))}
-    if len(marks) == 1 and all(_THOUSANDS.search(value) or plain.search(value) for value in values):
-        shown = next(value for value in values if _THOUSANDS.search(value))
+    marks = {found[1] for value in values if (found := THOUSANDS.fullmatch(value))}
+    if len(marks) == 1 and all(THOUSANDS.fullmatch(value) or plain.search(value) for value in values):
+        shown = next(value for value in values if THOUSANDS.fullmatch(value))
         return f"numbers with {marks.pop()!r} between thousands, such as {shown!r}"
     return ""

@@ -13,7 +13,7 @@ from feature_sets.telemetry.events import LabelEvent, TelemetryEvent
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
 from graphs.state import journal_archive, unarchived
-from graphs.state.accepted_entries import accepted_entries
+from graphs.state.accepted_entries import accepted_entries, requests_by_columns
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import last_archived
 from graphs.state.journal_entries import RawEntry, id_text
@@ -166,6 +166,9 @@ def test_what_is_dropped_is_in_a_file_before(redis_url, tmp_path):
     assert everything(redis_url, "archived", tmp_path) == [f"a/{number}" for number in range(1000)]
     kept = [event.device for entry in make(redis_url, "archived").entries() for event in entry.events]
     assert 100 <= len(kept) < 800
+    # Most are in files alone, some in both, the newest in Redis alone.
+    assert len(in_files(tmp_path)) < 1000
+    assert requests_by_columns(redis_url, "archived", tmp_path) == {"cpu,latency": 1000}
     middle = accepted_entries(redis_url, "archived", tmp_path, (0, 0)).new[499].id
     assert everything(redis_url, "archived", tmp_path, middle)[0] == "a/500"
 

@@ -249,7 +249,7 @@ def test_an_endpoint_that_does_not_say_what_it_serves_keeps_everything(
     from project.retention import prune as module
 
     gone = Endpoint("serving", "", "offline", "", "", there.project)
-    monkeypatch.setattr(module, "endpoints", lambda _: [gone])
+    monkeypatch.setattr(module, "endpoints", lambda *_: [gone])
     before = there.left()
     with pytest.raises(NetopsError, match=r"must be up, as it alone knows .* next: netops serve"):
         there.prune()

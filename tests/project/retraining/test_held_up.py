@@ -5,7 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from project.retraining.policy import closed, overtaken, resumed, rolled_back
+from project.retraining.by_person import resumed, rolled_back
+from project.retraining.policy import closed, overtaken
 from project.retraining.state import LoopState
 from project.retraining.status import held_up
 from tests.project.retraining.test_policy import NOW, POLICY, opened, tried

@@ -7,8 +7,9 @@ import pytest
 
 from project.errors import NetopsError
 from project.retraining import history as module
+from project.retraining.by_person import approved
 from project.retraining.next_run import Evidence, outlook
-from project.retraining.policy import RunResult, after_run, approved, began, overtaken, take
+from project.retraining.policy import RunResult, after_run, began, overtaken, take
 from project.retraining.state import Attempt, Decision, LoopState, StateFile
 from project.retraining.status import status_lines
 from project.retraining_policy import RetrainingPolicy

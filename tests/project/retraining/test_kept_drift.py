@@ -5,16 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from project.retraining.by_person import approved, declined, rolled_back
 from project.retraining.history import lines
 from project.retraining.next_run import Begin, next_step
 from project.retraining.policy import (
     RunResult,
     after_run,
-    approved,
     closed,
-    declined,
     overtaken,
-    rolled_back,
     take,
 )
 from project.retraining.state import Attempt, LoopState, Trial

@@ -8,10 +8,11 @@ import pytest
 from project.endpoint_routing import RefusedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
-from project.retraining.loop import Loop, result_of
+from project.retraining.by_person import rolled_back
+from project.retraining.loop import Loop
 from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, RunLook
 from project.retraining.next_run import Evidence
-from project.retraining.policy import rolled_back
+from project.retraining.run_result import result_of
 from project.retraining.state import Attempt, StateFile, Trial
 from project.retraining.status import status_lines
 from project.retraining.trial import TrialEvidence

@@ -7,14 +7,13 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from project.retraining.by_person import approved, declined
 from project.retraining.history import lines
 from project.retraining.next_run import Begin, next_step, outlook
 from project.retraining.policy import (
     RunResult,
     after_run,
-    approved,
     began,
-    declined,
     take,
     take_postponed,
 )

@@ -5,10 +5,11 @@ from datetime import timedelta
 
 import pytest
 
+from project.retraining.by_person import resumed
 from project.retraining.loop import Loop
 from project.retraining.next_look import next_look
 from project.retraining.next_run import Evidence
-from project.retraining.policy import began, resumed, take
+from project.retraining.policy import began, take
 from project.retraining.state import Attempt, LoopState, StateFile
 from project.retraining.status import status_lines
 from project.retraining_policy import RetrainingPolicy

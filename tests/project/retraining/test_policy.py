@@ -6,16 +6,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from feature_sets.checks import InputError
+from project.retraining.by_person import approved, declined, resumed, rolled_back
 from project.retraining.next_run import Begin, Evidence, Wait, next_step
 from project.retraining.policy import (
     RunResult,
     after_run,
-    approved,
     began,
-    declined,
     overtaken,
-    resumed,
-    rolled_back,
     take,
     take_postponed,
 )

@@ -11,7 +11,7 @@ from feature_sets.checks import InputError
 from project.endpoint_routing import ReplacedError
 from project.errors import NetopsError
 from project.retraining import trial as trials
-from project.retraining.policy import rolled_back
+from project.retraining.by_person import rolled_back
 from project.retraining.state import StateFile
 from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy

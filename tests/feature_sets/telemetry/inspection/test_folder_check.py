@@ -14,6 +14,7 @@ import yaml
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.inspection.folder_check import FolderCheck, check_folder
+from feature_sets.telemetry.inspection.likely_format import different_forms
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.simulator import SimulatedNetwork
@@ -358,6 +359,15 @@ def test_tables_may_have_other_separators_but_not_the_files_of_one_with_decimal_
         "Cells are parted by ';' in a.csv, which has decimal commas, and by '|' in b.csv; the CSV files of "
         "the metrics need one decimal sign, and one separator beside decimal commas."
     ]
+
+
+def test_decimal_commas_are_looked_for_in_the_first_rows_of_each_file_alone(tmp_path: Path) -> None:
+    rows = "".join(f"r{number};0,5\n" for number in range(200_000))
+    (tmp_path / "a.csv").write_text(f"router;load\n{rows}\0")
+    (tmp_path / "b.csv").write_text("router|load\nr1|0.5\n")
+    paths = [tmp_path / "a.csv", tmp_path / "b.csv"]
+    (sentence,) = different_forms(tmp_path, {"metrics": paths})
+    assert "';' in a.csv, which has decimal commas, and by '|' in b.csv" in sentence
 
 
 @pytest.mark.parametrize("separators", [";,", ",|", "\t;"])

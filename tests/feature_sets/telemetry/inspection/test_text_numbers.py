@@ -9,6 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from feature_sets.telemetry.cell_numbers import number_hint
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from tests.feature_sets.telemetry.inspection.test_folder_check import frames, taken, write
 from tests.feature_sets.telemetry.inspection.test_label_shapes import at
@@ -78,6 +79,18 @@ def test_numbers_that_are_text_are_told_with_the_way_out(tmp_path: Path, form: s
     (sentence,) = (sentence for sentence in check.proposal.decide if "'octets'" in sentence)
     assert sentence.startswith(f"'octets' has {told}")
     assert sentence.endswith("it is a metric only if they are plain numbers.")
+
+
+@pytest.mark.parametrize("mark", [" ", "'", "\u00a0", "\u202f", "\u2009", "\u2019"])
+def test_every_mark_between_thousands_that_a_row_is_told_of_is_told_of_a_column(
+    tmp_path: Path, mark: str
+) -> None:
+    given = frames()
+    octets = [f"{number:,.0f}".replace(",", mark) for number in given["metrics"]["octets"] / 7]
+    given["metrics"]["octets"] = octets
+    assert all(number_hint(text) for text in octets if mark in text)
+    check = check_folder(write(tmp_path, given))
+    assert any(f"numbers with {mark!r} between thousands" in said for said in check.proposal.decide)
 
 
 @pytest.mark.parametrize(

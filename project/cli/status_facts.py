@@ -1,0 +1,132 @@
+"""What ``netops status`` tells, as it is gathered from the installation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from project.api_reader import redis_url
+from project.cli.restarts import deployed, facts
+from project.function_names import ENDPOINTS, SERVING
+from project.latest_report import latest_reports
+from project.retraining.state import StateFile
+from project.retraining.status import held_up
+from project.run_lock import Holder, holders
+from project.settings import Settings
+from project.summary.alerts import alerts_of
+from project.summary.earlier_horizons import earlier_horizons_of
+from project.summary.live_labels import late_labels_of
+from project.summary.readiness import not_ready
+
+if TYPE_CHECKING:
+    from project.api_reader import Endpoint, Schedule
+    from project.session import Session
+
+
+@dataclass(frozen=True)
+class StatusFacts:
+    """What runs; sentences are by project.
+
+    :param dbpath: address of the MLRun API; empty if it does not run.
+    :param online: address of the online store; empty if it does not run.
+    :param endpoints: as JSON has them, with how they lived.
+    :param alerts: of drift.
+    :param none_usable: that the loop has found no model of use, neither the one in production nor a new one.
+    :param loops: what the loop waits for where that is a person or a time.
+    :param late_labels: that they come too late.
+    :param earlier_horizons: models of further horizons that are older than the primary one.
+    :param schedules: in order of project and name.
+    :param under_way: runs and commands.
+    :param reports: project -> newest page.
+    """
+
+    dbpath: str
+    online: str
+    endpoints: list[dict[str, Any]]
+    alerts: dict[str, list[str]]
+    none_usable: dict[str, str]
+    loops: dict[str, list[str]]
+    late_labels: dict[str, list[str]]
+    earlier_horizons: dict[str, list[str]]
+    schedules: list[Schedule]
+    under_way: list[Holder]
+    reports: dict[str, Path]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return {
+            "mlrun_dbpath": self.dbpath or None,
+            "redis_url": self.online or None,
+            "endpoints": self.endpoints,
+            "alerts": self.alerts,
+            "none_usable": self.none_usable,
+            "loops": self.loops,
+            "late_labels": self.late_labels,
+            "earlier_horizons": self.earlier_horizons,
+            "schedules": [vars(schedule) for schedule in self.schedules],
+            "under_way": [vars(holder) for holder in self.under_way],
+            "reports": {name: str(path) for name, path in self.reports.items()},
+        }
+
+
+def status_facts(
+    settings: Settings,
+    session: Session,
+    found: Sequence[Endpoint],
+    schedules: Sequence[Schedule],
+    project: str | None,
+) -> StatusFacts:
+    """Gather them.
+
+    :param found: endpoints that are known.
+    :param schedules: that are known.
+    :param project: of which alone it is told; None tells of all.
+    """
+
+    def wanted(name: str) -> bool:
+        return project in (None, name)
+
+    shown = _endpoints(settings, session, [each for each in found if wanted(each.project)])
+    online = session.redis_url
+    if not online and not session.owned:
+        online = redis_url(session.mlrun_dbpath)
+    live = {
+        endpoint["project"]: endpoint["address"]
+        for endpoint in shown
+        if endpoint["name"] == SERVING and endpoint["state"] == "ready"
+    }
+    loops = {each["project"]: StateFile(settings.loops, each["project"]).read() for each in shown}
+    now = datetime.now(UTC)
+    # Without the control plane nobody knows which models are in production.
+    asked = live if session.mlrun_dbpath else ()
+    return StatusFacts(
+        dbpath=session.mlrun_dbpath,
+        online=online,
+        endpoints=shown,
+        alerts={name: alerts_of(address) for name, address in live.items()},
+        none_usable={name: state.none_usable for name, state in loops.items() if state.none_usable},
+        loops={name: held_up(state, name, now) for name, state in loops.items()},
+        late_labels={name: late_labels_of(address) for name, address in live.items()},
+        earlier_horizons={name: earlier_horizons_of(session.mlrun_dbpath, name) for name in asked},
+        schedules=[each for each in schedules if wanted(each.project)],
+        under_way=[each for each in holders(settings.home) if wanted(each.project)],
+        reports={name: path for name, path in latest_reports(settings.home).items() if wanted(name)},
+    )
+
+
+def _endpoints(settings: Settings, session: Session, found: Sequence[Endpoint]) -> list[dict[str, Any]]:
+    """Endpoints with how they lived; one that answers, but not as it should, is not ready."""
+    known = {(each.project, each.name): each for each in deployed(settings, session)}
+    shown = [
+        {**vars(endpoint), **facts(known.get((endpoint.project, endpoint.name)))}
+        for endpoint in found
+        if endpoint.name in ENDPOINTS
+    ]
+    for endpoint in shown:
+        if endpoint["name"] == SERVING and endpoint["state"] == "ready":
+            why = not_ready(endpoint["address"])
+            endpoint |= {"state": "not ready", "reason": why} if why else {}
+    return shown

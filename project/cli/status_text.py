@@ -1,0 +1,87 @@
+"""What ``netops status`` tells, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from project.api_reader import Schedule
+from project.cli.restarts import Lives
+from project.cli.status_facts import StatusFacts
+from project.tables import print_columns
+
+_DOWN = "not running; 'netops up' starts it"
+
+
+def print_text(told: StatusFacts, store_restarts: int) -> None:
+    """Print all of it.
+
+    :param store_restarts: how often the online store was started again.
+    """
+    again = f" (died and was started again, {store_restarts}×)" if store_restarts else ""
+    print(f"MLRun API     {told.dbpath or _DOWN}\nonline store  {told.online or _DOWN}{again}")
+    for holder in told.under_way:
+        print(f"under way     project {holder.project}: {holder}")
+    for name, path in told.reports.items():
+        print(f"report        project {name}: {path}")
+    if told.endpoints:
+        header = ("project", "endpoint", "address", "state", "model", "version")
+        keys = ("project", "name", *header[2:])
+        print_columns(header, [tuple(each[key] for key in keys) for each in told.endpoints])
+        for sentence in _sentences(told):
+            print(sentence)
+    else:
+        print("endpoints     none")
+    if told.schedules:
+        if not told.dbpath:
+            print("schedules     nothing starts them until the control plane runs")
+        header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
+        print_columns(header, [_schedule_row(schedule) for schedule in told.schedules])
+
+
+def _sentences(told: StatusFacts) -> Iterator[str]:
+    """What is to be said of the endpoints, beside the table of them."""
+    useless = {
+        name: [f"{text}; 'netops retrain --project {name}' tells what is done"]
+        for name, text in told.none_usable.items()
+    }
+    for what, by_project in (
+        ("alert", told.alerts),
+        ("models", useless),
+        ("loop", told.loops),
+        ("horizon", told.earlier_horizons),
+        ("labels", told.late_labels),
+    ):
+        for name, texts in by_project.items():
+            yield from (f"{what} of {name}: {text}" for text in texts)
+    for endpoint in told.endpoints:
+        if endpoint["reason"]:
+            yield f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}"
+    for endpoint in told.endpoints:
+        if endpoint.get("restarts"):
+            yield f"{endpoint['name']} of {endpoint['project']}: {_lives(endpoint)}"
+
+
+def _lives(endpoint: dict[str, Any]) -> Lives:
+    return Lives(**{name: endpoint[name] for name in Lives._fields})
+
+
+def _schedule_row(schedule: Schedule) -> tuple[str, ...]:
+    """When a schedule is due, what became of the last time, and how many times nothing was started."""
+    last = ""
+    if schedule.events:
+        event = schedule.events[0]
+        last = f"{_minute(event['last'])} {event['outcome']}"
+        last += f" run {event['run'][:8]}" if event["run"] else ""
+        last += f": {event['reason']}" if event["reason"] else ""
+    missed = sum(event["times"] for event in schedule.events if event["outcome"] != "started")
+    return (
+        *(schedule.project, schedule.name, schedule.cron),
+        _minute(schedule.next_run) or "never",
+        last,
+        str(missed),
+    )
+
+
+def _minute(time: str) -> str:
+    return time[:16].replace("T", " ")

@@ -1,0 +1,76 @@
+"""What ``netops status`` prints of what it has gathered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from project.api_reader import Schedule
+from project.cli.status_facts import StatusFacts
+from project.cli.status_text import print_text
+from project.run_lock import Holder
+
+NOTHING = StatusFacts("", "", [], {}, {}, {}, {}, {}, [], [], {})
+LIVES = {"failed_starts": 0, "failed_start": "", "failing_since": None, "since": None}
+SERVING = {
+    **{"project": "lab", "name": "serving", "address": "http://here", "state": "not ready"},
+    **{"model": "model", "version": "v1", "reason": "the journal is away", "restarts": 2},
+    **{"last_exit": "signal 9", "last_exit_time": "2026-11-28T05:00:00+00:00", **LIVES},
+}
+EVENT = {"last": "2026-11-28T04:00:00", "outcome": "started", "run": "f" * 32, "reason": "", "times": 1}
+FULL = StatusFacts(
+    dbpath="http://api",
+    online="redis://store",
+    endpoints=[SERVING],
+    alerts={"lab": ["drift is open"]},
+    none_usable={"lab": "none is of use"},
+    loops={"lab": ["it waits for a person"]},
+    late_labels={"lab": ["half come too late"]},
+    earlier_horizons={"lab": ["1h is older"]},
+    schedules=[Schedule("lab", "nightly", "0 2 * * *", "2026-11-29T02:00:00", "", [EVENT])],
+    under_way=[Holder("lab", "netops run", 7, "2026-11-28T05:00:00+00:00")],
+    reports={"lab": Path("/home/report.html")},
+)
+
+
+def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    print_text(FULL, 3)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == [
+        "MLRun API     http://api",
+        "online store  redis://store (died and was started again, 3×)",
+    ]
+    assert lines[2].startswith("under way     project lab: ") and "netops run" in lines[2]
+    assert lines[3] == "report        project lab: /home/report.html"
+    assert lines[4].split() == ["project", "endpoint", "address", "state", "model", "version"]
+    assert lines[6:13] == [
+        "alert of lab: drift is open",
+        "models of lab: none is of use; 'netops retrain --project lab' tells what is done",
+        "loop of lab: it waits for a person",
+        "horizon of lab: 1h is older",
+        "labels of lab: half come too late",
+        "serving of lab: the journal is away",
+        "serving of lab: started again 2 times, last exit 2026-11-28T05:00:00+00:00: signal 9",
+    ]
+    assert "2026-11-28 04:00 started run ffffffff" in lines[14]
+
+
+def test_what_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    print_text(replace(NOTHING, schedules=FULL.schedules), 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:4] == [
+        "MLRun API     not running; 'netops up' starts it",
+        "online store  not running; 'netops up' starts it",
+        "endpoints     none",
+        "schedules     nothing starts them until the control plane runs",
+    ]
+
+
+def test_json_has_null_where_nothing_runs_and_plain_values_else() -> None:
+    told = json.loads(json.dumps(FULL.to_dict()))
+    assert told["endpoints"] == [SERVING] and told["reports"] == {"lab": "/home/report.html"}
+    assert told["under_way"][0]["pid"] == 7 and told["schedules"][0]["events"] == [EVENT]
+    assert NOTHING.to_dict()["mlrun_dbpath"] is NOTHING.to_dict()["redis_url"] is None
