@@ -17,21 +17,24 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
 from feature_sets.ingestion.retold_incidents import END_OF_TIME, told_again
 from feature_sets.rows.event_micros import column_micros
+from feature_sets.telemetry.alarm_rows import joined_alarms, no_alarms, paired_alarms
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.device_part import has_device_part
 from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import (
     SOURCE,
+    IncidentPart,
     joined_incidents,
     no_incidents,
     scope_columns,
 )
+from feature_sets.telemetry.incidents_that_count import LIVE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
-STATEMENTS, INCIDENTS, MADE_OF = BESIDE = "_statements", "_incidents", "_made_of"
-"""Files beside those of the feature set: labels as they were given, incidents, and which rows were made of
-which files of readings."""
+STATEMENTS, INCIDENTS, MADE_OF, ALARMS = BESIDE = "_statements", "_incidents", "_made_of", "_alarms"
+"""Files beside those of the feature set: labels as they were given, incidents, which rows were made of which
+files of readings, and the rows of alarm logs."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ class LabelState:
     :param files: files of readings, with their first and last time in microseconds.
     :param attributes: digest of those that matter.
     :param newest: time of the newest reading; None without one.
+    :param alarms: rows of an alarm log of all sources, see ``alarm_types``: a clear may come later than its
+        raise, in another file. None without one.
     """
 
     statements: pd.DataFrame
@@ -66,6 +71,7 @@ class LabelState:
     files: Mapping[str, tuple[int, int]]
     attributes: str = ""
     newest: int | None = None
+    alarms: pd.DataFrame | None = None
 
     @classmethod
     def of(cls, stored: StoredHistory | None, schema: TelemetrySchema) -> LabelState:
@@ -79,6 +85,7 @@ class LabelState:
             {path: (first, last) for path, (first, last) in content["files"].items()},
             content["attributes"],
             content["newest"],
+            _frame(stored.folder.read(ALARMS), no_alarms(schema)) if stored.folder.has(ALARMS) else None,
         )
 
     def attachments(self) -> dict[str, pa.Table]:
@@ -92,15 +99,20 @@ class LabelState:
             STATEMENTS: _table(self.statements),
             INCIDENTS: _table(self.incidents),
             MADE_OF: pa.table({"content": pa.array([json.dumps(content)], pa.string())}),
+            **({} if self.alarms is None else {ALARMS: _table(self.alarms)}),
         }
 
     def told(self, rows: Telemetry, schema: TelemetrySchema) -> LabelState:
         """The same with what a part says. Of two labels of a device and time the first stays."""
         keys = [DEVICE, schema.time]
-        incidents = self.incidents
+        incidents, alarms = self.incidents, self.alarms
         if rows.incidents is not None:
             others = incidents[~incidents[SOURCE].isin(rows.incidents.files)]
-            incidents = joined_incidents([others, rows.incidents.frame], schema)
+            given_now = rows.incidents.frame
+            if rows.incidents.alarms is not None:
+                alarms = self._alarms_with(rows.incidents, schema)
+                others, given_now = others[others[SOURCE] == LIVE], paired_alarms(alarms, schema).incidents
+            incidents = joined_incidents([others, given_now], schema)
             incidents = incidents.sort_values([SOURCE, "row"], kind="stable", ignore_index=True)
         given = [frame for frame in (self.statements, rows.labels) if len(frame)]
         statements = self.statements
@@ -109,7 +121,16 @@ class LabelState:
             statements = statements.drop_duplicates(keys).sort_values(
                 [schema.time, DEVICE], kind="stable", ignore_index=True
             )
-        return LabelState(statements, incidents, self.files, self.attributes, self.newest)
+        return LabelState(statements, incidents, self.files, self.attributes, self.newest, alarms)
+
+    def unraised(self, schema: TelemetrySchema) -> int:
+        """How many rows of alarm logs clear what is not raised."""
+        return 0 if self.alarms is None else len(paired_alarms(self.alarms, schema).unraised)
+
+    def _alarms_with(self, part: IncidentPart, schema: TelemetrySchema) -> pd.DataFrame:
+        """Rows of alarm logs, those of files that were read again in place of what they had."""
+        known = no_alarms(schema) if self.alarms is None else self.alarms
+        return joined_alarms([known[~known[SOURCE].isin(part.files)], part.alarms], schema)
 
     def retold(self, labels: pd.DataFrame, schema: TelemetrySchema) -> Retold:
         """What of some label rows is known already."""
@@ -149,6 +170,7 @@ class LabelState:
             {file.path: (file.first, file.last) for file in files},
             _digest(attributes, schema),
             max((file.last for file in files), default=None),
+            self.alarms,
         )
 
     def changed_since(self, before: LabelState, schema: TelemetrySchema) -> Stretches:

@@ -45,6 +45,7 @@ class TelemetryAppended:
     :param devices: of the devices.
     :param retold: of labels that are rows, where label rows are made of what was told.
     :param contradicted: incidents of files that end otherwise than was sent live.
+    :param unraised: rows of alarm logs in the history that clear what is not raised; None without a log.
     """
 
     metrics: Appended
@@ -52,6 +53,7 @@ class TelemetryAppended:
     devices: DeviceChanges
     retold: Retold | None = None
     contradicted: Contradicted = field(default_factory=Contradicted)
+    unraised: int | None = None
 
     @property
     def conflicts(self) -> list[Mapping[str, Any]]:
@@ -86,6 +88,9 @@ class TelemetryAppended:
                 for conflict in done.conflicts
             ]
         out += self.contradicted.lines()
+        if self.unraised:
+            what = "row clears" if self.unraised == 1 else "rows clear"
+            out.append(f"alarm log: {self.unraised:,} {what} what is not raised, of all in the history now")
         return out + [f"static: {line}" for line in self.devices.lines()]
 
     def _counted(self, name: str, done: Appended) -> str:
@@ -160,7 +165,9 @@ def append_telemetry(
             before_labels, state, stored, devices.attributes, schema, contents["labels"], calendar
         )
         others = contradicted(state.incidents, known.incidents, schema)
-        return TelemetryAppended(done, made, devices, retold, others)
+        has_log = rows.incidents is not None and rows.incidents.alarms is not None
+        unraised = state.unraised(schema) if has_log else None
+        return TelemetryAppended(done, made, devices, retold, others, unraised)
     labels = within_population(schema, rows.labels, devices.attributes)
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     _add_calendar(history.labels, labels, schema)

@@ -176,6 +176,10 @@ class CheckedRows:
             return self._other_separator(cells)
         if reason == "bad_label":
             return ": must be 0 or 1, or a word that labels.values gives a meaning"
+        if reason == "bad_state":
+            return (
+                ": must raise or clear, by the words of labels.alarm_log.raised and labels.alarm_log.cleared"
+            )
         if reason == "broken_text_in_key":
             no_text = any(isinstance(cell, bytes) for cell in cells.values())
             way = "; write such ids as text, a UUID as its 36 characters" if no_text else ""

@@ -2,8 +2,8 @@
 
 A row is left out for the first reason that fits: those of the device, ``missing_scope`` (it names no device),
 ``unparsable_start``, ``naive_start``, ``unparsable_end``, ``naive_end``, ``unparsable_known``,
-``naive_known``, ``bad_cancelled``, ``end_before_start``, ``from_future`` (it begins
-then). What it names need not be known: a device may join later.
+``naive_known``, ``bad_cancelled``, ``end_before_start``, ``bad_state`` (of an alarm log),
+``from_future`` (it begins then). What it names need not be known: a device may join later.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.rows.keyed_rows import Bools
+from feature_sets.telemetry.alarm_files import read_alarms
 from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.device_part import device_names
 from feature_sets.telemetry.errors import TelemetryError
@@ -77,11 +78,13 @@ def read_incidents(
     report: FileReport,
     known: Mapping[str, FileMark],
     now: float = math.inf,
+    whole: bool = True,
 ) -> IncidentPart:
     """Incidents of the files that are new or changed.
 
     :param known: marks of earlier ingestions.
     :param now: epoch seconds; one that begins further ahead of it than the tolerance is left out until then.
+    :param whole: whether there is no history yet.
     :raises TelemetryError: if a file cannot be read or lacks a column, or every row is wrong.
     """
     form = schema.labels
@@ -91,6 +94,8 @@ def read_incidents(
         return IncidentPart(no_incidents(schema), ())
     if not known:  # A part of a history need not have a file of each source.
         _note_absent_sources(files, schema, report)
+    if form.alarm_log is not None:
+        return read_alarms(folder, unread, schema, form.alarm_log, report, now, whole)
     excluding = [column for column in texts_about(schema) if column in schema.exclude_labels]
     optional = {
         name: has_column(folder, unread, schema, name)
@@ -192,7 +197,7 @@ def note_incidents(
     others = len(part.frame) - len(frame)
     still = int(frame[END].isna().sum())
     report.notes.append(f"{len(frame):,} incidents, {still:,} of them without an end")
-    if others:
+    if others and schema.labels.alarm_log is None:
         rows = "1 row does not count: it was" if others == 1 else f"{others:,} rows do not count: they were"
         report.notes.append(f"{rows} cancelled, or a later row is about the same incident")
     if not len(frame):

@@ -22,15 +22,22 @@ class IncidentPart:
 
     :param frame: see ``incident_types``.
     :param files: sources that were read. What is known of these is replaced by the rows.
+    :param alarms: rows of an alarm log that the incidents are made of, see ``alarm_types``; None without one.
     """
 
     frame: pd.DataFrame
     files: tuple[str, ...]
+    alarms: pd.DataFrame | None = None
 
     def of_source(self, name: str) -> IncidentPart:
         """The same, where the files are called by the folder that they are in."""
-        frame = self.frame.assign(**{SOURCE: [f"{name}|{file}" for file in self.frame[SOURCE]]})
-        return IncidentPart(frame, tuple(f"{name}|{file}" for file in self.files))
+
+        def renamed(rows: pd.DataFrame) -> pd.DataFrame:
+            return rows.assign(**{SOURCE: [f"{name}|{file}" for file in rows[SOURCE]]})
+
+        files = tuple(f"{name}|{file}" for file in self.files)
+        alarms = None if self.alarms is None else renamed(self.alarms)
+        return IncidentPart(renamed(self.frame), files, alarms)
 
 
 def at(column: str) -> str:

@@ -16,6 +16,7 @@ from feature_sets.checks import (
     check_names,
     duration_seconds,
 )
+from feature_sets.telemetry.alarm_log import AlarmLog
 from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.label_words import label_words
@@ -54,6 +55,8 @@ class LabelForm:
         ``first`` those of the first file.
     :param values: word of the label -> 1 if it says an error, 0 if it says none; of rows and positives whose
         label has other words than those of truth values.
+    :param alarm_log: how the files of incidents say that an alarm is raised and cleared, if they have a row
+        for each of both; they have no columns of the start, the end, the id and the cancellation then.
     """
 
     form: str = ROWS
@@ -70,6 +73,7 @@ class LabelForm:
     sources: tuple[str, ...] = ()
     conflict: str = UNION
     values: Mapping[str, int] = field(default_factory=dict)
+    alarm_log: AlarmLog | None = None
 
     def __post_init__(self) -> None:
         check_choice("labels.form", self.form, FORMS)
@@ -97,7 +101,7 @@ class LabelForm:
             )
             raise InputError("labels.watched", rule, None)
         of_rows = ("watched", "healthy_after") if self.form == ROWS else ()
-        of_others = ("scope", "sources") if self.form != INCIDENTS else ()
+        of_others = ("scope", "sources", "alarm_log") if self.form != INCIDENTS else ()
         of_incidents = ("values",) if self.form == INCIDENTS else ()
         for names, rule in (
             (of_incidents, "must be absent for incidents, which have no column of the label"),
@@ -142,13 +146,18 @@ class LabelForm:
             return None
         return self._meanings.get(text.lower(), truth_of(text))
 
-    def check(self, devices: Collection[str], others: Collection[str], excluding: Collection[str]) -> None:
+    def check(
+        self, devices: Collection[str], others: Collection[str], excluding: Collection[str], time: str
+    ) -> None:
         """Raise InputError unless the columns fit those of a schema.
 
         :param devices: columns that devices can be named by.
         :param others: columns with another meaning.
         :param excluding: columns of ``exclude_labels``.
+        :param time: of the readings.
         """
+        if self.alarm_log is not None:
+            self.alarm_log.check(devices, time)
         for column in self.scope:
             if column not in devices:
                 raise InputError("labels.scope", f"must be among {', '.join(devices)}", column)
@@ -201,11 +210,15 @@ class LabelForm:
         if isinstance(given.get("watched"), Mapping):
             given["watched"] = {name: _text(value) for name, value in given["watched"].items()}
         given["values"] = label_words(given.get("values") or {})
+        if "alarm_log" in given:
+            given["alarm_log"] = AlarmLog.from_content(given["alarm_log"])
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
         """What is not the default, as plain content for YAML or JSON."""
         content = {name: value for name, value in asdict(self).items() if value != getattr(AS_ROWS, name)}
+        if self.alarm_log is not None:
+            content["alarm_log"] = self.alarm_log.to_dict()
         return {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
 
 

@@ -243,7 +243,7 @@ class _Reading:
         if not self._schema.labels.has_incidents:
             return self.labels(files, report, devices), None
         marks = self._marks.get("labels", {})
-        found = read_incidents(self._folder, files, self._schema, report, marks, self._now)
+        found = read_incidents(self._folder, files, self._schema, report, marks, self._now, self._some)
         note_incidents(found, self._schema, devices, attributes, report)
         if self._some:
             texts = found.frame.rename(columns={said(name): name for name in texts_about(self._schema)})

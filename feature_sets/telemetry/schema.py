@@ -147,7 +147,8 @@ class TelemetrySchema:
             self.maintenance.check([DEVICE, *self.entity, *self.attributes])
         self._check_columns()
         devices = self.group_columns
-        self.labels.check(devices, (self.time, self.label, *self.metric_names), self.exclude_labels)
+        others = (self.time, self.label, *self.metric_names)
+        self.labels.check(devices, others, self.exclude_labels, self.time)
         if self.incident_mapping is not None:
             self.incident_mapping.check(self.labels, devices, self.exclude_labels)
         self.check_split(self.split)

@@ -29,7 +29,7 @@ _ID = re.compile(
     r"[ _.-]?(id|no|nr|number|key|ref)$|^(incident|ticket)$"
 )
 """What columns with the id of an incident are called."""
-_KNOWN = re.compile(r"known|updat|modif|chang|recorded|export")
+KNOWN_NAME = re.compile(r"known|updat|modif|chang|recorded|export")
 _CANCELLED = re.compile(r"void|cancel|withdr[ae]w|retract|invalid|false[ _.-]?(alarm|positive)")
 _LENGTH = re.compile(r"duration|^length|elapsed|_(sec|secs|seconds|min|mins|minutes|hours)$")
 _KINDS = 20
@@ -45,6 +45,13 @@ class IntervalColumns(NamedTuple):
 
     start: str
     end: str
+
+
+def has_named_ends(table: TableProfile) -> bool:
+    """Whether two columns of times are called as the start and the end of each row."""
+    times = [name for name, column in table.columns.items() if column.kind in ("time", "empty")]
+    starts = [name for name in times if _START.search(name.lower())]
+    return any(name not in starts[:1] and _END.search(name.lower()) for name in times) and bool(starts)
 
 
 def intervals_of(table: TableProfile) -> IntervalColumns | None:
@@ -75,7 +82,7 @@ def propose_incidents(
     """
     found = intervals_of(table)
     columns = _interval(proposal, table, LabelForm())
-    scope = _scope(proposal, table, entity, attributes)
+    scope = name_scope(proposal, table, entity, attributes)
     if found is None or columns is None or scope is None:
         return
     fields: dict[str, object] = {"form": INCIDENTS, **columns}
@@ -85,13 +92,13 @@ def propose_incidents(
         proposal.choose(table.name, column, f"labels.{role}", why)
         if proposal.named(column, reserved=False) != getattr(LabelForm(), role):
             fields[role] = proposal.named(column, reserved=False)
-    kind = _kind(table, proposal)
+    kind = kind_column(table, proposal)
     if kind:
         proposal.choose(table.name, kind, "labels.kind", "few values, which say what kind it was")
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
     _tell_instants(proposal, table)
-    _note_others(proposal, table)
+    note_others(proposal, table)
     if len(table.files) > 1:
         names = listed([Path(name).name.partition(".")[0] for name in table.files], _SHOWN)
         proposal.decide.append(
@@ -128,17 +135,17 @@ def propose_maintenance(
     :param attributes: columns of the static file.
     """
     columns = _interval(proposal, table, MaintenanceColumns())
-    scope = _scope(proposal, table, entity, attributes)
+    scope = name_scope(proposal, table, entity, attributes)
     if columns is None or scope is None:
         return
     if scope:
         columns["scope"] = scope
-    kind = _kind(table, proposal)
+    kind = kind_column(table, proposal)
     if kind:
         proposal.choose(table.name, kind, "maintenance.reason", "few values, which say why")
         if kind != MaintenanceColumns().reason:
             columns["reason"] = proposal.named(kind, reserved=False)
-    _note_others(proposal, table)
+    note_others(proposal, table)
     proposal.fields["maintenance"] = columns
 
 
@@ -226,7 +233,7 @@ def _field(table: TableProfile) -> str:
     return "maintenance" if table.name == "maintenance" else "labels"
 
 
-def _scope(
+def name_scope(
     proposal: Proposal, table: TableProfile, entity: Sequence[str], attributes: Sequence[str]
 ) -> list[str] | None:
     """Columns that say which devices, none if they are those of the device; None if there is none."""
@@ -266,7 +273,9 @@ def _versions(table: TableProfile, proposal: Proposal, start: str) -> Iterator[t
         rows = "repeated for one device and start" if is_repeated else "another in every row"
         yield "id", own_id, f"{rows}: a row takes the place of an earlier one of the same id"
     rest = {name: column for name, column in table.columns.items() if name not in _taken(table, proposal)}
-    times = [name for name, column in rest.items() if column.kind == "time" and _KNOWN.search(name.lower())]
+    times = [
+        name for name, column in rest.items() if column.kind == "time" and KNOWN_NAME.search(name.lower())
+    ]
     if is_repeated and times:
         yield "known", times[0], "a time by which the last row of an id is known"
     truths = [
@@ -313,7 +322,7 @@ def _taken(table: TableProfile, proposal: Proposal) -> set[str]:
     return {choice.column for choice in proposal.choices if choice.table == table.name}
 
 
-def _kind(table: TableProfile, proposal: Proposal) -> str:
+def kind_column(table: TableProfile, proposal: Proposal) -> str:
     """Column with the kind of each, if there seems to be one."""
     taken = _taken(table, proposal)
     few = [
@@ -325,7 +334,8 @@ def _kind(table: TableProfile, proposal: Proposal) -> str:
     return named[0] if named else ""
 
 
-def _note_others(proposal: Proposal, table: TableProfile) -> None:
+def note_others(proposal: Proposal, table: TableProfile) -> None:
+    """Say of each column that was not chosen why not."""
     taken = _taken(table, proposal)
     for name, column in table.columns.items():
         if name not in taken:

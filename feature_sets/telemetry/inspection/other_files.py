@@ -11,6 +11,7 @@ from feature_sets.telemetry.arrow_files import SUFFIXES, is_table_file
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.folder_files import find_files
+from feature_sets.telemetry.inspection.alarm_shape import alarm_log_of
 from feature_sets.telemetry.inspection.interval_shape import intervals_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile, profile_table
 from feature_sets.telemetry.inspection.unlabeled import LABEL_NAME
@@ -92,7 +93,7 @@ def labels_of_other_name(folder: Path, names: Sequence[str]) -> tuple[str, str] 
         except InputError:  # As above.
             continue
         intervals, kinds = intervals_of(table), [column.kind for column in table.columns.values()]
-        if intervals is not None and intervals.end:
+        if (intervals is not None and intervals.end) or alarm_log_of(table, sure=True) is not None:
             found.append(("incidents", name))
         elif kinds.count("time") == 1 and "truth" in kinds:
             found.append(("labels", name))

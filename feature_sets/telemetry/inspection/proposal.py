@@ -15,6 +15,7 @@ from feature_sets.rows.entity_keys import free_separator
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
+from feature_sets.telemetry.inspection.alarm_shape import alarm_log_of, propose_alarm_log
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.clock_change import set_back, set_back_in_files
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
@@ -118,6 +119,8 @@ def propose(
     attributes = list(tables["static"].columns) if "static" in tables else []
     if "labels" in tables:
         propose_labels(proposal, tables["labels"], entity, time, tables["metrics"])
+    elif incidents is not None and alarm_log_of(incidents, entity) is not None:
+        propose_alarm_log(proposal, incidents, entity, attributes, time)
     elif incidents is not None:
         propose_incidents(proposal, incidents, entity, attributes)
     if "maintenance" in intervals:
@@ -144,7 +147,9 @@ def _of_intervals(table: str, found: Mapping[str, TableProfile]) -> TableProfile
     """The table, if it holds intervals; one of labels only if it can be nothing else."""
     if table not in ("incidents", "maintenance", "labels") or (table == "labels" and "incidents" in found):
         return None
-    return found[table] if intervals_of(found[table]) is not None else None
+    profile = found[table]
+    is_log = table != "maintenance" and alarm_log_of(profile, sure=table == "labels") is not None
+    return profile if is_log or intervals_of(profile) is not None else None
 
 
 def _slug(name: str) -> str:

@@ -1,0 +1,116 @@
+"""Reader of alarm logs: files of incidents with one row for a raise and one for a clear.
+
+A row is left out for the first reason that fits: those of the device, ``missing_scope``, ``unparsable_time``,
+``naive_time``, ``unparsable_known``, ``naive_known``, ``bad_state`` (its word neither raises nor clears),
+``from_future``.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.checks import duration_seconds
+from feature_sets.telemetry.alarm_log import AlarmLog
+from feature_sets.telemetry.alarm_rows import (
+    RAISES,
+    TIME,
+    alarm_part,
+    alarm_types,
+    paired_alarms,
+)
+from feature_sets.telemetry.incident_rows import (
+    KNOWN,
+    ROW,
+    SOURCE,
+    IncidentPart,
+    at,
+    said,
+    scope_columns,
+    texts_about,
+)
+from feature_sets.telemetry.ingest_report import FileReport
+from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.table_files import Columns, has_column
+from feature_sets.telemetry.table_rows import TableRows
+
+UNRAISED, REPEATED = "clear_without_raise", "raise_repeated"
+"""What the report counts."""
+
+
+def read_alarms(
+    folder: Path,
+    files: Sequence[Path],
+    schema: TelemetrySchema,
+    log: AlarmLog,
+    report: FileReport,
+    now: float = math.inf,
+    whole: bool = True,
+) -> IncidentPart:
+    """Rows of files, and the incidents that they make without those of other files.
+
+    :param log: of the schema.
+    :param now: epoch seconds; a row further ahead of it than the tolerance is left out until then.
+    :param whole: whether nothing else is known: a clear without a raise clears nothing.
+    :raises TelemetryError: if a file cannot be read or lacks a column, or every row is wrong.
+    """
+    form = schema.labels
+    time, state, alarm = log.columns(schema.time)
+    here = [name for name in (form.kind, form.known) if has_column(folder, list(files), schema, name)]
+    excluding = [column for column in texts_about(schema) if column in schema.exclude_labels]
+    times = [time, *(name for name in here if name == form.known)]
+    texts = [*form.scope, state, *alarm, *(name for name in here if name != form.known), *excluding]
+    asked = Columns(times=tuple(times), texts=tuple(dict.fromkeys(texts)), keyed=not form.scope)
+    rows = TableRows(folder, files, schema, report, asked)
+    if form.scope:
+        rows.reject("missing_scope", rows.frame[list(form.scope)].isna().all(axis=1).to_numpy())
+    rows.reject_times(time, "time")
+    for column in times[1:]:
+        rows.reject_times(column, "known", optional=True)
+    frame = rows.frame
+    codes, words = pd.factorize(frame[state])
+    meanings = [log.raises(word) for word in words]
+    rows.reject("bad_state", np.array([one is None for one in meanings] + [True])[codes], state)
+    if report.rows_read and not rows.keep.any():
+        rows.accepted([time], some=True)
+    if now < math.inf:
+        rows.reject_from_future(time, now, duration_seconds(schema.windows.future_tolerance))
+    nothing = pd.Series(None, index=frame.index, dtype="object")
+    never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
+    found = pd.DataFrame(
+        {
+            SOURCE: rows.file_names(),
+            ROW: np.arange(len(frame), dtype=np.int64),
+            **{at(column): frame[column] for column in scope_columns(schema)},
+            **{alarm_part(column): frame[column] for column in alarm},
+            TIME: frame[time],
+            KNOWN: frame[form.known] if form.known in here else never,
+            RAISES: np.array([bool(one) for one in meanings] + [False])[codes],
+            **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
+        }
+    ).astype(alarm_types(schema))
+    places = np.flatnonzero(rows.keep)
+    kept = found[rows.keep].reset_index(drop=True)
+    rows.accepted([time], some=False)
+    paired = paired_alarms(kept, schema)
+    raises = int(kept[RAISES].sum())
+    report.notes.append(f"alarm log: {raises:,} rows raise an alarm, {len(kept) - raises:,} clear one")
+    if whole and len(kept) and raises in (0, len(kept)):
+        does, field = ("clears", "cleared") if raises else ("raises", "raised")
+        report.warnings.append(f"no row {does} an alarm: labels.alarm_log.{field} names the words that do")
+    report.count(REPEATED, state, len(paired.repeated))
+    alone = places[paired.unraised]
+    if len(alone) and whole:
+        report.count(UNRAISED, state, len(alone))
+        report.samples[UNRAISED] = rows.shown(UNRAISED, int(alone[0]), state)
+    elif len(alone):
+        clear = "1 row clears" if len(alone) == 1 else f"{len(alone):,} rows clear"
+        shown = rows.shown(UNRAISED, int(alone[0]), state)
+        report.notes.append(
+            f"{clear} what these files do not raise, such as {shown}: what the history has open ends then"
+        )
+    return IncidentPart(paired.incidents, tuple(report.marks), kept)

@@ -1,0 +1,246 @@
+"""Rows that raise and clear alarms, and the incidents that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.telemetry.incident_events import made_id
+from feature_sets.telemetry.incident_rows import (
+    CANCELLED,
+    END,
+    ID,
+    KNOWN,
+    ROW,
+    SOURCE,
+    START,
+    at,
+    incident_types,
+    no_incidents,
+    said,
+    scope_columns,
+    texts_about,
+)
+from feature_sets.telemetry.schema import TelemetrySchema
+
+TIME, RAISES = "time", "raises"
+_OF = "of."
+
+
+@dataclass(frozen=True)
+class PairedAlarms:
+    """What rows of an alarm log come to.
+
+    :param incidents: see ``incident_types``; one that was known as open before it was closed has two rows.
+    :param repeated: places of rows that raise what is open already, the same row of several files among them.
+    :param unraised: places of rows that clear what is not open.
+    """
+
+    incidents: pd.DataFrame
+    repeated: Integers
+    unraised: Integers
+
+
+def alarm_part(column: str) -> str:
+    """Column of the rows with a cell that tells alarms of one device apart."""
+    return f"{_OF}{column}"
+
+
+def alarm_types(schema: TelemetrySchema) -> dict[str, str]:
+    """The columns of rows of an alarm log, with their types; see ``incident_types``."""
+    log = schema.labels.alarm_log
+    kinds = incident_types(schema)
+    return {
+        SOURCE: kinds[SOURCE],
+        ROW: kinds[ROW],
+        **{at(column): "object" for column in scope_columns(schema)},
+        **{alarm_part(column): "object" for column in (log.alarm if log is not None else ())},
+        TIME: kinds[START],
+        KNOWN: kinds[KNOWN],
+        RAISES: "bool",
+        **{said(column): "object" for column in texts_about(schema)},
+    }
+
+
+def no_alarms(schema: TelemetrySchema) -> pd.DataFrame:
+    """A frame of rows of an alarm log without a row."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in alarm_types(schema).items()})
+
+
+def joined_alarms(parts: Sequence[pd.DataFrame | None], schema: TelemetrySchema) -> pd.DataFrame:
+    """Rows of all parts, by source and their place in it."""
+    filled = [part for part in parts if part is not None and len(part)]
+    if not filled:
+        return no_alarms(schema)
+    rows = pd.concat(filled, ignore_index=True)[list(alarm_types(schema))]
+    return rows.sort_values([SOURCE, ROW], kind="stable", ignore_index=True)
+
+
+def paired_alarms(rows: pd.DataFrame, schema: TelemetrySchema) -> PairedAlarms:
+    """Incidents of an alarm log: each from the row that raises an alarm to the next one that clears it.
+
+    In the order of time, whatever that of the rows. A second raise of what is open belongs to the same
+    incident, which has its texts then. What is not open cannot be cleared. Of a raise and a clear at one time
+    the clear comes first if the alarm is open by then, else the raise::
+
+        rows         R     R     C     C     R C         C: clears nothing
+        incidents    [───────────)           ·           the last one ends when it starts
+
+    :param rows: of all files, see ``alarm_types``.
+    """
+    if not len(rows):
+        none = np.empty(0, dtype=np.int64)
+        return PairedAlarms(no_incidents(schema), none, none)
+    alarm = schema.labels.alarm_log.alarm if schema.labels.alarm_log is not None else ()
+    columns = [*(at(name) for name in scope_columns(schema)), *(alarm_part(name) for name in alarm)]
+    keys: Integers = (
+        rows[columns].groupby(columns, dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
+    )
+    micros, raises = column_micros(rows[TIME]), rows[RAISES].to_numpy(dtype=np.bool_)
+    known = rows[KNOWN].to_numpy(dtype="datetime64[ns]").astype(np.int64)  # That of nobody is the smallest.
+    sources = np.unique(rows[SOURCE].to_numpy().astype(str), return_inverse=True)[1]
+    found = AlarmPairs.of(keys, micros, raises, (rows[ROW].to_numpy(), sources, known))
+    incidents = _incidents(rows, found, schema, alarm)
+    return PairedAlarms(incidents, np.sort(found.repeated), np.sort(found.unraised))
+
+
+class AlarmPairs:
+    """Which rows of an alarm log open incidents, and which close them; see ``paired_alarms``.
+
+    :param order: places of the rows by alarm, time, raises before clears.
+    :param keys: number of the alarm of each row.
+    :param micros: its time.
+    """
+
+    @classmethod
+    def of(
+        cls, keys: Integers, micros: Integers, raises: Bools, among_equal: tuple[Integers, ...] = ()
+    ) -> AlarmPairs:
+        """The pairs of rows in any order.
+
+        :param among_equal: by which the first of rows that say the same is known, the last of these first.
+        """
+        return cls(np.lexsort((*among_equal, ~raises, micros, keys)), keys, micros, raises)
+
+    def __init__(self, order: Integers, keys: Integers, micros: Integers, raises: Bools) -> None:
+        key, moment, up = keys[order], micros[order], raises[order]
+        begins = np.append(True, (key[1:] != key[:-1]) | (moment[1:] != moment[:-1]))
+        number = np.cumsum(begins) - 1
+        count = int(number[-1]) + 1
+        first_up, first_down = (_first_of_each(number, wanted, count) for wanted in (up, ~up))
+        has_up, has_down = first_up >= 0, first_down >= 0
+        one = key[begins]
+        is_open = _open_before(one, has_up, has_down)
+        both = has_up & has_down
+        opens = (has_up & ~has_down & ~is_open) | both
+        closes = (has_down & ~has_up & is_open) | both
+        self.opened = order[first_up[opens]]
+        """Places of the rows that open incidents."""
+        self.closed = _closing(one, opens, closes, order[np.maximum(first_down, 0)])
+        """Of each of them the place of the row that closes it, or -1."""
+        incident = np.cumsum(opens) - 1
+        of_row = incident[number]
+        self.raised = order[up]
+        """Places of all rows that raise, by incident and time."""
+        self.incident = of_row[up]
+        """Number of the incident of each of these."""
+        kept_down = np.zeros(len(order), dtype=np.bool_)
+        kept_down[first_down[has_down]] = True
+        unraised = kept_down & (has_down & ~has_up & ~is_open)[number]
+        self.unraised = order[unraised]
+        is_opening = np.zeros(len(keys), dtype=np.bool_)
+        is_opening[self.opened] = True
+        self.repeated = self.raised[~is_opening[self.raised]]
+
+
+def _first_of_each(number: Integers, wanted: Bools, count: int) -> Integers:
+    """Place of the first of the wanted rows of each moment, -1 without one, shape (count,)."""
+    places = np.flatnonzero(wanted)
+    moments, first = np.unique(number[places], return_index=True)
+    found = np.full(count, -1, dtype=np.int64)
+    found[moments] = places[first]
+    return found
+
+
+def _open_before(keys: Integers, has_up: Bools, has_down: Bools) -> Bools:
+    """Whether the alarm of each moment is open before it.
+
+    One with both a raise and a clear leaves the alarm as it was, by the order that these have then.
+    """
+    places = np.arange(len(keys))
+    decides = np.where(has_up != has_down, places, -1)
+    last = np.append(-1, np.maximum.accumulate(decides)[:-1])
+    same = (last >= 0) & (keys[np.maximum(last, 0)] == keys)
+    found: Bools = same & has_up[np.maximum(last, 0)]
+    return found
+
+
+def _closing(keys: Integers, opens: Bools, closes: Bools, rows: Integers) -> Integers:
+    """Of each opening moment the row of the closing one: they alternate, the opening one first.
+
+    :param rows: that close, of each moment.
+    """
+    opening, closing = keys[opens], keys[closes]
+    each = np.arange(len(opening)) - np.searchsorted(opening, opening)
+    places = np.searchsorted(closing, opening) + each
+    ends = np.searchsorted(closing, opening, side="right")
+    found = np.full(len(opening), -1, dtype=np.int64)
+    has = places < ends
+    found[has] = rows[closes][places[has]]
+    return found
+
+
+def _incidents(
+    rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema, alarm: Sequence[str]
+) -> pd.DataFrame:
+    opened = rows.iloc[found.opened].reset_index(drop=True)
+    closed = found.closed >= 0
+    ends = rows.iloc[np.maximum(found.closed, 0)].reset_index(drop=True)
+    # What was said last of an incident counts, as of tickets with several rows.
+    about = [said(name) for name in texts_about(schema)]
+    texts = rows[about].iloc[found.raised].groupby(found.incident).last().reset_index(drop=True)
+    whole = pd.DataFrame(
+        {
+            SOURCE: opened[SOURCE],
+            ROW: opened[ROW],
+            ID: _ids(opened, schema, alarm),
+            **{at(name): opened[at(name)] for name in scope_columns(schema)},
+            START: opened[TIME],
+            END: ends[TIME].where(closed),
+            KNOWN: opened[KNOWN],
+            CANCELLED: np.zeros(len(opened), dtype=np.bool_),
+            **{name: texts[name].astype(object).where(texts[name].notna(), None) for name in about},
+        }
+    ).astype(incident_types(schema))
+    # Without an id, an end closes the incident of the same start, whenever that was known.
+    later = (closed & (ends[KNOWN] > opened[KNOWN]) & whole[ID].notna()).to_numpy(dtype=np.bool_)
+    if not later.any():
+        return whole
+    first = whole[later].assign(**{END: pd.Series(pd.NaT, index=whole.index[later], dtype=whole[END].dtype)})
+    last = whole[later].assign(
+        **{SOURCE: ends[SOURCE][later], ROW: ends[ROW][later], KNOWN: ends[KNOWN][later]}
+    )
+    both: pd.DataFrame = pd.concat([whole[~later], first, last], ignore_index=True)
+    return both.sort_values([SOURCE, ROW], kind="stable", ignore_index=True)
+
+
+def _ids(opened: pd.DataFrame, schema: TelemetrySchema, alarm: Sequence[str]) -> pd.Series:
+    """Ids of incidents; none if a device has one alarm: devices and start are the id then."""
+    if not alarm:
+        return pd.Series([None] * len(opened), dtype="object")
+    names = [*scope_columns(schema), *alarm]
+    cells = [opened[at(name)] for name in scope_columns(schema)]
+    cells += [opened[alarm_part(name)] for name in alarm]
+    micros = column_micros(opened[TIME]).tolist()
+    ids = [
+        made_id(
+            {name: str(cell) for name, cell in zip(names, row, strict=True) if pd.notna(cell)}, moment / 1e6
+        )
+        for row, moment in zip(zip(*cells, strict=True), micros, strict=True)
+    ]
+    return pd.Series(ids, dtype="object")
