@@ -6,7 +6,7 @@ A detector that was scored here several times before it was chosen has seen them
 from __future__ import annotations
 
 import random as plain_random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -103,10 +103,13 @@ class Varied(NamedTuple):
     jitter: bool
 
 
-def kept_aside() -> list[Varied]:
-    """108 streams: pairs of generator and learner in a drawn order, the kinds in turn."""
+def kept_aside(draws: Sequence[tuple[int, int]] = ((2, 48), (4, 60))) -> list[Varied]:
+    """108 streams, or others: pairs of generator and learner in a drawn order, the kinds in turn.
+
+    :param draws: seed and number of streams of each draw.
+    """
     found = []
-    for seed, count in ((2, 48), (4, 60)):
+    for seed, count in draws:
         pairs = [
             (generator, learner)
             for generator, (_, _, numbers) in GENERATORS.items()
