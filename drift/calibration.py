@@ -6,11 +6,16 @@ devices (the moving block bootstrap: H. R. Kuensch, "The Jackknife and the Boots
 Observations", Annals of Statistics 17 (3), 1989). A detector warmed up on the base sees such streams with its
 limits out of reach, and its limit becomes what the statistic never passed. A limit is only ever moved away,
 never below that of the paper.
+
+A short base knows its own error rate badly, and its blocks are shorter than its runs. Streams like it may
+have another rate and longer runs. So as many streams are of chains, in which an error begins and ends with
+chances that the base leaves possible: drawn from their posterior, with the prior of Jeffreys. One of ten of
+those may pass the limit, which is a fifth of the promise. Of a long base they are like its blocks, and hardly
+move a limit.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -24,6 +29,7 @@ from drift.detectors.eddm import EDDM
 from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.detectors.page_hinkley import PageHinkley
 from drift.detectors.registry import detector_from_dict
+from drift.furthest import Streams, furthest
 from drift.verdict import Verdict
 
 FALSE_ALARMS_PER_10_000 = 0.5
@@ -44,7 +50,9 @@ LEAST_BLOCKS_WITH_ERRORS = 10
 _KEPT = (LikelihoodRatio.name, DDM.name, EDDM.name, PageHinkley.name)
 _STREAMS = 20
 _LENGTH = 10_000
-_OUT_OF_REACH = 1e9
+_MAY_PASS = _STREAMS // 10
+_LEAST_CHANCE = 1e-6
+"""That a run of a chain ends: it is of a million labels then, longer than any replay."""
 
 
 def promise(errors: Sequence[int] | npt.NDArray[Any], verdict: Verdict) -> str:
@@ -85,7 +93,7 @@ def promise(errors: Sequence[int] | npt.NDArray[Any], verdict: Verdict) -> str:
 def calibrated(detector: Detector, errors: Sequence[int], seed: int = 0) -> Detector:
     """The same warm detector with limits that replays of the base keep; of other kinds as it is.
 
-    200,000 values are replayed, in a second or so. DDM, EDDM and Page-Hinkley have one limit to move. GLR
+    400,000 values are replayed, in less than a second. DDM, EDDM and Page-Hinkley have one limit to move. GLR
     measures runs by itself, and the detectors of other packages keep the limits that they were given.
 
     :param detector: warmed up on the base.
@@ -94,42 +102,59 @@ def calibrated(detector: Detector, errors: Sequence[int], seed: int = 0) -> Dete
     """
     if not isinstance(detector, DDM | EDDM | PageHinkley):
         return detector
+    flags, random = np.asarray(errors, dtype=np.int8), np.random.default_rng(seed)
+    reached = float(furthest(detector, _replays(flags, random)).max())
+    chains = _chains(flags, random)
+    if len(chains):
+        reached = max(reached, float(np.sort(furthest(detector, chains))[-1 - _MAY_PASS]))
     saved = detector.to_dict()
-    out_of_reach = {**saved, "parameters": {**saved["parameters"], **_limits(detector, None)}}
-    start = json.dumps(out_of_reach)
-    streams = _replays(np.asarray(errors), np.random.default_rng(seed))
-    limit = max(_furthest(detector_from_dict(json.loads(start)), each) for each in streams)
-    moved = {**saved, "parameters": {**saved["parameters"], **_limits(detector, limit)}}
-    return detector_from_dict(moved)
+    return detector_from_dict({**saved, "parameters": {**saved["parameters"], **_limits(detector, reached)}})
 
 
-def _replays(errors: npt.NDArray[Any], rng: np.random.Generator) -> list[list[int]]:
-    """Streams of the base's blocks, which begin anywhere and run on at its end."""
+def _replays(errors: Streams, rng: np.random.Generator) -> Streams:
+    """Streams of the base's blocks, which begin anywhere and run on at its end; shape (k, n)."""
     n = len(errors)
     block = max(1, n // BLOCKS)
-    twice = np.concatenate([errors, errors])
+    twice, count = np.concatenate([errors, errors]), -(-_LENGTH // block)
+    starts = (rng.integers(0, n, count) for _ in range(_STREAMS))
+    streams = [twice[(each[:, None] + np.arange(block)).ravel()][:_LENGTH] for each in starts]
+    return np.array(streams, dtype=np.int8)
+
+
+def _chains(errors: Streams, rng: np.random.Generator) -> Streams:
+    """Streams in which errors begin and end by chance, as likely as those of the base may be; shape (k, n).
+
+    A base without any error, or of nothing else, does not say how long one lasts: there are none then.
+    """
+    was, now = errors[:-1] == 1, errors[1:] == 1
+    ends, lasts = int((was & ~now).sum()), int((was & now).sum())
+    begins, stays = int((~was & now).sum()), int((~was & ~now).sum())
+    if not (ends and begins):
+        return np.zeros((0, _LENGTH), dtype=np.int8)
     streams = []
     for _ in range(_STREAMS):
-        starts = rng.integers(0, n, -(-_LENGTH // block))
-        streams.append(np.concatenate([twice[at : at + block] for at in starts])[:_LENGTH].tolist())
-    return streams
+        end = max(_LEAST_CHANCE, float(rng.beta(ends + 0.5, lasts + 0.5)))
+        begin = max(_LEAST_CHANCE, float(rng.beta(begins + 0.5, stays + 0.5)))
+        streams.append(_chain(begin, end, rng))
+    return np.array(streams, dtype=np.int8)
 
 
-def _furthest(detector: Detector, stream: Sequence[int]) -> float:
-    """How far the statistic went towards its limit; a share that falls towards it counts by its inverse."""
-    falls = isinstance(detector, EDDM)
-    furthest = 0.0
-    for x in stream:
-        detector.update(x)
-        statistic = detector.statistic
-        if statistic:
-            furthest = max(furthest, 1 / statistic if falls else statistic)
-    return furthest
+def _chain(begin: float, end: float, rng: np.random.Generator) -> Streams:
+    """One stream of a two-state chain, by the chances that an error begins and ends."""
+    is_error = bool(rng.random() < begin / (begin + end))
+    parts: list[Streams] = []
+    length, pairs = 0, 8 + int(1.2 * _LENGTH / (1 / begin + 1 / end))
+    while length < _LENGTH:
+        runs = rng.geometric([end, begin] if is_error else [begin, end], (pairs, 2)).clip(max=_LENGTH)
+        flags = np.tile(np.array([is_error, not is_error], dtype=np.int8), pairs)
+        parts.append(np.repeat(flags, runs.ravel()))
+        length += len(parts[-1])
+    return np.concatenate(parts)[:_LENGTH]
 
 
-def _limits(detector: DDM | EDDM | PageHinkley, furthest: float | None) -> dict[str, float]:
-    """Limits beyond what was reached, never nearer than those there are; None: out of reach."""
-    reached = _OUT_OF_REACH if furthest is None else furthest * (1 + 1e-9)
+def _limits(detector: DDM | EDDM | PageHinkley, reached: float) -> dict[str, float]:
+    """Limits beyond what was reached, never nearer than those there are."""
+    reached *= 1 + 1e-9
     if isinstance(detector, DDM):
         drift = max(detector.drift_level, reached)
         return {"drift_level": drift, "warning_level": detector.warning_level * drift / detector.drift_level}

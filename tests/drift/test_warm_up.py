@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from drift.furthest import furthest
 from drift.warm_up import DetectorSettings, detectors_from, error_stream, warmed_monitor
 from tests.drift.error_streams import in_runs
 
@@ -223,3 +224,35 @@ def test_a_base_that_is_shorter_than_its_errors_depend_on_each_other_promises_no
 def test_the_promise_is_that_of_the_detectors_that_decide(names, verdict, promised):
     monitor = warmed_monitor(*base(), settings=DetectorSettings(names=names, verdict=verdict))
     assert monitor.promise.startswith(promised)
+
+
+@pytest.mark.parametrize(("rate", "correlation"), [(0.02, 0.5), (0.1, 0.95), (0.3, 0.95)])
+def test_limits_allow_for_how_little_a_short_base_knows(rate, correlation):
+    """20 bases of 500 labels, each with 5,000 more like it: fewer alarms than the five of the promise."""
+    settings = DetectorSettings(names=("ddm", "eddm", "page_hinkley"))
+    alarms = dict.fromkeys(settings.names, 0)
+    for seed in range(20):
+        random = np.random.default_rng([seed, 500, round(1000 * rate), round(100 * correlation)])
+        warm = in_runs(500, rate, correlation, random).tolist()
+        live = in_runs(5000, rate, correlation, random)[None].astype(np.int8)
+        for detector in detectors_from(warm, settings):
+            reached = furthest(detector, live)[0]
+            limit = 1 / detector.drift_limit if detector.name == "eddm" else detector.drift_limit
+            alarms[detector.name] += bool(reached > limit)
+    assert max(alarms.values()) <= 4, alarms
+
+
+def test_a_rise_is_found_after_a_short_base_and_a_long_one():
+    settings = DetectorSettings(names=("ddm", "eddm", "page_hinkley"))
+    found = {n: dict.fromkeys(settings.names, 0) for n in (500, 2000)}
+    for n, counts in found.items():
+        for seed in range(10):
+            random = np.random.default_rng([seed, n])
+            stale = in_runs(5000, 0.3, 0.5, random).tolist()
+            for detector in detectors_from(in_runs(n, 0.1, 0.5, random).tolist(), settings):
+                for x in stale:
+                    detector.update(x)
+                    if detector.drift_detected:
+                        counts[detector.name] += 1
+                        break
+    assert min(found[2000].values()) == 10 and min(found[500].values()) >= 9, found
