@@ -204,7 +204,7 @@ class DriftMonitor:
             "group": self.group,
             "alerting": self._alerting.to_dict(),
             "detectors": [detector.to_dict() for detector in self.detectors],
-            "records": {name: asdict(record) for name, record in self._records.items()},
+            "records": {name: {**vars(record)} for name, record in self._records.items()},
         }
 
     @classmethod

@@ -18,8 +18,8 @@ from tests.simulation.patches import simulated
 from tests.simulation.plants import PLANTS, planted
 
 MEMORY = Path("/dev/shm")
-_CHUNK = 40
-"""Histories of a process: so many leave 150 MB of garbage."""
+_CHUNK = 100
+"""Histories of a process: to fork one costs some 7000 page faults, and the last ones run alone."""
 
 
 class Found(NamedTuple):
@@ -47,11 +47,8 @@ def run_history(seed: int, steps: int = 200) -> Found:
     return Found(seed, "", history.told)
 
 
-def _many(seeds: range, steps: int, plant: str, collects: bool = True) -> list[Found]:
-    """Failing histories among some; with a planted bug only until the first.
-
-    :param collects: whether garbage is given up; a process of its own gives it all up when it ends.
-    """
+def _many(seeds: range, steps: int, plant: str) -> list[Found]:
+    """Failing histories among some; with a planted bug only until the first."""
     found = []
     gc.collect()
     gc.freeze()
@@ -59,8 +56,7 @@ def _many(seeds: range, steps: int, plant: str, collects: bool = True) -> list[F
     with simulated(), planted(plant):
         for seed in seeds:
             one = run_history(seed, steps)
-            if collects and seed % 10 == 0:
-                gc.collect()
+            gc.collect()  # Memory that is used again is in the caches, and new memory costs page faults.
             if one.error:
                 found.append(one)
                 if plant:
@@ -87,7 +83,7 @@ def run(first: int, count: int, steps: int = 200, processes: int = 1, plant: str
     gc.collect()
     gc.freeze()  # The processes share it.
     with multiprocessing.get_context("fork").Pool(processes, maxtasksperchild=1) as pool:
-        results = [pool.apply_async(_many, (chunk, steps, plant, False)) for chunk in chunks]
+        results = [pool.apply_async(_many, (chunk, steps, plant)) for chunk in chunks]
         found: list[Found] = []
         for result in results:
             found += result.get()

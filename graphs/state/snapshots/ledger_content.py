@@ -163,7 +163,7 @@ def _saved_made(kept: Sequence[tuple[LedgerChunk, Bits]], inputs: Sequence[str])
 def _by_block(made: Sequence[tuple[LedgerChunk, Bits]]) -> Iterator[tuple[MadeBlock, Bits, Bits]]:
     """Blocks that are in use, with the places of their predictions among all, and in the block."""
     blocks = [block for chunk, _ in made for block in chunk.blocks]
-    begins = np.cumsum([0, *(len(chunk.blocks) for chunk, _ in made)]).tolist()
+    begins = itertools.accumulate((len(chunk.blocks) for chunk, _ in made), initial=0)
     numbers = _joined(
         [chunk.block[rows] + begin for (chunk, rows), begin in zip(made, begins, strict=False)], np.int64
     )
@@ -177,5 +177,4 @@ def _by_block(made: Sequence[tuple[LedgerChunk, Bits]]) -> Iterator[tuple[MadeBl
 
 def _joined(parts: Sequence[Array], kind: type) -> Array:
     """Parts of a column in a row."""
-    found: Array = np.concatenate([np.empty(0, dtype=kind), *parts]).astype(kind, copy=False)
-    return found
+    return np.concatenate(parts, dtype=kind) if parts else np.empty(0, dtype=kind)
