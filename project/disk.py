@@ -49,10 +49,10 @@ def write_failure(folder: Path) -> str:
             file.flush()
             os.fsync(file.fileno())  # A share tells only now that it is full.
     except OSError as error:
-        why = disk_line(error)
-        if not why:
+        remedy = _remedy(error)
+        if not remedy:
             raise
-        return why
+        return f"{folder}: {_said(error)}; {remedy}"
     return ""
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from project.api_reader import redis_url
 from project.cli.restarts import deployed, facts
+from project.disk import write_failure
 from project.function_names import ENDPOINTS, SERVING
 from project.latest_report import latest_reports
 from project.retraining.state import StateFile
@@ -32,6 +33,7 @@ class StatusFacts:
 
     :param dbpath: address of the MLRun API; empty if it does not run.
     :param online: address of the online store; empty if it does not run.
+    :param disk: why nothing can be written in the home; empty if it can.
     :param endpoints: as JSON has them, with how they lived.
     :param alerts: of drift.
     :param none_usable: that the loop has found no model of use, neither the one in production nor a new one.
@@ -45,6 +47,7 @@ class StatusFacts:
 
     dbpath: str
     online: str
+    disk: str
     endpoints: list[dict[str, Any]]
     alerts: dict[str, list[str]]
     none_usable: dict[str, str]
@@ -60,6 +63,7 @@ class StatusFacts:
         return {
             "mlrun_dbpath": self.dbpath or None,
             "redis_url": self.online or None,
+            "disk": self.disk or None,
             "endpoints": self.endpoints,
             "alerts": self.alerts,
             "none_usable": self.none_usable,
@@ -105,6 +109,7 @@ def status_facts(
     return StatusFacts(
         dbpath=session.mlrun_dbpath,
         online=online,
+        disk=write_failure(settings.home) if settings.home.is_dir() else "",
         endpoints=shown,
         alerts={name: alerts_of(address) for name, address in live.items()},
         none_usable={name: state.none_usable for name, state in loops.items() if state.none_usable},

@@ -20,6 +20,8 @@ def print_text(told: StatusFacts, store_restarts: int) -> None:
     """
     again = f" (died and was started again, {store_restarts}×)" if store_restarts else ""
     print(f"MLRun API     {told.dbpath or _DOWN}\nonline store  {told.online or _DOWN}{again}")
+    if told.disk:
+        print(f"disk          {told.disk}")
     for holder in told.under_way:
         print(f"under way     project {holder.project}: {holder}")
     for name, path in told.reports.items():

@@ -77,13 +77,15 @@ def ask(port: int, *commands: Sequence[str], timeout: float) -> list[Any]:
 
 def _run_id(home: Path, port: int, patience: Patience) -> str:
     """Run id of our server on that port, or nothing if another server, or none, is there."""
-    # PING is refused while it still loads its files, the others are not.
+    # PING is refused while it still loads its files, the others are not. With a full disk it is refused, too:
+    # it cannot write, but it lives and goes on when there is room.
     commands = (("PING",), ("CONFIG", "GET", "dir"), ("INFO", "server"))
     try:
         pong, folder, info = ask(port, *commands, timeout=patience.answer)
     except (OSError, ValueError):
         return ""
-    if pong != "PONG" or folder != ["dir", str(_folder(home))]:
+    is_full = isinstance(pong, hiredis.ReplyError) and str(pong).startswith("MISCONF")
+    if (pong != "PONG" and not is_full) or folder != ["dir", str(_folder(home))]:
         return ""
     lines = (line.partition(":") for line in str(info).splitlines())
     return next((value.strip() for name, _, value in lines if name == "run_id"), "")

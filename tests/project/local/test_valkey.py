@@ -3,6 +3,7 @@ import signal
 import socket
 import threading
 
+import hiredis
 import pytest
 import redis
 
@@ -93,6 +94,17 @@ def test_another_program_on_the_port_is_not_taken_for_ours(home, answer):
         finally:
             listener.shutdown(socket.SHUT_RDWR)
             thread.join()
+
+
+def test_one_that_can_not_write_lives(home, monkeypatch):
+    started, ask = valkey.start(home), valkey.ask
+
+    def refused(port, *commands, timeout):
+        full = hiredis.ReplyError("MISCONF Errors writing to the AOF file: No space left on device")
+        return [full, *ask(port, *commands, timeout=timeout)[1:]]
+
+    monkeypatch.setattr(valkey, "ask", refused)
+    assert valkey.find(home) == valkey.start(home) == started
 
 
 def test_a_broken_state_file_is_named(home):

@@ -101,7 +101,7 @@ def test_a_full_disk_is_a_write_failure(tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     monkeypatch.setattr(os, "fsync", full)
-    assert write_failure(tmp_path) == "the disk: No space left on device; free space there"
+    assert write_failure(tmp_path) == f"{tmp_path}: No space left on device; free space there"
 
 
 def test_after_a_steady_minute_it_is_started_at_once_again():
