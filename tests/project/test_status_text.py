@@ -13,7 +13,7 @@ from project.cli.status_facts import StatusFacts
 from project.cli.status_text import print_text
 from project.run_lock import Holder
 
-NOTHING = StatusFacts("", "", [], {}, {}, {}, {}, {}, [], [], {})
+NOTHING = StatusFacts("", "", [], {}, {}, {}, {}, {}, {}, {}, [], [], {})
 LIVES = {"failed_starts": 0, "failed_start": "", "failing_since": None, "since": None}
 SERVING = {
     **{"project": "lab", "name": "serving", "address": "http://here", "state": "not ready"},
@@ -25,6 +25,8 @@ FULL = StatusFacts(
     dbpath="http://api",
     online="redis://store",
     endpoints=[SERVING],
+    drift={"lab": ["in control: beside it, ddm found 7 drifts"]},
+    measured_drift={"lab": ["4 of 21 columns moved"]},
     alerts={"lab": ["drift is open"]},
     none_usable={"lab": "none is of use"},
     loops={"lab": ["it waits for a person"]},
@@ -46,7 +48,9 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
     assert lines[2].startswith("under way     project lab: ") and "netops run" in lines[2]
     assert lines[3] == "report        project lab: /home/report.html"
     assert lines[4].split() == ["project", "endpoint", "address", "state", "model", "version"]
-    assert lines[6:13] == [
+    assert lines[6:15] == [
+        "drift of lab: in control: beside it, ddm found 7 drifts",
+        "rows of lab: 4 of 21 columns moved",
         "alert of lab: drift is open",
         "models of lab: none is of use; 'netops retrain --project lab' tells what is done",
         "loop of lab: it waits for a person",
@@ -55,7 +59,7 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
         "serving of lab: the journal is away",
         "serving of lab: started again 2 times, last exit 2026-11-28T05:00:00+00:00: signal 9",
     ]
-    assert "2026-11-28 04:00 started run ffffffff" in lines[14]
+    assert "2026-11-28 04:00 started run ffffffff" in lines[16]
 
 
 def test_what_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
