@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 from drift.alert import Alert
 
+_RARE = 0.01
+"""Share of errors among labels below which the share of wrong predictions hides whether any is caught."""
+
 
 class LastDrift(NamedTuple):
     """The newest drift that is the verdict.
@@ -35,7 +38,8 @@ def in_one_sentence(status: Mapping[str, Any], last: LastDrift | None, cleared: 
     'in control: the last drift was found at 2024-05-01T12:00:00Z by glr, 250'
 
     :param cleared: the newest alert that is over.
-    :param status: with ``state``, ``n``, ``errors`` and, of each of the ``detectors``, its ``state``.
+    :param status: with ``state``, ``n``, ``errors`` and, of each of the ``detectors``, its ``state``, whether
+        it ``decides``, and its ``drifts`` and ``warnings``.
     """
     if not status["n"]:
         return "in control: no label was watched yet"
@@ -51,4 +55,46 @@ def in_one_sentence(status: Mapping[str, Any], last: LastDrift | None, cleared: 
         names = ", ".join(last.detectors)
         found = f"the last drift was found at {last.time} by {names}, {last.labels_ago:,} labels ago"
     wrong = f"{status['errors'] / status['n']:.1%} of {status['n']:,} labels were predicted wrong"
-    return f"{state}: {found}; {wrong}"
+    return f"{state}: " + "; ".join(filter(None, (found, _beside(status["detectors"]), wrong)))
+
+
+def _beside(detectors: Mapping[str, Mapping[str, Any]]) -> str:
+    """What detectors have found that do not decide; empty without any, or where none decides alone."""
+    if not any(each["decides"] for each in detectors.values()):
+        return ""
+    told = []
+    for name, each in detectors.items():
+        counts = [
+            f"{each[noun]:,} {noun if each[noun] > 1 else noun[:-1]}"
+            for noun in ("drifts", "warnings")
+            if each[noun]
+        ]
+        if counts and not each["decides"]:
+            told.append(f"{name} found {' and '.join(counts)}")
+    if not told:
+        return ""
+    those = "it does not decide" if len(told) == 1 else "they do not decide"
+    return f"beside it, {', '.join(told)} ({those}, see detectors)"
+
+
+def rare_errors(performance: Mapping[str, Any] | None) -> str:
+    """How many of the newest errors were predicted, where errors are rare; empty elsewhere, or if not known.
+
+    A model that predicts no error any more is then wrong in hardly more labels than before.
+
+    >>> scores = {"rows": 5000, "errors": 20.0, "recall": 0.25}
+    >>> rare_errors({"realized": scores, "reference": {"recall": 0.9}})
+    'of the 20 errors among the newest 5,000 labels 5 were predicted (25%, 90% where it was evaluated)'
+
+    :param performance: ``realized`` and ``reference`` scores, see ``PerformanceWatch.status``.
+    """
+    newest = (performance or {}).get("realized") or {}
+    recall, rows = newest.get("recall"), newest.get("rows")
+    if recall is None or not rows or newest["errors"] >= _RARE * rows:
+        return ""
+    errors, before = round(newest["errors"]), (performance or {}).get("reference", {}).get("recall")
+    beside = "" if before is None else f", {before:.0%} where it was evaluated"
+    return (
+        f"of the {errors:,} errors among the newest {rows:,} labels {round(recall * errors):,} were "
+        f"predicted ({recall:.0%}{beside})"
+    )

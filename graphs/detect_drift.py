@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, ClassVar
 
 from drift.drift_event import SEVERITIES, DriftEvent
+from drift.drift_summary import rare_errors
 from drift.grouped_monitor import GroupedMonitor
 from drift.performance_watch import SCORES, BasePerformance, PerformanceWatch
 from drift.wrong_devices import devices_in_words
@@ -199,10 +200,14 @@ class DetectDrift(RequestStep):
             summary = "not watched: no detectors are attached"
             found = {"attached": False, "summary": summary, "state": "not_watched", "detectors": {}}
             return {**found, "undelivered": self._callbacks.pending}
+        found, scores = self._monitor.status(), self._watch.status()
+        rare = rare_errors(scores) if found["n"] else ""
+        summary = f"{found['summary']}; {rare}" if rare else str(found["summary"])
         return {
             "attached": True,
-            **self._monitor.status(),
-            "performance": self._watch.status(),
+            **found,
+            "summary": summary,
+            "performance": scores,
             "callback": self._callbacks.attached,
             "undelivered": self._callbacks.pending,
         }

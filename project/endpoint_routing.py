@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
+from drift.drift_event import utc_time
 from graphs.routing.change import DEPLOYMENT, ENDPOINT
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from project.errors import NetopsError
@@ -30,6 +32,32 @@ class RefusedError(NetopsError):
 
 class ReplacedError(NetopsError):
     """A person has put another champion in the place of this one."""
+
+
+class ChampionChange(NamedTuple):
+    """A change of the champion.
+
+    :param who: its author.
+    :param before: version of the champion until then.
+    :param after: version of the champion from then on.
+    :param why: what the author says.
+    :param time: ISO 8601, with a zone.
+    """
+
+    who: str
+    before: str
+    after: str
+    why: str
+    time: str
+
+    @property
+    def is_by_a_person(self) -> bool:
+        """Whether neither a deployment nor the loop has made it."""
+        return self.who not in (DEPLOYMENT, LOOP)
+
+    def to_dict(self) -> dict[str, str]:
+        """Plain content for JSON."""
+        return self._asdict()
 
 
 @dataclass(frozen=True)
@@ -62,28 +90,43 @@ class EndpointRouting:
     @property
     def champion_before(self) -> str:
         """The champion that a person has replaced by the one of now; empty if a deployment brought it."""
-        who, before, after, _ = self._newest_change()
-        return before if after == self.document.champion.version and who != DEPLOYMENT else ""
+        newest = self._newest_change()
+        if newest is None or newest.who == DEPLOYMENT:
+            return ""
+        return newest.before if newest.after == self.document.champion.version else ""
 
     @property
     def rolled_back_from(self) -> str:
         """The champion in whose place a rollback has put that of now; empty if no rollback was last."""
-        return self.champion_before if self._newest_change()[3] == ROLLED_BACK else ""
+        newest = self._newest_change()
+        return self.champion_before if newest is not None and newest.why == ROLLED_BACK else ""
 
     def is_replaced_by_a_person(self, version: str) -> bool:
         """Whether a version was the champion until a person put another one in its place."""
-        who, before, _, _ = self._newest_change()
-        return before == version and who not in (DEPLOYMENT, LOOP)
+        newest = self._newest_change()
+        return newest is not None and newest.before == version and newest.is_by_a_person
 
-    def _newest_change(self) -> tuple[str, str, str, str]:
-        """Who has changed the champion last, from which version to which, and why; all empty if nobody."""
+    def changed_by_a_person(self, since: str) -> ChampionChange | None:
+        """The newest change of the champion, if a person has made it at a time or later.
+
+        :param since: ISO 8601, with a zone.
+        """
+        newest = self._newest_change()
+        if newest is None or not newest.is_by_a_person:
+            return None
+        began = datetime.fromisoformat(utc_time(since))
+        return newest if datetime.fromisoformat(utc_time(newest.time)) >= began else None
+
+    def _newest_change(self) -> ChampionChange | None:
+        """The newest change of the champion; None if nobody has changed it."""
         for change in reversed(self.changes):
             if change["outcome"] != "applied" or change["who"] == ENDPOINT:
                 continue  # What the endpoint could not load for a while is no change.
             before, after = champion_of(change["from"]), champion_of(change["to"])
             if before != after:
-                return str(change["who"]), before, after, str(change.get("why", ""))
-        return "", "", "", ""
+                why, time = str(change.get("why", "")), str(change.get("time", ""))
+                return ChampionChange(str(change["who"]), before, after, why, time)
+        return None
 
 
 def champion_of(brief: Sequence[Mapping[str, Any]]) -> str:

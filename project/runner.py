@@ -59,7 +59,7 @@ def init_context(context: Any) -> None:
     if settings.retrain == OFF and trial is not None:
         context.logger.warn(
             f"version {trial.version[:8]} is tried in shadow, and NETOPS_RETRAIN is off: the endpoint ends "
-            f"that soon after {trial.until[:19]}, or 'netops shadow {trial.version[:8]} --off' now"
+            f"that soon after {trial.until[:19]} UTC, or 'netops shadow {trial.version[:8]} --off' now"
         )
     if settings.retrain != OFF:
         context.user_data.loop = Loop(

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Container, Mapping
+from collections import Counter
+from collections.abc import Container, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -237,13 +238,29 @@ class EventParser:
             return error
         names = self._sent_as.get(error.where, ())
         given = next((name for name in names if name in body), None)
-        sent = given or next(iter(names), None)
+        sent = given or self._as_others_are(body, names)
         if error.where == DEVICE and given is None:
             # The device is named by its own columns: another table may have one that is called so.
             called = [name for column in self._entity for name in (column, *self._sent_as.get(column, ()))]
             named = [name for name in called if name in body]
             sent = named[0] if len(self._entity) == 1 and named else None if named else sent
         return error if sent is None else EventError(sent, error.rule, error.got)
+
+    def _as_others_are(self, body: Mapping[str, Any], names: Sequence[str]) -> str | None:
+        """Which of its names a field has that a body lacks; None for that of the schema.
+
+        That is the schema's own where most fields of the body have theirs. Of the names of several senders it
+        is the one in the place that the body's other names have: who lists senders lists them in one order.
+        """
+        own, places = 0, Counter[int]()
+        for name, others in self._sent_as.items():
+            own += name in body
+            given = [place for place, one in enumerate(others) if one in body]
+            places.update(given[:1])
+        if not names or own > places.total():
+            return None
+        place = max(range(len(names)), key=lambda at: places[at])
+        return names[place]
 
     def field_of(self, body: Mapping[str, Any], name: str, absent: object = None) -> Any:
         """What a body holds under a name of the schema or, if it has none, under one renamed to it."""

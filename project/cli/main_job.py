@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from project.api_reader import endpoints
+from project.api_reader import Endpoint, endpoints
 from project.cli.stream_progress import wait_for_stream
 from project.cli.workflow_progress import run_to_end
+from project.endpoint_routing import ChampionChange, routing_if_any
 from project.errors import NetopsError
+from project.function_names import SERVING
 from project.latest_report import latest_reports
 from project.memory import Resolved
 from project.run_lock import tell_run_id
 from project.session import Session
 from project.settings import Settings
-from project.summary.facts import collect_facts, read_steps, simulated_stream
+from project.summary.facts import begun, collect_facts, read_steps, simulated_stream
 
 
 def run_main_job(
@@ -36,7 +39,8 @@ def run_main_job(
     if report and report["error"]:
         raise NetopsError(f"the telemetry stream ended early: {report['error']}")
     deployed = endpoints(session.mlrun_dbpath, project) if streaming else []
-    facts = collect_facts(project, run_id, steps, deployed, report)
+    meanwhile = _changed_meanwhile(settings, deployed, steps, console)
+    facts = collect_facts(project, run_id, steps, deployed, report, meanwhile)
     if report and facts["report"] and facts["drift"]:
         # What imports mlrun comes after the check of its address.
         from project.jobs.drift_section import tell_drift
@@ -47,3 +51,23 @@ def run_main_job(
         except (OSError, ValueError) as error:
             console.print(f"the report does not tell of drift to the end: {error}", soft_wrap=True)
     return {**facts, "latest_report": latest_reports(settings.home).get(project)}
+
+
+def _changed_meanwhile(
+    settings: Settings, deployed: Sequence[Endpoint], steps: dict[str, Any], console: Console
+) -> ChampionChange | None:
+    """How a person has changed the champion of the endpoint since a run began; None if nobody has.
+
+    :param deployed: endpoints of the project.
+    :param steps: of the run, by name.
+    """
+    up = next((one for one in deployed if (one.name, one.state) == (SERVING, "ready")), None)
+    since = begun(steps)
+    if up is None or not since:
+        return None
+    try:
+        routing = routing_if_any(up.address, settings.bearer_token())
+    except NetopsError as error:
+        console.print(f"whether a person has changed the champion is not known: {error}", soft_wrap=True)
+        return None
+    return None if routing is None else routing.changed_by_a_person(since)

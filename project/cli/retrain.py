@@ -42,6 +42,7 @@ def retrain(
     from project.retraining import by_person
     from project.retraining.state import StateFile
     from project.retraining.status import status_lines
+    from project.summary.measured_drift import measured_drift_of
 
     settings = Settings.from_environment()
     name = project_name(project)
@@ -71,17 +72,20 @@ def retrain(
                 file.write(by_person.declined(state, now, settings.retraining))
     told, failure = (None, no_session) if session is None else _of_runner(settings, session, name)
     known = file.read()
+    measured = measured_drift_of(session.mlrun_dbpath, name) if session is not None else []
     if as_json:
         content = known.to_dict()
         del content["decisions"], content["seen"]
         asked = told or {"mode": None, "outlook": None}
-        about = {key: asked[key] for key in ("mode", "outlook")}
+        about = {**{key: asked[key] for key in ("mode", "outlook")}, "measured_drift": measured}
         print(json.dumps({"project": name, **about, "no_runner": failure or None, **content}))
         return
     if failure:
         print(f"no runner answers, so nothing is begun and nobody knows its mode: {failure}")
     for line in status_lines(known, told, now):
         print(line)
+    for line in measured:
+        print(f"rows: {line}")
     if session is not None and known.case is None:
         for line in _not_usable(session, name):
             print(line)

@@ -71,7 +71,7 @@ def _tell_loop(settings: Settings, project: str, now: str, before: str, run_id: 
     elif state.case is not None:
         dropped = "the drift that was being answered is dropped, and "
     typer.echo(
-        f"{dropped}no training begins by itself before {held.hold_until[:19]}; detectors watch version "
+        f"{dropped}no training begins by itself before {held.hold_until[:19]} UTC; detectors watch version "
         f"{before[:8]} anew; 'netops retrain --resume' ends the wait",
         err=True,
     )

@@ -17,9 +17,10 @@ from project.retraining.state import StateFile
 from project.retraining.status import held_up
 from project.run_lock import Holder, holders
 from project.settings import Settings
-from project.summary.alerts import alerts_of
+from project.summary.alerts import alerts_of, drift_of
 from project.summary.earlier_horizons import earlier_horizons_of
 from project.summary.live_labels import late_labels_of
+from project.summary.measured_drift import measured_drift_of
 from project.summary.readiness import not_ready
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ class StatusFacts:
     :param online: address of the online store; empty if it does not run.
     :param disk: why nothing can be written in the home; empty if it can.
     :param endpoints: as JSON has them, with how they lived.
+    :param drift: what detectors have found of live traffic.
+    :param measured_drift: how far the rows had moved, if a run has found that they had.
     :param alerts: of drift.
     :param none_usable: that the loop has found no model of use, neither the one in production nor a new one.
     :param loops: what the loop waits for where that is a person or a time.
@@ -49,6 +52,8 @@ class StatusFacts:
     online: str
     disk: str
     endpoints: list[dict[str, Any]]
+    drift: dict[str, list[str]]
+    measured_drift: dict[str, list[str]]
     alerts: dict[str, list[str]]
     none_usable: dict[str, str]
     loops: dict[str, list[str]]
@@ -65,6 +70,8 @@ class StatusFacts:
             "redis_url": self.online or None,
             "disk": self.disk or None,
             "endpoints": self.endpoints,
+            "drift": self.drift,
+            "measured_drift": self.measured_drift,
             "alerts": self.alerts,
             "none_usable": self.none_usable,
             "loops": self.loops,
@@ -111,6 +118,8 @@ def status_facts(
         online=online,
         disk=write_failure(settings.home) if settings.home.is_dir() else "",
         endpoints=shown,
+        drift={name: drift_of(address) for name, address in live.items()},
+        measured_drift={name: measured_drift_of(session.mlrun_dbpath, name) for name in asked},
         alerts={name: alerts_of(address) for name, address in live.items()},
         none_usable={name: state.none_usable for name, state in loops.items() if state.none_usable},
         loops={name: held_up(state, name, now) for name, state in loops.items()},

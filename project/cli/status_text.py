@@ -48,6 +48,8 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         for name, text in told.none_usable.items()
     }
     for what, by_project in (
+        ("drift", told.drift),
+        ("rows", told.measured_drift),
         ("alert", told.alerts),
         ("models", useless),
         ("loop", told.loops),

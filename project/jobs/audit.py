@@ -13,12 +13,12 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from project.audit import MOST, SINCE, audit
 from project.audit_account import Audit
 from project.errors import NetopsError
-from project.jobs.drift_section import drift_section
+from project.jobs.drift_section import drift_section, read_drift
 from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
 from project.report_sections import add_section
 from project.settings import Settings
-from project.summary.served import STREAMING, audit_text
+from project.summary.served import DRIFT, STREAMING, audit_text
 from training.report_page.page import Section, Table
 
 _COUNTS = {
@@ -50,36 +50,42 @@ def audit_served(
     Results: the fields of ``Audit``, or why it ``failed``; ``while_streaming`` if the simulated network still
     streamed, so that not all pairs were in files. That it failed, or a difference, is an error of the log and
     ends nothing. The report of the run gets a section with the figures, and one with the alerts of drift.
+    ``drift``, what the endpoint tells of it when the step begins, is a result, too. A change of the champion
+    resets the detectors, and a person may make one while the run still goes on.
 
     :param schema: path of the telemetry schema; empty for the simulated network's.
     :param pairs: newest labeled pairs to look at, about.
     :param since: how long before the newest answer, or a time.
     :param report: page of the run; none without one.
     """
+    drift, unknown = read_drift(context.project)
+    if drift is not None:
+        context.log_result(DRIFT, drift)
+    section = drift_section(drift, unknown)
     try:
         streams = goes_on(generator_address(context.project))
         found = _audited(context.project, schema, int(pairs), since)
     except (NetopsError, InputError, OSError, mlrun.errors.MLRunBaseError) as error:
         context.log_result("failed", str(error))
         context.logger.error(f"nothing was audited: {error}")
-        _add_to_report(context, report, {"failed": str(error)})
+        _add_to_report(context, report, section, {"failed": str(error)})
         return
     results = {name: value for name, value in found.to_dict().items() if value is not None}
     if streams:
         results[STREAMING] = True
     context.log_results(results)
-    _add_to_report(context, report, results)
+    _add_to_report(context, report, section, results)
     if found.mismatches:
         for line in found.lines():
             context.logger.error(line)
 
 
 def _add_to_report(
-    context: mlrun.MLClientCtx, report: mlrun.DataItem | None, results: Mapping[str, Any]
+    context: mlrun.MLClientCtx, report: mlrun.DataItem | None, drift: Section, results: Mapping[str, Any]
 ) -> None:
     """Put the figures on the page, after what there is of drift at the end of the run."""
     if report is not None:
-        add_section(context, report, drift_section(context.project))
+        add_section(context, report, drift)
         add_section(context, report, audit_section(results))
 
 

@@ -19,16 +19,27 @@ from training.report_page.page import Section, with_section
 _TITLE, _TIMEOUT = "Drift by the end of the run", 5.0
 
 
-def drift_section(project: str) -> Section:
-    """What the endpoint of a project tells by now: its summary, then open and cleared alerts, one each.
+def read_drift(project: str) -> tuple[dict[str, Any] | None, str]:
+    """What the endpoint of a project tells of drift by now, and why it does not; one of both is empty.
 
-    :param project: name of the project. That its endpoint does not answer is said in the section.
+    :param project: name of the project.
     """
     try:
-        drift = get_json(f"{endpoint_address(project, SERVING)}/drift", _TIMEOUT)
+        return get_json(f"{endpoint_address(project, SERVING)}/drift", _TIMEOUT), ""
     except (NetopsError, mlrun.errors.MLRunBaseError) as error:
-        return Section(_TITLE, (f"Not known: {error}",))
-    return _section(drift)
+        return None, str(error)
+
+
+def drift_section(drift: Mapping[str, Any] | None, unknown: str = "") -> Section:
+    """A summary of drift, then open and cleared alerts, one each.
+
+    :param drift: answer of the endpoint's ``/drift``; None if it gave none.
+    :param unknown: why it gave none.
+    """
+    if drift is None:
+        return Section(_TITLE, (f"Not known: {unknown}",))
+    alerts = [f"Alert {text}" for text in alert_texts(drift)]
+    return Section(_TITLE, (str(drift["summary"]), *(alerts or ["No alert is open, and none is over."])))
 
 
 def tell_drift(page: Path, drift: Mapping[str, Any]) -> None:
@@ -38,10 +49,5 @@ def tell_drift(page: Path, drift: Mapping[str, Any]) -> None:
     :raises ValueError: if the page is no report of ours.
     :raises OSError: if it cannot be written.
     """
-    html = with_section(page.read_text(encoding="utf-8"), _section(drift))
+    html = with_section(page.read_text(encoding="utf-8"), drift_section(drift))
     write_whole(page, html)
-
-
-def _section(drift: Mapping[str, Any]) -> Section:
-    alerts = [f"Alert {text}" for text in alert_texts(drift)]
-    return Section(_TITLE, (str(drift["summary"]), *(alerts or ["No alert is open, and none is over."])))

@@ -36,7 +36,7 @@ def next_look(
         # What a person resumes are holds and pauses; runs of the day stay used up.
         resumed = until in (state.hold_until, case.not_before)
         ends = "; 'netops retrain --resume' ends that wait" if resumed else ""
-        steps.append(f"no training begins until {until[:19]} ({why}){ends}")
+        steps.append(f"no training begins until {until[:19]} UTC ({why}){ends}")
         if missing:
             steps.append(f"it takes {missing}, too")
     elif missing:

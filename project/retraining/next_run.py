@@ -76,25 +76,25 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
     if state.candidate and not state.candidate_outdated:
         return Wait(f"version {state.candidate[:8]} waits for approval")
     if is_before(now, case.not_before):
-        return Wait(f"after a failed run until {case.not_before[:19]}")
+        return Wait(f"after a failed run until {case.not_before[:19]} UTC")
     if case.finish:
         return Begin(0, case.finish)
     if is_before(now, state.hold_until):
-        return Wait(f"{state.hold_reason} until {state.hold_until[:19]}")
+        return Wait(f"{state.hold_reason} until {state.hold_until[:19]} UTC")
     today = begun_today(state, now)
     if len(today) >= policy.runs_a_day:
         return Wait(f"{len(today)} runs began within 24 hours, {policy.runs_a_day} may")
     rows = rows_needed(case, policy)
     if evidence.rows < rows:
-        return Wait(f"{evidence.rows:,} labeled rows since {case.onset[:19]}, of {rows:,}")
+        return Wait(f"{evidence.rows:,} labeled rows since {case.onset[:19]} UTC, of {rows:,}")
     if evidence.units < policy.least_units:
         return Wait(
-            f"{evidence.units} devices or episodes with errors to compare on since {case.onset[:19]}, of "
+            f"{evidence.units} devices or episodes with errors to compare on since {case.onset[:19]} UTC, of "
             f"{policy.least_units}"
         )
     if evidence.span_seconds < evidence.needed_span_seconds:
         return Wait(
-            f"{evidence.span_seconds:,.0f} s since {case.onset[:19]}, of "
+            f"{evidence.span_seconds:,.0f} s since {case.onset[:19]} UTC, of "
             f"{evidence.needed_span_seconds:,.0f} s for windows and embargo"
         )
     return Begin(evidence.rows)

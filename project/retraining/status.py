@@ -28,7 +28,9 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
         lines.append("no drift is being answered")
     else:
         event, newest = state.case.event, outlook.get("newest") or {}
-        lines.append(f"{found_by(event)}, since about {state.case.onset[:19]}{_cleared(state.case.cleared)}")
+        lines.append(
+            f"{found_by(event)}, since about {state.case.onset[:19]} UTC{_cleared(state.case.cleared)}"
+        )
         where = devices_in_words(newest.get("devices") or event.get("devices"))
         lines += [where] if where else []
         if state.case.reopened:
@@ -36,24 +38,24 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
         if newest:
             lines.append(
                 f"found again {outlook['found_again']}×, at last by {newest['source']}{of_group(newest)} at "
-                f"{newest['event_time'][:19]}"
+                f"{newest['event_time'][:19]} UTC"
             )
         lines.append(_runs(state, state.case))
     if state.none_usable:
         lines.append(state.none_usable)
     if state.attempt is not None:
-        lines.append(f"run {state.attempt.key} is under way since {state.attempt.begun[:19]}")
+        lines.append(f"run {state.attempt.key} is under way since {state.attempt.begun[:19]} UTC")
     if state.trial is not None:
         trial = state.trial
-        lines.append(f"version {trial.version[:8]}: {trial.stage} since {trial.begun[:19]}")
+        lines.append(f"version {trial.version[:8]}: {trial.stage} since {trial.begun[:19]} UTC")
         if not is_before(now, trial.until):
             lines.append(
-                f"its time was over at {trial.until[:19]}: the loop does not end it, is the runner up?"
+                f"its time was over at {trial.until[:19]} UTC: the loop does not end it, is the runner up?"
             )
     if state.candidate:
         lines.append(f"version {state.candidate[:8]} waits: 'netops retrain --approve' or --decline")
     if is_before(now, state.hold_until):
-        lines.append(f"no run begins before {state.hold_until[:19]}: {state.hold_reason}")
+        lines.append(f"no run begins before {state.hold_until[:19]} UTC: {state.hold_reason}")
     if outlook and told is not None and told["mode"] != OFF:
         lines += _waiting(outlook, state)
     return lines
@@ -71,9 +73,9 @@ def held_up(state: LoopState, project: str, now: datetime) -> list[str]:
         return [f"version {state.candidate[:8]} waits for {command('approve')} or --decline"]
     if not is_before(now, state.hold_until) or not (state.case or state.hold_reason == ROLLBACK_HOLD):
         return []
-    wait = f"no training begins by itself before {state.hold_until[:19]}: {state.hold_reason}"
+    wait = f"no training begins by itself before {state.hold_until[:19]} UTC: {state.hold_reason}"
     if state.case is not None:
-        wait = f"the drift since about {state.case.onset[:19]} goes on, and {wait}"
+        wait = f"the drift since about {state.case.onset[:19]} UTC goes on, and {wait}"
     return [f"{wait}; {command('resume')} ends that wait"]
 
 
@@ -105,11 +107,11 @@ def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
             f"or episodes with errors in the later part: {outlook['units']:,}, of {outlook['units_needed']:,}"
         )
     if outlook["until"] and outlook["until"] != state.hold_until:  # A hold has a line of its own.
-        lines.append(f"no run begins before {outlook['until'][:19]}: {outlook['until_reason']}")
+        lines.append(f"no run begins before {outlook['until'][:19]} UTC: {outlook['until_reason']}")
     left = max(0, outlook["runs_a_day"] - outlook["runs_today"])
     lines.append(f"runs within 24 hours: {outlook['runs_today']} of {outlook['runs_a_day']}, {left} left")
     return lines
 
 
 def _cleared(at: str) -> str:
-    return f"; its alert is over since {at[:19]}" if at else ""
+    return f"; its alert is over since {at[:19]} UTC" if at else ""

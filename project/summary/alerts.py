@@ -47,6 +47,17 @@ def alerts_of(address: str) -> list[str]:
         return [f"not known: {error}"]
 
 
+def drift_of(address: str) -> list[str]:
+    """What detectors have found, in the sentence of ``/drift``; nothing of an endpoint that does not answer.
+
+    :param address: of the endpoint. That it does not answer is said with the alerts.
+    """
+    try:
+        return [str(get_json(f"{address}/drift", _TIMEOUT)["summary"])]
+    except UnreachableError:
+        return []
+
+
 def not_usable(drift: Mapping[str, Any]) -> list[str]:
     """That the model in production knows nothing more of the newest labels than their share, if it is so."""
     realized = (drift.get("performance") or {}).get("realized") or {}

@@ -5,9 +5,12 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from drift.drift_event import utc_time
 from project.api_reader import Endpoint, runs
+from project.endpoint_routing import ChampionChange
 from project.function_names import SERVING
 from project.http_json import get_json
+from project.summary.served import DRIFT
 
 Run = dict[str, Any]
 
@@ -34,6 +37,7 @@ def collect_facts(
     by_name: dict[str, Run],
     deployed: list[Endpoint],
     stream: dict[str, Any] | None,
+    meanwhile: ChampionChange | None = None,
 ) -> dict[str, Any]:
     """Everything the summary says, from the steps of a workflow and the live endpoint.
 
@@ -41,12 +45,18 @@ def collect_facts(
     :param by_name: see ``read_steps``.
     :param deployed: endpoints of the project.
     :param stream: last report of the telemetry generator, or None if nothing was streamed.
+    :param meanwhile: how a person has changed the champion since the run began. What the endpoint tells of
+        drift by now is of another model then, so that what the run has noted is told.
     :returns: a JSON-able document; a stage that did not run is None.
     """
     ingested = step_results(by_name, "ingest")
     serving = next((e for e in deployed if e.name == SERVING), None)
     address = serving.address if serving is not None and serving.state == "ready" else None
     live = {name: get_json(f"{address}/{name}") if address else None for name in ("labeled", "drift")}
+    audited = step_results(by_name, "audit")
+    noted = audited.pop(DRIFT, None)
+    if noted is not None and (stream is None or meanwhile is not None):
+        live["drift"] = noted
     return {
         "project": project,
         "run_id": run_id,
@@ -64,10 +74,20 @@ def collect_facts(
         "stream": stream,
         **live,
         **this_run(live, (stream or {}).get("before") or {}, _attached(by_name)),
-        "audit": step_results(by_name, "audit") or None,
+        "champion_changed": meanwhile and meanwhile.to_dict(),
+        "audit": audited or None,
         "magnitude": step_results(by_name, "drift-magnitude") or None,
         "artifacts": artifact_folder(by_name),
     }
+
+
+def begun(by_name: dict[str, Run]) -> str:
+    """When the first step of a workflow began: ISO 8601, empty if no step says it.
+
+    :param by_name: see ``read_steps``.
+    """
+    times = [str(run.get("status", {}).get("start_time") or "") for run in by_name.values()]
+    return min((utc_time(time.replace(" ", "T", 1)) for time in times if time), default="")
 
 
 def evaluation(by_name: dict[str, Run]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
+from drift.drift_event import utc_time
 from graphs.protocol.label_status import LabelStatus
 from project.summary.alerts import alert_texts
 from project.summary.live_labels import contradiction_lines, late_label_lines
@@ -203,8 +204,11 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
         # The audit is the last step of what is done live; whoever deploys tests the answers before.
         same = "; left as it is, nothing that it is made of has changed"
         state = f"{endpoint['state']}, model version {endpoint['version']}"
-        state += same if facts.get("audit") and not tester else ""
+        is_same = facts.get("audit") and not tester and not facts.get("champion_changed")
+        state += same if is_same else ""
         lines.append(f"{'endpoint':{_INDENT}}{endpoint['address']}  {state}")
+        if facts.get("champion_changed"):
+            lines += _fact("", champion_text(facts["champion_changed"]))
     if tester:
         lines += _fact(
             "tester",
@@ -235,6 +239,19 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
     if facts["magnitude"]:
         lines += _fact("magnitude", facts["magnitude"].get("verdict", ""))
     return lines
+
+
+def champion_text(changed: dict[str, str]) -> str:
+    """That a person has changed the champion while the run went on.
+
+    :param changed: see ``ChampionChange``.
+    """
+    why = f" ({changed['why']})" if changed["why"] else ""
+    return (
+        f"{changed['who']} has changed the champion during this run, at {_minute(utc_time(changed['time']))} "
+        f"UTC: from version {changed['before'][:8]} to {changed['after'][:8]}{why}; drift below is as the "
+        "run found it, and detectors watch the other version anew"
+    )
 
 
 def _why_none(facts: dict[str, Any]) -> str:

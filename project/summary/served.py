@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+DRIFT = "drift"
+"""Result with what the endpoint told of drift when the step began."""
+
 STREAMING = "while_streaming"
 """Result that says that the stream went on, so that more pairs were joined than there were in files."""
 

@@ -291,6 +291,14 @@ def test_the_last_drift_is_told_when_the_state_is_calm_again():
     assert monitor.status()["last_drift"] == {
         "time": at(1), "detectors": ["scripted", "second"], "labels_ago": 1
     }  # fmt: skip
+    _, monitor = told("second", "d..d.w", "......", cool_down=0)
+    assert monitor.status()["summary"] == (
+        "warning by scripted: no drift was found; beside it, scripted found 2 drifts and 1 warning "
+        "(it does not decide, see detectors); 0.0% of 6 labels were predicted wrong"
+    )
+    # Where detectors decide together, what one of them finds is no opinion beside the verdict.
+    _, monitor = told("all within 3", "d......", ".......", cool_down=0)
+    assert "beside it" not in monitor.status()["summary"]
     assert new_monitor().status()["summary"] == "in control: no label was watched yet"
 
 

@@ -448,6 +448,23 @@ def test_an_alert_of_a_process_that_ends_is_delivered_though_detectors_were_atta
 BASE = BasePerformance(Performance(900, 90.0, 0.9, 0.8, 0.7, 0.7, 0.7), Recalibration()).to_dict()
 
 
+def test_where_errors_are_rare_the_summary_tells_how_many_of_them_were_predicted(client: Client) -> None:
+    client.send("PUT", "/drift/detectors", DETECTORS)
+    client.send("PUT", "/drift/performance", BASE)
+    watch = client.step("detect_drift")._watch
+    for number in range(2000):  # 20 errors, of which 5 are predicted; and no false alarm.
+        is_error = number % 100 == 0
+        watch.add_pair(0.9 if is_error and number < 500 else 0.1, int(is_error and number < 500), is_error)
+    assert "were predicted" not in client.get("/drift").json["summary"], "no label was watched yet"
+    stream(client, 0, 50, right=True)
+    summary = client.get("/drift").json["summary"]
+    assert summary.startswith("in control: no drift was found; ")
+    assert "; of the 20 errors among the newest 2,050 labels 5 were predicted (25%, 70% where" in summary
+    for _ in range(200):
+        watch.add_pair(0.9, 1, 1)
+    assert "errors among the newest" not in client.get("/drift").json["summary"], "they are not rare"
+
+
 def test_scores_are_told_of_the_newest_predictions_and_labels(client: Client) -> None:
     refused = client.send("PUT", "/drift/performance", BASE)
     assert (refused.status, refused.json["error"]["field"]) == (422, "body")

@@ -28,7 +28,7 @@ from project.audit import audit
 from project.audit_account import Audit
 from project.jobs import audit as step
 from project.live_history import LiveJournal, take_live
-from project.summary.served import audit_text
+from project.summary.served import DRIFT, audit_text
 from tests.feature_sets.ingestion.folders import forget_all
 from tests.mlrun_connection import new_project
 from tests.project.fake_endpoint import fake_endpoint
@@ -493,7 +493,8 @@ def test_the_figures_are_the_last_section_of_the_report_also_when_the_step_runs_
     found = Audit(pairs=9, compared=7, not_in_history=2, mismatches=2, after_late=3)
     found.by_feature["cpu"] = 2
     monkeypatch.setattr(step, "_audited", lambda *_: found)
-    monkeypatch.setattr(step, "drift_section", lambda project: Section("Drift", (f"none in {project}",)))
+    monkeypatch.setattr(step, "read_drift", lambda project: (None, f"none in {project}"))
+    monkeypatch.setattr(step, "drift_section", lambda drift, why: Section("Drift", (why,)))
     step.audit_served(context, report=report)
     assert report.html.index('<section id="drift">') < report.html.index('<section id="audit-of-what')
     assert report.html.count("none in p") == 1
@@ -525,6 +526,8 @@ def test_a_step_that_cannot_compare_says_so_and_ends_no_run(monkeypatch):
         raise InputError("history", "must have been begun", "none")
 
     monkeypatch.setattr(step, "audit", fails)
+    told = {"summary": "in control"}
+    monkeypatch.setattr(step, "read_drift", lambda project: (told, ""))
     results, errors = {}, []
     step.audit_served(
         SimpleNamespace(
@@ -532,4 +535,5 @@ def test_a_step_that_cannot_compare_says_so_and_ends_no_run(monkeypatch):
         )
     )
     assert errors == ["nothing was audited: history: must have been begun, got 'none'"]
+    assert results[DRIFT] == told
     assert audit_text(results) == "NOT AUDITED: history: must have been begun, got 'none'; see 'netops audit'"

@@ -43,7 +43,7 @@ ALERT = {
 def test_the_summary_and_each_alert_are_told(monkeypatch, alerts, said):
     with fake_endpoint(lambda *_: (200, {"summary": "glr: no drift", **alerts})) as address:
         monkeypatch.setattr(module, "endpoint_address", lambda *_: address)
-        assert list(module.drift_section("p").text) == ["glr: no drift", *said]
+        assert list(module.drift_section(*module.read_drift("p")).text) == ["glr: no drift", *said]
 
 
 def test_an_endpoint_that_is_gone_is_said(monkeypatch):
@@ -51,7 +51,9 @@ def test_an_endpoint_that_is_gone_is_said(monkeypatch):
         raise NetopsError("function 'serving' must be deployed, got none")
 
     monkeypatch.setattr(module, "endpoint_address", gone)
-    assert module.drift_section("p").text == ("Not known: function 'serving' must be deployed, got none",)
+    assert module.drift_section(*module.read_drift("p")).text == (
+        "Not known: function 'serving' must be deployed, got none",
+    )
 
 
 def test_what_is_told_after_the_stream_takes_the_place_of_what_was_told_before(tmp_path):

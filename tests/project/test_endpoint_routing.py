@@ -8,7 +8,14 @@ import pytest
 
 from graphs.routing.document import CANARY, CHAMPION, SHADOW, RoutedVersion, RoutingDocument
 from project import endpoint_routing
-from project.endpoint_routing import EndpointRouting, change_routing, read_routing, with_role, without
+from project.endpoint_routing import (
+    ChampionChange,
+    EndpointRouting,
+    change_routing,
+    read_routing,
+    with_role,
+    without,
+)
 from project.errors import NetopsError
 from project.http_json import BusyError
 from tests.project.fake_endpoint import fake_endpoint
@@ -65,6 +72,21 @@ def test_only_what_a_person_promoted_can_be_undone_at_once(
     changes: list[dict[str, Any]], before: str
 ) -> None:
     assert EndpointRouting.of_answer(answer(DOCUMENT, *changes)).champion_before == before
+
+
+def test_what_a_person_has_changed_since_a_time_is_told_unless_others_changed_it_later() -> None:
+    rollback = {**change("new", "one", why="rolled back"), "time": "2024-05-01T12:00:00Z"}
+    deployed = {**change("one", "new", who="deployment"), "time": "2024-05-01T11:00:00Z"}
+
+    def told(since: str, *changes: dict[str, Any]) -> ChampionChange | None:
+        return EndpointRouting.of_answer(answer(DOCUMENT, *changes)).changed_by_a_person(since)
+
+    found = ChampionChange("kim", "new", "one", "rolled back", "2024-05-01T12:00:00Z")
+    assert told("2024-05-01T11:30:00+00:00", deployed, rollback) == found
+    assert told("2024-05-01T14:30:00+02:00", deployed, rollback) is None
+    assert told("2024-05-01T10:00:00+00:00", rollback, deployed) is None
+    assert told("2024-05-01T10:00:00+00:00", {**rollback, "who": "loop"}) is None
+    assert told("2024-05-01T10:00:00+00:00") is None
 
 
 def test_what_a_rollback_has_replaced_is_known_until_another_change() -> None:

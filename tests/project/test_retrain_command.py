@@ -21,8 +21,10 @@ from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
 from project.retraining import operations
 from project.retraining.state import StateFile
+from project.summary import measured_drift
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.retraining.test_policy import opened
+from tests.project.test_measured_drift import TOLD, step
 
 OUTLOOK = {
     **{"waiting": "640 labeled rows", "rows": 640, "rows_needed": 1000, "units": 3, "units_needed": 5},
@@ -36,6 +38,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     monkeypatch.setenv("NETOPS_RETRAIN", "off")  # Of this shell, and not of the runner.
     monkeypatch.setattr(session, "existing_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
     monkeypatch.setattr(api_reader, "projects", lambda _: ["p", "q"])
+    monkeypatch.setattr(measured_drift, "runs", lambda *_: [])
     file = StateFile(tmp_path / "retraining", "p")
     with file.changing():
         file.write(opened())
@@ -60,6 +63,15 @@ def test_the_mode_is_that_of_the_runner_and_what_it_waits_for_is_told(
     assert text.endswith("runs within 24 hours: 2 of 4, 2 left\n")
     assert (content["mode"], content["outlook"], content["no_runner"]) == ("auto", OUTLOOK, None)
     assert content["case"]["id"] == "e1"
+
+
+def test_drift_that_a_run_has_measured_is_told_beside_what_is_waited_for(
+    home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured_drift, "runs", lambda *_: [step("b", True)])
+    text, content = printed(capsys, monkeypatch, {"mode": "auto", "outlook": OUTLOOK})
+    assert text.endswith(f"2 left\nrows: {TOLD}\n")
+    assert content["measured_drift"] == [TOLD]
 
 
 def test_that_no_runner_answers_is_said(

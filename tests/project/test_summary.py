@@ -5,8 +5,9 @@ import pytest
 from drift.alert import Alert
 from drift.wrong_devices import DeviceErrors, WrongDevices
 from project.api_reader import Endpoint
+from project.endpoint_routing import ChampionChange
 from project.summary.alerts import alert_texts, alerts_of
-from project.summary.facts import candidates, collect_facts, evaluation
+from project.summary.facts import begun, candidates, collect_facts, evaluation
 from project.summary.lines import (
     _model_lines,
     _taken_lines,
@@ -449,6 +450,40 @@ def test_the_summary_counts_this_run_and_the_document_has_both():
     assert "17,815" not in text
     assert "streamed      900 events (900 accepted), 0 rejected, 3 predicted in error;" in text
     assert "the simulated network is the endpoint's real traffic" in " ".join(text.split())
+
+
+def test_after_a_rollback_during_the_run_drift_is_told_as_the_run_found_it():
+    """The detectors were reset; the report of the same run has the figures of those before."""
+    noted = {"attached": True, "detectors": {"ddm": detector(13, 7)}}
+    audit = {"spec": {}, "status": {"results": {"drift": noted, "pairs": 0}}}
+    reset = {"attached": True, "detectors": {"ddm": detector(0, 0)}}
+    answers = {"/labeled": labeled(90, 0, 0, 0), "/drift": reset}
+    change = ChampionChange("kim@ops", "b2439f54aa", "4dc4ab1199", "rolled back", "2024-05-01T12:05:00Z")
+    with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
+        deployed = [Endpoint("serving", address, "ready", "model", "4dc4ab1199", "p")]
+        facts = collect_facts("p", "r", {"audit": audit}, deployed, None, change)
+        before = {"labeled": labeled(0, 0, 0, 0), "drift": {"detectors": {}}}
+        streamed = {**STREAM, "before": before}
+        later = collect_facts("p", "r", {"audit": audit}, deployed, streamed)
+        changed = collect_facts("p", "r", {"audit": audit}, deployed, streamed, change)
+    text = " ".join(" ".join(summary_lines(facts)).split())
+    assert "drift ddm: no drift now; 7 drifts and 13 warnings since it was attached" in text
+    assert (
+        "model version 4dc4ab1199 kim@ops has changed the champion during this run, at 2024-05-01 12:05 UTC: "
+        "from version b2439f54 to 4dc4ab11 (rolled back); drift below is as the run found it"
+    ) in text
+    assert "drift" not in facts["audit"]
+    # What a stream still brings after the audit counts, unless it is of another model.
+    assert later["drift"] == reset and later["champion_changed"] is None
+    assert "drift ddm: no drift, no warning" in " ".join(" ".join(summary_lines(later)).split())
+    assert changed["drift_this_run"]["detectors"]["ddm"]["drifts"] == 7
+
+
+def test_a_run_begins_with_the_first_of_its_steps():
+    times = ["2024-05-01 12:00:00.5+00:00", "2024-05-01T13:00:00+02:00"]
+    steps = {str(place): {"status": {"start_time": time}} for place, time in enumerate(times)}
+    assert begun(steps) == "2024-05-01T11:00:00+00:00"
+    assert begun({"ingest": {"spec": {}}}) == ""
 
 
 def test_recorded_telemetry_is_told_apart_from_real_traffic():

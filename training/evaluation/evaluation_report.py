@@ -140,6 +140,7 @@ class EvaluationReport:
             worse_than=self.operating.worse_than,
             undecided_than=self.operating.undecided_than,
             no_intervals="" if resampled else str(self.intervals).removeprefix("none: "),
+            is_of_unended=not self.episodes.unended.empty,
         )
 
     @property

@@ -44,6 +44,9 @@ NONE_USABLE = "none_usable"
 """Result that says, in words, that neither the new model nor the one in production is of use."""
 
 
+_UNENDED = "most of its error rows are of incidents without an end: close those that are over, and train anew"
+"""What a person is to do about a model that passes all the same: they may really go on."""
+
 NO_BETTER_THAN = "no_better_than"
 """Parameter of a registered model: what needs none and does as well, in words; empty if nothing does."""
 EVALUATED_UNTIL = "evaluated_until"
@@ -63,6 +66,7 @@ class Candidate:
     :param worse_than: see ``OperatingScores``.
     :param undecided_than: the same.
     :param no_intervals: why its scores have none; empty if they have.
+    :param is_of_unended: whether most error rows that it was evaluated on are of episodes without an end.
     """
 
     version: str
@@ -74,6 +78,7 @@ class Candidate:
     worse_than: str = ""
     undecided_than: str = ""
     no_intervals: str = ""
+    is_of_unended: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +156,8 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
     if promote and outcome == NOT_PROMOTED:
         outcome, reason = OVERRULED, f"asked for with promote, against the gate: {reason}"
     figures = comparison.describe() if comparison else {}
+    if candidate.is_of_unended and outcome not in (NOT_PROMOTED, KEPT):
+        reason = f"{reason}; {_UNENDED}"
     if comparison and outcome == NOT_PROMOTED and reason == _too_little(comparison):
         figures[TOO_LITTLE] = True
     if comparison and comparison.none_usable:

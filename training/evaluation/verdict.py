@@ -13,6 +13,7 @@ from training.exploration.durations import in_words
 
 RULES = "threshold_rule, such as false_alarms:0.001"
 """What a person sets to get another threshold."""
+_SMALLEST = 0.001
 _NAMED = 3
 """Devices that are named at most."""
 
@@ -43,7 +44,9 @@ def finding(
     share = f"{_rounded(100.0 * false_alarm_share)} % of the healthy rows"
     alarms = f"alarms on {share}"
     if per_day is not None:
-        alarms = f"{_rounded(per_day)} false alarms per device-day ({share})"
+        # An alarm that goes on after an episode is none of its own, but its rows are healthy by then.
+        runs = f"{_rounded(per_day)} false alarms per device-day" if per_day else "no false alarm"
+        alarms = f"{runs} apart from episodes ({share} are called errors, those beside an episode included)"
     return (
         f"On {rows} the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
         f"against {base_rate:.3f} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
@@ -181,4 +184,6 @@ def _beside_baseline(worse_than: str, tie: Tie | None) -> str:
 
 def _rounded(number: float) -> str:
     """Two digits, or all before the point."""
+    if 0.0 < number < _SMALLEST:
+        return f"less than {_SMALLEST}"
     return f"{number:.2g}" if number < 10.0 else f"{number:,.0f}"

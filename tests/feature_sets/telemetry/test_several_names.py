@@ -111,6 +111,22 @@ def test_an_error_has_the_name_that_was_sent() -> None:
         assert parser.as_sent(caught.value, given).where == name
 
 
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        ({"ts": 1.5, "site": "s1", "octets": 3}, "prb"),
+        ({"ts": 1.5, "SITE": "s1", "octets": 3, "Other": 1}, "PRB util"),
+        ({"ts": 1.5, "Ne Name": "s1"}, "DL.prb"),
+        ({"ts": 1.5, "other": 1}, "PRB util"),
+    ],
+)
+def test_a_field_that_is_missing_has_the_name_that_goes_with_the_others(
+    body: dict[str, Any], name: str
+) -> None:
+    parser = EventParser(SCHEMA)
+    assert parser.as_sent(EventError("prb", "is required", None), body).where == name
+
+
 def test_long_layout_takes_several_names_of_a_metric(tmp_path: Path) -> None:
     long = TelemetrySchema.from_dict({**CONTENT, "files": {"layout": "long"}})
     folder = written(tmp_path / "wide", ".csv")

@@ -18,8 +18,10 @@ def test_after_a_rollback_it_says_until_when_none_begins_and_how_to_begin_one():
     # A person has promoted v2 while the drift of v1 went on, and puts v1 back.
     back = rolled_back(overtaken(opened(), "v2", NOW), "v2", "v1", "", LATER, POLICY)
     ends = "after a rollback; 'netops retrain --resume --project net' ends that wait"
-    held = f"no training begins by itself before 2026-01-02T13:00:00: {ends}"
-    assert held_up(back, "net", LATER) == [f"the drift since about 2024-05-01T11:00:00 goes on, and {held}"]
+    held = f"no training begins by itself before 2026-01-02T13:00:00 UTC: {ends}"
+    assert held_up(back, "net", LATER) == [
+        f"the drift since about 2024-05-01T11:00:00 UTC goes on, and {held}"
+    ]
     assert held_up(rolled_back(LoopState(), "v2", "v1", "", LATER, POLICY), "net", LATER) == [held]
     assert held_up(resumed(back, LATER), "net", LATER) == []
     assert held_up(back, "net", LATER + timedelta(hours=24)) == []
@@ -34,8 +36,9 @@ def test_after_a_rollback_it_says_until_when_none_begins_and_how_to_begin_one():
         (
             replace(opened(), hold_until="2026-01-01T12:30:00+00:00", hold_reason="cool-down"),
             [
-                "the drift since about 2024-05-01T11:00:00 goes on, and no training begins by itself before "
-                "2026-01-01T12:30:00: cool-down; 'netops retrain --resume --project net' ends that wait"
+                "the drift since about 2024-05-01T11:00:00 UTC goes on, and no training begins by itself "
+                "before 2026-01-01T12:30:00 UTC: cool-down; "
+                "'netops retrain --resume --project net' ends that wait"
             ],
         ),
         (

@@ -160,10 +160,10 @@ def test_it_is_told_what_the_loop_waits_for_and_by_which_figures():
     again = take(rejected, told(2, group="oslo", event_time="2024-05-01T12:30:00+00:00"), "v1", NOW)
     assert asked(again, Evidence(60_000, 7, 9e4, 100)) == [
         "drift starts a training: auto, as the runner has it",
-        "glr found drift at 2024-05-01T12:00:00, since about 2024-05-01T11:00:00",
-        "found again 1×, at last by glr of group oslo at 2024-05-01T12:30:00",
+        "glr found drift at 2024-05-01T12:00:00, since about 2024-05-01T11:00:00 UTC",
+        "found again 1×, at last by glr of group oslo at 2024-05-01T12:30:00 UTC",
         "1 runs so far, 1 candidates rejected",
-        "waits for: 60,000 labeled rows since 2024-05-01T11:00:00, of 114,700",
+        "waits for: 60,000 labeled rows since 2024-05-01T11:00:00 UTC, of 114,700",
         "labeled rows since the change: 60,000, of 114,700; devices or episodes with errors in the later "
         "part: 7, of 5",
         "runs within 24 hours: 1 of 8, 7 left",
@@ -173,15 +173,15 @@ def test_it_is_told_what_the_loop_waits_for_and_by_which_figures():
 def test_holds_and_limits_are_told_with_their_end():
     plenty = Evidence(5000, 50, 9e4, 100)
     failed = asked(tried(opened(), "failed"), plenty)
-    assert "no run begins before 2026-01-01T12:01:00: after a failed run" in failed
+    assert "no run begins before 2026-01-01T12:01:00 UTC: after a failed run" in failed
     held = replace(opened(), hold_until="2026-01-01T13:00:00+00:00", hold_reason="cool-down")
     assert [line for line in asked(held, plenty) if "no run begins" in line] == [
-        "no run begins before 2026-01-01T13:00:00: cool-down"
+        "no run begins before 2026-01-01T13:00:00 UTC: cool-down"
     ]
-    assert "waits for: cool-down until 2026-01-01T13:00:00" in asked(held, plenty)
+    assert "waits for: cool-down until 2026-01-01T13:00:00 UTC" in asked(held, plenty)
     often = replace(opened(), begun=tuple(f"2026-01-01T0{hour}:00:00+00:00" for hour in range(9)))
     told_often = asked(often, plenty)
-    assert "no run begins before 2026-01-02T01:00:00: 9 runs began within 24 hours" in told_often
+    assert "no run begins before 2026-01-02T01:00:00 UTC: 9 runs began within 24 hours" in told_often
     assert "runs within 24 hours: 9 of 8, 0 left" in told_often
     assert "a run begins with the next tick" in asked(opened(), plenty)
     assert "waits for: run abc is under way" in asked(opened(), plenty, said="run abc is under way")
@@ -199,7 +199,7 @@ def test_the_state_is_told_in_words():
     assert "glr found drift at 2024-05-01T12:00:00" in staged
     assert "version v2 waits: 'netops retrain --approve'" in staged
     back = rolled_back(opened(), "v1", "v0", "run", NOW, RetrainingPolicy())
-    assert "no run begins before 2026-01-02T12:00:00: after a rollback" in status_lines(back, AUTO, NOW)
+    assert "no run begins before 2026-01-02T12:00:00 UTC: after a rollback" in status_lines(back, AUTO, NOW)
     stopped = tried(tried(tried(opened(), "failed"), "failed"), "failed")
     assert "--resume" in status_lines(take(stopped, told(2), "v1", NOW), AUTO, NOW)[1]
     assert status_lines(LoopState(), None, NOW) == ["no drift is being answered"]

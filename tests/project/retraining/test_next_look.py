@@ -62,7 +62,7 @@ def test_where_no_device_is_to_blame_none_is_named(devices):
 
 
 ONE = "2026-01-01T13:00:00+00:00"
-HELD = "no training begins until 2026-01-01T13:00:00 "
+HELD = "no training begins until 2026-01-01T13:00:00 UTC "
 RESUME = "'netops retrain --resume' ends that wait"
 ROWS = "it takes labels of 360 more readings, too"
 

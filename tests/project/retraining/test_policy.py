@@ -108,7 +108,7 @@ def test_one_device_that_fails_meanwhile_is_no_newer_change():
 def test_the_first_training_waits_for_rows_episodes_and_span():
     state = opened()
     for evidence, words in (
-        (replace(PLENTY, rows=999), "999 labeled rows since 2024-05-01T11:00:00, of 1,000"),
+        (replace(PLENTY, rows=999), "999 labeled rows since 2024-05-01T11:00:00 UTC, of 1,000"),
         (replace(PLENTY, units=4), "4 devices or episodes with errors to compare on"),
         (replace(PLENTY, span_seconds=99), "99 s since"),
     ):

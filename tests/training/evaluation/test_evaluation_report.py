@@ -90,6 +90,14 @@ def test_a_good_model_is_said_to_be_better_than_both_baselines():
     assert f"{facts['episodes_caught']:,} of {facts['episodes']:,} error episodes" in facts["verdict"]
 
 
+def test_the_gate_is_told_where_most_error_rows_are_of_episodes_without_an_end():
+    found = evaluated()
+    assert not found.candidate("v").is_of_unended
+    found.episodes.episodes["unended"] = True
+    assert found.candidate("v").is_of_unended
+    assert "incidents without an end" in decide(found.candidate("v"), None).reason
+
+
 def test_guessing_is_reported_as_not_predictable():
     found = evaluated(guessing)
     facts = found.describe()

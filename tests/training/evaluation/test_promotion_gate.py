@@ -299,3 +299,16 @@ def test_the_score_of_the_champion_is_told_where_a_rule_decides():
     )
     for beside in (None, comparison(difference=None), Comparison("new")):
         assert decide(weak, beside).reason.endswith("of the rule of a single feature")
+
+
+def test_a_model_made_of_incidents_without_an_end_passes_with_a_word_of_caution():
+    caution = "; most of its error rows are of incidents without an end: close those that are over, and train"
+    first = decide(candidate(is_of_unended=True), None)
+    assert first.outcome == "promoted" and first.passed
+    assert first.reason.startswith("first model of the project, clearly better than both baselines" + caution)
+    assert caution in decide(candidate(is_of_unended=True), comparison()).reason
+    assert caution in decide(candidate(is_of_unended=True, worse_than="it"), None, promote=True).reason
+    # What stays out of production misleads nobody, and what is there already was told of before.
+    for beside in (comparison(low=-0.3, high=-0.1), Comparison("new", 0, "devices", 0, 0.8, 0.8)):
+        assert caution not in decide(candidate(is_of_unended=True), beside).reason
+    assert caution not in decide(candidate(), None).reason

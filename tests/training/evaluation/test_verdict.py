@@ -60,7 +60,8 @@ def test_all_that_was_found_is_one_sentence():
         "On 3,600 later rows the model's average precision is 0.944, against 0.100 for guessing and 0.855 "
         "for the rule heat >= 310; it catches 2 of 3 error episodes that began in the test period (1 by an "
         "alarm that was already on), "
-        "at least half of them at once, with 17 false alarms per device-day (1.6 % of the healthy rows)."
+        "at least half of them at once, with 17 false alarms per device-day apart from episodes (1.6 % of "
+        "the healthy rows are called errors, those beside an episode included)."
     )
 
 
@@ -100,8 +101,15 @@ def test_episodes_without_an_end_are_named_where_most_error_rows_are_of_them():
         (view([]), "there is no error episode to catch, with"),
         (
             view([0.0], false_alarms=71, days=10.0),
-            "with 7.1 false alarms per device-day (1.6 % of the healthy rows).",
+            "with 7.1 false alarms per device-day apart from episodes (1.6 % of the healthy rows are called",
         ),
+        # Rows are called errors all the same: those of alarms that outlast an episode.
+        (
+            view([0.0], false_alarms=0),
+            "with no false alarm apart from episodes (1.6 % of the healthy rows are",
+        ),
+        (view([0.0], false_alarms=1, days=50.0), "with 0.02 false alarms per device-day apart from"),
+        (view([0.0], false_alarms=1, days=5000.0), "with less than 0.001 false alarms per device-day"),
         (view([0.0], days=0.0), "with alarms on 1.6 % of the healthy rows."),
     ],
 )

@@ -1,0 +1,43 @@
+"""How far the rows had moved when a run measured it last, for those who have not seen the run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from project.api_reader import runs
+
+STEP = "drift-magnitude"
+"""Step of the workflow that measures it."""
+
+
+def measured_drift_of(dbpath: str, project: str) -> list[str]:
+    """The drift that was measured last, in a sentence; none where rows had not moved.
+
+    :param dbpath: address of the MLRun API.
+    :raises NetopsError: if it does not answer.
+    """
+    return measured_drift(runs(dbpath, project), project)
+
+
+def measured_drift(found: Iterable[Mapping[str, Any]], project: str) -> list[str]:
+    """The same of runs, the newest first.
+
+    A measurement that a later run could not repeat counts on, but not that of another model.
+    """
+    measured = [
+        run["status"].get("results") or {}
+        for run in found
+        if run["metadata"]["name"] == STEP and "base_version" in (run["status"].get("results") or {})
+    ]
+    last = next((each for each in measured if "drifted" in each), None)
+    if last is None or not last["drifted"] or last["base_version"] != measured[0]["base_version"]:
+        return []
+    what = str(last["verdict"]).partition("; measured on ")[0]
+    rows = (
+        f"measured on rows of {last['measured_on']} until {str(last['batch_to'])[:16].replace('T', ' ')} UTC"
+    )
+    return [
+        f"{what}; {rows}; it starts no training by itself, 'netops run --project {project}' trains on the "
+        "newest rows"
+    ]

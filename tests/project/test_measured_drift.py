@@ -1,0 +1,56 @@
+"""Drift that a run has measured is told outside of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from project.summary.measured_drift import measured_drift, measured_drift_of
+from tests.project.fake_endpoint import fake_endpoint
+
+
+def step(version: str, drifted: bool | None, name: str = "drift-magnitude") -> dict[str, Any]:
+    """A run; one of which ``drifted`` is None has not measured anything."""
+    found: dict[str, Any] = {"base_version": version, "measured_on": "", "verdict": "not measured: no rows"}
+    if drifted is not None:
+        found |= {"drifted": drifted, "measured_on": "live traffic", "batch_to": "2026-11-13T22:28:00+00:00"}
+        found["verdict"] = "data drift: 4 of 21 columns moved: cpu 0.57; measured on 9 rows; of which"
+    return {"metadata": {"name": name}, "status": {"results": found}}
+
+
+TOLD = (
+    "data drift: 4 of 21 columns moved: cpu 0.57; measured on rows of live traffic until 2026-11-13 "
+    "22:28 UTC; it starts no training by itself, 'netops run --project p' trains on the newest rows"
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([step("b", True), step("b", False)], [TOLD]),
+        ([step("b", False), step("b", True)], []),
+        ([step("b", None), step("b", True)], [TOLD]),
+        # The rows were compared with those of a model that is no longer served.
+        ([step("new", None), step("b", True)], []),
+        ([step("b", True, "ingest")], []),
+        ([{"metadata": {"name": "drift-magnitude"}, "status": {}}, step("b", True)], [TOLD]),
+        ([], []),
+    ],
+)
+def test_the_newest_drift_of_the_model_that_is_served_is_told(
+    found: list[dict[str, Any]], told: list[str]
+) -> None:
+    assert measured_drift(found, "p") == told
+
+
+def test_the_runs_of_the_project_are_asked_for() -> None:
+    asked = []
+
+    def answer(_method: str, path: str, _body: Any) -> tuple[int, dict[str, Any]]:
+        asked.append(path)
+        return 200, {"runs": [step("b", True)]}
+
+    with fake_endpoint(answer) as address:
+        assert measured_drift_of(address, "p") == [TOLD]
+    assert asked[0].startswith("/api/v1/projects/p/runs")
