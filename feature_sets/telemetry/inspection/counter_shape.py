@@ -1,14 +1,15 @@
-"""Whether numbers have the shape of a counter: whole ones that never fall but where it begins again."""
+"""Whether numbers have the shape of a counter: whole ones that only fall where it wraps or begins again."""
 
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
 from feature_sets.telemetry.counter import UNITS
 
@@ -17,6 +18,10 @@ _LARGE = 10_000
 _STEPS = 10
 _OFTEN = 0.02
 """Share of steps that may be resets."""
+_TOP = 2**32
+"""Where a counter of 32 bits begins again."""
+_WRAPS, _WRAPS_NAMED = 0.1, 0.25
+"""Share of steps that may be wraps of 32 bits; if the name, too, is that of a counter, the second."""
 _FAR = 0.9
 """Share of the resets that lose more than half."""
 
@@ -33,6 +38,17 @@ _NARROW = re.compile(
 )
 """Objects of IF-MIB (RFC 2863) that are Counter32."""
 _UPTIME = re.compile(r"uptime")
+
+
+class CounterShape(NamedTuple):
+    """A counter that numbers seem to be.
+
+    :param fields: of its metric in a schema.
+    :param why: what was seen, for people.
+    """
+
+    fields: dict[str, Any]
+    why: str
 
 
 def repeated_snapshots(readings: pd.DataFrame, seconds: float | None) -> str | None:
@@ -62,12 +78,13 @@ def counts_something(name: str) -> bool:
     return bool(_COUNTS.search(plain)) and not _COUNTS_NOT.search(plain)
 
 
-def counter_fields(
+def counter_shape(
     column: pa.ChunkedArray, readings: pd.DataFrame, name: str = "", decimal: str = "."
-) -> dict[str, Any] | None:
-    """Fields of a metric in a schema that is this counter; None if it has not the shape of one.
+) -> CounterShape | None:
+    """The counter that these numbers are; None if they have not the shape of one.
 
-    A counter that is small or slow is known by its name, too.
+    A counter that is small or slow is known by its name, too. One of 32 bits on a fast link wraps several
+    times a day: that is not taken for resets.
 
     :param column: one cell for each of the readings.
     :param readings: ``device`` and ``time`` of each.
@@ -87,18 +104,51 @@ def counter_fields(
         return None
     # Where it begins again it is mostly far below what it was; a young one may not be, when it is read next.
     far = after[falls] < before[falls] // np.uint64(2)
-    if np.mean(falls) >= _OFTEN or np.count_nonzero(far) < _FAR * len(far):
+    wraps = _wraps(before, after)
+    resets = falls & ~wraps
+    is_named = counts_something(name)
+    often = np.mean(resets) >= _OFTEN or np.mean(wraps) > (_WRAPS_NAMED if is_named else _WRAPS)
+    if often or np.count_nonzero(far) < _FAR * len(far):
         return None
-    if counts_something(name):
+    if is_named:
         # What happens now and then and is over again rises as often as it falls.
-        if 4 * np.count_nonzero(falls) > np.count_nonzero(rises):
+        if 4 * np.count_nonzero(resets) > np.count_nonzero(rises):
             return None
     elif int(numbers.max()) < _LARGE or np.mean(rises) <= 0.1:
         return None
-    top = np.uint64(2**32)
-    wrapped = (before[falls] > top // np.uint64(10) * np.uint64(9)) & (after[falls] < top // np.uint64(10))
+    high = np.uint64(_TOP // 10 * 9)
+    wrapped = (before[falls] > high) & (after[falls] < np.uint64(_TOP // 10))
     narrow = bool(wrapped.any()) or _NARROW.search(name) is not None
-    return {"kind": "counter", **({"bits": 32} if narrow and int(numbers.max()) < 2**32 else {})}
+    fields = {"kind": "counter", **({"bits": 32} if narrow and int(numbers.max()) < _TOP else {})}
+    return CounterShape(
+        fields, _seen(int(np.count_nonzero(wraps)), int(np.count_nonzero(resets)), len(before))
+    )
+
+
+def _wraps(before: Integers, after: Integers) -> Bools:
+    """Which steps are wraps of a counter of 32 bits; none if the numbers are not those of one.
+
+    A wrap falls by more than half of what 32 bits hold. A gauge that falls as far rises as far, too.
+    """
+    none = np.zeros(len(before), dtype=bool)
+    highest = int(max(before.max(), after.max()))
+    if not _TOP // 10 * 9 < highest < _TOP:
+        return none
+    steps = after.astype(np.int64) - before.astype(np.int64)
+    wraps: Bools = steps < -(_TOP // 2)
+    return none if 4 * np.count_nonzero(steps > _TOP // 2) > np.count_nonzero(wraps) else wraps
+
+
+def _seen(wraps: int, resets: int, steps: int) -> str:
+    """What numbers of a counter do, for people."""
+    falls = []
+    if wraps:
+        falls.append(f"{wraps:,} {'wrap' if wraps == 1 else 'wraps'} at 2^32")
+    if resets:
+        falls.append(f"{resets:,} {'fall' if resets == 1 else 'falls'} where it begins again")
+    if not falls:
+        return "whole numbers that never fall: a counter, its rate"
+    return f"whole numbers that rise, but for {' and '.join(falls)} in {steps:,} steps: a counter, its rate"
 
 
 def has_lost_units(column: pa.ChunkedArray, name: str, decimal: str = ".") -> bool:

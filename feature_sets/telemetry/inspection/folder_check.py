@@ -20,6 +20,7 @@ from feature_sets.telemetry.inspection.likely_format import (
     likely_tables_of,
 )
 from feature_sets.telemetry.inspection.link_shape import find_links
+from feature_sets.telemetry.inspection.names_in_files import names_in_files
 from feature_sets.telemetry.inspection.other_files import (
     labels_of_other_name,
     likely_tables,
@@ -166,12 +167,15 @@ def check_folder(folder: Path, date_order: str | None = None) -> FolderCheck:
     form = likely_format(folder, files, known)
     forms = {name: form_of(folder, found, form) for name, found in files.items()}
     tables = {name: profile_table(folder, name, found, forms[name]) for name, found in files.items() if found}
+    in_files = names_in_files(tables)
+    if in_files:
+        tables["metrics"] = profile_table(folder, "metrics", files["metrics"], forms["metrics"], in_files)
     tables = {name: with_row_numbers(table) for name, table in tables.items()}
     order = known_order(tables, date_order)
     tables = {name: table.in_order(order) for name, table in tables.items()}
     names = other_names(tables)
     tables = {name: table.called(names) for name, table in tables.items()}
-    proposal = propose(folder.resolve().name, tables, form, names, date_order)
+    proposal = propose(folder.resolve().name, tables, form, {**in_files, **names}, date_order)
     proposal.missing += different_forms(folder, files)
     for table in known.tables:
         if not files[table]:  # It is empty.

@@ -63,9 +63,13 @@ def _wide(
     kinds = MetricKinds(proposal, readings, table.decimal)
     partial: list[str] = []
     unseen: list[str] = []
-    keys = {choice.column for choice in proposal.choices if choice.role in ("entity", "time")}
-    # Where files do not even have the keys, something else is wrong with them.
-    absent = () if keys.intersection(table.partial) else table.partial
+    keys = [choice.column for choice in proposal.choices if choice.role in ("entity", "time")]
+    for name in (name for name in keys if name in table.partial):
+        without = [file for file, here in zip(table.files, table.present, strict=True) if name not in here]
+        proposal.missing.append(
+            f"{len(without):,} of {len(table.files):,} files of the metrics have no column '{name}', such as "
+            f"{without[0]}: it has to be in every file, or to be renamed from what these call it (rename)."
+        )
     for name, column in rest.items():
         if name in table.of_folders:
             proposal.choose("metrics", name, "none", "names of folders")
@@ -79,9 +83,11 @@ def _wide(
             where = " in the rows looked at" if column.kind == "empty" and table.is_cut else ""
             proposal.choose("metrics", name, "none", f"{column.kind}{where}, not numbers", instead)
             unseen += [name] if where else []
-        elif name in absent:
+        elif name in table.partial:
             partial.append(name)
-            instead = "a metric, if the other files get an empty column"
+            instead = (
+                "a metric, if the other files get an empty column, or have it under another name (rename)"
+            )
             proposal.choose("metrics", name, "none", "not in every file", instead)
         elif column.is_constant:
             value = column.samples[0] if column.samples else ""
@@ -98,7 +104,7 @@ def _wide(
         names = listed([f"'{name}'" for name in partial], _SHOWN)
         proposal.decide.append(
             f"No metric is what some files of the metrics do not have: {names}. With an empty column of that "
-            "name in these it would be one."
+            "name in these it would be one. If two of these are one metric, rename gives both one name."
         )
     values = [
         name

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -10,7 +10,9 @@ import pyarrow as pa
 from feature_sets.listed import listed
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.counter_shape import (
-    counter_fields,
+    CounterShape,
+    counter_shape,
+    counts_something,
     has_lost_units,
     repeated_snapshots,
     uptime_unit,
@@ -38,7 +40,7 @@ class MetricKinds:
 
     def __init__(self, proposal: Proposal, readings: pd.DataFrame | None, decimal: str = ".") -> None:
         self._proposal, self._readings, self._decimal = proposal, readings, decimal
-        self._counters: dict[str, dict[str, Any] | None] = {}
+        self._counters: dict[str, CounterShape | None] = {}
         self._uptimes: dict[str, str] = {}
         self._uneven: list[str] = []
 
@@ -57,7 +59,7 @@ class MetricKinds:
         if unit is not None:
             self._uptimes[name] = unit
             return
-        self._counters[name] = counter_fields(column, readings, name, self._decimal)
+        self._counters[name] = counter_shape(column, readings, name, self._decimal)
         if self._counters[name] is None and has_uneven_levels(column, readings, self._decimal):
             self._uneven.append(name)
         if self._counters[name] is None and has_lost_units(column, name, self._decimal):
@@ -72,14 +74,20 @@ class MetricKinds:
         :returns: what each is, by its name in the files.
         """
         proposal = self._proposal
-        proposal.fields["metrics"] = {proposal.named(name): kind for name, kind in self._counters.items()}
+        proposal.fields["metrics"] = {
+            proposal.named(name): None if shape is None else shape.fields
+            for name, shape in self._counters.items()
+        }
         proposal.uneven = list(self._uneven)
-        counters = [name for name, kind in self._counters.items() if kind is not None]
-        roles = {name: MetricRole("metrics", "numbers") for name in self._counters}
-        for name in counters:
-            why = "whole numbers that never fall: a counter, its rate"
-            roles[name] = MetricRole("metrics", why, "a gauge, as it is")
-            proposal.metric_reasons[proposal.named(name)] = why
+        counters = [name for name, shape in self._counters.items() if shape is not None]
+        roles: dict[str, MetricRole] = {}
+        for name, shape in self._counters.items():
+            if shape is None:
+                called = "a counter (kind: counter), as its name may say" if counts_something(name) else ""
+                roles[name] = MetricRole("metrics", "numbers", called)
+                continue
+            roles[name] = MetricRole("metrics", shape.why, "a gauge, as it is")
+            proposal.metric_reasons[proposal.named(name)] = shape.why
         for place, (name, unit) in enumerate(self._uptimes.items()):
             why = f"how long the device has been running, in {unit}"
             role = "uptime" if counters and not place else "none"

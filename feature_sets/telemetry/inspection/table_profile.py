@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -47,6 +48,7 @@ class TableProfile:
     :param whole: whether all rows of each file were.
     :param zone: of times without one.
     :param folder: that the files are in, and how they are written.
+    :param present: columns of each file.
     """
 
     name: str
@@ -64,6 +66,7 @@ class TableProfile:
     zone: str = "UTC"
     folder: Path | None = None
     form: FileFormat = PLAIN
+    present: tuple[frozenset[str], ...] = ()
 
     @property
     def is_cut(self) -> bool:
@@ -136,18 +139,33 @@ class TableProfile:
         return f"{self.name}: {rows}, of which {first}{self.looked_at:,} were looked at{where} ({shown})"
 
 
-def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileFormat = PLAIN) -> TableProfile:
+def profile_table(
+    folder: Path,
+    name: str,
+    files: Sequence[Path],
+    form: FileFormat = PLAIN,
+    names: Mapping[str, str] = MappingProxyType({}),
+) -> TableProfile:
     """Look at the first rows of the files of a table: of each, or at ten places among many.
 
     :param files: of the table, at least one.
     :param form: of CSV files.
+    :param names: of columns of some files -> those that the other files give them.
     :raises TelemetryError: if a file cannot be read.
     """
     present = [
-        frozenset([*_columns_of(folder, path, form), *partition_values(path, folder, form)]) for path in files
+        frozenset(
+            names.get(column, column)
+            for column in (*_columns_of(folder, path, form), *partition_values(path, folder, form))
+        )
+        for path in files
     ]
     looks = _looks(folder, files, form)
-    heads = [look.head for look in looks if look.head is not None]
+    heads = [
+        look.head.rename_columns([names.get(column, column) for column in look.head.column_names])
+        for look in looks
+        if look.head is not None
+    ]
     rows = [
         _counted(path) if look.rows is None else look.rows for path, look in zip(files, looks, strict=True)
     ]
@@ -169,6 +187,7 @@ def profile_table(folder: Path, name: str, files: Sequence[Path], form: FileForm
         folder=folder,
         form=form,
         whole=tuple(look.head is not None and look.rows == look.head.num_rows for look in looks),
+        present=tuple(present),
     )
 
 

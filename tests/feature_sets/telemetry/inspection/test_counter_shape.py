@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from feature_sets.telemetry.inspection.counter_shape import (
-    counter_fields,
+    counter_shape,
     counts_something,
     has_lost_units,
     repeated_snapshots,
@@ -27,6 +27,11 @@ HIGH = [2**63 + 700 * row for row in range(ROWS)]
 RESET = [*UP[:50], *(700 * row for row in range(50))]
 WRAPPED = [(2**32 - 30_000 + 700 * row) % 2**32 for row in range(ROWS)]
 NOISE = np.random.default_rng(1).integers(0, 10**6, ROWS).tolist()
+
+
+def counter_fields(*given: object) -> object:
+    found = counter_shape(*given)
+    return found and found.fields
 
 
 @pytest.mark.parametrize(
@@ -139,3 +144,53 @@ def test_an_uptime_is_known_by_its_name_and_how_fast_it_rises(unit: str, each: i
     assert uptime_unit(column, READINGS, "sysUpTimeInstance") == unit
     assert uptime_unit(column, READINGS, "load") is None
     assert uptime_unit(pa.chunked_array([[*UP, *UP]]), READINGS, "up_time") is None
+
+
+LONG = 3_000
+LATER = pd.DataFrame(
+    {"device": 0, "time": pd.date_range("2024-05-01", periods=LONG, freq="5min", tz="UTC")},
+)
+
+
+def octets(share: float, seed: int = 5) -> np.ndarray:
+    """A counter of 32 bits, of which this share of the steps wraps, and which is reset twice."""
+    steps = np.random.default_rng(seed).integers(1, int(2 * share * 2**32), LONG)
+    counted = np.cumsum(steps) % 2**32
+    for at in (1_000, 2_000):
+        counted[at:] = np.cumsum(steps[at:]) % 2**32
+    return counted.astype(np.uint64)
+
+
+@pytest.mark.parametrize(
+    ("name", "share", "is_one"),
+    [
+        ("tx_octets", 0.005, True),
+        ("tx_octets", 0.03, True),  # Nine times a day.
+        ("tx_octets", 0.15, True),
+        ("something", 0.03, True),
+        ("something", 0.15, False),  # Without the name it is too seldom one.
+    ],
+)
+def test_a_counter_of_32_bits_may_wrap_several_times_a_day(name: str, share: float, is_one: bool) -> None:
+    found = counter_fields(pa.chunked_array([octets(share)]), LATER, name)
+    assert found == ({"kind": "counter", "bits": 32} if is_one else None)
+
+
+def test_a_gauge_of_32_bits_that_goes_up_and_down_is_no_counter() -> None:
+    noise = np.random.default_rng(3).integers(0, 2**32, LONG, dtype=np.uint64)
+    assert counter_fields(pa.chunked_array([noise]), LATER, "rx_bytes") is None
+    seldom = np.where(np.arange(LONG) % 20 == 0, np.uint64(2**32 - 5), np.uint64(7))
+    assert counter_fields(pa.chunked_array([seldom]), LATER, "rx_bytes") is None
+
+
+def test_the_reason_says_what_was_seen() -> None:
+    column = pa.chunked_array([pa.array(UP + UP, pa.uint64())])
+    assert counter_shape(column, READINGS).why == "whole numbers that never fall: a counter, its rate"
+    column = pa.chunked_array([pa.array(UP + WRAPPED, pa.uint64())])
+    expected = "whole numbers that rise, but for 1 wrap at 2^32 in 198 steps: a counter, its rate"
+    assert counter_shape(column, READINGS).why == expected
+    column = pa.chunked_array([pa.array(UP + RESET, pa.uint64())])
+    expected = (
+        "whole numbers that rise, but for 1 fall where it begins again in 198 steps: a counter, its rate"
+    )
+    assert counter_shape(column, READINGS).why == expected

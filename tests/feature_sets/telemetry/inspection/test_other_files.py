@@ -60,3 +60,41 @@ def test_what_some_files_of_the_metrics_do_not_have_is_no_metric(tmp_path: Path)
     assert schema.metric_names == ("octets", "up")
     assert any("do not have: 'load'" in sentence for sentence in check.proposal.decide)
     assert "1 file is empty, which is no rows: metrics/3.csv" in check.lines()
+
+
+def of_two_vendors(folder: Path, other: dict[str, str]) -> Path:
+    """A folder of which half of the metrics has other headers.
+
+    :param other: name -> what the second file calls it.
+    """
+    tables = frames()
+    metrics = tables.pop("metrics")
+    write(folder, tables)
+    (folder / "metrics").mkdir()
+    metrics[::2].to_csv(folder / "metrics" / "a.csv", index=False)
+    metrics[1::2].rename(columns=other).to_csv(folder / "metrics" / "b.csv", index=False)
+    return folder
+
+
+def test_keys_and_times_that_files_of_another_vendor_call_otherwise_are_renamed(tmp_path: Path) -> None:
+    metrics = frames()["metrics"]
+    key, time = "router", next(name for name in metrics if "time" in name)
+    folder = of_two_vendors(tmp_path, {key: "Gerät", time: "Zeit", "load": "Last"})
+    check, schema = taken(folder)
+    assert dict(schema.rename) == {"Gerät": key, "Zeit": time}
+    assert schema.metric_names == ("octets", "up")
+    rows, _ = read_telemetry(folder, schema)
+    assert len(rows.metrics) == len(read_telemetry(write(tmp_path / "one", frames()), schema)[0].metrics)
+    [sentence] = [told for told in check.proposal.decide if told.startswith("No metric is what some")]
+    assert "'load', 'Last'" in sentence and "rename gives both one name" in sentence
+
+
+def test_a_key_that_some_files_do_not_have_at_all_is_missing(tmp_path: Path) -> None:
+    metrics = frames()["metrics"]
+    time = next(name for name in metrics if "time" in name)
+    folder = of_two_vendors(tmp_path, {})
+    metrics[1::2].drop(columns=time).to_csv(folder / "metrics" / "b.csv", index=False)
+    check = check_folder(folder)
+    assert check.proposal.content is None
+    [sentence] = [told for told in check.proposal.missing if "have no column" in told]
+    assert f"1 of 2 files of the metrics have no column '{time}', such as metrics/b.csv" in sentence
