@@ -203,7 +203,7 @@ def propose_alarm_log(
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
     note_others(proposal, table)
-    _tell(proposal, shape, pairs, [*devices, *alarm])
+    _tell(proposal, shape, pairs, [*devices, *alarm], table.looked_at if table.is_cut else None)
     proposal.fields["label"] = LABEL
     proposal.fields["labels"] = fields
 
@@ -273,7 +273,9 @@ def _identity(table: TableProfile, taken: Sequence[str], pairs: _Pairs, devices:
     return chosen
 
 
-def _tell(proposal: Proposal, shape: AlarmShape, pairs: _Pairs, columns: Sequence[str]) -> None:
+def _tell(
+    proposal: Proposal, shape: AlarmShape, pairs: _Pairs, columns: Sequence[str], looked_at: int | None
+) -> None:
     found = pairs.by(columns) if len(pairs.rows) else None
     opened = 0 if found is None else len(found.opened)
     still = 0 if found is None else int((found.closed < 0).sum())
@@ -281,6 +283,8 @@ def _tell(proposal: Proposal, shape: AlarmShape, pairs: _Pairs, columns: Sequenc
         f"Of '{shape.state}', {_words(shape.raised)} raises an alarm, and {_words(shape.cleared)} clears it "
         f"(labels.alarm_log): {opened:,} incidents, {still:,} of them without an end."
     )
+    if looked_at is not None:
+        text = f"{text[:-1]}, in the {looked_at:,} rows looked at."
     again, alone = (0, 0) if found is None else (len(found.repeated), len(found.unraised))
     if again:
         text += f" {_rows(again, 'raise')} what is raised already: that is the same incident."

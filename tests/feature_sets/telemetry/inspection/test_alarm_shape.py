@@ -128,6 +128,17 @@ def test_acknowledgements_do_not_hide_a_log(tmp_path: Path) -> None:
     assert labels["alarm_log"] == {} and count == 1
 
 
+def test_incidents_of_some_rows_are_not_told_as_those_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(number, "r0", word) for number, word in enumerate(["raise", "clear"] * 100)]
+    path = folder(tmp_path, log(["time", "router", "state"], rows))
+    assert "100 incidents, 0 of them without an end." in sentence(check_folder(path))
+    monkeypatch.setattr("feature_sets.telemetry.inspection.table_profile.LOOKED_AT", 120)
+    told = sentence(check_folder(path))
+    assert "60 incidents, 0 of them without an end, in the 120 rows looked at." in told
+
+
 def test_an_id_that_a_raise_shares_with_its_clear_is_enough(tmp_path: Path) -> None:
     rows = [(1, "r0", 7, "raise"), (2, "r0", 8, "raise"), (3, "r0", 7, "clear"), (4, "r0", 8, "clear")]
     check, labels, count = found(tmp_path, log(["time", "router", "alarm_id", "state"], rows))
