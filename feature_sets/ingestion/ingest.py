@@ -188,6 +188,8 @@ def _added(
         "last_event": metrics.last,
         "report_lines": [*report.lines(), *done.lines()],
     }
+    if done.unraised is not None:
+        results["clears_without_raise"] = done.unraised
     if metrics.rewritten_from is not None:
         results["rewritten_from"] = metrics.rewritten_from
     if schema.counter_metrics:

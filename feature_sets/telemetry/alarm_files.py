@@ -1,8 +1,8 @@
 """Reader of alarm logs: files of incidents with one row for a raise and one for a clear.
 
 A row is left out for the first reason that fits: those of the device, ``missing_scope``, ``unparsable_time``,
-``naive_time``, ``unparsable_known``, ``naive_known``, ``bad_state`` (its word neither raises nor clears),
-``from_future``.
+``naive_time``, ``unparsable_known``, ``naive_known``, ``bad_state`` (its word neither raises nor clears,
+nor acknowledges), ``from_future``.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows
 
-UNRAISED, REPEATED = "clear_without_raise", "raise_repeated"
+UNRAISED, REPEATED, SEEN = "clear_without_raise", "raise_repeated", "acknowledged"
 """What the report counts."""
 
 
@@ -74,7 +74,9 @@ def read_alarms(
     frame = rows.frame
     codes, words = pd.factorize(frame[state])
     meanings = [log.raises(word) for word in words]
-    rows.reject("bad_state", np.array([one is None for one in meanings] + [True])[codes], state)
+    seen = np.array([log.acknowledges(word) for word in words] + [False])[codes]
+    unknown = np.array([one is None for one in meanings] + [True])[codes]
+    rows.reject("bad_state", unknown & ~seen, state)
     if report.rows_read and not rows.keep.any():
         rows.accepted([time], some=True)
     if now < math.inf:
@@ -93,8 +95,9 @@ def read_alarms(
             **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
         }
     ).astype(alarm_types(schema))
-    places = np.flatnonzero(rows.keep)
-    kept = found[rows.keep].reset_index(drop=True)
+    report.count(SEEN, state, int((rows.keep & seen).sum()))
+    places = np.flatnonzero(rows.keep & ~seen)
+    kept = found.iloc[places].reset_index(drop=True)
     rows.accepted([time], some=False)
     paired = paired_alarms(kept, schema)
     raises = int(kept[RAISES].sum())

@@ -27,16 +27,28 @@ RAISED = (
     *("fault", "failed", "failure", "firing", "alerting", "alarm", "alert", "triggered", "start", "started"),
     # Severities, where the word of a cleared alarm takes their place; X.733, syslog, Nagios and Zabbix.
     *("critical", "major", "minor", "warning", "indeterminate", "emergency", "error", "disaster", "high"),
-    *("average", "unknown", "unreachable", "on", "true", "yes", "1"),
+    *("medium", "low", "information", "informational", "info", "notice"),
+    *("average", "unknown", "unreachable", "on", "true", "yes", "1", "1.0"),
+    *("activate", "assert", "occurred", "appeared", "trigger", "uncleared", "unresolved"),
+    # Traps of RFC 2863, by name and by number.
+    *("linkdown", "if-mib::linkdown", "1.3.6.1.6.3.1.1.5.3", ".1.3.6.1.6.3.1.1.5.3"),
 )
 """Words that raise an alarm, where the schema gives none."""
 
 CLEARED = (
     *("clear", "cleared", "ceased", "inactive", "deactivated", "deasserted", "closed", "close", "resolved"),
     *("ok", "up", "normal", "recovery", "recovered", "restored", "end", "ended", "stop", "stopped"),
-    *("off", "false", "no", "0"),
+    *("off", "false", "no", "0", "0.0"),
+    *("deactivate", "deassert", "disappeared", "resolve", "restore", "recover", "cease", "clr"),
+    *("linkup", "if-mib::linkup", "1.3.6.1.6.3.1.1.5.4", ".1.3.6.1.6.3.1.1.5.4"),
 )
 """Words that clear one, where the schema gives none."""
+
+ACKNOWLEDGED = (
+    *("ack", "acked", "acknowledge", "acknowledged", "acknowledgement", "acknowledgment"),
+    *("unack", "unacked", "unacknowledge", "unacknowledged"),
+)
+"""Words of rows that tell what people did: they change no alarm, unless the schema gives them a meaning."""
 
 WHERE = "labels.alarm_log"
 
@@ -92,6 +104,14 @@ class AlarmLog:
         (True, True, False, None)
         """
         return None if text is None else self._meanings.get(text.lower())
+
+    def acknowledges(self, text: str | None) -> bool:
+        """Whether a word says that somebody has seen the alarm, which neither raises nor clears it.
+
+        >>> AlarmLog().acknowledges("ACK"), AlarmLog(cleared=("ack",)).acknowledges("ACK")
+        (True, False)
+        """
+        return text is not None and text.lower() in ACKNOWLEDGED and self.raises(text) is None
 
     def columns(self, time: str) -> tuple[str, str, tuple[str, ...]]:
         """Columns of the time and of the state, and those that tell alarms apart.

@@ -28,16 +28,19 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 
 _STATE = re.compile(
-    r"stat(e|us)|action|event|notif|transition|raise|clear|activ|set$|alarm|sever|level|up|down"
+    r"stat(e|us)|action|event|notif|transition|raise|clear|activ|set$|alarm|sever|level|up|down|trap"
+    r"|^value$"
 )
 _SEVERITY = re.compile(r"sever|level|prio")
 _CLEARED = re.compile(r"clear|resolv|recover|closed|(^|_)(ok|up)$")
 """What a column of truth values is called where true is no alarm."""
 _IDENTITY = re.compile(
-    r"alarm|event|trigger|problem|service|port|interface|^if_?(name|index|descr)|probable|cause|object|component"
-    r"|check|type|code|sensor|slot|(^|_)id$"
+    r"alarm|alert|event|trigger|problem|fingerprint|service|port|interface|^if_?(name|index|descr)|probable|cause|object|component"
+    r"|check|type|code|sensor|slot|(^|_)id$|^name$"
 )
 _KIND = re.compile(r"kind|cause|type|class")
+_NO_KIND = re.compile(r"stat(e|us)")
+"""Such as the ``state_type`` of Nagios, which is of one row: HARD or SOFT."""
 _NO_IDENTITY = re.compile(r"sever|level|prio|stat(e|us)|text|message|descr|note|comment|user|ack")
 _SURE = frozenset(
     (
@@ -51,12 +54,14 @@ _SURE = frozenset(
         "recovered",
         "resolved",
         "firing",
+        "linkdown",
+        "linkup",
     )
 )
 """Words that are about an event, and not about a state that each row could tell."""
 _MOST_WORDS = 20
 _KNOWN_SHARE = 0.8
-"""Share of the rows whose word must raise or clear."""
+"""Share of the rows whose word must raise or clear, of those that do not acknowledge."""
 _SHOWN = 5
 
 
@@ -108,11 +113,12 @@ def _shape(table: TableProfile, name: str) -> AlarmShape | None:
     meanings = [log.raises(word) if usual else _opposite(word) for word in texts.values]
     rows = np.bincount(texts.codes[texts.codes >= 0], minlength=len(texts.values))
     told = sum(int(count) for count, one in zip(rows, meanings, strict=True) if one is not None)
+    seen = sum(int(count) for count, word in zip(rows, texts.values, strict=True) if log.acknowledges(word))
     raised, cleared, others = (
         tuple(word for word, one in zip(texts.values, meanings, strict=True) if one is wanted)
         for wanted in (True, False, None)
     )
-    if not raised or not cleared or told < _KNOWN_SHARE * len(texts.codes):
+    if not raised or not cleared or told < _KNOWN_SHARE * (len(texts.codes) - seen):
         return None
     return AlarmShape(name, raised, cleared, others, usual)
 
@@ -189,13 +195,15 @@ def propose_alarm_log(
             fields["known"] = proposal.named(known, reserved=False)
     kinds = [name for name in alarm if _KIND.search(name.lower())]
     kind = kinds[0] if kinds else kind_column(table, proposal)
+    if _NO_KIND.search(kind.lower()):
+        kind = ""
     if kind:
         if kind not in alarm:
             proposal.choose(table.name, kind, "labels.kind", "few values, which say what kind it was")
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
     note_others(proposal, table)
-    _tell(proposal, shape, pairs, [*devices, *alarm])
+    _tell(proposal, shape, pairs, [*devices, *alarm], table.looked_at if table.is_cut else None)
     proposal.fields["label"] = LABEL
     proposal.fields["labels"] = fields
 
@@ -265,7 +273,9 @@ def _identity(table: TableProfile, taken: Sequence[str], pairs: _Pairs, devices:
     return chosen
 
 
-def _tell(proposal: Proposal, shape: AlarmShape, pairs: _Pairs, columns: Sequence[str]) -> None:
+def _tell(
+    proposal: Proposal, shape: AlarmShape, pairs: _Pairs, columns: Sequence[str], looked_at: int | None
+) -> None:
     found = pairs.by(columns) if len(pairs.rows) else None
     opened = 0 if found is None else len(found.opened)
     still = 0 if found is None else int((found.closed < 0).sum())
@@ -273,6 +283,8 @@ def _tell(proposal: Proposal, shape: AlarmShape, pairs: _Pairs, columns: Sequenc
         f"Of '{shape.state}', {_words(shape.raised)} raises an alarm, and {_words(shape.cleared)} clears it "
         f"(labels.alarm_log): {opened:,} incidents, {still:,} of them without an end."
     )
+    if looked_at is not None:
+        text = f"{text[:-1]}, in the {looked_at:,} rows looked at."
     again, alone = (0, 0) if found is None else (len(found.repeated), len(found.unraised))
     if again:
         text += f" {_rows(again, 'raise')} what is raised already: that is the same incident."

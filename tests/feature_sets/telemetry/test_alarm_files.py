@@ -75,6 +75,16 @@ def test_a_log_in_any_order_in_two_files_comes_to_incidents(tmp_path: Path) -> N
     assert not report.labels.warnings
 
 
+def test_an_acknowledgement_is_counted_and_leaves_the_alarm_as_it_is(tmp_path: Path) -> None:
+    files = {"a.csv": "time,device,state 01:00,r1,raise 02:00,r1,ACK 03:00,r1,Acknowledged 04:00,r1,clear"}
+    rows, report = read(tmp_path, files, schema())
+    assert spans(rows) == [("r1", 1, 4)]
+    assert not report.labels.rejected and report.labels.values == {"acknowledged": {"state": 2}}
+    assert "alarm log: 1 rows raise an alarm, 1 clear one" in report.labels.notes
+    rows, report = read(tmp_path, files, schema({"cleared": ["ack", "clear"]}))
+    assert spans(rows) == [("r1", 1, 2)] and report.labels.values["acknowledged"] == {"state": 1}
+
+
 def test_columns_and_words_are_those_of_the_schema(tmp_path: Path) -> None:
     log = {"state": "severity", "time": "raised_at", "alarm": ["alarm_id", "port"], "raised": ["P1"]}
     files = {
@@ -91,9 +101,9 @@ def test_columns_and_words_are_those_of_the_schema(tmp_path: Path) -> None:
     ("row", "reason", "sample"),
     [
         (
-            "02:00,r1,ACK",
+            "02:00,r1,NOTE",
             "bad_state",
-            "state 'ACK' in row 3 of incidents/a.csv: must raise or clear, by the words of "
+            "state 'NOTE' in row 3 of incidents/a.csv: must raise or clear, by the words of "
             "labels.alarm_log.raised and labels.alarm_log.cleared",
         ),
         ("02:00,r1,", "bad_state", "state '' in row 3 of incidents/a.csv: must raise"),
@@ -118,9 +128,9 @@ def test_a_row_that_says_nothing_is_told_with_its_place_the_rule_and_what_came(
 
 def test_a_log_without_a_usable_row_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(
-        TelemetryError, match=r"at least one usable row; rejected {'bad_state': 2}.*'ACK' in row 1"
+        TelemetryError, match=r"at least one usable row; rejected {'bad_state': 2}.*'NOTE' in row 1"
     ):
-        read(tmp_path, {"a.csv": "time,device,state 01:00,r1,ACK 02:00,r1,ACK"}, schema())
+        read(tmp_path, {"a.csv": "time,device,state 01:00,r1,NOTE 02:00,r1,NOTE"}, schema())
 
 
 @pytest.mark.parametrize(

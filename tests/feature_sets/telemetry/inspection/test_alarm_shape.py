@@ -57,6 +57,15 @@ def found(
         ("state", "active", "cleared"),
         ("severity", "critical", "cleared"),
         ("is_active", "true", "false"),
+        ("severity", "information", "cleared"),
+        ("state", "1.0", "0.0"),
+        ("trap", "linkDown", "linkUp"),
+        ("trap", "IF-MIB::linkDown", "IF-MIB::linkUp"),
+        ("value", "PROBLEM", "RESOLVED"),
+        ("action", "Activate", "Deactivate"),
+        ("state", "Uncleared", "Cleared"),
+        ("state", "Fault", "Restore"),
+        ("state", "SET", "CLR"),
     ],
 )
 def test_the_words_of_usual_tools_are_known(tmp_path: Path, state: str, raised: str, cleared: str) -> None:
@@ -97,6 +106,37 @@ def test_what_tells_alarms_apart_is_found_by_what_pairs_rows(tmp_path: Path) -> 
     assert labels["kind"] == "alarm_type" and count == 4
     assert "'RAISED' raises an alarm, and 'CLEARED' clears it" in sentence(check)
     assert "4 incidents, 1 of them without an end" in sentence(check)
+
+
+@pytest.mark.parametrize("name", ["alertname", "name", "fingerprint"])
+def test_the_names_of_alerts_and_not_the_kind_of_a_state_tell_alarms_apart(tmp_path: Path, name: str) -> None:
+    rows = [
+        (1, "r0", "Link", "HARD", "firing"),
+        (2, "r0", "Fan", "SOFT", "firing"),
+        (3, "r0", "Link", "SOFT", "resolved"),
+        (4, "r0", "Fan", "HARD", "resolved"),
+    ]
+    alarms = log(["time", "router", name, "state_type", "status"], rows)
+    _, labels, count = found(tmp_path, alarms)
+    assert labels["alarm_log"] == {"state": "status", "alarm": [name]}
+    assert "kind" not in labels and count == 2
+
+
+def test_acknowledgements_do_not_hide_a_log(tmp_path: Path) -> None:
+    rows = [(1, "r0", "raise"), (2, "r0", "ACK"), (3, "r0", "ACK"), (4, "r0", "clear")]
+    _, labels, count = found(tmp_path, log(["time", "router", "state"], rows))
+    assert labels["alarm_log"] == {} and count == 1
+
+
+def test_incidents_of_some_rows_are_not_told_as_those_of_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [(number, "r0", word) for number, word in enumerate(["raise", "clear"] * 100)]
+    path = folder(tmp_path, log(["time", "router", "state"], rows))
+    assert "100 incidents, 0 of them without an end." in sentence(check_folder(path))
+    monkeypatch.setattr("feature_sets.telemetry.inspection.table_profile.LOOKED_AT", 120)
+    told = sentence(check_folder(path))
+    assert "60 incidents, 0 of them without an end, in the 120 rows looked at." in told
 
 
 def test_an_id_that_a_raise_shares_with_its_clear_is_enough(tmp_path: Path) -> None:
