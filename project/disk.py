@@ -39,20 +39,14 @@ def disk_line(error: Exception) -> str:
 
 
 def write_failure(folder: Path) -> str:
-    """Why files cannot be written in a folder, found by one of 1 MiB; empty if they can.
-
-    :raises OSError: of another kind than the disk.
-    """
+    """Why files cannot be written in a folder, found by one of 1 MiB; empty if they can."""
     try:
         with tempfile.TemporaryFile(dir=folder) as file:
             file.write(bytes(_TRIED_BYTES))
             file.flush()
             os.fsync(file.fileno())  # A share tells only now that it is full.
     except OSError as error:
-        remedy = _remedy(error)
-        if not remedy:
-            raise
-        return f"{folder}: {_said(error)}; {remedy}"
+        return "; ".join(filter(None, (f"{folder}: {_said(error)}", _remedy(error))))
     return ""
 
 
