@@ -17,7 +17,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
 from feature_sets.ingestion.retold_incidents import END_OF_TIME, told_again
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.telemetry.alarm_rows import joined_alarms, no_alarms, paired_alarms
+from feature_sets.telemetry.alarm_rows import joined_alarms, no_alarms, paired_alarms, pairs_of
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.device_part import has_device_part
 from feature_sets.telemetry.events import label_columns
@@ -125,7 +125,9 @@ class LabelState:
 
     def unraised(self, schema: TelemetrySchema) -> int:
         """How many rows of alarm logs clear what is not raised."""
-        return 0 if self.alarms is None else len(paired_alarms(self.alarms, schema).unraised)
+        if self.alarms is None or self.alarms.empty:
+            return 0
+        return len(pairs_of(self.alarms, schema).unraised)
 
     def _alarms_with(self, part: IncidentPart, schema: TelemetrySchema) -> pd.DataFrame:
         """Rows of alarm logs, those of files that were read again in place of what they had."""

@@ -11,19 +11,8 @@ from feature_sets.checks import InputError, check_column_name, check_mapping, ch
 from feature_sets.telemetry.cell_text import cell_text
 
 RAISED = (
-    *(
-        "raise",
-        "raised",
-        "set",
-        "active",
-        "activated",
-        "asserted",
-        "open",
-        "opened",
-        "new",
-        "problem",
-        "down",
-    ),
+    *("raise", "raised", "set", "active", "activated", "asserted", "open", "opened", "new", "problem"),
+    "down",
     *("fault", "failed", "failure", "firing", "alerting", "alarm", "alert", "triggered", "start", "started"),
     # Severities, where the word of a cleared alarm takes their place; X.733, syslog, Nagios and Zabbix.
     *("critical", "major", "minor", "warning", "indeterminate", "emergency", "error", "disaster", "high"),

@@ -53,13 +53,12 @@ def alarm_part(column: str) -> str:
 
 def alarm_types(schema: TelemetrySchema) -> dict[str, str]:
     """The columns of rows of an alarm log, with their types; see ``incident_types``."""
-    log = schema.labels.alarm_log
     kinds = incident_types(schema)
     return {
         SOURCE: kinds[SOURCE],
         ROW: kinds[ROW],
         **{at(column): "object" for column in scope_columns(schema)},
-        **{alarm_part(column): "object" for column in (log.alarm if log is not None else ())},
+        **{alarm_part(column): "object" for column in _alarm(schema)},
         TIME: kinds[START],
         KNOWN: kinds[KNOWN],
         RAISES: "bool",
@@ -96,17 +95,29 @@ def paired_alarms(rows: pd.DataFrame, schema: TelemetrySchema) -> PairedAlarms:
     if not len(rows):
         none = np.empty(0, dtype=np.int64)
         return PairedAlarms(no_incidents(schema), none, none)
-    alarm = schema.labels.alarm_log.alarm if schema.labels.alarm_log is not None else ()
-    columns = [*(at(name) for name in scope_columns(schema)), *(alarm_part(name) for name in alarm)]
+    found = pairs_of(rows, schema)
+    return PairedAlarms(_incidents(rows, found, schema), np.sort(found.repeated), np.sort(found.unraised))
+
+
+def pairs_of(rows: pd.DataFrame, schema: TelemetrySchema) -> AlarmPairs:
+    """Which rows open and close incidents, see ``paired_alarms``; the incidents themselves take far longer.
+
+    :param rows: at least one, see ``alarm_types``.
+    """
+    columns = [*(at(name) for name in scope_columns(schema)), *(alarm_part(name) for name in _alarm(schema))]
     keys: Integers = (
         rows[columns].groupby(columns, dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
     )
     micros, raises = column_micros(rows[TIME]), rows[RAISES].to_numpy(dtype=np.bool_)
     known = rows[KNOWN].to_numpy(dtype="datetime64[ns]").astype(np.int64)  # That of nobody is the smallest.
     sources = np.unique(rows[SOURCE].to_numpy().astype(str), return_inverse=True)[1]
-    found = AlarmPairs.of(keys, micros, raises, (rows[ROW].to_numpy(), sources, known))
-    incidents = _incidents(rows, found, schema, alarm)
-    return PairedAlarms(incidents, np.sort(found.repeated), np.sort(found.unraised))
+    return AlarmPairs.of(keys, micros, raises, (rows[ROW].to_numpy(), sources, known))
+
+
+def _alarm(schema: TelemetrySchema) -> tuple[str, ...]:
+    """Columns that tell alarms of one device apart."""
+    log = schema.labels.alarm_log
+    return () if log is None else log.alarm
 
 
 class AlarmPairs:
@@ -195,9 +206,7 @@ def _closing(keys: Integers, opens: Bools, closes: Bools, rows: Integers) -> Int
     return found
 
 
-def _incidents(
-    rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema, alarm: Sequence[str]
-) -> pd.DataFrame:
+def _incidents(rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema) -> pd.DataFrame:
     opened = rows.iloc[found.opened].reset_index(drop=True)
     closed = found.closed >= 0
     ends = rows.iloc[np.maximum(found.closed, 0)].reset_index(drop=True)
@@ -208,7 +217,7 @@ def _incidents(
         {
             SOURCE: opened[SOURCE],
             ROW: opened[ROW],
-            ID: _ids(opened, schema, alarm),
+            ID: _ids(opened, schema),
             **{at(name): opened[at(name)] for name in scope_columns(schema)},
             START: opened[TIME],
             END: ends[TIME].where(closed),
@@ -229,8 +238,9 @@ def _incidents(
     return both.sort_values([SOURCE, ROW], kind="stable", ignore_index=True)
 
 
-def _ids(opened: pd.DataFrame, schema: TelemetrySchema, alarm: Sequence[str]) -> pd.Series:
+def _ids(opened: pd.DataFrame, schema: TelemetrySchema) -> pd.Series:
     """Ids of incidents; none if a device has one alarm: devices and start are the id then."""
+    alarm = _alarm(schema)
     if not alarm:
         return pd.Series([None] * len(opened), dtype="object")
     names = [*scope_columns(schema), *alarm]

@@ -17,7 +17,7 @@ from project.retraining.state import StateFile
 from project.retraining.status import held_up
 from project.run_lock import Holder, holders
 from project.settings import Settings
-from project.summary.alerts import alerts_of, drift_of
+from project.summary.alerts import told_of_drift
 from project.summary.earlier_horizons import earlier_horizons_of
 from project.summary.live_labels import late_labels_of
 from project.summary.measured_drift import measured_drift_of
@@ -111,6 +111,7 @@ def status_facts(
     }
     loops = {each["project"]: StateFile(settings.loops, each["project"]).read() for each in shown}
     now = datetime.now(UTC)
+    drift = {name: told_of_drift(address) for name, address in live.items()}
     # Without the control plane nobody knows which models are in production.
     asked = live if session.mlrun_dbpath else ()
     return StatusFacts(
@@ -118,9 +119,9 @@ def status_facts(
         online=online,
         disk=write_failure(settings.home) if settings.home.is_dir() else "",
         endpoints=shown,
-        drift={name: drift_of(address) for name, address in live.items()},
+        drift={name: told.summary for name, told in drift.items()},
         measured_drift={name: measured_drift_of(session.mlrun_dbpath, name) for name in asked},
-        alerts={name: alerts_of(address) for name, address in live.items()},
+        alerts={name: told.alerts for name, told in drift.items()},
         none_usable={name: state.none_usable for name, state in loops.items() if state.none_usable},
         loops={name: held_up(state, name, now) for name, state in loops.items()},
         late_labels={name: late_labels_of(address) for name, address in live.items()},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from drift.wrong_devices import devices_in_words
 from project.http_json import UnreachableError, get_json
@@ -36,26 +36,27 @@ def alert_texts(drift: Mapping[str, Any]) -> list[str]:
     return [*found, *not_usable(drift)]
 
 
-def alerts_of(address: str) -> list[str]:
-    """See ``alert_texts``; of an endpoint that does not answer, that it does not.
+class ToldOfDrift(NamedTuple):
+    """What an endpoint tells of drift, as text.
+
+    :param summary: the sentence of ``/drift``; none of an endpoint that does not answer.
+    :param alerts: see ``alert_texts``; of an endpoint that does not answer, that it does not.
+    """
+
+    summary: list[str]
+    alerts: list[str]
+
+
+def told_of_drift(address: str) -> ToldOfDrift:
+    """Ask an endpoint.
 
     :param address: of the endpoint.
     """
     try:
-        return alert_texts(get_json(f"{address}/drift", _TIMEOUT))
+        drift = get_json(f"{address}/drift", _TIMEOUT)
     except UnreachableError as error:
-        return [f"not known: {error}"]
-
-
-def drift_of(address: str) -> list[str]:
-    """What detectors have found, in the sentence of ``/drift``; nothing of an endpoint that does not answer.
-
-    :param address: of the endpoint. That it does not answer is said with the alerts.
-    """
-    try:
-        return [str(get_json(f"{address}/drift", _TIMEOUT)["summary"])]
-    except UnreachableError:
-        return []
+        return ToldOfDrift([], [f"not known: {error}"])
+    return ToldOfDrift([str(drift["summary"])], alert_texts(drift))
 
 
 def not_usable(drift: Mapping[str, Any]) -> list[str]:

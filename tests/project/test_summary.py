@@ -6,7 +6,7 @@ from drift.alert import Alert
 from drift.wrong_devices import DeviceErrors, WrongDevices
 from project.api_reader import Endpoint
 from project.endpoint_routing import ChampionChange
-from project.summary.alerts import alert_texts, alerts_of
+from project.summary.alerts import alert_texts, told_of_drift
 from project.summary.facts import begun, candidates, collect_facts, evaluation
 from project.summary.lines import (
     _model_lines,
@@ -384,9 +384,11 @@ def test_a_model_that_knows_no_more_than_guessing_is_told_as_not_usable(precisio
 
 
 def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
-    with fake_endpoint(lambda *_: (200, {"alert": ALERT.to_dict()})) as address:
-        assert alerts_of(address)[0].startswith("open, severe")
-    assert alerts_of(address)[0].startswith("not known: ")
+    with fake_endpoint(lambda *_: (200, {"summary": "drift", "alert": ALERT.to_dict()})) as address:
+        assert told_of_drift(address).alerts[0].startswith("open, severe")
+        assert told_of_drift(address).summary == ["drift"]
+    assert told_of_drift(address).alerts[0].startswith("not known: ")
+    assert told_of_drift(address).summary == []
 
 
 def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():

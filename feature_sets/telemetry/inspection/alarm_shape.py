@@ -43,20 +43,10 @@ _NO_KIND = re.compile(r"stat(e|us)")
 """Such as the ``state_type`` of Nagios, which is of one row: HARD or SOFT."""
 _NO_IDENTITY = re.compile(r"sever|level|prio|stat(e|us)|text|message|descr|note|comment|user|ack")
 _SURE = frozenset(
-    (
-        "raise",
-        "raised",
-        "clear",
-        "cleared",
-        "ceased",
-        "problem",
-        "recovery",
-        "recovered",
-        "resolved",
-        "firing",
-        "linkdown",
-        "linkup",
-    )
+    [
+        *("raise", "raised", "clear", "cleared", "ceased", "problem", "recovery", "recovered", "resolved"),
+        *("firing", "linkdown", "linkup"),
+    ]
 )
 """Words that are about an event, and not about a state that each row could tell."""
 _MOST_WORDS = 20
