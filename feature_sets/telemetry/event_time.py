@@ -160,11 +160,6 @@ def check_zone(where: str, zone: object) -> str:
         raise InputError(where, rule, zone) from None
 
 
-def other_order(order: str | None) -> str | None:
-    """The order of day and month that is not the given one; None if none is given."""
-    return {DAY_FIRST: MONTH_FIRST, MONTH_FIRST: DAY_FIRST}.get(order or "")
-
-
 def order_rule(order: str) -> str:
     """What dates must be that have the year last."""
     return f"must have the {order.partition('_')[0]} first, as date_order says"

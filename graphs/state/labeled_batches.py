@@ -212,11 +212,6 @@ class LabeledBatches:
         return names, features
 
 
-def last_position(directory: Path) -> Position | None:
-    """Position of the last pair that is in a file of a directory."""
-    return max(_positions(directory), default=None)
-
-
 def _positions(directory: Path) -> list[Position]:
     """Position of the last pair of each file of a directory."""
     found = (_NAME.match(entry.name) for entry in os.scandir(directory))

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from graphs.protocol.records import LabeledPair, Position, Prediction
-from graphs.state.labeled_batches import LabeledBatches, last_position
+from graphs.state.labeled_batches import LabeledBatches
 
 
 def pair(number: int, feature: float = 1.5) -> LabeledPair:
@@ -129,14 +129,14 @@ def test_pairs_that_another_process_was_done_with_first_are_not_taken_again(tmp_
         each.close()
 
 
-def test_the_position_is_found_again_and_unfinished_files_are_removed(tmp_path: Path) -> None:
-    assert last_position(tmp_path) is None
+def test_the_file_is_named_after_its_last_pair_and_unfinished_files_are_removed(tmp_path: Path) -> None:
     batches = make(tmp_path)
     batches.add([pair(number) for number in range(5)])
     batches.close()
     (tmp_path / "0000000009999-000000-000000.unfinished").write_bytes(b"half")
     (tmp_path / "notes.parquet").write_bytes(b"of somebody else")
-    assert last_position(tmp_path) == Position(1004, 0, 4)
+    written = sorted(path.name for path in tmp_path.glob("0*.parquet"))
+    assert written[-1] == "0000000001004-000000-000004.parquet"
     make(tmp_path)
     assert not list(tmp_path.glob("*.unfinished"))
 
