@@ -139,6 +139,7 @@ def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[st
         "label_rows_conflicting": 0,
         "labels_changed": 0,
         "incidents_conflicting": 0,
+        "incidents_withdrawn": 0,
         "devices_new": counts["devices"],
         "devices_changed": 0,
         "first_event": first,
@@ -180,6 +181,7 @@ def _added(
         "label_rows_conflicting": done.retold.conflicting if done.retold else labels.conflicting,
         "labels_changed": labels.changed,
         "incidents_conflicting": done.contradicted.count,
+        "incidents_withdrawn": done.withdrawn.count,
         "devices": len(done.devices.newest),
         "devices_new": len(done.devices.joined),
         "devices_changed": len({change["device"] for change in done.devices.changed}),
@@ -188,6 +190,9 @@ def _added(
         "last_event": metrics.last,
         "report_lines": [*report.lines(), *done.lines()],
     }
+    if warning := done.withdrawn.warning():
+        report.labels.warnings.append(warning)
+        results["report_lines"].append(f"labels: warning: {warning}")
     if done.unraised is not None:
         results["clears_without_raise"] = done.unraised
     if metrics.rewritten_from is not None:

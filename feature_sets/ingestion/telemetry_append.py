@@ -30,6 +30,7 @@ from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_sch
 from feature_sets.ingestion.topology_history import with_links
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.labels.contradicted import Contradicted, contradicted
+from feature_sets.labels.withdrawn import Withdrawn, withdrawn
 from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -46,6 +47,7 @@ class TelemetryAppended:
     :param retold: of labels that are rows, where label rows are made of what was told.
     :param contradicted: incidents of files that end otherwise than was sent live.
     :param unraised: rows of alarm logs in the history that clear what is not raised; None without a log.
+    :param withdrawn: what files had said of incidents, and say no more.
     """
 
     metrics: Appended
@@ -54,6 +56,7 @@ class TelemetryAppended:
     retold: Retold | None = None
     contradicted: Contradicted = field(default_factory=Contradicted)
     unraised: int | None = None
+    withdrawn: Withdrawn = field(default_factory=Withdrawn)
 
     @property
     def conflicts(self) -> list[Mapping[str, Any]]:
@@ -167,7 +170,8 @@ def append_telemetry(
         others = contradicted(state.incidents, known.incidents, schema)
         has_log = rows.incidents is not None and rows.incidents.alarms is not None
         unraised = state.unraised(schema) if has_log else None
-        return TelemetryAppended(done, made, devices, retold, others, unraised)
+        gone = withdrawn(known.incidents, state.incidents, known.alarms, state.alarms, rows.incidents, schema)
+        return TelemetryAppended(done, made, devices, retold, others, unraised, gone)
     labels = within_population(schema, rows.labels, devices.attributes)
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     _add_calendar(history.labels, labels, schema)

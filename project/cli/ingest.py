@@ -137,9 +137,17 @@ def _question(project: str, dbpath: str) -> str:
     if last is None or first is None:
         return f"Replace what project '{project}' has ingested, if anything?"
     rows, labels = f"{last['rows_ingested']:,} rows", f"{last.get('label_rows', 0):,} labels"
+    # A folder of one day has fewer, and so has one of which old files were deleted.
+    in_files = next((result["rows_read"] for result in results if "rows_read" in result), None)
+    less = ""
+    if in_files is not None and in_files < last["rows_ingested"]:
+        less = (
+            f" The files that were read last had {in_files:,} rows: readings that are in none of the files "
+            "now, and did not arrive live, are gone then."
+        )
     return (
         f"Replace the history of project '{project}', {rows} and {labels} from {first} to "
-        f"{last['last_event']}? This cannot be undone."
+        f"{last['last_event']}? This cannot be undone.{less}"
     )
 
 

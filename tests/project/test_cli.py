@@ -444,6 +444,11 @@ def test_the_question_before_a_replacement_counts_what_arrived_live(monkeypatch)
     monkeypatch.setattr("project.api_reader.runs", lambda *_: [{"status": {"results": r}} for r in results])
     question = _question("lab", "http://127.0.0.1:1")
     history = "1,210 rows and 900 labels from 2024-05-01T00:00:00+00:00 to 2024-05-03T00:00:00+00:00?"
-    assert question.startswith(f"Replace the history of project 'lab', {history}")
+    assert question == f"Replace the history of project 'lab', {history} This cannot be undone."
+    # Rows of files that are deleted by now, or of folders of other days, are in none that is read again.
+    for rows_read, told in ((1210, ""), (144, " The files that were read last had 144 rows: ")):
+        file["rows_read"] = rows_read
+        found = _question("lab", "http://127.0.0.1:1").partition("undone.")[2]
+        assert found.startswith(told) and bool(found) == bool(told)
     results.clear()
     assert _question("lab", "http://127.0.0.1:1") == ("Replace what project 'lab' has ingested, if anything?")

@@ -84,13 +84,17 @@ def read_split(
     with telling_too_little(context):
         asked = dataclasses.replace(split, train=train)
         split = _set_aside(context, split, schema, lambda: check(schema, asked))
+    # Each row has a reading in the longest window, see ``labeled_rows``. A training window leaves most of
+    # the files of a long history alone; without one all are read either way.
+    is_windowed = arguments.since is not None or arguments.window_seconds is not None
+    reach = schema.longest_window_seconds if is_windowed else None
     if with_test:
         # One read for both: each opens the same files.
-        frame = read_vector(uri, schema, pd.concat([train, split.test]))
+        frame = read_vector(uri, schema, pd.concat([train, split.test]), reach)
         tested = _marked(frame, in_utc(split.test, schema.time), schema.time)
         train, test = frame[~tested], frame[tested].reset_index(drop=True)
     else:
-        train, test = read_vector(uri, schema, train), in_utc(split.test, schema.time)
+        train, test = read_vector(uri, schema, train, reach), in_utc(split.test, schema.time)
     read = dataclasses.replace(split, train=train, test=test, cut=cut, weights=weights)
     check_split(read, schema)
     counts["leak_checked_features"] = check_features(uri, train, schema, arguments.seed)

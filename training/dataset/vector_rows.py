@@ -8,6 +8,7 @@ newest attributes of a device, because their feature set has no times; they are 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 import mlrun.feature_store as fstore
 import numpy as np
@@ -28,21 +29,33 @@ def vector_address(uri: object) -> str:
     return uri
 
 
-def read_vector(uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame) -> pd.DataFrame:
+def read_vector(
+    uri: str, schema: TelemetrySchema, label_rows: pd.DataFrame, reach_seconds: float | None = None
+) -> pd.DataFrame:
     """Features and label of a feature vector at the event time of each label row.
 
     :param uri: ``store://feature-vectors/...`` of a vector with a label feature.
     :param schema: names the key, time and label columns.
     :param label_rows: device and time, each pair once; times as the label feature set gives them, or UTC.
+    :param reach_seconds: each of them has a feature row of every feature set with times at most so long
+        before it, so that files of other times need not be read; None reads all files.
     :returns: device, time, features in vector order, label (int8); sorted by time, then device. A label row
         of a device that the feature sets do not know is not in it.
     :raises InputError: unless a row is left and every feature is numeric.
     """
     vector = fstore.get_feature_vector(uri)
     # A copy, because MLRun sorts and converts the entity rows it is given in place.
+    wanted = _as_stored(vector, label_rows[[DEVICE, schema.time]].copy(), schema)
+    period: dict[str, datetime] = {}
+    if reach_seconds is not None and len(wanted):
+        # A second more on both sides: of which of them the bound is part is nothing to depend on.
+        first = wanted[schema.time].min() - pd.Timedelta(seconds=reach_seconds + 1)
+        last = wanted[schema.time].max() + pd.Timedelta(seconds=1)
+        period = {"start_time": first.to_pydatetime(), "end_time": last.to_pydatetime()}
     response = vector.get_offline_features(
-        entity_rows=_as_stored(vector, label_rows[[DEVICE, schema.time]].copy(), schema),
+        entity_rows=wanted,
         entity_timestamp_column=schema.time,
+        **period,
         with_indexes=True,
         update_stats=False,
     )

@@ -6,6 +6,7 @@ import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 import pytest
+from mlrun.datastore.targets import ParquetTarget
 
 from feature_sets.checks import InputError
 from feature_sets.rows.keyed_rows import KeyedRows
@@ -54,6 +55,32 @@ def test_a_label_between_two_readings_gets_the_earlier_one(run_db, vector_uri, s
     row = read_vector(vector_uri, schema, labels_at(44.999))  # readings at 30 s and at 60 s
     earlier = frame[(frame[DEVICE] == "site/0") & (frame["timestamp"] == START + pd.Timedelta(seconds=30))]
     assert row["heat"].tolist() == earlier["heat"].tolist()
+
+
+def test_files_of_other_times_are_not_read_and_the_rows_are_the_same(
+    run_db, vector_uri, schema, frame, monkeypatch
+):
+    lengths, as_df = [], ParquetTarget.as_df
+
+    def counted(self, *args, **kwargs):
+        found = as_df(self, *args, **kwargs)
+        lengths.append(len(found))
+        return found
+
+    monkeypatch.setattr(ParquetTarget, "as_df", counted)
+    newest = frame["timestamp"].max()
+    rows = frame.loc[frame["timestamp"] > newest - pd.Timedelta(minutes=30), [DEVICE, "timestamp"]]
+    of_all = read_vector(vector_uri, schema, rows)
+    most = sorted(lengths)[-2]  # Of the labels one column is read before, for the form of their times.
+    lengths.clear()
+    pd.testing.assert_frame_equal(
+        read_vector(vector_uri, schema, rows, schema.longest_window_seconds), of_all
+    )
+    assert sorted(lengths)[-2] < most / 2
+    # The oldest reading that may count for a row, and rows between readings.
+    between = rows.iloc[:1].assign(timestamp=rows["timestamp"].min() + pd.Timedelta(seconds=0.5))
+    of_all = read_vector(vector_uri, schema, between)
+    pd.testing.assert_frame_equal(read_vector(vector_uri, schema, between, 30.0), of_all)
 
 
 def test_a_reading_at_the_label_time_counts_and_one_after_it_does_not(run_db, tmp_path, schema, frame):

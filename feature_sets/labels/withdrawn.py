@@ -1,0 +1,91 @@
+"""Incidents that a file had and has no more, as where it was begun anew: their readings are healthy then."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from feature_sets.telemetry.alarm_rows import TIME
+from feature_sets.telemetry.incident_rows import ID, ROW, SOURCE, START, IncidentPart, at, scope_columns
+from feature_sets.telemetry.incidents_that_count import LIVE, incidents_that_count
+from feature_sets.telemetry.schema import TelemetrySchema
+
+
+@dataclass(frozen=True)
+class Withdrawn:
+    """What was said of incidents, and is said no more.
+
+    :param count: of incidents, or of rows of alarm logs.
+    :param files: that had them, in order of their names.
+    :param first: event time of the earliest, ISO 8601; empty without one.
+    :param last: of the latest start.
+    :param of_log: whether these are rows of alarm logs.
+    """
+
+    count: int = 0
+    files: tuple[str, ...] = ()
+    first: str = ""
+    last: str = ""
+    of_log: bool = False
+
+    def warning(self) -> str:
+        """What is wrong if that was not meant; empty without one."""
+        if not self.count:
+            return ""
+        what = "row of the alarm log" if self.of_log else "incident"
+        if self.count > 1:
+            what = "rows of the alarm log" if self.of_log else "incidents"
+        more = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""
+        return (
+            f"{self.count:,} {what} of {self.first} to {self.last} {'is' if self.count == 1 else 'are'} in "
+            f"no file any more: {self.files[0]}{more} had more before. Errors that rest on nothing else are "
+            "healthy now. If a file was begun anew, give the earlier rows in one of another name"
+        )
+
+
+def withdrawn(
+    before: pd.DataFrame,
+    now: pd.DataFrame,
+    log_before: pd.DataFrame | None,
+    log_now: pd.DataFrame | None,
+    part: IncidentPart | None,
+    schema: TelemetrySchema,
+) -> Withdrawn:
+    """What files that were read again have no more, and no other file has.
+
+    Of alarm logs rows are compared: what they are paired to may change as rows come.
+
+    :param before: incidents of all sources that were known, see ``incident_types``.
+    :param log_before: rows of alarm logs, see ``alarm_types``; None without one.
+    :param part: what was read now.
+    """
+    if part is None:
+        return Withdrawn()
+    if log_before is not None and log_now is not None:
+        content = [name for name in log_before.columns if name not in (SOURCE, ROW)]
+        known = log_before[log_before[SOURCE].isin(part.files)]
+        return _told(known[~_found(known, log_now, content)], TIME, of_log=True)
+    known = incidents_that_count(before, schema)
+    known = known[known[SOURCE].isin(part.files) & (known[SOURCE] != LIVE)]
+    has_id = known[ID].notna()
+    scope = [at(column) for column in scope_columns(schema)]
+    stays = (has_id & known[ID].isin(now[ID].dropna())) | (~has_id & _found(known, now, [*scope, START]))
+    return _told(known[~stays], START, of_log=False)
+
+
+def _found(rows: pd.DataFrame, among: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
+    """Which rows have the same cells as one among others."""
+    names = list(columns)
+    # Of a merge, cells without a value are equal to each other.
+    both = rows[names].merge(among[names].drop_duplicates(), how="left", on=names, indicator="_in")
+    return pd.Series((both["_in"] == "both").to_numpy(), index=rows.index)
+
+
+def _told(gone: pd.DataFrame, time: str, *, of_log: bool) -> Withdrawn:
+    if gone.empty:
+        return Withdrawn()
+    files = tuple(sorted({str(source).rpartition("|")[2] for source in gone[SOURCE]}))
+    first, last = gone[time].min().isoformat(), gone[time].max().isoformat()
+    return Withdrawn(len(gone), files, first, last, of_log)
