@@ -1,6 +1,6 @@
-"""Runs a workflow to its end in this process, for ``project.workflow_process``.
+"""Runs a workflow to its end in this process, which ``project.start_workflow`` begins.
 
-``python -m project.run_workflow REQUEST.json`` does what ``mlrun project ./project -r main`` does, and keeps
+It does what ``mlrun project ./project -r main`` does, and keeps
 ``status.json`` beside the request up to date: run id first, then the final state.
 """
 
@@ -132,7 +132,3 @@ def _why_not_deployed(settings: Settings, project: str, error: str) -> str:
         next_command = what_brings_back(project, found.name)
         return f": it is {OFFLINE}, as somebody stopped it meanwhile; next: {next_command}"
     return f": {found.reason}; its log: {found.log}"
-
-
-if __name__ == "__main__":
-    sys.exit(run(Path(sys.argv[1])))

@@ -56,7 +56,7 @@ class WorkflowProcess:
         folder = _new_folder(settings, project, workflow, arguments, name)
         paths = [str(SOURCE_ROOT), os.environ.get("PYTHONPATH")]
         process = start_process(
-            [sys.executable, "-m", "project.run_workflow", str(folder / REQUEST_FILE)],
+            [sys.executable, "-m", "project.start_workflow", str(folder / REQUEST_FILE)],
             log=folder / "log.txt",
             cwd=SOURCE_ROOT,
             env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))},

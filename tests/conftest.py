@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from project.lasting import lasting
 from project.local.stack import Stack, StackInfo
 from tests.process_guard import guard_this_process
 
@@ -44,6 +45,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from tests.scheduling import UnitScheduling
 
     return UnitScheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[Any]:
+    """No search for garbage while all modules load, nor later among what they are made of."""
+    with lasting():
+        return (yield)
 
 
 def pytest_configure() -> None:

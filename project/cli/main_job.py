@@ -42,8 +42,8 @@ def run_main_job(
     meanwhile = _changed_meanwhile(settings, deployed, steps, console)
     facts = collect_facts(project, run_id, steps, deployed, report, meanwhile)
     if report and facts["report"] and facts["drift"]:
-        # What imports mlrun comes after the check of its address.
-        from project.jobs.drift_section import tell_drift
+        # It loads what draws pages.
+        from project.summary.drift_section import tell_drift
 
         # The workflow told of drift while the network still streamed.
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from feature_sets.checks import InputError
+from project.lasting import lasting
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,7 +18,8 @@ def open_project(session: Session, project: str, settings: Settings) -> Telemetr
 
     :raises InputError: if there is no such project.
     """
-    import mlrun
+    with lasting():
+        import mlrun
 
     from feature_sets.telemetry.schema import TelemetrySchema
     from project.api_reader import projects

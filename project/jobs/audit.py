@@ -13,11 +13,12 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from project.audit import MOST, SINCE, audit
 from project.audit_account import Audit
 from project.errors import NetopsError
-from project.jobs.drift_section import drift_section, read_drift
+from project.jobs.drift_by_now import read_drift
 from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
 from project.report_sections import add_section
 from project.settings import Settings
+from project.summary.drift_section import drift_section
 from project.summary.served import DRIFT, STREAMING, audit_text
 from training.report_page.page import Section, Table
 

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,14 +62,12 @@ def package(schema: TelemetrySchema, tmp_path_factory: pytest.TempPathFactory) -
     return write_package(tmp_path_factory.mktemp("model"), schema)
 
 
-def write_package(
-    directory: Path, schema: TelemetrySchema, seed: int = 3, inputs: tuple[str, ...] = INPUTS
-) -> Path:
+@cache
+def _fitted(seed: int, count: int) -> tuple[bytes, tuple[float, ...]]:
+    """A model of so many inputs as ONNX, and the mean of each; every call of a process gives the same."""
     generator = np.random.default_rng(seed)
-    rows = generator.normal([40, 40, 20, 20, 2, 0.5, 40][: len(inputs)], 10, (300, len(inputs))).astype(
-        np.float32
-    )
-    labels = (rows[:, 0] + rows[:, 2 % len(inputs)] + generator.normal(0, 5, 300) > 60).astype(int)
+    rows = generator.normal([40, 40, 20, 20, 2, 0.5, 40][:count], 10, (300, count)).astype(np.float32)
+    labels = (rows[:, 0] + rows[:, 2 % count] + generator.normal(0, 5, 300) > 60).astype(int)
     fitted = LogisticRegression(max_iter=1000).fit(rows, labels)
     graph = to_onnx(fitted, rows[:1], options={"zipmap": False}, target_opset={"": 18, "ai.onnx.ml": 3})
     graph.graph.input[0].name, old = "input", graph.graph.input[0].name
@@ -76,13 +75,17 @@ def write_package(
         for index, name in enumerate(node.input):
             if name == old:
                 node.input[index] = "input"
-    content = graph.SerializeToString()
+    return graph.SerializeToString(), tuple(float(rows[:, i].mean()) for i in range(count))
+
+
+def write_package(
+    directory: Path, schema: TelemetrySchema, seed: int = 3, inputs: tuple[str, ...] = INPUTS
+) -> Path:
+    content, means = _fitted(seed, len(inputs))
     (directory / MODEL_FILE).write_bytes(content)
     model = ModelSchema(
         telemetry=schema,
-        inputs=tuple(
-            ModelInput(name, "", imputation=float(rows[:, i].mean())) for i, name in enumerate(inputs)
-        ),
+        inputs=tuple(ModelInput(name, "", imputation=mean) for name, mean in zip(inputs, means, strict=True)),
         threshold=0.5,
         version=f"v{seed}",
         metrics={"f1": 0.9},

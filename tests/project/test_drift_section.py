@@ -1,9 +1,13 @@
 """The report of a run tells of drift: what detectors say, and each alert."""
 
+import subprocess
+import sys
+
 import pytest
 
 from project.errors import NetopsError
-from project.jobs import drift_section as module
+from project.jobs import drift_by_now
+from project.summary.drift_section import drift_section, tell_drift
 from tests.project.fake_endpoint import fake_endpoint
 from training.report_page.page import Page, Section, render, with_section
 
@@ -42,16 +46,16 @@ ALERT = {
 )
 def test_the_summary_and_each_alert_are_told(monkeypatch, alerts, said):
     with fake_endpoint(lambda *_: (200, {"summary": "glr: no drift", **alerts})) as address:
-        monkeypatch.setattr(module, "endpoint_address", lambda *_: address)
-        assert list(module.drift_section(*module.read_drift("p")).text) == ["glr: no drift", *said]
+        monkeypatch.setattr(drift_by_now, "endpoint_address", lambda *_: address)
+        assert list(drift_section(*drift_by_now.read_drift("p")).text) == ["glr: no drift", *said]
 
 
 def test_an_endpoint_that_is_gone_is_said(monkeypatch):
     def gone(*_):
         raise NetopsError("function 'serving' must be deployed, got none")
 
-    monkeypatch.setattr(module, "endpoint_address", gone)
-    assert module.drift_section(*module.read_drift("p")).text == (
+    monkeypatch.setattr(drift_by_now, "endpoint_address", gone)
+    assert drift_section(*drift_by_now.read_drift("p")).text == (
         "Not known: function 'serving' must be deployed, got none",
     )
 
@@ -60,9 +64,9 @@ def test_what_is_told_after_the_stream_takes_the_place_of_what_was_told_before(t
     html = render(Page("a network", "Good.", {"F1": "0.9"}, (Section("Model", ("text",)),)))
     page = tmp_path / "report.html"
     page.write_text(html, encoding="utf-8")
-    module.tell_drift(page, {"summary": "glr: no drift"})
+    tell_drift(page, {"summary": "glr: no drift"})
     page.write_text(with_section(page.read_text(encoding="utf-8"), Section("Audit")), encoding="utf-8")
-    module.tell_drift(page, {"summary": "drift: glr", "alert": {**ALERT, "cleared": None}})
+    tell_drift(page, {"summary": "drift: glr", "alert": {**ALERT, "cleared": None}})
     told = page.read_text(encoding="utf-8")
     assert "glr: no drift" not in told and told.count("drift: glr") == 1
     assert "Alert open, severe" in told
@@ -70,4 +74,10 @@ def test_what_is_told_after_the_stream_takes_the_place_of_what_was_told_before(t
     assert told.index('<section id="drift-by') < told.index('<section id="audit"')
     page.write_text("<html>", encoding="utf-8")
     with pytest.raises(ValueError, match="must be a report of ours"):
-        module.tell_drift(page, {"summary": ""})
+        tell_drift(page, {"summary": ""})
+
+
+def test_netops_run_tells_of_drift_at_its_end_without_loading_mlrun():
+    code = "import sys, project.cli.main_job, project.summary.drift_section; print('mlrun' in sys.modules)"
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert printed.stdout == "False\n"

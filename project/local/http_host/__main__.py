@@ -20,6 +20,7 @@ import uvicorn
 import uvloop
 
 from graphs.exposure import LISTEN_HOST
+from project.lasting import lasting
 from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
 from project.local.http_host.events import make_context, set_up_logs
 from project.local.http_host.functions import load_function
@@ -80,9 +81,9 @@ def main() -> None:
     set_up_logs()
     if arguments.log:
         OwnLog(arguments.log).follow()
-    preload(json.loads(arguments.function.read_text()))
-    gc.collect()
-    gc.freeze()
+    with lasting():
+        preload(json.loads(arguments.function.read_text()))
+        gc.collect()  # Once: whatever is garbage now would stay as long as the endpoint.
     if arguments.standby and not wait():
         return
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -79,7 +79,7 @@ def test_a_run_that_was_cut_off_while_it_started_is_kept_from_beginning(operatio
         pass  # The file of the lock is there.
     assert operations.look("key") == RunLook(ABSENT)
     assert (path / GIVEN_UP_FILE).exists()
-    command = [sys.executable, "-m", "project.run_workflow", str(path / "request.json")]
+    command = [sys.executable, "-m", "project.start_workflow", str(path / "request.json")]
     request = {"project": "p", "workflow": "main", "arguments": {}, "mlrun_dbpath": ""}
     (path / "request.json").write_text(json.dumps(request))
     environment = {**os.environ, "NETOPS_HOME": str(tmp_path), "MLRUN_DBPATH": ""}

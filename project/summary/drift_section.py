@@ -1,4 +1,7 @@
-"""The section of a report on drift: what detectors say by then, and the alerts."""
+"""The section of a report on drift: what detectors say by then, and the alerts.
+
+Nothing here imports MLRun, which would take longer than all else that ``netops run`` does after its workflow.
+"""
 
 from __future__ import annotations
 
@@ -6,28 +9,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import mlrun
-
-from project.endpoints import endpoint_address
-from project.errors import NetopsError
-from project.function_names import SERVING
-from project.http_json import get_json
 from project.local.whole_files import write_whole
 from project.summary.alerts import alert_texts
 from training.report_page.page import Section, with_section
 
-_TITLE, _TIMEOUT = "Drift by the end of the run", 5.0
-
-
-def read_drift(project: str) -> tuple[dict[str, Any] | None, str]:
-    """What the endpoint of a project tells of drift by now, and why it does not; one of both is empty.
-
-    :param project: name of the project.
-    """
-    try:
-        return get_json(f"{endpoint_address(project, SERVING)}/drift", _TIMEOUT), ""
-    except (NetopsError, mlrun.errors.MLRunBaseError) as error:
-        return None, str(error)
+_TITLE = "Drift by the end of the run"
 
 
 def drift_section(drift: Mapping[str, Any] | None, unknown: str = "") -> Section:
