@@ -26,7 +26,7 @@ from graphs.protocol.request_id import REQUEST_ID
 from project.local.http_host.app import Headers, HostApp, Scope, Send, head_of, send_result
 from project.local.http_host.asked import UnreadableError
 from project.local.http_host.body import SECONDS, BodyTooSlowError, Receive
-from project.local.http_host.head_limits import LimitedProtocol
+from project.local.http_host.idle_limit import IdleLimitedProtocol
 from project.local.http_host.known_heads import Head
 from project.local.http_host.results import Result
 
@@ -72,10 +72,9 @@ class Exchange:
             self.timer = None
 
 
-class PromptProtocol(LimitedProtocol):
+class PromptProtocol(IdleLimitedProtocol):
     """uvicorn's protocol with limits on the head, in front of a ``HostApp``."""
 
-    timeout_keep_alive_task: asyncio.TimerHandle | None
     _exchange: Exchange | None = None
     _head: Head | None = None
     _begun = 0
@@ -104,7 +103,7 @@ class PromptProtocol(LimitedProtocol):
         if exchange is not None and exchange.timer is None and exchange.waits_for_body:
             exchange.timer = self.loop.call_later(SECONDS, self._body_too_slow, exchange)
         elif self.cycle is not None and self.cycle.response_complete and not self._began:
-            self._wait_for_next()
+            self._wait_on()
         if is_between and self._begun == begun + 1 and exchange is not None and exchange.is_whole:
             self._head = self.config.loaded_app.heads.remembered(  # type: ignore[union-attr]
                 data, exchange.method, exchange.path, exchange.scope
@@ -155,13 +154,6 @@ class PromptProtocol(LimitedProtocol):
     @property
     def _drains(self) -> bool:
         return isinstance(self.config.loaded_app, HostApp) and self.config.loaded_app.drains
-
-    def _wait_for_next(self) -> None:
-        """Limit the time to the next request anew: bytes that begin none have ended uvicorn's limit."""
-        if self.timeout_keep_alive_task is None and not self.pipeline and not self.transport.is_closing():
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
 
     def begin(self) -> None:
         """Begin with a request whose head is there; one that there is no room for is answered now."""
