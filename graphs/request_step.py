@@ -35,13 +35,9 @@ class RequestStep:
         """Whether what a request is about concerns this step; who accepted it may have had another schema."""
         return self.takes_other_schemas or not request.of_other_schema
 
-    def takes(self, request: Request) -> bool:
-        """Whether a request, if it is not answered yet, is handled here."""
-        return request.kind in self.kinds and self.is_for(request)
-
     def do(self, request: Request) -> Request:
         """Handle a request of our kinds that is not answered yet; a refused one becomes an error answer."""
-        if self.takes(request) and not request.answered:
+        if request.kind in self.kinds and not request.answered and self.is_for(request):
             try:
                 self.handle(request)
             except Exception as error:

@@ -27,9 +27,11 @@ MOST_EVENTS = 512
 """Events that go through the steps together, at most: whoever comes next waits for them."""
 
 _PATHS = frozenset(("/telemetry", "/labels"))
-_DATA = {path: find_route("POST", path).route.kind for path in (*_PATHS, "/incidents")}
+_KINDS = {path: find_route("POST", path).route.kind.value for path in (*_PATHS, "/incidents")}
+_INFER = Kind.INFER.value
 _URGENT = frozenset(("/v2/health/live", "/v2/health/ready", "/metrics"))
-_RETRY_SECONDS = 1
+_RETRY = "1"
+"""Seconds after which what was refused may be sent again."""
 ATTRIBUTE = "netops_together"
 """Of MLRun's graph server; its host looks there."""
 
@@ -57,7 +59,7 @@ class Together:
         self._most, self._most_bytes = state.settings.max_waiting, state.settings.max_waiting_bytes
         self._steps = StepsOf(context)
         self._objects: dict[str, Any] = {}
-        self._full: tuple[tuple[int, int], dict[str, Any]] = (-1, -1), {}
+        self._full: tuple[tuple[int, int], bytes] = (-1, -1), b""
 
     def __call__(self, events: Sequence[Any], graph: Alone, tell: Tell) -> None:
         """Answer events; where one could not even be told of a failure, its answer is the error.
@@ -121,18 +123,17 @@ class Together:
         if (waiting < self._most and size < self._most_bytes) or method != "POST":
             return None
         path = clean_path(path)
-        if path not in _DATA and not path.startswith("/v2/"):
+        if path not in _KINDS and not path.startswith("/v2/"):
             return None
-        kind = _DATA.get(path, Kind.INFER)
         self._metrics.refused.labels("waiting").inc()
-        self._metrics.requests.labels(kind.value, 429).inc()
+        self._metrics.requests.labels(_KINDS.get(path, _INFER), 429).inc()
         if self._full[0] != (waiting, size):  # Many are refused while the same wait.
             rule = f"must be sent again later: {waiting} requests of {size} bytes in all wait for their turn"
-            self._full = (waiting, size), error_object(ApiError(429, "requests", rule))
+            self._full = (waiting, size), orjson.dumps(error_object(ApiError(429, "requests", rule)))
         name = named()
         return self._context.Response(
-            headers={"Retry-After": str(_RETRY_SECONDS), REQUEST_ID: name},
-            body=orjson.dumps({"error": self._full[1], "request_id": name}),
+            headers={"Retry-After": _RETRY, REQUEST_ID: name},
+            body=b'{"error":%b,"request_id":"%b"}' % (self._full[1], name.encode()),  # No name needs quoting.
             content_type=JSON,
             status_code=429,
         )

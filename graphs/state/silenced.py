@@ -52,6 +52,8 @@ class SilencedPredictions:
 
         :param time: event time in epoch seconds.
         """
+        if not self._names:  # As nearly always.
+            return None
         name = self._names.get((device, event_micros(time)))
         made = None if name is None else self.ledger.prediction(device, time)
         return None if name is None or made is None else Silenced(made, name)

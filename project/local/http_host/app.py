@@ -21,13 +21,13 @@ from project.local.http_host.body import (
 )
 from project.local.http_host.events import event_of, make_event
 from project.local.http_host.functions import Function
+from project.local.http_host.known_heads import LENGTH, KnownHeads
 from project.local.http_host.results import Result, error_result, to_result
 
 log = logging.getLogger("netops.http_host")
 
 DEFAULT_MAX_BODY = 8_000_000
 READY_PATH = "/__host__/ready"
-LENGTH = "Content-Length"
 _REQUEST_ID = REQUEST_ID.lower().encode()
 _OURS = frozenset(("content-type", "content-length", "transfer-encoding"))
 
@@ -50,6 +50,8 @@ class HostApp:
     def __init__(self, function: Function, max_body: int = DEFAULT_MAX_BODY) -> None:
         self.function = function
         self.max_body = max_body
+        self.heads = KnownHeads()
+        """Of plain requests that were parsed."""
         self.drains = False
         """Whether each answer is the last one of its connection, as the process is about to end."""
 

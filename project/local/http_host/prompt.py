@@ -4,17 +4,16 @@ A plain request is one of HTTP/1.1 whose connection stays open, whose body has a
 compressed, and whose path needs no decoding. Every other one, what is streamed, and what waits behind another
 request of its connection goes the way of ASGI. The answers are the same.
 
-A client sends the same head again and again. One that is, but for the length of its body, byte by byte that
-of an earlier request of its connection is not parsed again.
+A client sends the same head again and again, and clients of a kind send the same. One that is, but for the
+length of its body, byte by byte that of an earlier request is not parsed again: of its own connection, or,
+where it is the first one, of any other.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import Mapping
 from functools import lru_cache, partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import (
     HEADER_RE,
@@ -24,65 +23,16 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 
 from graphs.protocol.request_id import REQUEST_ID
-from project.local.http_host.app import (
-    LENGTH,
-    READY_PATH,
-    Headers,
-    HostApp,
-    Scope,
-    Send,
-    head_of,
-    send_result,
-)
+from project.local.http_host.app import Headers, HostApp, Scope, Send, head_of, send_result
 from project.local.http_host.asked import UnreadableError
 from project.local.http_host.body import SECONDS, BodyTooSlowError, Receive
-from project.local.http_host.events import named
-from project.local.http_host.head_limits import LimitedProtocol
+from project.local.http_host.idle_limit import IdleLimitedProtocol
+from project.local.http_host.known_heads import Head
 from project.local.http_host.results import Result
 
 _NOT_PLAIN = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
 _CLOSE = (b"connection", b"close")
 _DECODED = frozenset(b"%?#")
-
-
-_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*([0-9]+)", re.IGNORECASE)
-_MOST_DIGITS = 9
-_MOST_REMEMBERED = 2048
-"""Longer heads are parsed each time: every connection remembers one."""
-
-
-class _Head(NamedTuple):
-    """The head of a plain request that came in one piece with its body.
-
-    :param before: its bytes up to the length of the body.
-    :param after: its bytes from behind that.
-    :param method: of the request.
-    :param path: of the request.
-    :param scope: as uvicorn has it; with the headers.
-    :param names: the headers as an event has them.
-    """
-
-    before: bytes
-    after: bytes
-    method: str
-    path: str
-    scope: Scope
-    names: Mapping[str, str]
-
-    def body(self, data: bytes, most: int) -> bytes | None:
-        """The body of a request that has this head, but for the length; None if it has not, or is not whole.
-
-        :param most: bytes that it may have.
-        """
-        begin = len(self.before)
-        end = data.find(self.after, begin, begin + _MOST_DIGITS + len(self.after))
-        if end <= begin or not data.startswith(self.before):
-            return None
-        digits = data[begin:end]
-        size = len(data) - end - len(self.after)
-        if not digits.isdigit() or digits[:1] == b"0" or int(digits) != size or size > most:
-            return None
-        return data[-size:]
 
 
 class _Nobody:
@@ -122,12 +72,11 @@ class Exchange:
             self.timer = None
 
 
-class PromptProtocol(LimitedProtocol):
+class PromptProtocol(IdleLimitedProtocol):
     """uvicorn's protocol with limits on the head, in front of a ``HostApp``."""
 
-    timeout_keep_alive_task: asyncio.TimerHandle | None
     _exchange: Exchange | None = None
-    _head: _Head | None = None
+    _head: Head | None = None
     _begun = 0
     _is_over = False
     _defaults: tuple[Headers, bytes] = [], b""
@@ -143,17 +92,22 @@ class PromptProtocol(LimitedProtocol):
         if self._is_over:  # The last answer said so; its client must get to read it.
             return
         is_between = self._is_between()
-        if is_between and self._head is not None and self._take_again(self._head, data):
-            return
+        if is_between:
+            if self._head is None and isinstance(self.config.loaded_app, HostApp):
+                self._head = self.config.loaded_app.heads.find(data)
+            if self._head is not None and self._take_again(self._head, data):
+                return
         begun = self._begun
         super().data_received(data)
         exchange = self._exchange
         if exchange is not None and exchange.timer is None and exchange.waits_for_body:
             exchange.timer = self.loop.call_later(SECONDS, self._body_too_slow, exchange)
         elif self.cycle is not None and self.cycle.response_complete and not self._began:
-            self._wait_for_next()
+            self._wait_on()
         if is_between and self._begun == begun + 1 and exchange is not None and exchange.is_whole:
-            self._head = _head_of(exchange, data)
+            self._head = self.config.loaded_app.heads.remembered(  # type: ignore[union-attr]
+                data, exchange.method, exchange.path, exchange.scope
+            )
 
     def _is_between(self) -> bool:
         """Whether nothing of a request has come since the last one, which is answered."""
@@ -167,23 +121,28 @@ class PromptProtocol(LimitedProtocol):
             and not self.transport.is_closing()
         )
 
-    def _take_again(self, head: _Head, data: bytes) -> bool:
+    def _take_again(self, head: Head, data: bytes) -> bool:
         """Take a request with a head that was parsed before; whether it is one."""
         host: HostApp = self.config.loaded_app  # type: ignore[assignment]
-        body = head.body(data, host.max_body)
-        if body is None:
+        size = head.size(data, host.max_body)
+        if not size:
             return False
         self._unset_keepalive_if_required()
         known = head.scope["headers"]
         result = host.at_head(head.method, head.path, known)
-        if result is not None and self._exchange is not None:
-            # All that an exchange is needed for is done: the one before, which is over, stands for it.
-            self._write(self._exchange, result)
+        exchange = self._exchange
+        if exchange is None:
+            self._arrived()  # The first head of the connection is waited for.
+        if result is None or exchange is None:
+            exchange = Exchange(head.method, head.path, head.scope)  # Nobody asks for the length any more.
+            self.cycle = self._exchange = exchange  # type: ignore[assignment]
+            exchange.is_whole = True
+        if result is not None:
+            # All that an exchange is needed for is done: one before, which is over, stands for this one.
+            self._write(exchange, result)
             return True
-        exchange = Exchange(head.method, head.path, head.scope)  # Nobody asks for the length any more.
-        self.cycle = self._exchange = exchange  # type: ignore[assignment]
-        exchange.is_whole = exchange.is_asked = True
-        asked = host.asked_again(head.method, head.path, known, head.names, body)
+        exchange.is_asked = True
+        asked = host.asked_again(head.method, head.path, known, head.names, data[-size:])
         host.function.take(asked, partial(self._answered, exchange))
         return True
 
@@ -195,13 +154,6 @@ class PromptProtocol(LimitedProtocol):
     @property
     def _drains(self) -> bool:
         return isinstance(self.config.loaded_app, HostApp) and self.config.loaded_app.drains
-
-    def _wait_for_next(self) -> None:
-        """Limit the time to the next request anew: bytes that begin none have ended uvicorn's limit."""
-        if self.timeout_keep_alive_task is None and not self.pipeline and not self.transport.is_closing():
-            self.timeout_keep_alive_task = self.loop.call_later(
-                self.timeout_keep_alive, self.timeout_keep_alive_handler
-            )
 
     def begin(self) -> None:
         """Begin with a request whose head is there; one that there is no room for is answered now."""
@@ -360,35 +312,30 @@ class PromptProtocol(LimitedProtocol):
         self._start_asgi_task(cycle, answer)  # type: ignore[arg-type]
 
 
-def _head_of(exchange: Exchange, data: bytes) -> _Head | None:
-    """The head of a request that is all that these bytes are; None if it tells no length, or that is 0."""
-    names = named(exchange.headers)
-    end = data.find(b"\r\n\r\n") + 4
-    found = list(_LENGTH.finditer(data, 0, end))
-    if LENGTH not in names or len(found) != 1 or end > _MOST_REMEMBERED or exchange.path == READY_PATH:
-        return None
-    if int(found[0][1]) != len(data) - end or end == len(data):
-        return None
-    begin, behind = found[0].span(1)
-    return _Head(data[:begin], data[behind:end], exchange.method, exchange.path, exchange.scope, names)
-
-
 def _begin_of(result: Result) -> bytes | None:
-    """The lines of an answer up to its length, if it has a request id beside that and its type alone."""
-    name = result.headers.get(REQUEST_ID)
-    if not name or len(result.headers) != 1 or not (name.isascii() and name.isprintable()):
+    """The lines of an answer up to its length, if its headers end with a request id, behind one at most."""
+    headers = result.headers
+    name = headers.get(REQUEST_ID)
+    if not name or len(headers) > 2 or not (name.isascii() and name.isprintable()):
         return None
-    before = _before_id(result.status, result.content_type)
+    more = None if len(headers) == 1 else next(iter(headers.items()))
+    if more is not None and more[0] == REQUEST_ID:
+        return None
+    before = _before_id(result.status, result.content_type, more)
     return None if before is None else b"%b%b\r\ncontent-length: " % (before, name.encode())
 
 
 @lru_cache(maxsize=256)
-def _before_id(status: int, content_type: str) -> bytes | None:
-    """What is before the request id; None if there is more to say, or it may not be said."""
-    headers = head_of(Result(status, content_type, b""))
-    if len(headers) != 2 or not _are_valid(headers):  # Its type and its length.
+def _before_id(status: int, content_type: str, more: tuple[str, str] | None) -> bytes | None:
+    """What is before the request id; None if there is more to say, or it may not be said.
+
+    :param more: another header.
+    """
+    headers = head_of(Result(status, content_type, b"", dict((more,) if more else ())))
+    if len(headers) != 2 + bool(more) or not _are_valid(headers):  # Its type, that one, and its length.
         return None
-    return b"content-type: %b\r\n%b: " % (headers[0][1], REQUEST_ID.lower().encode())
+    lines = b"".join(b"%b: %b\r\n" % header for header in headers[:-1])
+    return b"%b%b: " % (lines, REQUEST_ID.lower().encode())
 
 
 def _are_valid(headers: Headers) -> bool:

@@ -22,6 +22,8 @@ from project.local.http_host.hooks import Tasks, call_hook, settled
 
 _TURN_REQUESTS, _TURN_BYTES = 64, 16_000
 """What is answered at a go, at most, unless one request is more."""
+_TURN_REFUSALS = 256
+"""Requests that are refused before some that wait are answered, at most."""
 
 
 class ServingFunction:
@@ -51,7 +53,8 @@ class ServingFunction:
         self._tasks = Tasks()
         self._arrived: deque[tuple[Asked, Callable[[Any], None]]] = deque()
         self._urgent: list[tuple[Asked, Callable[[Any], None]]] = []
-        self._bytes = 0
+        self._bytes = self._refusals = 0
+        self._turn: asyncio.Handle | None = None
 
     @classmethod
     async def load(cls, document: Mapping[str, Any], context: Any) -> ServingFunction:
@@ -101,9 +104,9 @@ class ServingFunction:
         if refusal is not None:
             done(refusal)
             return
-        if not self._arrived and not self._urgent:
+        if self._turn is None:
             # Whatever arrived with it is read before this is called.
-            asyncio.get_running_loop().call_soon(self._answer_some)
+            self._turn = asyncio.get_running_loop().call_soon(self._answer_some)
         if self._together.is_urgent(asked.method, asked.path):
             self._urgent.append((asked, done))
             return
@@ -117,7 +120,15 @@ class ServingFunction:
         """
         if self._together is None:
             return None
-        return self._together.refusal(method, path, len(self._arrived), self._bytes, named)
+        refusal = self._together.refusal(method, path, len(self._arrived), self._bytes, named)
+        if refusal is not None:
+            self._refusals += 1
+            if self._refusals >= _TURN_REFUSALS and self._turn is not None:
+                # The event loop reads on while 1024 connections have something to read, for some 50,000
+                # requests: what waits would wait for the end of that, and all the others be refused.
+                self._turn.cancel()
+                self._answer_some()
+        return refusal
 
     def _alone(self, event: Any) -> Any:
         return self._handler(self._context, event)
@@ -134,8 +145,9 @@ class ServingFunction:
             arrived.append(self._arrived.popleft())
             size += arrived[-1][0].size
         self._bytes -= size
+        self._refusals, self._turn = 0, None
         if self._arrived or self._urgent:
-            asyncio.get_running_loop().call_soon(self._answer_some)
+            self._turn = asyncio.get_running_loop().call_soon(self._answer_some)
         events: list[Any] = []
         waiting: dict[int, Callable[[Any], None]] = {}
         for asked, done in arrived:

@@ -6,6 +6,8 @@ import json
 import random
 import tracemalloc
 from collections import defaultdict
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -83,6 +85,30 @@ def test_lists_of_any_length_are_found_at_once() -> None:
     assert names.find(asked) == [(f"dev-{place}", float(n)) for n in range(40) for place in (0, 999, 1999)]
     assert names.find(["r-1#2000", "r-1"]) == [None, None]
     assert len(names) == 40
+
+
+def test_events_that_were_sent_alone_become_arrays_without_one_for_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made = []
+
+    def counting(*given: Any, **more: Any) -> Any:
+        made.append(given)
+        return np.array(*given, **more)
+
+    counts = []
+    for size in (10, 1000):
+        monkeypatch.setattr(known_names, "FROZEN", size)
+        names = KnownNames(10_000_000)
+        for number in range(size - 1):
+            names.note(SentEvents(f"r-{number}"), [(f"dev-{number % 7}", float(number))])
+        with monkeypatch.context() as patched:
+            patched.setattr(known_names, "np", SimpleNamespace(**{**vars(np), "array": counting}))
+            made.clear()
+            names.note(SentEvents("last"), [("dev-1", 5.0)])
+        counts.append(len(made))
+        assert names.find(["r-3", "last"]) == [("dev-3", 3.0), ("dev-1", 5.0)]
+    assert counts[0] == counts[1] > 0
 
 
 @pytest.mark.parametrize(("size", "most"), [(None, 60), (500, 25)], ids=["alone", "in lists"])

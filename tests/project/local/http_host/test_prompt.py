@@ -11,7 +11,7 @@ import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
-from project.local.http_host import prompt
+from project.local.http_host import known_heads, prompt
 from project.local.http_host.app import READY_PATH, HostApp
 from project.local.http_host.head_limits import LimitedProtocol
 from project.local.http_host.prompt import PromptProtocol
@@ -194,12 +194,55 @@ def test_a_head_is_parsed_once_for_all_requests_that_have_it(monkeypatch):
     assert parsed == [b"/x", b"/other", b"/x"]
 
 
+def test_the_first_request_of_a_connection_is_not_parsed_where_another_had_its_head(monkeypatch):
+    parsed, begin = [], PromptProtocol.begin
+    monkeypatch.setattr(PromptProtocol, "begin", lambda self: (parsed.append(self.url), begin(self)))
+    app = config()
+    _, before = said(PromptProtocol, sized(4), app=app, end=False)
+    found, protocol = said(PromptProtocol, sized(10), sized(900), app=app, end=False)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200"] * 2
+    assert parsed == [b"/x"]
+    assert protocol._head is before._head  # One for all: collections of garbage look through them.
+    assert protocol._timer is None  # Nobody waits for a head that is there.
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [sized(10), sized(5), post(b"/other")],
+        [sized(5, b"05"), sized(4)],
+        [sized(5, b"4")],
+        [sized(2001)],
+        [sized(4) + sized(5), sized(6)],
+        [sized(4)[:30], sized(4)[30:], sized(9)],
+        [sized(4, more=JSON + b"x-note: 1\r\n")],
+        [post(method=b"GET", body=b"\r\n"), sized(4)],
+    ],
+)
+def test_a_head_that_another_connection_had_says_what_it_says_anew(pieces):
+    expected, _ = said(LimitedProtocol, *pieces, CLOSE, app=config(max_body=2000))
+    app = config(max_body=2000)
+    said(PromptProtocol, sized(4), app=app, end=False)
+    assert said(PromptProtocol, *pieces, CLOSE, app=app)[0] == expected
+
+
+def test_so_many_heads_are_remembered_and_the_newest_stay(monkeypatch):
+    monkeypatch.setattr(known_heads, "_MOST", 3)
+    app = config()
+    pieces = [sized(4, more=JSON + b"x-note: %d\r\n" % number) for number in range(5)]
+    said(PromptProtocol, *pieces, app=app, end=False)
+    heads = app.loaded_app.heads
+    assert [heads.find(piece) is not None for piece in pieces] == [False, False, True, True, True]
+
+
 class Full:
     """Has room for nothing, and is never handed anything."""
 
     json_only = True
+    asked = 0
 
     def refusal(self, method, path, named):
+        self.asked += 1
         return nuclio_sdk.Response(headers={"Retry-After": "1"}, body=named(), status_code=429)
 
 
@@ -213,6 +256,16 @@ def test_what_there_is_no_room_for_is_refused_by_its_head_and_its_body_is_thrown
     assert found.count(b"HTTP/1.1 429") == 2 and not protocol.cycle.chunks
     found, protocol = said(PromptProtocol, *[sized(4)] * 3, app=config(Full()), end=False)
     assert found.count(b"HTTP/1.1 429") == 3 and found.endswith(b"one") and not protocol.cycle.chunks
+
+
+def test_a_refusal_is_asked_for_once_and_is_the_one_of_asgi():
+    app, full = config(Full()), Full()
+    expected, _ = said(LimitedProtocol, sized(4), CLOSE, app=config(full))
+    found, _ = said(PromptProtocol, sized(4), CLOSE, app=app)
+    assert found == expected and app.loaded_app.function.asked == full.asked == 2
+    # The head is known by now, and the connection has had no request.
+    assert said(PromptProtocol, sized(4), CLOSE, app=app)[0] == expected
+    assert app.loaded_app.function.asked == 4
 
 
 def test_each_answer_of_a_connection_is_that_of_its_request_where_some_are_refused():

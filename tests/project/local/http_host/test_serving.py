@@ -12,7 +12,7 @@ from feature_sets.checks import InputError
 from graphs.together import ATTRIBUTE
 from project.local.http_host import serving
 from project.local.http_host.app import HostApp
-from project.local.http_host.asked import Asked, UnreadableError
+from project.local.http_host.asked import Asked, UnreadableError, asked_of
 from project.local.http_host.serving import ServingFunction
 from tests.project.local.http_host.support import receiver
 
@@ -156,6 +156,38 @@ def test_what_is_more_than_a_turn_waits_and_what_is_more_than_the_bound_is_refus
 
     asyncio.run(run())
     assert together.seen == [[1, 2, 3], [4, 5, 6], [7], [1, 2, 3], [4, 5, 6], [7]]
+
+
+def test_what_waits_is_answered_however_much_is_refused_in_one_turn_of_the_event_loop(monkeypatch):
+    monkeypatch.setattr(serving, "_TURN_REQUESTS", 3)
+    monkeypatch.setattr(serving, "_TURN_REFUSALS", 10)
+    together, told = Together(most=7), []
+    context = SimpleNamespace(
+        mlrun_handler=lambda context, event: event, _server=SimpleNamespace(**{ATTRIBUTE: together})
+    )
+
+    async def run():
+        served = ServingFunction(context, None)
+
+        def come(numbers):  # As the protocol has it: a refusal by the head.
+            for number in numbers:
+                if served.refusal("POST", "/telemetry", lambda: "one") is None:
+                    served.take(asked_of(Sent(number)), told.append)
+
+        come(range(1, 8))
+        come(range(100, 109))
+        assert together.seen == []
+        come([109])  # The tenth that is refused.
+        assert together.seen == [[1, 2, 3]] and told == [1, 2, 3]
+        come(range(110, 123))
+        assert together.seen == [[1, 2, 3], [4, 5, 6]]
+        while told[-1] != 112:  # The last that there was room for.
+            turns = len(together.seen)
+            await asyncio.sleep(0)
+            assert len(together.seen) == turns + 1  # None is made that was meant to be before.
+
+    asyncio.run(run())
+    assert told == [*range(1, 8), 110, 111, 112]
 
 
 def test_what_is_urgent_is_answered_before_what_waits(monkeypatch):
