@@ -162,12 +162,10 @@ def append_telemetry(
         calendar = CalendarChange.of(schema, before, sources, devices.attributes)
         before_labels = with_empty_calendar(history.labels, schema, recorded_schema(schema))
         made = append_labels(
-            before_labels, state, stored, devices.attributes, schema, contents["labels"], calendar
+            before_labels, known, state, stored, devices.attributes, schema, contents["labels"], calendar
         )
         others = contradicted(state.incidents, known.incidents, schema)
-        has_log = rows.incidents is not None and rows.incidents.alarms is not None
-        unraised = state.unraised(schema) if has_log else None
-        return TelemetryAppended(done, made, devices, retold, others, unraised)
+        return TelemetryAppended(done, made, devices, retold, others, state.unraised)
     labels = within_population(schema, rows.labels, devices.attributes)
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     _add_calendar(history.labels, labels, schema)

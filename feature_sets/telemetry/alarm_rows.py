@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
-from feature_sets.telemetry.incident_events import made_id
+from feature_sets.telemetry.incident_events import made_ids
 from feature_sets.telemetry.incident_rows import (
     CANCELLED,
     END,
@@ -95,23 +96,17 @@ def paired_alarms(rows: pd.DataFrame, schema: TelemetrySchema) -> PairedAlarms:
     if not len(rows):
         none = np.empty(0, dtype=np.int64)
         return PairedAlarms(no_incidents(schema), none, none)
-    found = pairs_of(rows, schema)
-    return PairedAlarms(_incidents(rows, found, schema), np.sort(found.repeated), np.sort(found.unraised))
-
-
-def pairs_of(rows: pd.DataFrame, schema: TelemetrySchema) -> AlarmPairs:
-    """Which rows open and close incidents, see ``paired_alarms``; the incidents themselves take far longer.
-
-    :param rows: at least one, see ``alarm_types``.
-    """
     columns = [*(at(name) for name in scope_columns(schema)), *(alarm_part(name) for name in _alarm(schema))]
     keys: Integers = (
         rows[columns].groupby(columns, dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
     )
     micros, raises = column_micros(rows[TIME]), rows[RAISES].to_numpy(dtype=np.bool_)
     known = rows[KNOWN].to_numpy(dtype="datetime64[ns]").astype(np.int64)  # That of nobody is the smallest.
-    sources = np.unique(rows[SOURCE].to_numpy().astype(str), return_inverse=True)[1]
-    return AlarmPairs.of(keys, micros, raises, (rows[ROW].to_numpy(), sources, known))
+    sources = pd.factorize(rows[SOURCE], sort=True)[0]
+    found = AlarmPairs.of(keys, micros, raises, (rows[ROW].to_numpy(), sources, known))
+    return PairedAlarms(
+        _incidents(rows, keys, found, schema), np.sort(found.repeated), np.sort(found.unraised)
+    )
 
 
 def _alarm(schema: TelemetrySchema) -> tuple[str, ...]:
@@ -206,7 +201,13 @@ def _closing(keys: Integers, opens: Bools, closes: Bools, rows: Integers) -> Int
     return found
 
 
-def _incidents(rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema) -> pd.DataFrame:
+def _incidents(
+    rows: pd.DataFrame, keys: Integers, found: AlarmPairs, schema: TelemetrySchema
+) -> pd.DataFrame:
+    """Incidents of the pairs.
+
+    :param keys: number of the alarm of each row.
+    """
     opened = rows.iloc[found.opened].reset_index(drop=True)
     closed = found.closed >= 0
     ends = rows.iloc[np.maximum(found.closed, 0)].reset_index(drop=True)
@@ -217,7 +218,7 @@ def _incidents(rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema) -
         {
             SOURCE: opened[SOURCE],
             ROW: opened[ROW],
-            ID: _ids(opened, schema),
+            ID: _ids(opened, keys[found.opened], schema),
             **{at(name): opened[at(name)] for name in scope_columns(schema)},
             START: opened[TIME],
             END: ends[TIME].where(closed),
@@ -238,19 +239,20 @@ def _incidents(rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema) -
     return both.sort_values([SOURCE, ROW], kind="stable", ignore_index=True)
 
 
-def _ids(opened: pd.DataFrame, schema: TelemetrySchema) -> pd.Series:
-    """Ids of incidents; none if a device has one alarm: devices and start are the id then."""
+def _ids(opened: pd.DataFrame, keys: Integers, schema: TelemetrySchema) -> pd.Series:
+    """Ids of incidents; none if a device has one alarm: devices and start are the id then.
+
+    :param keys: number of the alarm of each; those of one alarm are next to each other.
+    """
     alarm = _alarm(schema)
     if not alarm:
         return pd.Series([None] * len(opened), dtype="object")
-    names = [*scope_columns(schema), *alarm]
-    cells = [opened[at(name)] for name in scope_columns(schema)]
-    cells += [opened[alarm_part(name)] for name in alarm]
-    micros = column_micros(opened[TIME]).tolist()
-    ids = [
-        made_id(
-            {name: str(cell) for name, cell in zip(names, row, strict=True) if pd.notna(cell)}, moment / 1e6
-        )
-        for row, moment in zip(zip(*cells, strict=True), micros, strict=True)
-    ]
+    columns = {name: at(name) for name in scope_columns(schema)} | {name: alarm_part(name) for name in alarm}
+    cells = {name: opened[column].to_numpy(dtype=object) for name, column in columns.items()}
+    starts = column_micros(opened[TIME]) / 1e6
+    begins = np.flatnonzero(np.diff(keys, prepend=-1))
+    ids: list[str] = []
+    for begin, end in pairwise([*begins.tolist(), len(keys)]):
+        named = {name: str(cell[begin]) for name, cell in cells.items() if pd.notna(cell[begin])}
+        ids += made_ids(named, starts[begin:end].tolist())
     return pd.Series(ids, dtype="object")
