@@ -30,6 +30,7 @@ from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_sch
 from feature_sets.ingestion.topology_history import with_links
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.labels.contradicted import Contradicted, contradicted
+from feature_sets.telemetry.alarm_rows import rows_that
 from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -89,8 +90,8 @@ class TelemetryAppended:
             ]
         out += self.contradicted.lines()
         if self.unraised:
-            what = "row clears" if self.unraised == 1 else "rows clear"
-            out.append(f"alarm log: {self.unraised:,} {what} what is not raised, of all in the history now")
+            clear = rows_that(self.unraised, "clear")
+            out.append(f"alarm log: {clear} what is not raised, of all in the history now")
         return out + [f"static: {line}" for line in self.devices.lines()]
 
     def _counted(self, name: str, done: Appended) -> str:

@@ -38,13 +38,22 @@ class PairedAlarms:
     """What rows of an alarm log come to.
 
     :param incidents: see ``incident_types``; one that was known as open before it was closed has two rows.
-    :param repeated: places of rows that raise what is open already, the same row of several files among them.
-    :param unraised: places of rows that clear what is not open.
+    :param repeated: places of rows that raise what is open already; of those of one alarm and time the first.
+    :param unraised: places of rows that clear what is not open, the same.
     """
 
     incidents: pd.DataFrame
     repeated: Integers
     unraised: Integers
+
+
+def rows_that(count: int, does: str) -> str:
+    """How many rows do it.
+
+    >>> rows_that(1, "clear"), rows_that(2000, "clear")
+    ('1 row clears', '2,000 rows clear')
+    """
+    return f"1 row {does}s" if count == 1 else f"{count:,} rows {does}"
 
 
 def alarm_part(column: str) -> str:
@@ -155,13 +164,9 @@ class AlarmPairs:
         """Places of all rows that raise, by incident and time."""
         self.incident = of_row[up]
         """Number of the incident of each of these."""
-        kept_down = np.zeros(len(order), dtype=np.bool_)
-        kept_down[first_down[has_down]] = True
-        unraised = kept_down & (has_down & ~has_up & ~is_open)[number]
-        self.unraised = order[unraised]
-        is_opening = np.zeros(len(keys), dtype=np.bool_)
-        is_opening[self.opened] = True
-        self.repeated = self.raised[~is_opening[self.raised]]
+        # The same row in a copy of the file is the same raise, and the same clear.
+        self.unraised = order[first_down[has_down & ~has_up & ~is_open]]
+        self.repeated = order[first_up[has_up & ~opens]]
 
 
 def _first_of_each(number: Integers, wanted: Bools, count: int) -> Integers:

@@ -13,7 +13,7 @@ from feature_sets.listed import listed
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.alarm_log import AlarmLog
-from feature_sets.telemetry.alarm_rows import AlarmPairs
+from feature_sets.telemetry.alarm_rows import AlarmPairs, rows_that
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_shape import (
@@ -277,9 +277,9 @@ def _tell(
         text = f"{text[:-1]}, in the {looked_at:,} rows looked at."
     again, alone = (0, 0) if found is None else (len(found.repeated), len(found.unraised))
     if again:
-        text += f" {_rows(again, 'raise')} what is raised already: that is the same incident."
+        text += f" {rows_that(again, 'raise')} what is raised already: that is the same incident."
     if alone:
-        text += f" {_rows(alone, 'clear')} what is not raised: that says nothing."
+        text += f" {rows_that(alone, 'clear')} what is not raised: that says nothing."
     if shape.others:
         text += f" Rows that say {_words(shape.others)} are left out."
     proposal.decide.append(text)
@@ -287,10 +287,6 @@ def _tell(
         f"A reading inside of an incident is {LABEL}: 1, and one outside of all of them is healthy; if less "
         "than all readings were watched, say so in labels.watched."
     )
-
-
-def _rows(count: int, does: str) -> str:
-    return f"1 row {does}s" if count == 1 else f"{count:,} rows {does}"
 
 
 def _words(words: Sequence[str]) -> str:
