@@ -52,6 +52,11 @@ _SURE = frozenset(
 _MOST_WORDS = 20
 _KNOWN_SHARE = 0.8
 """Share of the rows whose word must raise or clear, of those that do not acknowledge."""
+_NOISE = 0.1
+"""Of the pairs that cells by chance would part, the share that a column which tells alarms apart may part.
+
+A log lacks rows, and then the clear of another alarm had the place of one.
+"""
 _SHOWN = 5
 
 
@@ -230,20 +235,40 @@ class _Pairs:
 
     def by(self, columns: Sequence[str]) -> AlarmPairs:
         """Pairs by these columns."""
-        return AlarmPairs.of(_keys(self._table, columns)[self.rows], self._micros, self._up)
+        return self._of(self._keys(columns))
 
     def unpaired(self, columns: Sequence[str]) -> int:
         """Rows that are no part of a pair."""
-        pairs = self.by(columns)
-        return len(pairs.repeated) + len(pairs.unraised) + int((pairs.closed < 0).sum())
+        return _unpaired(self.by(columns))
+
+    def unpaired_by_chance(self, columns: Sequence[str], name: str) -> int:
+        """The same with a further column whose cells are dealt out anew among the rows of each alarm."""
+        keys, cells = self._keys(columns), self._keys([name])
+        dealt = np.empty_like(cells)
+        random = np.random.default_rng(0).random(len(keys))
+        dealt[np.argsort(keys, kind="stable")] = cells[np.lexsort((random, keys))]
+        return _unpaired(self._of(keys * (cells.max() + 1) + dealt))
 
     def alarms(self, columns: Sequence[str]) -> int:
         """How many alarms these columns tell apart."""
-        return len(np.unique(_keys(self._table, columns)[self.rows]))
+        return len(np.unique(self._keys(columns)))
+
+    def _keys(self, columns: Sequence[str]) -> Integers:
+        return _keys(self._table, columns)[self.rows]
+
+    def _of(self, keys: Integers) -> AlarmPairs:
+        return AlarmPairs.of(keys, self._micros, self._up)
+
+
+def _unpaired(pairs: AlarmPairs) -> int:
+    return len(pairs.repeated) + len(pairs.unraised) + int((pairs.closed < 0).sum())
 
 
 def _identity(table: TableProfile, taken: Sequence[str], pairs: _Pairs, devices: Sequence[str]) -> list[str]:
-    """Columns that tell alarms of one device apart: with them as many rows have a partner as without."""
+    """Columns that tell alarms of one device apart: with them as many rows have a partner as without.
+
+    Hardly fewer in a log that lacks rows, where some have had a wrong partner.
+    """
     chosen: list[str] = []
     if not len(pairs.rows):
         return chosen
@@ -255,9 +280,10 @@ def _identity(table: TableProfile, taken: Sequence[str], pairs: _Pairs, devices:
         )
         if not may or name in taken:
             continue
-        columns = [*devices, *chosen, name]
-        unpaired, told = pairs.unpaired(columns), pairs.alarms(columns)
-        if unpaired <= left and told > alarms:
+        known = [*devices, *chosen]
+        unpaired, told = pairs.unpaired([*known, name]), pairs.alarms([*known, name])
+        noise = _NOISE * (pairs.unpaired_by_chance(known, name) - left)
+        if told > alarms and unpaired <= left + max(0.0, noise):
             chosen.append(name)
             left, alarms = unpaired, told
     return chosen

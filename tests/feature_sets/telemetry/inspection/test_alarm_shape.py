@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -137,6 +139,31 @@ def test_incidents_of_some_rows_are_not_told_as_those_of_all(
     monkeypatch.setattr("feature_sets.telemetry.inspection.table_profile.LOOKED_AT", 120)
     told = sentence(check_folder(path))
     assert "60 incidents, 0 of them without an end, in the 120 rows looked at." in told
+
+
+@pytest.mark.parametrize("lost", [0.0, 0.05, 0.15])
+def test_in_a_log_that_lacks_rows_the_same_columns_tell_alarms_apart_and_others_do_not(
+    tmp_path: Path, lost: float
+) -> None:
+    random = np.random.default_rng(5)
+    rows: list[tuple[Any, ...]] = []
+    for router, number in itertools.product(("r0", "r1", "r2"), range(60)):
+        port, moments = f"ge{number}", np.sort(random.choice(40_000, 8, replace=False))
+        for begin, end in moments.reshape(-1, 2).tolist():
+            kind = str(random.choice(["LOS", "LOF", "AIS"]))
+            rows += [(begin, router, port, kind, "raise"), (end, router, port, kind, "clear")]
+    alarms = log(["time", "router", "port", "alarm_type", "state"], sorted(rows))
+    alarms["time"] = BEGIN + pd.to_timedelta([row[0] for row in sorted(rows)], unit="s")
+    alarms = alarms[random.random(len(alarms)) >= lost]
+    count = len(alarms)
+    alarms = alarms.assign(
+        event_id=range(count),
+        check_code=random.choice(["a", "b", "c"], count),
+        slot=np.where(random.random(count) < 0.03, "B", "A"),
+        trigger_code=alarms["state"].map({"raise": "100", "clear": "200"}),
+    )
+    _, labels, _ = found(tmp_path, alarms)
+    assert labels["alarm_log"] == {"alarm": ["port", "alarm_type"]}
 
 
 def test_an_id_that_a_raise_shares_with_its_clear_is_enough(tmp_path: Path) -> None:
