@@ -20,6 +20,7 @@ from feature_sets.telemetry.inspection.interval_shape import (
     KNOWN_NAME,
     LABEL,
     has_named_ends,
+    intervals_of,
     kind_column,
     name_scope,
     note_others,
@@ -49,6 +50,8 @@ _SURE = frozenset(
     ]
 )
 """Words that are about an event, and not about a state that each row could tell."""
+_IN_TEXT = _SURE | {"up", "down", "active", "inactive"}
+"""Words that say it within a text such as ``Interface ge0, changed state to down``."""
 _MOST_WORDS = 20
 _KNOWN_SHARE = 0.8
 """Share of the rows whose word must raise or clear, of those that do not acknowledge."""
@@ -121,6 +124,31 @@ def _shape(table: TableProfile, name: str) -> AlarmShape | None:
 def _opposite(word: str) -> bool | None:
     truth = truth_of(word)
     return None if truth is None else not truth
+
+
+def state_in_text(table: TableProfile) -> str:
+    """What is missing in a log whose state is a word within a text; empty of other tables."""
+    found, log = intervals_of(table), AlarmLog()
+    if found is not None and found.end:
+        return ""
+    for name, column in table.columns.items():
+        if column.kind != "text":
+            continue
+        texts = texts_of(table.head[name])
+        words = [_IN_TEXT.intersection(re.findall("[a-z]+", text.lower())) for text in texts.values]
+        told = [{log.raises(word) for word in each} for each in words]
+        shown = {
+            raises: next((repr(texts.values[at]) for at, one in enumerate(told) if one == {raises}), "")
+            for raises in (True, False)
+        }
+        clear = np.array([len(one) == 1 for one in told] + [False])[texts.codes]
+        if all(shown.values()) and clear.mean() >= _KNOWN_SHARE:
+            return (
+                f"{table.files[0]} says within the text of '{name}' whether an alarm is raised or cleared, "
+                f"as in {shown[True]} and {shown[False]}: that word needs a column of its own, such as "
+                "'state', see labels.alarm_log."
+            )
+    return ""
 
 
 def _raises(table: TableProfile, shape: AlarmShape) -> tuple[Bools, Bools]:

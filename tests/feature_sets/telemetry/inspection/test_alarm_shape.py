@@ -218,3 +218,20 @@ def test_the_schema_that_is_proposed_is_read_again(tmp_path: Path) -> None:
     rows = [(1, "r0", "raise"), (4, "r0", "clear")]
     _, schema = taken(folder(tmp_path, log(["time", "router", "state"], rows)))
     assert TelemetrySchema.from_dict(schema.to_dict()) == schema
+
+
+def test_a_state_within_a_text_is_said_to_need_a_column(tmp_path: Path) -> None:
+    texts = ["%LINK-3-UPDOWN: ge0, changed state to down", "%LINK-3-UPDOWN: ge0, changed state to up"]
+    rows = [(number, "r0", texts[number % 2]) for number in range(6)]
+    check = check_folder(folder(tmp_path, log(["time", "router", "message"], rows)))
+    (missing,) = check.proposal.missing
+    assert "says within the text of 'message' whether an alarm is raised or cleared" in missing
+    assert f"{texts[0]!r} and {texts[1]!r}: that word needs a column of its own" in missing
+    assert check.schema_text() is None
+
+
+def test_a_text_beside_the_times_of_an_incident_is_only_a_text(tmp_path: Path) -> None:
+    alarms = log(["start", "router", "message"], [(1, "r0", "link down"), (4, "r0", "link up again")])
+    alarms["end"] = alarms["start"] + STEP
+    _, _, count = found(tmp_path, alarms)
+    assert count == 2
