@@ -17,7 +17,7 @@ def measured_drift_of(dbpath: str, project: str) -> list[str]:
     :param dbpath: address of the MLRun API.
     :raises NetopsError: if it does not answer.
     """
-    return measured_drift(runs(dbpath, project), project)
+    return measured_drift(runs(dbpath, project, name=STEP), project)
 
 
 def measured_drift(found: Iterable[Mapping[str, Any]], project: str) -> list[str]:

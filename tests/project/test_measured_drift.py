@@ -54,7 +54,7 @@ def test_the_newest_drift_of_the_model_that_is_served_is_told(
     assert measured_drift(found, "p") == told
 
 
-def test_the_runs_of_the_project_are_asked_for() -> None:
+def test_of_the_runs_of_the_project_only_those_of_the_step_are_asked_for() -> None:
     asked = []
 
     def answer(_method: str, path: str, _body: Any) -> tuple[int, dict[str, Any]]:
@@ -63,4 +63,4 @@ def test_the_runs_of_the_project_are_asked_for() -> None:
 
     with fake_endpoint(answer) as address:
         assert measured_drift_of(address, "p") == [TOLD]
-    assert asked[0].startswith("/api/v1/projects/p/runs")
+    assert asked[0].startswith("/api/v1/projects/p/runs") and "name=drift-magnitude" in asked[0]
