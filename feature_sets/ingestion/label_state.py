@@ -76,8 +76,11 @@ class LabelState:
     unraised: int | None = None
 
     @classmethod
-    def of(cls, stored: StoredHistory | None, schema: TelemetrySchema) -> LabelState:
-        """As it is kept beside the labels of a history."""
+    def of(cls, stored: StoredHistory | None, schema: TelemetrySchema, with_log: bool = True) -> LabelState:
+        """As it is kept beside the labels of a history.
+
+        :param with_log: whether rows of alarm logs are read; only who adds to a history needs them.
+        """
         if stored is None or not stored.folder.has(MADE_OF):
             return cls(no_statements(schema), no_incidents(schema), {})
         content = json.loads(stored.folder.read(MADE_OF)["content"][0].as_py())
@@ -87,7 +90,9 @@ class LabelState:
             {path: (first, last) for path, (first, last) in content["files"].items()},
             content["attributes"],
             content["newest"],
-            _frame(stored.folder.read(ALARMS), no_alarms(schema)) if stored.folder.has(ALARMS) else None,
+            _frame(stored.folder.read(ALARMS), no_alarms(schema))
+            if with_log and stored.folder.has(ALARMS)
+            else None,
         )
 
     def attachments(self) -> dict[str, pa.Table]:
