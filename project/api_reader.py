@@ -185,12 +185,16 @@ def _endpoint(project: str, function: dict[str, Any], status: dict[str, Any]) ->
     return Endpoint(function["metadata"]["name"], address, status["state"], model, version, project)
 
 
-def runs(dbpath: str, project: str, workflow_id: str = "") -> list[dict[str, Any]]:
-    """Runs of a project, newest first; of one workflow if its id is given. Iterations are left out.
+def runs(dbpath: str, project: str, workflow_id: str = "", name: str = "") -> list[dict[str, Any]]:
+    """Runs of a project, newest first. Iterations are left out.
 
+    :param workflow_id: of whose steps alone they are; empty for all.
+    :param name: that they have; empty for all.
     :returns: MLRun run documents: ``metadata``, ``spec``, ``status``.
     """
     query: dict[str, str | int] = {"sort": "true", "iter": "false"}
     if workflow_id:
         query["label"] = f"workflow={workflow_id}"
+    if name:
+        query["name"] = name
     return list(_get(dbpath, f"projects/{project}/runs", **query)["runs"])

@@ -205,7 +205,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     incidents = None
     rows = found.rows
     if schema.labels.has_incidents:
-        known = LabelState.of(history.labels, schema).incidents
+        known = LabelState.of(history.labels, schema, with_log=False).incidents
         incidents = live_incidents(known, found.incidents, schema)
         rows = replace(rows, incidents=incidents.part)
     unknown = set(found.rows.metrics[DEVICE]) - history.device_keys

@@ -65,6 +65,7 @@ def made_labels(
 
 def append_labels(
     before: StoredHistory | None,
+    known: LabelState,
     state: LabelState,
     metrics: StoredHistory | None,
     attributes: pd.DataFrame,
@@ -75,11 +76,11 @@ def append_labels(
     """Have a history show the labels that were told by now, at the readings that there are by now.
 
     :param before: the history of the labels; None begins it.
+    :param known: of the history.
     :param state: all that was told, what a part says among it.
     :param calendar: of maintenance.
     :raises IngestError: if a file cannot be read or written, or another process was faster.
     """
-    known = LabelState.of(before, schema)
     state = state.at_readings(metrics, attributes, schema)
     contents = replace(contents, attachments=state.attachments())
     if before is None or metrics is None:

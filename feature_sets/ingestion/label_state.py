@@ -17,7 +17,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
 from feature_sets.ingestion.retold_incidents import END_OF_TIME, told_again
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.telemetry.alarm_rows import joined_alarms, no_alarms, paired_alarms, pairs_of
+from feature_sets.telemetry.alarm_rows import joined_alarms, no_alarms, paired_alarms
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.device_part import has_device_part
 from feature_sets.telemetry.events import label_columns
@@ -64,6 +64,7 @@ class LabelState:
     :param newest: time of the newest reading; None without one.
     :param alarms: rows of an alarm log of all sources, see ``alarm_types``: a clear may come later than its
         raise, in another file. None without one.
+    :param unraised: rows of these that clear what is not raised; None unless such rows were just told.
     """
 
     statements: pd.DataFrame
@@ -72,10 +73,14 @@ class LabelState:
     attributes: str = ""
     newest: int | None = None
     alarms: pd.DataFrame | None = None
+    unraised: int | None = None
 
     @classmethod
-    def of(cls, stored: StoredHistory | None, schema: TelemetrySchema) -> LabelState:
-        """As it is kept beside the labels of a history."""
+    def of(cls, stored: StoredHistory | None, schema: TelemetrySchema, with_log: bool = True) -> LabelState:
+        """As it is kept beside the labels of a history.
+
+        :param with_log: whether rows of alarm logs are read; only who adds to a history needs them.
+        """
         if stored is None or not stored.folder.has(MADE_OF):
             return cls(no_statements(schema), no_incidents(schema), {})
         content = json.loads(stored.folder.read(MADE_OF)["content"][0].as_py())
@@ -85,7 +90,9 @@ class LabelState:
             {path: (first, last) for path, (first, last) in content["files"].items()},
             content["attributes"],
             content["newest"],
-            _frame(stored.folder.read(ALARMS), no_alarms(schema)) if stored.folder.has(ALARMS) else None,
+            _frame(stored.folder.read(ALARMS), no_alarms(schema))
+            if with_log and stored.folder.has(ALARMS)
+            else None,
         )
 
     def attachments(self) -> dict[str, pa.Table]:
@@ -105,13 +112,15 @@ class LabelState:
     def told(self, rows: Telemetry, schema: TelemetrySchema) -> LabelState:
         """The same with what a part says. Of two labels of a device and time the first stays."""
         keys = [DEVICE, schema.time]
-        incidents, alarms = self.incidents, self.alarms
+        incidents, alarms, unraised = self.incidents, self.alarms, None
         if rows.incidents is not None:
             others = incidents[~incidents[SOURCE].isin(rows.incidents.files)]
             given_now = rows.incidents.frame
             if rows.incidents.alarms is not None:
                 alarms = self._alarms_with(rows.incidents, schema)
-                others, given_now = others[others[SOURCE] == LIVE], paired_alarms(alarms, schema).incidents
+                paired = paired_alarms(alarms, schema)
+                others, given_now = others[others[SOURCE] == LIVE], paired.incidents
+                unraised = len(paired.unraised)
             incidents = joined_incidents([others, given_now], schema)
             incidents = incidents.sort_values([SOURCE, "row"], kind="stable", ignore_index=True)
         given = [frame for frame in (self.statements, rows.labels) if len(frame)]
@@ -121,13 +130,7 @@ class LabelState:
             statements = statements.drop_duplicates(keys).sort_values(
                 [schema.time, DEVICE], kind="stable", ignore_index=True
             )
-        return LabelState(statements, incidents, self.files, self.attributes, self.newest, alarms)
-
-    def unraised(self, schema: TelemetrySchema) -> int:
-        """How many rows of alarm logs clear what is not raised."""
-        if self.alarms is None or self.alarms.empty:
-            return 0
-        return len(pairs_of(self.alarms, schema).unraised)
+        return LabelState(statements, incidents, self.files, self.attributes, self.newest, alarms, unraised)
 
     def _alarms_with(self, part: IncidentPart, schema: TelemetrySchema) -> pd.DataFrame:
         """Rows of alarm logs, those of files that were read again in place of what they had."""

@@ -31,6 +31,7 @@ from feature_sets.ingestion.topology_history import with_links
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.labels.contradicted import Contradicted, contradicted
 from feature_sets.labels.withdrawn import Withdrawn, withdrawn
+from feature_sets.telemetry.alarm_rows import rows_that
 from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -92,8 +93,8 @@ class TelemetryAppended:
             ]
         out += self.contradicted.lines()
         if self.unraised:
-            what = "row clears" if self.unraised == 1 else "rows clear"
-            out.append(f"alarm log: {self.unraised:,} {what} what is not raised, of all in the history now")
+            clear = rows_that(self.unraised, "clear")
+            out.append(f"alarm log: {clear} what is not raised, of all in the history now")
         return out + [f"static: {line}" for line in self.devices.lines()]
 
     def _counted(self, name: str, done: Appended) -> str:
@@ -165,13 +166,11 @@ def append_telemetry(
         calendar = CalendarChange.of(schema, before, sources, devices.attributes)
         before_labels = with_empty_calendar(history.labels, schema, recorded_schema(schema))
         made = append_labels(
-            before_labels, state, stored, devices.attributes, schema, contents["labels"], calendar
+            before_labels, known, state, stored, devices.attributes, schema, contents["labels"], calendar
         )
         others = contradicted(state.incidents, known.incidents, schema)
-        has_log = rows.incidents is not None and rows.incidents.alarms is not None
-        unraised = state.unraised(schema) if has_log else None
         gone = withdrawn(known.incidents, state.incidents, known.alarms, state.alarms, rows.incidents, schema)
-        return TelemetryAppended(done, made, devices, retold, others, unraised, gone)
+        return TelemetryAppended(done, made, devices, retold, others, state.unraised, gone)
     labels = within_population(schema, rows.labels, devices.attributes)
     labels = plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
     _add_calendar(history.labels, labels, schema)

@@ -164,17 +164,22 @@ def covering(
     which = np.full(len(codes), -1, dtype=np.int64)
     if not len(found.codes) or not len(codes):
         return which
-    order = np.lexsort((micros, codes))
-    sorted_codes, sorted_micros = codes[order], micros[order]
+    instants = np.unique(micros)
+    width = len(instants) + 1  # A device has so many places: one before each time, and one after all.
+    places = codes * width + np.searchsorted(instants, micros)
+    order = np.argsort(places, kind="stable")
+    begin, end = (
+        np.searchsorted(places[order], found.codes * width + np.searchsorted(instants, times))
+        for times in (found.start, found.end)
+    )
+    # In a long history most incidents are over when the readings that are asked for begin.
+    met = np.flatnonzero(begin < end)
+    begin, end, found = begin[met], end[met], found.take(met)
     excluded = excluded_incidents(incidents, schema)[found.row]
-    ids = incidents[ID].fillna("").astype(str).to_numpy()[found.row]
+    ids = incidents[ID].fillna("").to_numpy(dtype=object)[found.row].astype(str)
     # What is written last stays.
     for place in np.lexsort((ids, found.end, found.start, ~excluded))[::-1].tolist():
-        code = found.codes[place]
-        first, last = np.searchsorted(sorted_codes, [code, code + 1])
-        times = sorted_micros[first:last]
-        begin, end = np.searchsorted(times, [found.start[place], found.end[place]])
-        which[order[first + begin : first + end]] = found.row[place]
+        which[order[begin[place] : end[place]]] = found.row[place]
     return which
 
 

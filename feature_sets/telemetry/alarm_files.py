@@ -22,6 +22,7 @@ from feature_sets.telemetry.alarm_rows import (
     alarm_part,
     alarm_types,
     paired_alarms,
+    rows_that,
 )
 from feature_sets.telemetry.incident_rows import (
     KNOWN,
@@ -101,7 +102,8 @@ def read_alarms(
     rows.accepted([time], some=False)
     paired = paired_alarms(kept, schema)
     raises = int(kept[RAISES].sum())
-    report.notes.append(f"alarm log: {raises:,} rows raise an alarm, {len(kept) - raises:,} clear one")
+    clear = rows_that(len(kept) - raises, "clear")
+    report.notes.append(f"alarm log: {rows_that(raises, 'raise')} an alarm, {clear} one")
     if whole and len(kept) and raises in (0, len(kept)):
         does, field = ("clears", "cleared") if raises else ("raises", "raised")
         report.warnings.append(f"no row {does} an alarm: labels.alarm_log.{field} names the words that do")
@@ -111,7 +113,7 @@ def read_alarms(
         report.count(UNRAISED, state, len(alone))
         report.samples[UNRAISED] = rows.shown(UNRAISED, int(alone[0]), state)
     elif len(alone):
-        clear = "1 row clears" if len(alone) == 1 else f"{len(alone):,} rows clear"
+        clear = rows_that(len(alone), "clear")
         shown = rows.shown(UNRAISED, int(alone[0]), state)
         report.notes.append(
             f"{clear} what these files do not raise, such as {shown}: what the history has open ends then"

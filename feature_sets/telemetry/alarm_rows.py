@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
 
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
-from feature_sets.telemetry.incident_events import made_id
+from feature_sets.telemetry.incident_events import made_ids
 from feature_sets.telemetry.incident_rows import (
     CANCELLED,
     END,
@@ -37,13 +38,22 @@ class PairedAlarms:
     """What rows of an alarm log come to.
 
     :param incidents: see ``incident_types``; one that was known as open before it was closed has two rows.
-    :param repeated: places of rows that raise what is open already, the same row of several files among them.
-    :param unraised: places of rows that clear what is not open.
+    :param repeated: places of rows that raise what is open already; of those of one alarm and time the first.
+    :param unraised: places of rows that clear what is not open, the same.
     """
 
     incidents: pd.DataFrame
     repeated: Integers
     unraised: Integers
+
+
+def rows_that(count: int, does: str) -> str:
+    """How many rows do it.
+
+    >>> rows_that(1, "clear"), rows_that(2000, "clear")
+    ('1 row clears', '2,000 rows clear')
+    """
+    return f"1 row {does}s" if count == 1 else f"{count:,} rows {does}"
 
 
 def alarm_part(column: str) -> str:
@@ -95,23 +105,17 @@ def paired_alarms(rows: pd.DataFrame, schema: TelemetrySchema) -> PairedAlarms:
     if not len(rows):
         none = np.empty(0, dtype=np.int64)
         return PairedAlarms(no_incidents(schema), none, none)
-    found = pairs_of(rows, schema)
-    return PairedAlarms(_incidents(rows, found, schema), np.sort(found.repeated), np.sort(found.unraised))
-
-
-def pairs_of(rows: pd.DataFrame, schema: TelemetrySchema) -> AlarmPairs:
-    """Which rows open and close incidents, see ``paired_alarms``; the incidents themselves take far longer.
-
-    :param rows: at least one, see ``alarm_types``.
-    """
     columns = [*(at(name) for name in scope_columns(schema)), *(alarm_part(name) for name in _alarm(schema))]
     keys: Integers = (
         rows[columns].groupby(columns, dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
     )
     micros, raises = column_micros(rows[TIME]), rows[RAISES].to_numpy(dtype=np.bool_)
     known = rows[KNOWN].to_numpy(dtype="datetime64[ns]").astype(np.int64)  # That of nobody is the smallest.
-    sources = np.unique(rows[SOURCE].to_numpy().astype(str), return_inverse=True)[1]
-    return AlarmPairs.of(keys, micros, raises, (rows[ROW].to_numpy(), sources, known))
+    sources = pd.factorize(rows[SOURCE], sort=True)[0]
+    found = AlarmPairs.of(keys, micros, raises, (rows[ROW].to_numpy(), sources, known))
+    return PairedAlarms(
+        _incidents(rows, keys, found, schema), np.sort(found.repeated), np.sort(found.unraised)
+    )
 
 
 def _alarm(schema: TelemetrySchema) -> tuple[str, ...]:
@@ -160,13 +164,9 @@ class AlarmPairs:
         """Places of all rows that raise, by incident and time."""
         self.incident = of_row[up]
         """Number of the incident of each of these."""
-        kept_down = np.zeros(len(order), dtype=np.bool_)
-        kept_down[first_down[has_down]] = True
-        unraised = kept_down & (has_down & ~has_up & ~is_open)[number]
-        self.unraised = order[unraised]
-        is_opening = np.zeros(len(keys), dtype=np.bool_)
-        is_opening[self.opened] = True
-        self.repeated = self.raised[~is_opening[self.raised]]
+        # The same row in a copy of the file is the same raise, and the same clear.
+        self.unraised = order[first_down[has_down & ~has_up & ~is_open]]
+        self.repeated = order[first_up[has_up & ~opens]]
 
 
 def _first_of_each(number: Integers, wanted: Bools, count: int) -> Integers:
@@ -206,7 +206,13 @@ def _closing(keys: Integers, opens: Bools, closes: Bools, rows: Integers) -> Int
     return found
 
 
-def _incidents(rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema) -> pd.DataFrame:
+def _incidents(
+    rows: pd.DataFrame, keys: Integers, found: AlarmPairs, schema: TelemetrySchema
+) -> pd.DataFrame:
+    """Incidents of the pairs.
+
+    :param keys: number of the alarm of each row.
+    """
     opened = rows.iloc[found.opened].reset_index(drop=True)
     closed = found.closed >= 0
     ends = rows.iloc[np.maximum(found.closed, 0)].reset_index(drop=True)
@@ -217,7 +223,7 @@ def _incidents(rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema) -
         {
             SOURCE: opened[SOURCE],
             ROW: opened[ROW],
-            ID: _ids(opened, schema),
+            ID: _ids(opened, keys[found.opened], schema),
             **{at(name): opened[at(name)] for name in scope_columns(schema)},
             START: opened[TIME],
             END: ends[TIME].where(closed),
@@ -238,19 +244,20 @@ def _incidents(rows: pd.DataFrame, found: AlarmPairs, schema: TelemetrySchema) -
     return both.sort_values([SOURCE, ROW], kind="stable", ignore_index=True)
 
 
-def _ids(opened: pd.DataFrame, schema: TelemetrySchema) -> pd.Series:
-    """Ids of incidents; none if a device has one alarm: devices and start are the id then."""
+def _ids(opened: pd.DataFrame, keys: Integers, schema: TelemetrySchema) -> pd.Series:
+    """Ids of incidents; none if a device has one alarm: devices and start are the id then.
+
+    :param keys: number of the alarm of each; those of one alarm are next to each other.
+    """
     alarm = _alarm(schema)
     if not alarm:
         return pd.Series([None] * len(opened), dtype="object")
-    names = [*scope_columns(schema), *alarm]
-    cells = [opened[at(name)] for name in scope_columns(schema)]
-    cells += [opened[alarm_part(name)] for name in alarm]
-    micros = column_micros(opened[TIME]).tolist()
-    ids = [
-        made_id(
-            {name: str(cell) for name, cell in zip(names, row, strict=True) if pd.notna(cell)}, moment / 1e6
-        )
-        for row, moment in zip(zip(*cells, strict=True), micros, strict=True)
-    ]
+    columns = {name: at(name) for name in scope_columns(schema)} | {name: alarm_part(name) for name in alarm}
+    cells = {name: opened[column].to_numpy(dtype=object) for name, column in columns.items()}
+    starts = column_micros(opened[TIME]) / 1e6
+    begins = np.flatnonzero(np.diff(keys, prepend=-1))
+    ids: list[str] = []
+    for begin, end in pairwise([*begins.tolist(), len(keys)]):
+        named = {name: str(cell[begin]) for name, cell in cells.items() if pd.notna(cell[begin])}
+        ids += made_ids(named, starts[begin:end].tolist())
     return pd.Series(ids, dtype="object")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -366,5 +366,10 @@ class IncidentParser:
 
 def made_id(names: Mapping[str, str], start: float) -> str:
     """Id of an incident that has none: two of the same devices and start are one."""
+    return made_ids(names, [start])[0]
+
+
+def made_ids(names: Mapping[str, str], starts: Iterable[float]) -> list[str]:
+    """The same of several incidents of the same devices, in their order."""
     whom = ",".join(f"{column}={value}" for column, value in names.items())
-    return f"{whom}@{cell_text(start)}"
+    return [f"{whom}@{cell_text(start)}" for start in starts]

@@ -54,7 +54,7 @@ class StoredLabels:
         except InputError:  # Of an engine that keeps nothing beside the labels.
             return None
         try:
-            return LabelState.of(stored, self._schema) if stored is not None else None
+            return LabelState.of(stored, self._schema, with_log=False) if stored is not None else None
         except KeyError as column:
             logger.warning(f"nothing is taken over of labels of another schema: they have no column {column}")
             return None

@@ -111,7 +111,8 @@ def _incidents(schema: TelemetrySchema, start: pd.Timestamp, end: pd.Timestamp) 
     """Incidents of a stretch of time, those that began or were known later left out."""
     if not schema.labels.has_incidents:
         return None
-    rows = LabelState.of(StoredHistory.of(device_labels.device_labels(schema)), schema).incidents
+    stored = StoredHistory.of(device_labels.device_labels(schema))
+    rows = LabelState.of(stored, schema, with_log=False).incidents
     rows = rows[(rows[START] < end) & ~(rows[INCIDENT_KNOWN] >= end)]
     return incidents_between(rows, schema, _micros(start - _LOOK_BACK), _micros(end))
 

@@ -17,7 +17,7 @@ def measured_drift_of(dbpath: str, project: str) -> list[str]:
     :param dbpath: address of the MLRun API.
     :raises NetopsError: if it does not answer.
     """
-    return measured_drift(runs(dbpath, project), project)
+    return measured_drift(runs(dbpath, project, name=STEP), project)
 
 
 def measured_drift(found: Iterable[Mapping[str, Any]], project: str) -> list[str]:
@@ -30,7 +30,8 @@ def measured_drift(found: Iterable[Mapping[str, Any]], project: str) -> list[str
         for run in found
         if run["metadata"]["name"] == STEP and "base_version" in (run["status"].get("results") or {})
     ]
-    last = next((each for each in measured if "drifted" in each), None)
+    # The verdict is the last result of a step that may be under way, or was killed before.
+    last = next((each for each in measured if {"drifted", "verdict"} <= each.keys()), None)
     if last is None or not last["drifted"] or last["base_version"] != measured[0]["base_version"]:
         return []
     what = str(last["verdict"]).partition("; measured on ")[0]

@@ -19,6 +19,13 @@ def step(version: str, drifted: bool | None, name: str = "drift-magnitude") -> d
     return {"metadata": {"name": name}, "status": {"results": found}}
 
 
+def going_on(version: str) -> dict[str, Any]:
+    """A run that has found drift, and has not said in words what."""
+    found = step(version, True)
+    del found["status"]["results"]["verdict"]
+    return found
+
+
 TOLD = (
     "data drift: 4 of 21 columns moved: cpu 0.57; measured on rows of live traffic until 2026-11-13 "
     "22:28 UTC; it starts no training by itself, 'netops run --project p' trains on the newest rows"
@@ -34,6 +41,9 @@ TOLD = (
         # The rows were compared with those of a model that is no longer served.
         ([step("new", None), step("b", True)], []),
         ([step("b", True, "ingest")], []),
+        # A step that goes on has no verdict yet.
+        ([going_on("b"), step("b", True)], [TOLD]),
+        ([going_on("b")], []),
         ([{"metadata": {"name": "drift-magnitude"}, "status": {}}, step("b", True)], [TOLD]),
         ([], []),
     ],
@@ -44,7 +54,7 @@ def test_the_newest_drift_of_the_model_that_is_served_is_told(
     assert measured_drift(found, "p") == told
 
 
-def test_the_runs_of_the_project_are_asked_for() -> None:
+def test_of_the_runs_of_the_project_only_those_of_the_step_are_asked_for() -> None:
     asked = []
 
     def answer(_method: str, path: str, _body: Any) -> tuple[int, dict[str, Any]]:
@@ -53,4 +63,4 @@ def test_the_runs_of_the_project_are_asked_for() -> None:
 
     with fake_endpoint(answer) as address:
         assert measured_drift_of(address, "p") == [TOLD]
-    assert asked[0].startswith("/api/v1/projects/p/runs")
+    assert asked[0].startswith("/api/v1/projects/p/runs") and "name=drift-magnitude" in asked[0]

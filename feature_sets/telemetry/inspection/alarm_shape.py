@@ -13,13 +13,14 @@ from feature_sets.listed import listed
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.alarm_log import AlarmLog
-from feature_sets.telemetry.alarm_rows import AlarmPairs
+from feature_sets.telemetry.alarm_rows import AlarmPairs, rows_that
 from feature_sets.telemetry.cell_text import texts_of, truth_of
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_shape import (
     KNOWN_NAME,
     LABEL,
     has_named_ends,
+    intervals_of,
     kind_column,
     name_scope,
     note_others,
@@ -49,9 +50,16 @@ _SURE = frozenset(
     ]
 )
 """Words that are about an event, and not about a state that each row could tell."""
+_IN_TEXT = _SURE | {"up", "down", "active", "inactive"}
+"""Words that say it within a text such as ``Interface ge0, changed state to down``."""
 _MOST_WORDS = 20
 _KNOWN_SHARE = 0.8
 """Share of the rows whose word must raise or clear, of those that do not acknowledge."""
+_NOISE = 0.1
+"""Of the pairs that cells by chance would part, the share that a column which tells alarms apart may part.
+
+A log lacks rows, and then the clear of another alarm had the place of one.
+"""
 _SHOWN = 5
 
 
@@ -116,6 +124,31 @@ def _shape(table: TableProfile, name: str) -> AlarmShape | None:
 def _opposite(word: str) -> bool | None:
     truth = truth_of(word)
     return None if truth is None else not truth
+
+
+def state_in_text(table: TableProfile) -> str:
+    """What is missing in a log whose state is a word within a text; empty of other tables."""
+    found, log = intervals_of(table), AlarmLog()
+    if found is not None and found.end:
+        return ""
+    for name, column in table.columns.items():
+        if column.kind != "text":
+            continue
+        texts = texts_of(table.head[name])
+        words = [_IN_TEXT.intersection(re.findall("[a-z]+", text.lower())) for text in texts.values]
+        told = [{log.raises(word) for word in each} for each in words]
+        shown = {
+            raises: next((repr(texts.values[at]) for at, one in enumerate(told) if one == {raises}), "")
+            for raises in (True, False)
+        }
+        clear = np.array([len(one) == 1 for one in told] + [False])[texts.codes]
+        if all(shown.values()) and clear.mean() >= _KNOWN_SHARE:
+            return (
+                f"{table.files[0]} says within the text of '{name}' whether an alarm is raised or cleared, "
+                f"as in {shown[True]} and {shown[False]}: that word needs a column of its own, such as "
+                "'state', see labels.alarm_log."
+            )
+    return ""
 
 
 def _raises(table: TableProfile, shape: AlarmShape) -> tuple[Bools, Bools]:
@@ -230,20 +263,40 @@ class _Pairs:
 
     def by(self, columns: Sequence[str]) -> AlarmPairs:
         """Pairs by these columns."""
-        return AlarmPairs.of(_keys(self._table, columns)[self.rows], self._micros, self._up)
+        return self._of(self._keys(columns))
 
     def unpaired(self, columns: Sequence[str]) -> int:
         """Rows that are no part of a pair."""
-        pairs = self.by(columns)
-        return len(pairs.repeated) + len(pairs.unraised) + int((pairs.closed < 0).sum())
+        return _unpaired(self.by(columns))
+
+    def unpaired_by_chance(self, columns: Sequence[str], name: str) -> int:
+        """The same with a further column whose cells are dealt out anew among the rows of each alarm."""
+        keys, cells = self._keys(columns), self._keys([name])
+        dealt = np.empty_like(cells)
+        random = np.random.default_rng(0).random(len(keys))
+        dealt[np.argsort(keys, kind="stable")] = cells[np.lexsort((random, keys))]
+        return _unpaired(self._of(keys * (cells.max() + 1) + dealt))
 
     def alarms(self, columns: Sequence[str]) -> int:
         """How many alarms these columns tell apart."""
-        return len(np.unique(_keys(self._table, columns)[self.rows]))
+        return len(np.unique(self._keys(columns)))
+
+    def _keys(self, columns: Sequence[str]) -> Integers:
+        return _keys(self._table, columns)[self.rows]
+
+    def _of(self, keys: Integers) -> AlarmPairs:
+        return AlarmPairs.of(keys, self._micros, self._up)
+
+
+def _unpaired(pairs: AlarmPairs) -> int:
+    return len(pairs.repeated) + len(pairs.unraised) + int((pairs.closed < 0).sum())
 
 
 def _identity(table: TableProfile, taken: Sequence[str], pairs: _Pairs, devices: Sequence[str]) -> list[str]:
-    """Columns that tell alarms of one device apart: with them as many rows have a partner as without."""
+    """Columns that tell alarms of one device apart: with them as many rows have a partner as without.
+
+    Hardly fewer in a log that lacks rows, where some have had a wrong partner.
+    """
     chosen: list[str] = []
     if not len(pairs.rows):
         return chosen
@@ -255,9 +308,10 @@ def _identity(table: TableProfile, taken: Sequence[str], pairs: _Pairs, devices:
         )
         if not may or name in taken:
             continue
-        columns = [*devices, *chosen, name]
-        unpaired, told = pairs.unpaired(columns), pairs.alarms(columns)
-        if unpaired <= left and told > alarms:
+        known = [*devices, *chosen]
+        unpaired, told = pairs.unpaired([*known, name]), pairs.alarms([*known, name])
+        noise = _NOISE * (pairs.unpaired_by_chance(known, name) - left)
+        if told > alarms and unpaired <= left + max(0.0, noise):
             chosen.append(name)
             left, alarms = unpaired, told
     return chosen
@@ -277,9 +331,9 @@ def _tell(
         text = f"{text[:-1]}, in the {looked_at:,} rows looked at."
     again, alone = (0, 0) if found is None else (len(found.repeated), len(found.unraised))
     if again:
-        text += f" {_rows(again, 'raise')} what is raised already: that is the same incident."
+        text += f" {rows_that(again, 'raise')} what is raised already: that is the same incident."
     if alone:
-        text += f" {_rows(alone, 'clear')} what is not raised: that says nothing."
+        text += f" {rows_that(alone, 'clear')} what is not raised: that says nothing."
     if shape.others:
         text += f" Rows that say {_words(shape.others)} are left out."
     proposal.decide.append(text)
@@ -287,10 +341,6 @@ def _tell(
         f"A reading inside of an incident is {LABEL}: 1, and one outside of all of them is healthy; if less "
         "than all readings were watched, say so in labels.watched."
     )
-
-
-def _rows(count: int, does: str) -> str:
-    return f"1 row {does}s" if count == 1 else f"{count:,} rows {does}"
 
 
 def _words(words: Sequence[str]) -> str:

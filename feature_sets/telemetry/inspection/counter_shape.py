@@ -116,9 +116,7 @@ def counter_shape(
             return None
     elif int(numbers.max()) < _LARGE or np.mean(rises) <= 0.1:
         return None
-    high = np.uint64(_TOP // 10 * 9)
-    wrapped = (before[falls] > high) & (after[falls] < np.uint64(_TOP // 10))
-    narrow = bool(wrapped.any()) or _NARROW.search(name) is not None
+    narrow = bool(wraps.any()) or _NARROW.search(name) is not None
     fields = {"kind": "counter", **({"bits": 32} if narrow and int(numbers.max()) < _TOP else {})}
     return CounterShape(
         fields, _seen(int(np.count_nonzero(wraps)), int(np.count_nonzero(resets)), len(before))

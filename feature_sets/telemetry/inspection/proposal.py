@@ -15,7 +15,7 @@ from feature_sets.rows.entity_keys import free_separator
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
-from feature_sets.telemetry.inspection.alarm_shape import alarm_log_of, propose_alarm_log
+from feature_sets.telemetry.inspection.alarm_shape import alarm_log_of, propose_alarm_log, state_in_text
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.clock_change import set_back, set_back_in_files
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
@@ -121,6 +121,8 @@ def propose(
         propose_labels(proposal, tables["labels"], entity, time, tables["metrics"])
     elif incidents is not None and alarm_log_of(incidents, entity) is not None:
         propose_alarm_log(proposal, incidents, entity, attributes, time)
+    elif incidents is not None and (hidden := state_in_text(incidents)):
+        proposal.missing.append(hidden)
     elif incidents is not None:
         propose_incidents(proposal, incidents, entity, attributes)
     if "maintenance" in intervals:

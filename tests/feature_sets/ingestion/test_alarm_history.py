@@ -146,8 +146,11 @@ def test_a_small_site_from_the_check_of_its_folder_to_the_clear_of_the_next_day(
     done = run(second, file)
     expected = inside(("r1", 5, 8), ("r1", 9, 11), ("r1", 40, 42), ("r2", 12, 33), ("r3", 25, 50))
     assert errors() == expected
-    state = LabelState.of(TelemetryHistory.of(of).labels, of)
-    assert state.unraised(of) == 1 and done["clears_without_raise"] == 1
+    labels = TelemetryHistory.of(of).labels
+    state, light = LabelState.of(labels, of), LabelState.of(labels, of, with_log=False)
+    assert state.alarms is not None and len(state.alarms) == len(FIRST_DAY) + len(SECOND_DAY)
+    assert light.alarms is None and light.incidents.equals(state.incidents)
+    assert done["clears_without_raise"] == 1
     found = incidents_that_count(state.incidents, of)
     assert len(found) == 6 and found[END].isna().sum() == 1
     assert "1 row clears what is not raised, of all in the history now" in "\n".join(done["report_lines"])

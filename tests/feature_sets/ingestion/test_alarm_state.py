@@ -49,7 +49,7 @@ def test_a_file_that_is_read_again_has_its_new_rows_in_place_of_the_old_ones() -
     state = told(LabelState.of(None, of), part([(5, "R", "p"), (6, "R", "q")], of, "a.csv"), of)
     state = told(state, part([(9, "C", "p"), (8, "C", "x")], of, "b.csv"), of)
     assert spans(state.incidents) == [(5, 9), (6, None)]
-    assert state.unraised(of) == 1
+    assert state.unraised == 1
     state = told(state, part([(5, "R", "p"), (6, "R", "q"), (7, "R", "x")], of, "a.csv"), of)
     assert spans(state.incidents) == [(5, 9), (6, None), (7, 8)]
-    assert state.unraised(of) == 0
+    assert state.unraised == 0

@@ -70,7 +70,7 @@ def test_a_log_in_any_order_in_two_files_comes_to_incidents(tmp_path: Path) -> N
     assert report.labels.rows_accepted == 7 and not report.labels.rejected
     assert report.labels.values == {"raise_repeated": {"state": 1}, "clear_without_raise": {"state": 1}}
     assert report.labels.samples["clear_without_raise"] == "state 'cleared' in row 4 of incidents/b.csv"
-    assert "alarm log: 4 rows raise an alarm, 3 clear one" in report.labels.notes
+    assert "alarm log: 4 rows raise an alarm, 3 rows clear one" in report.labels.notes
     assert "3 incidents, 1 of them without an end" in report.labels.notes
     assert not report.labels.warnings
 
@@ -80,7 +80,7 @@ def test_an_acknowledgement_is_counted_and_leaves_the_alarm_as_it_is(tmp_path: P
     rows, report = read(tmp_path, files, schema())
     assert spans(rows) == [("r1", 1, 4)]
     assert not report.labels.rejected and report.labels.values == {"acknowledged": {"state": 2}}
-    assert "alarm log: 1 rows raise an alarm, 1 clear one" in report.labels.notes
+    assert "alarm log: 1 row raises an alarm, 1 row clears one" in report.labels.notes
     rows, report = read(tmp_path, files, schema({"cleared": ["ack", "clear"]}))
     assert spans(rows) == [("r1", 1, 2)] and report.labels.values["acknowledged"] == {"state": 1}
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -139,6 +141,31 @@ def test_incidents_of_some_rows_are_not_told_as_those_of_all(
     assert "60 incidents, 0 of them without an end, in the 120 rows looked at." in told
 
 
+@pytest.mark.parametrize("lost", [0.0, 0.05, 0.15])
+def test_in_a_log_that_lacks_rows_the_same_columns_tell_alarms_apart_and_others_do_not(
+    tmp_path: Path, lost: float
+) -> None:
+    random = np.random.default_rng(5)
+    rows: list[tuple[Any, ...]] = []
+    for router, number in itertools.product(("r0", "r1", "r2"), range(60)):
+        port, moments = f"ge{number}", np.sort(random.choice(40_000, 8, replace=False))
+        for begin, end in moments.reshape(-1, 2).tolist():
+            kind = str(random.choice(["LOS", "LOF", "AIS"]))
+            rows += [(begin, router, port, kind, "raise"), (end, router, port, kind, "clear")]
+    alarms = log(["time", "router", "port", "alarm_type", "state"], sorted(rows))
+    alarms["time"] = BEGIN + pd.to_timedelta([row[0] for row in sorted(rows)], unit="s")
+    alarms = alarms[random.random(len(alarms)) >= lost]
+    count = len(alarms)
+    alarms = alarms.assign(
+        event_id=range(count),
+        check_code=random.choice(["a", "b", "c"], count),
+        slot=np.where(random.random(count) < 0.03, "B", "A"),
+        trigger_code=alarms["state"].map({"raise": "100", "clear": "200"}),
+    )
+    _, labels, _ = found(tmp_path, alarms)
+    assert labels["alarm_log"] == {"alarm": ["port", "alarm_type"]}
+
+
 def test_an_id_that_a_raise_shares_with_its_clear_is_enough(tmp_path: Path) -> None:
     rows = [(1, "r0", 7, "raise"), (2, "r0", 8, "raise"), (3, "r0", 7, "clear"), (4, "r0", 8, "clear")]
     check, labels, count = found(tmp_path, log(["time", "router", "alarm_id", "state"], rows))
@@ -191,3 +218,20 @@ def test_the_schema_that_is_proposed_is_read_again(tmp_path: Path) -> None:
     rows = [(1, "r0", "raise"), (4, "r0", "clear")]
     _, schema = taken(folder(tmp_path, log(["time", "router", "state"], rows)))
     assert TelemetrySchema.from_dict(schema.to_dict()) == schema
+
+
+def test_a_state_within_a_text_is_said_to_need_a_column(tmp_path: Path) -> None:
+    texts = ["%LINK-3-UPDOWN: ge0, changed state to down", "%LINK-3-UPDOWN: ge0, changed state to up"]
+    rows = [(number, "r0", texts[number % 2]) for number in range(6)]
+    check = check_folder(folder(tmp_path, log(["time", "router", "message"], rows)))
+    (missing,) = check.proposal.missing
+    assert "says within the text of 'message' whether an alarm is raised or cleared" in missing
+    assert f"{texts[0]!r} and {texts[1]!r}: that word needs a column of its own" in missing
+    assert check.schema_text() is None
+
+
+def test_a_text_beside_the_times_of_an_incident_is_only_a_text(tmp_path: Path) -> None:
+    alarms = log(["start", "router", "message"], [(1, "r0", "link down"), (4, "r0", "link up again")])
+    alarms["end"] = alarms["start"] + STEP
+    _, _, count = found(tmp_path, alarms)
+    assert count == 2

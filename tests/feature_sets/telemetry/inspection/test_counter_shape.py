@@ -176,6 +176,19 @@ def test_a_counter_of_32_bits_may_wrap_several_times_a_day(name: str, share: flo
     assert found == ({"kind": "counter", "bits": 32} if is_one else None)
 
 
+def test_one_that_wraps_has_32_bits_though_no_wrap_is_from_the_last_tenth_to_the_first() -> None:
+    tenth = 2**32 // 10
+    rising = [1, 3, 5, 7, 9.5]
+    numbers = [
+        int(place * tenth) for place in [*rising, 1.5, 3, 5, 7, 8.5, 0.5, *rising, 1.5, *rising[1:]] * 2
+    ]
+    readings = LATER.head(len(numbers))
+    assert counter_fields(pa.chunked_array([pa.array(numbers, pa.uint64())]), readings, "in_octets") == {
+        "kind": "counter",
+        "bits": 32,
+    }
+
+
 def test_a_gauge_of_32_bits_that_goes_up_and_down_is_no_counter() -> None:
     noise = np.random.default_rng(3).integers(0, 2**32, LONG, dtype=np.uint64)
     assert counter_fields(pa.chunked_array([noise]), LATER, "rx_bytes") is None
