@@ -107,6 +107,7 @@ class EventParser:
         self._metrics = tuple(
             (metric.name, metric.low, metric.high, metric.column, metric.counter) for metric in schema.metrics
         )
+        self._optional = frozenset(metric.name for metric in schema.metrics if metric.optional)
         self._uptime = schema.uptime
         self._times = schema.time_rules
         self._devices, self._whole_keys = devices, whole_keys and bool(schema.separator)
@@ -119,8 +120,8 @@ class EventParser:
     def telemetry(self, body: Any) -> TelemetryEvent:
         """A reading. A metric is a number or null (no reading); one outside its range becomes no reading.
 
-        A counter is a whole number. Texts are read as those of files, and a truth value is 1 or 0 of a gauge.
-        The range of a rate is not looked at here.
+        An optional one may be absent, which is the same as null. A counter is a whole number. Texts are read
+        as those of files, and a truth value is 1 or 0 of a gauge. The range of a rate is not looked at here.
 
         :raises EventError: naming the first field that breaks a rule.
         """
@@ -131,6 +132,8 @@ class EventParser:
             value = body.get(name, self)
             if value is self and self._sent_as:
                 value = self.field_of(body, name, self)
+            if value is self and name in self._optional:
+                value = None
             if counter is not None:
                 metrics[column] = _whole(name, value, self, counter.largest)
                 continue

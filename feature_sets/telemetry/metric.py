@@ -10,6 +10,8 @@ from typing import Any
 from feature_sets.checks import InputError, check_choice, check_column_name, check_mapping, is_finite
 from feature_sets.telemetry.counter import COLUMN_END, FIELDS, KINDS, Counter
 
+OPTIONAL = "optional"
+
 
 @dataclass(frozen=True)
 class Metric:
@@ -20,6 +22,7 @@ class Metric:
     :param low: smallest plausible value, inclusive; of a counter, of its rate.
     :param high: largest plausible value, inclusive; a value outside becomes NaN and is counted.
     :param counter: what makes a rate of it; None of a gauge, which is a value as it is.
+    :param optional: whether a file may lack its column; it then has no reading of it.
     """
 
     name: str
@@ -27,6 +30,7 @@ class Metric:
     low: float = -math.inf
     high: float = math.inf
     counter: Counter | None = None
+    optional: bool = False
 
     def __post_init__(self) -> None:
         check_column_name(f"metrics.{self.name}", self.name)
@@ -41,13 +45,18 @@ class Metric:
         :raises InputError: naming the field, the rule and what was given.
         """
         where = f"metrics.{name}"
-        given = check_mapping(where, {} if content is None else content, {"unit", "range", "kind", *FIELDS})
+        given = check_mapping(
+            where, {} if content is None else content, {"unit", "range", "kind", OPTIONAL, *FIELDS}
+        )
         counter = None
         if check_choice(f"{where}.kind", given.get("kind", "gauge"), KINDS) == "counter":
             counter = Counter.from_content(where, given)
         for field in FIELDS:
             if counter is None and field in given:
                 raise InputError(f"{where}.{field}", "must be of a metric of kind counter", given[field])
+        optional = given.get(OPTIONAL, False)
+        if not isinstance(optional, bool):
+            raise InputError(f"{where}.optional", "must be true or false", optional)
         bounds = given.get("range") or [None, None]
         if not isinstance(bounds, Sequence) or isinstance(bounds, str) or len(bounds) != 2:
             raise InputError(f"{where}.range", "must be [low, high]", bounds)
@@ -62,6 +71,7 @@ class Metric:
             low=-math.inf if low is None else float(low),
             high=math.inf if high is None else float(high),
             counter=counter,
+            optional=optional,
         )
 
     @property
@@ -72,4 +82,5 @@ class Metric:
     def to_dict(self) -> dict[str, Any]:
         """Plain content for YAML or JSON, without the name."""
         bounds = [bound if math.isfinite(bound) else None for bound in (self.low, self.high)]
-        return {"unit": self.unit, "range": bounds, **(self.counter.to_dict() if self.counter else {})}
+        content = {"unit": self.unit, "range": bounds, **(self.counter.to_dict() if self.counter else {})}
+        return content | ({OPTIONAL: True} if self.optional else {})

@@ -128,6 +128,7 @@ class _ReadingFiles:
         if self._long is not None:
             self._long.tell()
         self._notes.tell_unused(report)
+        self._notes.tell_absent(len(self._files), report)
         for column, kind in zip(self._times, ("time", "arrival"), strict=False):
             self._notes.tell_units(column, kind, report)
         if self._rules.some and not len(readings):

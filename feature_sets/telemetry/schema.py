@@ -25,7 +25,7 @@ from feature_sets.telemetry.horizons import ahead_of, check_horizons, target_of
 from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import AS_ROWS, ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
-from feature_sets.telemetry.metric import Metric
+from feature_sets.telemetry.metric import OPTIONAL, Metric
 from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import UNLABELED, check_rename, file_content, schema_arguments
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
@@ -158,6 +158,8 @@ class TelemetrySchema:
         content, split = self.to_dict(), self.split
         content.pop("incident_mapping", None)  # See ``schema_content.TOOL``.
         content.pop("split", None)
+        for metric in content["metrics"].values():
+            metric.pop(OPTIONAL, None)  # A file that lacks it is read as one with empty cells.
         of_devices = (DEVICE, *self.entity, *self.static, *self.population)
         kept = self.exclude_labels if split.label_column else of_devices
         column = split.label_column or split.group_column

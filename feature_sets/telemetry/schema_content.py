@@ -18,7 +18,7 @@ from feature_sets.telemetry.horizons import primary_and_further
 from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
-from feature_sets.telemetry.metric import Metric
+from feature_sets.telemetry.metric import OPTIONAL, Metric
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.topology import Topology
 from feature_sets.telemetry.window_settings import Windows
@@ -128,7 +128,8 @@ def gets_calendar(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
 def rows_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a schema without what no row of a history depends on; older histories kept that, too."""
-    return {name: value for name, value in content.items() if name != TOOL}
+    found = {name: value for name, value in content.items() if name != TOOL}
+    return found | ({"metrics": _without(found["metrics"], OPTIONAL)} if "metrics" in found else {})
 
 
 def answers_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
@@ -153,14 +154,19 @@ def readings_are_of(content: Mapping[str, Any]) -> str:
 def _of_features(content: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     found = {name: content.get(name) for name in _FEATURES_DEPEND_ON}
     both = {name: given for name, given in content["metrics"].items() if name in other["metrics"]}
-    found["metrics"] = {
-        metric: {field: value for field, value in given.items() if field != "unit"}
-        for metric, given in both.items()
-    }
+    found["metrics"] = _without(both, "unit", OPTIONAL)
     # Of counters and their rates alone.
     if not any(given.get("kind") == "counter" for given in both.values()):
         found.update(dict.fromkeys(("uptime", "counters")))
     return found
+
+
+def _without(metrics: Mapping[str, Mapping[str, Any]], *fields: str) -> dict[str, dict[str, Any]]:
+    """Metrics as plain content, without some fields."""
+    return {
+        metric: {field: value for field, value in given.items() if field not in fields}
+        for metric, given in metrics.items()
+    }
 
 
 def _plain(content: Mapping[str, Any]) -> str:

@@ -43,6 +43,7 @@ class Columns:
     :param texts: of any type, as text.
     :param wholes: name -> the largest whole number that there may be.
     :param keyed: whether each row is of one device; without that there is no key.
+    :param optional: those that a file may lack; its rows have nothing there.
     """
 
     times: tuple[str, ...] = ()
@@ -51,6 +52,7 @@ class Columns:
     texts: tuple[str, ...] = ()
     keyed: bool = True
     wholes: Mapping[str, int] = field(default_factory=dict)
+    optional: frozenset[str] = frozenset()
 
     def whole_key(self, column: str) -> str:
         """How a column is called as whole numbers; another name than its own if it is read as floats too."""
@@ -79,6 +81,7 @@ class FileRows:
     :param naive: column -> rows whose time has no zone.
     :param units: column -> epoch unit -> rows.
     :param unused: columns that nobody reads.
+    :param absent: columns that the file may lack, and does.
     :param file: number of the file.
     :param first: number of the first row in the file, from 0 on.
     :param places: numbers of the rows after it; all, in their order, if None.
@@ -96,6 +99,7 @@ class FileRows:
     naive: dict[str, Bools] = field(default_factory=dict)
     units: dict[str, dict[str, int]] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
     file: int = 0
     first: int = 0
     places: Integers | None = None
@@ -131,6 +135,7 @@ class _FilePlan:
     :param keys: columns that the key is made of.
     :param wanted: all columns that are read.
     :param inside: those of them that are in the file.
+    :param absent: those of them that it may lack, and does.
     """
 
     path: Path
@@ -143,6 +148,7 @@ class _FilePlan:
     keys: tuple[str, ...]
     wanted: tuple[str, ...]
     inside: tuple[str, ...]
+    absent: tuple[str, ...]
 
     @classmethod
     def of(cls, folder: Path, path: Path, schema: TelemetrySchema, columns: Columns) -> _FilePlan:
@@ -159,22 +165,19 @@ class _FilePlan:
                 raise TelemetryError(f"{name}, column '{absent}'", rule, list(present))
             keys = (DEVICE,)
         for column in columns.names:
-            if column not in present:
+            if column not in present and column not in columns.optional:
                 check_separator(path, name, schema.files)
-                way = (
-                    " (an empty one, if the file has no values of it)"
-                    if column in schema.metric_names
-                    else ""
-                )
+                way = " (unless the metric is optional)" if column in schema.metric_names else ""
                 raise TelemetryError(f"{name}, column '{column}'", f"is required{way}", list(present))
         wanted = tuple(dict.fromkeys([*keys, *columns.names]))
-        inside = [column for column in wanted if present[column] is not None]
+        lacking = tuple(column for column in wanted if column not in present)
+        inside = [column for column in wanted if present.get(column) is not None]
         if not inside:  # Its path says it all, but for the number of its rows.
             inside = [column for column, given_as in present.items() if given_as is not None][:1]
         if not inside:
             raise TelemetryError(name, "must have columns", list(present))
         given = partition_values(path, folder, schema.files)
-        return cls(path, name, schema, columns, form, present, given, keys, wanted, tuple(inside))
+        return cls(path, name, schema, columns, form, present, given, keys, wanted, tuple(inside), lacking)
 
     def asked(self) -> dict[str, Any]:
         """What is asked of the file."""
@@ -192,8 +195,10 @@ class _FilePlan:
     def rows(self, table: pa.Table, file: int = 0, first: int = 0) -> FileRows:
         """Rows that were read, typed."""
         table = table.rename_columns(list(self.inside))
+        for column in self.absent:
+            table = table.append_column(column, pa.nulls(table.num_rows))
         for column in self.wanted:
-            if column not in self.inside:
+            if column not in (*self.inside, *self.absent):
                 constant = pa.array([self.given[column]], pa.string()).dictionary_encode()
                 indices = pa.array(np.zeros(table.num_rows, dtype=np.int32))
                 table = table.append_column(
@@ -213,6 +218,7 @@ class _FilePlan:
             unused=tuple(
                 column for column in self.present if column not in (*self.wanted, *self.schema.entity)
             ),
+            absent=self.absent,
             file=file,
             first=first,
         )

@@ -202,14 +202,18 @@ class PartNotes:
 
     :param unused: columns that nobody reads.
     :param units: column -> epoch unit -> rows.
+    :param absent: column -> numbers of the files that lack it, as they may.
     """
 
     unused: dict[str, None] = field(default_factory=dict)
     units: dict[str, dict[str, int]] = field(default_factory=dict)
+    absent: dict[str, set[int]] = field(default_factory=dict)
 
     def take(self, part: FileRows) -> None:
         """Count one part."""
         self.unused.update(dict.fromkeys(part.unused))
+        for column in part.absent:
+            self.absent.setdefault(column, set()).add(part.file)
         for column, found in part.units.items():
             units = self.units.setdefault(column, {})
             for unit, rows in found.items():
@@ -219,6 +223,12 @@ class PartNotes:
         """Note the columns that nobody reads."""
         if self.unused:
             report.notes.append(f"not used by the schema: {listed(list(self.unused), _NAMED)}")
+
+    def tell_absent(self, files: int, report: FileReport) -> None:
+        """Note the optional columns that some of so many files lack."""
+        for column, lacking in self.absent.items():
+            have = files - len(lacking)
+            report.notes.append(f"column '{column}' is optional: {have:,} of {files:,} files have it")
 
     def tell_units(self, column: str, kind: str, report: FileReport) -> None:
         """Note in which units a column of times had epoch numbers."""

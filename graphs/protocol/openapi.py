@@ -112,13 +112,15 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         schema.time: {**time, "type": ["string", "null"]},
         "status": {"type": "string", "enum": [status.value for status in LabelStatus]},
     }
+    optional = {metric.name for metric in schema.metrics if metric.optional}
+    required = [schema.time, *(name for name in metrics if name not in optional)]
     binary: dict[str, Any] = {"type": "integer", "enum": [0, 1]}
     if schema.labels.values:
         binary = {"enum": [0, 1, *schema.labels.values]}
     labels = {schema.target: binary, schema.label: binary}
     excluding = {column: {"description": "may be absent"} for column in excluding_columns(schema)}
     return {
-        "Telemetry": _object({DEVICE: device, schema.time: sent_time, **metrics}, [schema.time, *metrics]),
+        "Telemetry": _object({DEVICE: device, schema.time: sent_time, **metrics}, required),
         "Prediction": _object(told, list(prediction)),
         "Label": {
             **_object(

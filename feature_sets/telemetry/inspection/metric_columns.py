@@ -85,9 +85,7 @@ def _wide(
             unseen += [name] if where else []
         elif name in table.partial:
             partial.append(name)
-            instead = (
-                "a metric, if the other files get an empty column, or have it under another name (rename)"
-            )
+            instead = "an optional metric, or one that the other files have under another name (rename)"
             proposal.choose("metrics", name, "none", "not in every file", instead)
         elif column.is_constant:
             value = column.samples[0] if column.samples else ""
@@ -103,8 +101,8 @@ def _wide(
     if partial:
         names = listed([f"'{name}'" for name in partial], _SHOWN)
         proposal.decide.append(
-            f"No metric is what some files of the metrics do not have: {names}. With an empty column of that "
-            "name in these it would be one. If two of these are one metric, rename gives both one name."
+            f"No metric is what some files of the metrics do not have: {names}. With optional: true it is "
+            "one, and they have no reading of it. If two of these are one metric, rename gives both one name."
         )
     values = [
         name

@@ -54,6 +54,16 @@ def test_null_is_no_reading_and_out_of_range_becomes_no_reading_and_is_named() -
     assert PARSER.telemetry({**GOOD, "load": 0}).out_of_range == ()
 
 
+def test_an_optional_metric_may_be_absent_which_is_null() -> None:
+    content = SCHEMA.to_dict()
+    content["metrics"]["heat"]["optional"] = True
+    parser = EventParser(TelemetrySchema.from_dict(content))
+    assert math.isnan(parser.telemetry(without("heat")).metrics["heat"])
+    assert parser.telemetry(GOOD).metrics == PARSER.telemetry(GOOD).metrics
+    with pytest.raises(EventError, match="load: is required"):
+        parser.telemetry(without("load"))
+
+
 def without(field: str) -> dict[str, Any]:
     return {key: value for key, value in GOOD.items() if key != field}
 

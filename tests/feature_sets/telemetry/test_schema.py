@@ -91,9 +91,10 @@ def test_a_schema_without_a_label_has_incidents_that_nobody_has_told_yet() -> No
         (changed(metrics={"load": {"range": [0, "x"]}}), "must hold numbers or null"),
         (
             changed(metrics={"load": {"colour": "red"}}),
-            "must be among bits, kind, max_rate, range",
+            "must be among bits, kind, max_rate, optional, range",
         ),
         (changed(metrics={"t_load": None}), "which MLRun reserves"),
+        (changed(metrics={"load": {"optional": "yes"}}), r"metrics\.load\.optional.: must be true or false"),
         (changed(metrics={"my load": None}), "letters, digits and underscores"),
         (changed(label="load"), "must have different names, got 'load'"),
         (changed(static=["device"]), "must have different names, got 'device'"),

@@ -11,6 +11,7 @@ import pytest
 
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.readers import KnownTelemetry, TelemetryError, read_telemetry
+from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.text_files import Header, header_of, is_blank
 from tests.feature_sets.telemetry.telemetry_folder import SCHEMA, good, write
 
@@ -170,10 +171,15 @@ def test_a_metric_that_a_file_does_not_have_is_refused_with_a_way_out(tmp_path: 
     (tmp_path / "metrics.parquet").rename(tmp_path / "metrics" / "1.parquet")
     rows = good()["metrics"].assign(at="2024-05-02T12:00:00Z")[:2]
     rows.drop(columns="heat").to_csv(tmp_path / "metrics" / "2.csv", index=False)
-    rule = r"metrics/2\.csv, column 'heat': is required \(an empty one, if the file has no values of it\)"
+    rule = r"metrics/2\.csv, column 'heat': is required \(unless the metric is optional\)"
     with pytest.raises(TelemetryError, match=rule):
         read_telemetry(tmp_path, SCHEMA)
+    content = SCHEMA.to_dict()
+    content["metrics"]["heat"]["optional"] = True
+    without, told = read_telemetry(tmp_path, TelemetrySchema.from_dict(content))
     rows.assign(heat=None).to_csv(tmp_path / "metrics" / "2.csv", index=False)
     found, report = read_telemetry(tmp_path, SCHEMA)
     assert len(found.metrics) == 6
-    assert report.metrics.values["missing_values"] == {"heat": 2}
+    assert report.metrics.values["missing_values"] == {"heat": 2} == told.metrics.values["missing_values"]
+    pd.testing.assert_frame_equal(without.metrics, found.metrics)
+    assert "column 'heat' is optional: 1 of 2 files have it" in told.metrics.notes

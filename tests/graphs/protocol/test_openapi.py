@@ -126,3 +126,11 @@ def test_answers_have_the_fields_that_the_document_requires(client: Client) -> N
     assert set(refused["error"]) == set(schemas["PlacedError"]["required"])
     error = client.post("/telemetry", event("nobody")).json
     assert set(error["error"]) == set(schemas["Error"]["required"])
+
+
+def test_an_optional_metric_is_not_required_of_an_event(schema: TelemetrySchema) -> None:
+    content = schema.to_dict()
+    content["metrics"]["cpu"]["optional"] = True
+    now = openapi_document(TelemetrySchema.from_dict(content))["components"]["schemas"]["Telemetry"]
+    assert set(now["required"]) == {"timestamp", "latency"}
+    assert "cpu" in now["properties"]
