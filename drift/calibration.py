@@ -78,7 +78,7 @@ def promise(errors: Sequence[int] | npt.NDArray[Any], verdict: Verdict) -> str:
         return f"none: limits that no base has moved ({', '.join(others)})"
     blocks = np.array_split(np.asarray(errors), BLOCKS)
     total, with_errors = int(np.sum(errors)), sum(bool(block.any()) for block in blocks)
-    together = dependent_rows([errors], np.array([len(errors)])) if len(errors) else 1
+    together = dependent_rows([errors], np.array([len(errors)])).rows if len(errors) else 1
     if together * LEAST_STRETCHES > len(errors) >= LEAST_LABELS:
         needed = f"it takes {together * LEAST_STRETCHES:,} labels"
         return f"none: errors of the base depend on each other over about {together:,} labels; {needed}"
