@@ -8,10 +8,14 @@ import numpy as np
 import pandas as pd
 
 from drift.coded_columns import CodedColumn, Index
-from drift.dependent_rows import dependent_rows
+from drift.dependent_rows import Dependence, dependent_rows
 from drift.discretize import Floats
 from drift.reference_rows import LEAST_BLOCKS
 from drift.shares import Share
+
+_HOURS = 24
+_TWO_DAYS = pd.Timedelta(days=1.9)
+"""A base of less does not say what repeats every day; the last reading of a day is just before its end."""
 
 MOST_PROBED = 50_000
 """Rows of the base from which their dependence is estimated, at most."""
@@ -26,12 +30,42 @@ def stretches_of(base: pd.DataFrame, entity: str | None) -> Index:
     return np.diff(starts)
 
 
-def needed_blocks(columns: list[CodedColumn], shares: list[Share], stretches: Index) -> list[int]:
-    """Of each column, rows in a row of the base over which it, or a share of it, depends on itself."""
-    return [
-        dependent_rows(_series(column, [share for share in shares if share.column == number]), stretches)
-        for number, column in enumerate(columns)
-    ]
+def needed_blocks(
+    columns: list[CodedColumn], shares: list[Share], stretches: Index, hours: Index | None = None
+) -> list[Dependence]:
+    """Of each column, for how many rows in a row of the base it, or a share of it, depends on itself.
+
+    :param hours: hour of the day of each row: what repeats with it is no dependence, and would hide how
+        levels of days depend. None if no column says the time.
+    """
+    cells = None if hours is None else _cells(stretches, hours)
+    found = []
+    for number, column in enumerate(columns):
+        series = _series(column, [share for share in shares if share.column == number])
+        found.append(dependent_rows((_without(each, cells) for each in series), stretches))
+    return found
+
+
+def _cells(stretches: Index, hours: Index) -> Index:
+    """Number of the hour of the day and stretch that each row is of."""
+    return np.repeat(np.arange(len(stretches)), stretches) * _HOURS + hours
+
+
+def _without(values: Floats, cells: Index | None) -> Floats:
+    """Values around the mean of their cell; of a cell that is all there is, around nothing else."""
+    if cells is None:
+        return values
+    counts = np.maximum(1, np.bincount(cells))
+    return np.asarray(values - (np.bincount(cells, weights=values) / counts)[cells], dtype=np.float64)
+
+
+def hours_of(base: pd.DataFrame, entity: str | None, time: str | None) -> Index | None:
+    """Hour of the day of each row; None without times, or of a base of less than two days."""
+    if entity is None or time is None or not len(base):
+        return None
+    if base[time].max() - base[time].min() < _TWO_DAYS:
+        return None
+    return np.asarray(base[time].dt.tz_convert("UTC").dt.hour, dtype=np.int64)
 
 
 def _series(column: CodedColumn, shares: list[Share]) -> Iterator[Floats]:
@@ -44,25 +78,28 @@ def _series(column: CodedColumn, shares: list[Share]) -> Iterator[Floats]:
         yield share.base.astype(np.float64)
 
 
-def chosen_block(given: int, needed: int, rows: int, entity: str | None, longest: str) -> tuple[int, str]:
+def chosen_block(
+    given: int, needed: Dependence, rows: int, entity: str | None, longest: str
+) -> tuple[int, str]:
     """Rows that are dealt out together, and why there is no verdict where they should be more.
 
     :param given: at least so many.
-    :param needed: over so many they depend on each other.
+    :param needed: for how long they depend on each other.
     :param rows: of the smaller side that is compared; ``LEAST_BLOCKS`` blocks must fit into them.
     :param entity: see ``stretches_of``.
     :param longest: the column that needs so many, for people.
     """
-    block = max(given, min(needed, rows // LEAST_BLOCKS))
-    if block >= needed:
+    block = max(given, min(needed.rows, rows // LEAST_BLOCKS))
+    if block >= needed.least:
         return block, ""
     unsorted = ""
     if entity is None:
         unsorted = ", or name the entity if these are rows of one device after those of another"
     return block, (
-        f"rows depend on each other over about {needed:,} in a row, those of {longest} for longest, and "
+        f"rows depend on each other over about {needed.least:,} in a row, "
+        f"those of {longest} for longest, and "
         f"{rows:,} rows have room for {LEAST_BLOCKS} blocks of {block:,} only; it takes "
-        f"{needed * LEAST_BLOCKS:,} rows or more of each side{unsorted}"
+        f"{needed.least * LEAST_BLOCKS:,} rows or more of each side{unsorted}"
     )
 
 

@@ -12,6 +12,10 @@ have another rate and longer runs. So as many streams are of chains, in which an
 chances that the base leaves possible: drawn from their posterior, with the prior of Jeffreys. One of ten of
 those may pass the limit, which is a fifth of the promise. Of a long base they are like its blocks, and hardly
 move a limit.
+
+A base of few episodes of errors says next to nothing of either. So the warm-up goes on with the live labels,
+until there are as many as hold enough episodes at the rate of the base: ``labels_to_learn``. Of a base
+without any, an error is taken to have begun half a time, and to last as long as GLR takes it to.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ import numpy.typing as npt
 
 from drift.dependent_rows import dependent_rows
 from drift.detectors.ddm import DDM
+from drift.detectors.dependence import PRIOR_CORRELATION, PRIOR_ERRORS
 from drift.detectors.detector import Detector
 from drift.detectors.eddm import EDDM
 from drift.detectors.likelihood_ratio import LikelihoodRatio
@@ -48,9 +53,17 @@ LEAST_ERRORS = 30
 LEAST_BLOCKS_WITH_ERRORS = 10
 
 _KEPT = (LikelihoodRatio.name, DDM.name, EDDM.name, PageHinkley.name)
+LEARN_ON = (DDM.name, EDDM.name, PageHinkley.name)
+"""Detectors that learn on from live labels after a base of few episodes; GLR counts what labels are worth."""
+
 _STREAMS = 20
 _LENGTH = 10_000
 _MAY_PASS = _STREAMS // 10
+_ENOUGH_EPISODES = 20
+"""Runs of errors that a base, with the live labels that are learned from, is to hold."""
+
+_MOST_LEARNED = 10_000
+"""Labels that are learned from at most, if the base has no more."""
 _LEAST_CHANCE = 1e-6
 """That a run of a chain ends: it is of a million labels then, longer than any replay."""
 
@@ -78,16 +91,35 @@ def promise(errors: Sequence[int] | npt.NDArray[Any], verdict: Verdict) -> str:
         return f"none: limits that no base has moved ({', '.join(others)})"
     blocks = np.array_split(np.asarray(errors), BLOCKS)
     total, with_errors = int(np.sum(errors)), sum(bool(block.any()) for block in blocks)
-    together = dependent_rows([errors], np.array([len(errors)])) if len(errors) else 1
+    together = dependent_rows([errors], np.array([len(errors)])).rows if len(errors) else 1
     if together * LEAST_STRETCHES > len(errors) >= LEAST_LABELS:
         needed = f"it takes {together * LEAST_STRETCHES:,} labels"
         return f"none: errors of the base depend on each other over about {together:,} labels; {needed}"
     if total >= LEAST_ERRORS and with_errors >= LEAST_BLOCKS_WITH_ERRORS:
         rate = FALSE_ALARMS_PER_10_000 * max(1, len(deciding))
         return f"at most {rate:g} false alarms in 10,000 labels like the base"
+    learning = [name for name in verdict.names if name in LEARN_ON]
+    if learning and (labels := labels_to_learn(errors)) > len(errors):
+        needed_more = f"; {', '.join(learning)} learn on until label {labels:,} and test none before"
+    else:
+        needed_more = ""
     found = f"{total} errors in {with_errors} of {BLOCKS} blocks"
     needed = f"{LEAST_ERRORS} errors in {LEAST_BLOCKS_WITH_ERRORS} of them"
-    return f"none: the base has {found}; it takes {needed}"
+    return f"none: the base has {found}; it takes {needed}{needed_more}"
+
+
+def labels_to_learn(errors: Sequence[int] | npt.NDArray[Any]) -> int:
+    """Labels, those of the base included, that DDM, EDDM and Page-Hinkley learn from before they test.
+
+    >>> labels_to_learn([0, 0, 0, 1] * 500), labels_to_learn([0, 1, 1, 1, 1] + 495 * [0])
+    (2000, 10000)
+
+    :param errors: 1 or 0 per base row, in the order in which labels arrive.
+    """
+    flags = np.asarray(errors, dtype=np.int8)
+    episodes = max(0.5, float((np.diff(flags, prepend=0) == 1).sum()))
+    n = len(flags)
+    return max(n, min(_MOST_LEARNED, round(n * _ENOUGH_EPISODES / episodes)))
 
 
 def calibrated(detector: Detector, errors: Sequence[int], seed: int = 0) -> Detector:
@@ -103,53 +135,55 @@ def calibrated(detector: Detector, errors: Sequence[int], seed: int = 0) -> Dete
     if not isinstance(detector, DDM | EDDM | PageHinkley):
         return detector
     flags, random = np.asarray(errors, dtype=np.int8), np.random.default_rng(seed)
-    reached = float(furthest(detector, _replays(flags, random)).max())
-    chains = _chains(flags, random)
+    length = _LENGTH + max(0, detector.min_instances - len(flags))
+    reached = float(furthest(detector, _replays(flags, length, random)).max())
+    chains = _chains(flags, length, random)
     if len(chains):
         reached = max(reached, float(np.sort(furthest(detector, chains))[-1 - _MAY_PASS]))
     saved = detector.to_dict()
     return detector_from_dict({**saved, "parameters": {**saved["parameters"], **_limits(detector, reached)}})
 
 
-def _replays(errors: Streams, rng: np.random.Generator) -> Streams:
+def _replays(errors: Streams, length: int, rng: np.random.Generator) -> Streams:
     """Streams of the base's blocks, which begin anywhere and run on at its end; shape (k, n)."""
     n = len(errors)
     block = max(1, n // BLOCKS)
-    twice, count = np.concatenate([errors, errors]), -(-_LENGTH // block)
+    twice, count = np.concatenate([errors, errors]), -(-length // block)
     starts = (rng.integers(0, n, count) for _ in range(_STREAMS))
-    streams = [twice[(each[:, None] + np.arange(block)).ravel()][:_LENGTH] for each in starts]
+    streams = [twice[(each[:, None] + np.arange(block)).ravel()][:length] for each in starts]
     return np.array(streams, dtype=np.int8)
 
 
-def _chains(errors: Streams, rng: np.random.Generator) -> Streams:
+def _chains(errors: Streams, length: int, rng: np.random.Generator) -> Streams:
     """Streams in which errors begin and end by chance, as likely as those of the base may be; shape (k, n).
 
-    A base without any error, or of nothing else, does not say how long one lasts: there are none then.
+    A base of nothing but errors does not say how long none lasts: there are no streams then.
     """
     was, now = errors[:-1] == 1, errors[1:] == 1
     ends, lasts = int((was & ~now).sum()), int((was & now).sum())
     begins, stays = int((~was & now).sum()), int((~was & ~now).sum())
-    if not (ends and begins):
-        return np.zeros((0, _LENGTH), dtype=np.int8)
+    if errors.all():
+        return np.zeros((0, length), dtype=np.int8)
+    unknown = PRIOR_ERRORS * np.array([1 - PRIOR_CORRELATION, PRIOR_CORRELATION]) if not ends else np.zeros(2)
     streams = []
     for _ in range(_STREAMS):
-        end = max(_LEAST_CHANCE, float(rng.beta(ends + 0.5, lasts + 0.5)))
+        end = max(_LEAST_CHANCE, float(rng.beta(ends + unknown[0] + 0.5, lasts + unknown[1] + 0.5)))
         begin = max(_LEAST_CHANCE, float(rng.beta(begins + 0.5, stays + 0.5)))
-        streams.append(_chain(begin, end, rng))
+        streams.append(_chain(begin, end, length, rng))
     return np.array(streams, dtype=np.int8)
 
 
-def _chain(begin: float, end: float, rng: np.random.Generator) -> Streams:
+def _chain(begin: float, end: float, length: int, rng: np.random.Generator) -> Streams:
     """One stream of a two-state chain, by the chances that an error begins and ends."""
     is_error = bool(rng.random() < begin / (begin + end))
     parts: list[Streams] = []
-    length, pairs = 0, 8 + int(1.2 * _LENGTH / (1 / begin + 1 / end))
-    while length < _LENGTH:
-        runs = rng.geometric([end, begin] if is_error else [begin, end], (pairs, 2)).clip(max=_LENGTH)
+    made, pairs = 0, 8 + int(1.2 * length / (1 / begin + 1 / end))
+    while made < length:
+        runs = rng.geometric([end, begin] if is_error else [begin, end], (pairs, 2)).clip(max=length)
         flags = np.tile(np.array([is_error, not is_error], dtype=np.int8), pairs)
         parts.append(np.repeat(flags, runs.ravel()))
-        length += len(parts[-1])
-    return np.concatenate(parts)[:_LENGTH]
+        made += len(parts[-1])
+    return np.concatenate(parts)[:length]
 
 
 def _limits(detector: DDM | EDDM | PageHinkley, reached: float) -> dict[str, float]:

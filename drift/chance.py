@@ -10,6 +10,7 @@ largest standardized distance of any (P. H. Westfall, S. S. Young, "Resampling-B
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -24,6 +25,9 @@ Bits = npt.NDArray[np.uint8]
 Sides = tuple[Codes, Codes]
 
 _ROUNDING = 1e-9
+
+_MOST_MISSING = 0.75
+"""Part of the variance that is made up for, at most: blocks of which more is missing are none."""
 
 _BLOCKS = 8_192
 """Blocks that are counted at a time, a multiple of eight: more take more memory, and are no faster."""
@@ -55,6 +59,7 @@ def compare_with_chance(
     permutations: int,
     starts: tuple[Index, Index],
     rng: np.random.Generator,
+    missing: float = 0.0,
 ) -> Chance:
     """Compare the total variation distance of each column with its distances in random divisions.
 
@@ -63,6 +68,8 @@ def compare_with_chance(
     :param sizes: number of bins per column.
     :param permutations: number of random divisions.
     :param starts: first row of each block of the base, and of the batch: its rows are dealt out together.
+    :param missing: part of the variance that blocks lack, as rows depend on each other across their ends,
+        too. Distances of random divisions are made larger for it.
     """
     rows_of_base, rows = len(columns[0][0]), sum(map(len, columns[0]))
     firsts = np.concatenate([starts[0], rows_of_base + starts[1], [rows]])
@@ -78,6 +85,7 @@ def compare_with_chance(
         if size >= _WIDE:
             one, every = _wide_counts(columns[place], size, firsts, divisions)
             samples[:, [place]] = _distances(one, every, [size], n, rows)
+    samples[1:] /= math.sqrt(1 - min(missing, _MOST_MISSING))
     spread = samples.std(axis=0)
     scores = (samples - samples.mean(axis=0)) / np.where(spread > _ROUNDING, spread, np.inf)
     largest = scores.max(axis=1)

@@ -24,6 +24,7 @@ from drift.blocks import (
     MOST_PROBED,
     block_starts,
     chosen_block,
+    hours_of,
     needed_blocks,
     rows_of_a_device,
     selected,
@@ -33,6 +34,7 @@ from drift.blocks import (
 from drift.chance import compare_with_chance
 from drift.coded_columns import CodedColumn, Index, coded_columns
 from drift.compared_columns import OWNER, Columns, compared_columns, joint_columns, known_columns
+from drift.dependent_rows import Dependence
 from drift.discretize import How
 from drift.distances.distribution import distribution
 from drift.distances.hellinger import hellinger
@@ -124,13 +126,16 @@ def drift_magnitude(
     columns, warnings = known_columns(base, batch, columns)
     if not columns:
         return undecided(warnings[0])
-    needed, longest = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity)
+    depends, longest = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity, time)
     smaller = min(len(base), len(batch), max_rows)
-    block_rows, too_few = chosen_block(block_rows, needed, smaller, entity, longest)
+    block_rows, too_few = chosen_block(block_rows, depends, smaller, entity, longest)
     if too_few:
-        return undecided(too_few, needed * LEAST_BLOCKS)
+        return undecided(too_few, depends.least * LEAST_BLOCKS)
     gap = usual_gap(base, entity, time)
-    block_rows = min(block_rows, rows_of_a_device(batch, entity, time, gap) or block_rows)
+    missing = depends.lasting / block_rows
+    if 0 < (most := rows_of_a_device(batch, entity, time, gap)) < block_rows:
+        # Each device of the batch is one block then, and nothing goes on across its ends.
+        block_rows, missing = most, 0.0
     base_starts, batch_starts = (block_starts(each, block_rows, entity, time, gap) for each in (base, batch))
     if block_rows > 1 and (fewest := min(len(base_starts), len(batch_starts))) < LEAST_BLOCKS:
         return undecided(f"a side has {fewest} blocks of {block_rows * gap:,.0f} s, needs {LEAST_BLOCKS}")
@@ -139,7 +144,8 @@ def drift_magnitude(
     batch, batch_starts = selected(batch, batch_starts, max_rows, rng)
     coded = coded_columns(base, batch, columns, joint, bins, how)
     shares = [*shares_of(coded, least_change), *errors_of(coded, base, batch, least_change)]
-    shifts = _shifts(coded, shares, limits, permutations, (base_starts, batch_starts), rng)
+    starts = (base_starts, batch_starts)
+    shifts = _shifts(coded, shares, limits, permutations, starts, missing, rng)
     return DriftMagnitude(
         n_base=len(base),
         n_batch=len(batch),
@@ -190,7 +196,12 @@ def rows_needed(min_rows: int, block_rows: int) -> int:
 
 
 def rows_of_ten_blocks(
-    base: pd.DataFrame, features: Sequence[str], prediction: str | None, label: str | None, entity: str | None
+    base: pd.DataFrame,
+    features: Sequence[str],
+    prediction: str | None,
+    label: str | None,
+    entity: str | None,
+    time: str | None = None,
 ) -> int:
     """Rows that hold ``LEAST_BLOCKS`` blocks as long as rows of the base depend on each other.
 
@@ -202,7 +213,10 @@ def rows_of_ten_blocks(
     if base.empty or not columns:
         return LEAST_BLOCKS
     probed = base.head(MOST_PROBED)
-    return LEAST_BLOCKS * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity)[0]
+    return (
+        LEAST_BLOCKS
+        * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity, time)[0].least
+    )
 
 
 def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows: int, block_rows: int) -> str:
@@ -215,16 +229,22 @@ def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows:
 
 
 def _needed_block(
-    base: pd.DataFrame, columns: Columns, bins: int, how: How, change: LeastChange, entity: str | None
-) -> tuple[int, str]:
-    """Rows in a row over which a column of the base depends on itself at most, and which column that is.
+    base: pd.DataFrame,
+    columns: Columns,
+    bins: int,
+    how: How,
+    change: LeastChange,
+    entity: str | None,
+    time: str | None,
+) -> tuple[Dependence, str]:
+    """For how many rows in a row a column of the base depends on itself at most, and which column that is.
 
     The longest counts for all: what is rare does not show in a base how long it lasts, so it is taken to last
     as long as anything else does.
     """
     coded = coded_columns(base, base, columns, (), bins, how)
     shares = [*shares_of(coded, change), *errors_of(coded, base, base, change)]
-    needed = needed_blocks(coded, shares, stretches_of(base, entity))
+    needed = needed_blocks(coded, shares, stretches_of(base, entity), hours_of(base, entity, time))
     longest = max(needed)
     return longest, " ".join(columns[needed.index(longest)])
 
@@ -235,15 +255,17 @@ def _shifts(
     limits: _Limits,
     permutations: int,
     starts: tuple[Index, Index],
+    missing: float,
     rng: np.random.Generator,
 ) -> tuple[ColumnShift, ...]:
     """What is found of each column, beside what chance gives of it and of its shares.
 
     :param starts: first row of each block of the base, and of the batch.
+    :param missing: see ``compare_with_chance``.
     """
     sides = [(column.base, column.batch) for column in coded] + [rows_with(share) for share in shares]
     sizes = [column.size for column in coded] + [2] * len(shares)
-    chance = compare_with_chance(sides, sizes, permutations, starts, rng)
+    chance = compare_with_chance(sides, sizes, permutations, starts, rng, missing)
     p_values = chance.p_values.tolist()
     moved: list[list[ShareShift]] = [[] for _ in coded]
     for share, p_value in zip(shares, p_values[len(coded) :], strict=True):

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from drift.alert import USUAL, Hysteresis
-from drift.calibration import calibrated, promise
+from drift.calibration import LEARN_ON, calibrated, labels_to_learn, promise
 from drift.change_size import counts_of
 from drift.detectors.ddm import DDM
 from drift.detectors.detector import Detector
@@ -168,7 +168,8 @@ def detectors_from(
     if len(errors) < LEAST_BASE:
         raise InputError("base_errors", f"must be at least {LEAST_BASE} values", len(errors))
     least = len(errors) if settings.min_instances is None else settings.min_instances
-    detectors = [settings.detector(name, least) for name in settings.names]
+    longest = labels_to_learn(errors) if settings.calibrate and settings.min_instances is None else least
+    detectors = [settings.detector(name, longest if name in LEARN_ON else least) for name in settings.names]
     for detector in detectors:
         for error in errors:
             detector.update(error)

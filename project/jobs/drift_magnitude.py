@@ -265,7 +265,7 @@ def _compared(
 def _least_rows(base: pd.DataFrame, features: list[str], schema: TelemetrySchema, min_rows: int) -> int:
     """Rows of a batch with which the comparison has nothing to warn of, as far as the base allows that."""
     ordered = in_device_order(base, DEVICE, schema.time)
-    blocks = rows_of_ten_blocks(ordered, features, PREDICTION, schema.target, DEVICE)
+    blocks = rows_of_ten_blocks(ordered, features, PREDICTION, schema.target, DEVICE, schema.time)
     return max(min_rows, min(blocks, len(base), _MOST_NEEDED))
 
 
