@@ -176,7 +176,8 @@ def tell_scopes(
         for name, profile in (static.columns.items() if static else ())
         if static and profile.kind == "text" and name not in entity
     }
-    for column in (name for name in entity if name in table.columns):
+    plain = [name for name, profile in table.columns.items() if profile.kind != "nested"]
+    for column in (name for name in entity if name in plain):
         known = dict.fromkeys(
             value for of in tables.values() if column in of.columns for value in _texts(of, column)
         )

@@ -71,3 +71,11 @@ def test_incidents_that_write_devices_in_another_way_are_told(tmp_path: Path) ->
     check = check_folder(write(tmp_path / "some", tables))
     assert not check.proposal.missing
     assert any(sentence.startswith("1 of 2 values of 'router'") for sentence in check.proposal.decide)
+
+
+def test_a_list_of_devices_in_an_incident_is_no_error(tmp_path: Path) -> None:
+    tables = {**frames(), "incidents": INTERVALS.assign(router=[["r1", "r2"], ["r3"]])}
+    del tables["labels"]
+    check = check_folder(write(tmp_path, tables))
+    assert check.tables["incidents"].columns["router"].kind == "nested"
+    assert not any("no device" in sentence for sentence in check.proposal.decide)
