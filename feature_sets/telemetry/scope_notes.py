@@ -54,9 +54,20 @@ def note_absent_scopes(
         if absent:
             shown = ", ".join(repr(value) for value in there.tolist()[:_SHOWN]) or "none"
             what = listed([repr(value) for value in absent], _SHOWN)
-            report.notes.append(f"{column}: no device has {what}; there are {shown}")
+            own = _columns_with(absent, levels, attributes)
+            report.notes.append(f"{column}: no device has {what}; there are {shown}{own}")
             nowhere |= {(column, value) for value in absent}
     return nowhere
+
+
+def _columns_with(values: Collection[str], levels: Mapping[str, set[str]], attributes: pd.DataFrame) -> str:
+    """Say which columns of the devices have values that another column has none of; empty without any."""
+    known = {**levels, **{str(name): set(attributes[name].dropna()) for name in attributes}}
+    found = {name: [value for value in values if value in there] for name, there in known.items()}
+    told = [
+        f"{listed([repr(value) for value in here], _SHOWN)} of {name}" for name, here in found.items() if here
+    ]
+    return f"; {' and '.join(told)} must be in a column of that name" if told else ""
 
 
 def warn_of_nobody(report: FileReport, what: str, count: int) -> None:

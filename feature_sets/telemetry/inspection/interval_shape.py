@@ -15,6 +15,7 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.inspection.choices import Proposal
+from feature_sets.telemetry.inspection.interval_ends import Ends, ends_by_times, second_intervals
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
@@ -65,11 +66,21 @@ def intervals_of(table: TableProfile) -> IntervalColumns | None:
     if start and end:
         return IntervalColumns(start, end)
     if len(times) != 2 or any(column.kind == "truth" for column in columns.values()):
-        return IntervalColumns(start or times[0], "") if table.name in _ALWAYS and times else None
+        if table.name not in _ALWAYS or not times:
+            return None
+        by_times = _by_times(table, times, start)
+        return IntervalColumns(start or by_times.start or times[0], by_times.end)
     first, second = times
     if columns[second].first < columns[first].first:
         first, second = second, first
     return IntervalColumns(first, second)
+
+
+def _by_times(table: TableProfile, times: Sequence[str], start: str) -> Ends:
+    """What the times tell of a table without a name of an end; when a row was known is no end."""
+    return ends_by_times(
+        table, [name for name in times if name == start or not KNOWN_NAME.search(name.lower())], start
+    )
 
 
 def propose_incidents(
@@ -98,6 +109,7 @@ def propose_incidents(
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
     _tell_instants(proposal, table)
+    _tell_second(proposal, table)
     note_others(proposal, table)
     if len(table.files) > 1:
         names = listed([Path(name).name.partition(".")[0] for name in table.files], _SHOWN)
@@ -126,6 +138,18 @@ def _tell_instants(proposal: Proposal, table: TableProfile) -> None:
         )
 
 
+def _tell_second(proposal: Proposal, table: TableProfile) -> None:
+    """Tell of rows that have a second interval, in columns that nobody reads."""
+    taken, found = _taken(table, proposal), intervals_of(table)
+    others = [
+        name
+        for name, column in table.columns.items()
+        if column.kind == "time" and name not in taken and not KNOWN_NAME.search(name.lower())
+    ]
+    if found is not None and found.end and (told := second_intervals(table, found.end, others)):
+        proposal.decide.append(told)
+
+
 def propose_maintenance(
     proposal: Proposal, table: TableProfile, entity: Sequence[str], attributes: Sequence[str]
 ) -> None:
@@ -145,6 +169,7 @@ def propose_maintenance(
         proposal.choose(table.name, kind, "maintenance.reason", "few values, which say why")
         if kind != MaintenanceColumns().reason:
             columns["reason"] = proposal.named(kind, reserved=False)
+    _tell_second(proposal, table)
     note_others(proposal, table)
     proposal.fields["maintenance"] = columns
 
@@ -191,8 +216,24 @@ def _tell_open(proposal: Proposal, table: TableProfile) -> None:
         )
     elif likely := _likely_end(table):
         proposal.missing.append(likely)
+    elif unclear := _unclear_ends(table):
+        proposal.missing.append(unclear)
     else:
         proposal.decide.append(f"{none}: all of them are open.")
+
+
+def _unclear_ends(table: TableProfile) -> str:
+    """Say that one of several columns must be the end, and nobody knows which; empty if none can be."""
+    times = [name for name, column in table.columns.items() if column.kind == "time"]
+    start = next((name for name in times if _START.search(name.lower())), "")
+    likely = _by_times(table, times, start).likely
+    if not likely:
+        return ""
+    names = listed([f"'{name}'" for name in likely], _SHOWN)
+    return (
+        f"No name tells the end of the {table.name}, and several may be it: {names}. Call the right column "
+        f"'end' in its file, or write the schema with it ({_field(table)}.end)."
+    )
 
 
 def _likely_end(table: TableProfile) -> str:

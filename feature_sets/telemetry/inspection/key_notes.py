@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -22,15 +23,30 @@ _DOMAIN = "in the domain after the name"
 _WAYS = (
     ("in upper and lower case", str.casefold),
     ("in zeros at the front", lambda text: re.sub(r"^0+(?=\d)", "", text)),
+    (
+        "in the signs between their parts, and upper and lower case",
+        lambda text: re.sub(r"[\W_]+", "-", text.casefold()),
+    ),
     (_DOMAIN, lambda text: text.casefold().partition(".")[0]),
 )
 """How names of one device may differ, and what of them is the same then."""
+_SHARED = 0.8
+"""Share of the names of one column that another must have in another way, if both are of the same devices."""
+
+
+class _Alike(NamedTuple):
+    """Names that differ from known ones in one way only: how, and the pairs of both."""
+
+    how: str
+    pairs: list[tuple[str, str]]
 
 
 def no_key(tables: Mapping[str, TableProfile]) -> str:
     """Why no column names the devices, for people."""
     where = f"in {', '.join(tables)} alike" if len(tables) > 1 else f"in the {next(iter(tables))}"
     numbers = unnamed_ids(list(tables.values()), common_columns(tables))
+    if not numbers and (told := _written_otherwise(tables)):
+        return told
     if not numbers:
         return f"No column of text, or of ids, is {where}, so nothing names the devices."
     names = listed([f"'{name}'" for name in numbers], _SHOWN)
@@ -64,30 +80,121 @@ def _is_no_text(column: pa.ChunkedArray) -> bool:
     return any(not is_key_text(value) for value in texts_of(column).values)
 
 
-def _tell_strangers(proposal: Proposal, metrics: TableProfile, table: TableProfile, column: str) -> None:
-    """Tell of values that the metrics do not have, if they write the same another way or have none."""
-    known, given = (dict.fromkeys(texts_of(of.head[column]).values) for of in (metrics, table))
-    strangers = [value for value in given if value not in known]
-    if not strangers or not known:
-        return
-    some = f"{len(strangers):,} of {len(given):,} values of '{column}' in the {table.name}"
+def _written_otherwise(tables: Mapping[str, TableProfile]) -> str:
+    """Say that a column of another table has the devices of the metrics in another writing; else empty."""
+    metrics, *others = (tables["metrics"], *(table for name, table in tables.items() if name != "metrics"))
+    best, told = 1, ""
+    for key, known in _text_columns(metrics):
+        for table in others:
+            for column, given in _text_columns(table):
+                least = max(best + 1, _SHARED * min(len(given), len(known)))
+                found = next((one for one in _ways(known, given) if len(one.pairs) >= least), None)
+                if found is None:
+                    continue
+                best, (theirs, ours) = len(found.pairs), found.pairs[0]
+                told = (
+                    f"Nothing names the devices: '{key}' of the metrics and '{column}' of the {table.name} "
+                    f"seem to, but differ {found.how}, such as {ours!r} and {theirs!r}. "
+                    "All tables must write a device alike."
+                )
+    return told
+
+
+def _text_columns(table: TableProfile) -> list[tuple[str, list[str]]]:
+    """Columns of text with their values."""
+    return [(name, _texts(table, name)) for name, column in table.columns.items() if column.kind == "text"]
+
+
+def _texts(table: TableProfile, column: str) -> list[str]:
+    return list(dict.fromkeys(texts_of(table.head[column]).values))
+
+
+def _ways(known: Sequence[str], given: Iterable[str]) -> Iterable[_Alike]:
+    """Each way in which names may differ, with those of the given ones that are known in another writing."""
     for how, plain in _WAYS:
         counts = Counter(plain(value) for value in known)
         alike = {plain(value): value for value in known if counts[plain(value)] == 1}
-        pairs = [(value, alike[plain(value)]) for value in strangers if plain(value) in alike]
+        pairs = [(value, alike[plain(value)]) for value in given if plain(value) in alike]
         if how == _DOMAIN:  # Addresses, and names of two domains, are of different devices.
             pairs = [(value, other) for value, other in pairs if ("." in value) != ("." in other)]
-        if not pairs or len(pairs) < _MOST * len(strangers):
-            continue
-        sentence = (
-            f"{some} differ from those of the metrics only {how}, such as {pairs[0][0]!r} and "
-            f"{pairs[0][1]!r}, and would be other devices: all tables must write a device alike."
-        )
-        (proposal.missing if len(strangers) == len(given) else proposal.decide).append(sentence)
+        yield _Alike(how, pairs)
+
+
+def _tell_strangers(proposal: Proposal, metrics: TableProfile, table: TableProfile, column: str) -> None:
+    """Tell of values that the metrics do not have, if they write the same another way or have none."""
+    known, given = _texts(metrics, column), _texts(table, column)
+    there = set(known)
+    strangers = [value for value in given if value not in there]
+    if not strangers or not known or _tell_ways(proposal, table, column, known, given):
         return
     # Of large files the rest was not looked at.
     if len(strangers) == len(given) and all(of.rows == of.looked_at for of in (metrics, table)):
         proposal.missing.append(
             f"None of the {len(given):,} values of '{column}' in the {table.name}, such as {strangers[0]!r}, "
-            f"is in the metrics, which have {next(iter(known))!r}."
+            f"is in the metrics, which have {known[0]!r}."
         )
+
+
+def _tell_ways(
+    proposal: Proposal, table: TableProfile, column: str, known: Sequence[str], given: Sequence[str]
+) -> bool:
+    """Tell of values that are known in another writing, if most of those that are not known are.
+
+    :param known: names of devices.
+    :param given: names in the column.
+    :returns: whether that is so.
+    """
+    there = set(known)
+    strangers = [value for value in given if value not in there]
+    for how, pairs in _ways(known, strangers):
+        if not pairs or len(pairs) < _MOST * len(strangers):
+            continue
+        sentence = (
+            f"{len(strangers):,} of {len(given):,} values of '{column}' in the {table.name} differ from "
+            f"those of the metrics only {how}, such as {pairs[0][0]!r} and {pairs[0][1]!r}, and would be "
+            "other devices: all tables must write a device alike."
+        )
+        (proposal.missing if len(strangers) == len(given) else proposal.decide).append(sentence)
+        return True
+    return False
+
+
+def tell_scopes(
+    proposal: Proposal, tables: Mapping[str, TableProfile], table: TableProfile, entity: Sequence[str]
+) -> None:
+    """Tell of what a table of intervals names that no other table has, if it is a device in another writing.
+
+    What the static file says of devices, such as their site, is told as well.
+
+    :param tables: the metrics, the static file, and others that name each device.
+    :param table: of incidents or of maintenance.
+    :param entity: columns that name a device.
+    """
+    static = tables.get("static")
+    others = {
+        name: set(_texts(static, name))
+        for name, profile in (static.columns.items() if static else ())
+        if static and profile.kind == "text" and name not in entity
+    }
+    plain = [name for name, profile in table.columns.items() if profile.kind != "nested"]
+    for column in (name for name in entity if name in plain):
+        known = dict.fromkeys(
+            value for of in tables.values() if column in of.columns for value in _texts(of, column)
+        )
+        given = _texts(table, column)
+        strangers = [value for value in given if value not in known]
+        if not strangers or _tell_ways(proposal, table, column, list(known), given):
+            continue
+        # The table may have a column of this name as well, for other rows.
+        for other, values in others.items():
+            named = [value for value in strangers if value in values]
+            if not named:
+                continue
+            shown = listed([repr(value) for value in named], _SHOWN)
+            are = "is no device" if len(named) == 1 else "are no devices"
+            proposal.decide.append(
+                f"{shown} in '{column}' of the {table.name} {are}, but what '{other}' of the "
+                "static file says, so such rows count for no device. They need that in a column "
+                f"'{other}', and '{column}' empty."
+            )
+            break

@@ -18,6 +18,7 @@ from feature_sets.telemetry.inspection.counter_shape import (
     uptime_unit,
 )
 from feature_sets.telemetry.inspection.device_shape import has_uneven_levels
+from feature_sets.telemetry.inspection.far_values import tell_far_values
 
 _NAMED = 5
 
@@ -62,6 +63,8 @@ class MetricKinds:
         self._counters[name] = counter_shape(column, readings, name, self._decimal)
         if self._counters[name] is None and has_uneven_levels(column, readings, self._decimal):
             self._uneven.append(name)
+        if self._counters[name] is None and (told := tell_far_values(column, name, self._decimal)):
+            self._proposal.decide.append(told)
         if self._counters[name] is None and has_lost_units(column, name, self._decimal):
             self._proposal.decide.append(
                 f"'{name}' seems to be a counter, but some of its numbers are floats of 2^53 or more, which "

@@ -24,16 +24,18 @@ def names_in_files(tables: Mapping[str, TableProfile]) -> dict[str, str]:
     if metrics is None or not metrics.partial:
         return {}
     others = [table for name, table in tables.items() if name != "metrics"]
-    times = [name for name in time_candidates(tables) if name in metrics.partial]
+    # Of very many kinds of files some were not looked at, and of their columns only the names are known.
+    partial = [name for name in metrics.partial if name in metrics.columns]
+    times = [name for name in time_candidates(tables) if name in partial]
     found: dict[str, str] = {}
-    for name in metrics.partial:
+    for name in partial:
         if any(name in table.columns for table in others):
             continue
         kind = metrics.columns[name].kind
         if kind == "time":
             fitting = [times[0]] if times[0] != name else []
         else:
-            fitting = [key for key in metrics.partial if _names_the_same(metrics, name, key, others)]
+            fitting = [key for key in partial if _names_the_same(metrics, name, key, others)]
         fitting = [key for key in fitting if _in_place_of(metrics, name, key)]
         if len(fitting) == 1:
             found[name] = fitting[0]

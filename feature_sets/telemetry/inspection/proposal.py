@@ -38,7 +38,7 @@ from feature_sets.telemetry.inspection.key_and_time import (
     key_of_metrics,
     time_candidates,
 )
-from feature_sets.telemetry.inspection.key_notes import no_key, tell_keys
+from feature_sets.telemetry.inspection.key_notes import no_key, tell_keys, tell_scopes
 from feature_sets.telemetry.inspection.label_shape import propose_labels
 from feature_sets.telemetry.inspection.metric_columns import propose_metrics
 from feature_sets.telemetry.inspection.other_names import propose_names
@@ -127,6 +127,8 @@ def propose(
         propose_incidents(proposal, incidents, entity, attributes)
     if "maintenance" in intervals:
         propose_maintenance(proposal, intervals["maintenance"], entity, attributes)
+    for profile in intervals.values():
+        tell_scopes(proposal, tables, profile, entity)
     if "static" in tables:
         _static(proposal, tables["static"], entity)
     _windows(proposal)

@@ -160,7 +160,7 @@ def profile_table(
         )
         for path in files
     ]
-    looks = _looks(folder, files, form)
+    looks = _looks(folder, files, form, present)
     heads = [
         look.head.rename_columns([names.get(column, column) for column in look.head.column_names])
         for look in looks
@@ -203,23 +203,34 @@ class _Look(NamedTuple):
     rows: int | None = None
 
 
-def _looks(folder: Path, files: Sequence[Path], form: FileFormat) -> list[_Look]:
+def _looks(
+    folder: Path, files: Sequence[Path], form: FileFormat, present: Sequence[frozenset[str]]
+) -> list[_Look]:
     """The first rows of each file; of many files those at some places, and of some that follow each.
 
+    Files with other columns have a share of their own: a few of them among many would not be seen.
     What a file leaves of its share is for those that come later.
+
+    :param present: columns of each file.
     """
     found = [_Look()] * len(files)
-    places = min(_PLACES, len(files))
-    begins = np.linspace(0, len(files), places + 1).astype(int).tolist()
+    kinds: dict[frozenset[str], list[int]] = {}
+    for number, columns in enumerate(present):
+        kinds.setdefault(columns, []).append(number)
+    alike = sorted(kinds.values(), key=len) if len(kinds) <= _PLACES else [list(range(len(files)))]
     left = LOOKED_AT
-    for place, (begin, end) in enumerate(pairwise(begins)):
-        share = left // (places - place)
-        for number in range(begin, end):
-            if share <= 0:
-                break
-            head, rows = _first_rows(folder, files[number], share, form)
-            found[number] = _Look(head, rows)
-            share, left = share - head.num_rows, left - head.num_rows
+    for kind, numbers in enumerate(alike):
+        places = min(_PLACES, len(numbers))
+        begins = np.linspace(0, len(numbers), places + 1).astype(int).tolist()
+        of_kind = left // (len(alike) - kind)
+        for place, (begin, end) in enumerate(pairwise(begins)):
+            share = of_kind // (places - place)
+            for number in numbers[begin:end]:
+                if share <= 0:
+                    break
+                head, rows = _first_rows(folder, files[number], share, form)
+                found[number] = _Look(head, rows)
+                share, of_kind, left = (rest - head.num_rows for rest in (share, of_kind, left))
     return found
 
 

@@ -100,6 +100,14 @@ def test_values_that_no_device_has_are_told_with_those_there_are(tmp_path: Path)
     assert not report.warnings
 
 
+def test_a_value_of_another_column_is_told_with_that(tmp_path: Path) -> None:
+    _, report = read(tmp_path, [{"site": name, "start": NIGHT[0]} for name in ("osl", "leaf", "a")])
+    assert report.notes == [
+        "site: no device has 'leaf', 'a'; there are 'osl'; 'a' of box and 'leaf' of role must be in a "
+        "column of that name"
+    ]
+
+
 def test_a_calendar_that_names_nobody_is_a_warning(tmp_path: Path) -> None:
     _, report = read(tmp_path, [{"site": "oslo", "start": NIGHT[0]}, {"device": "a", "start": NIGHT[0]}])
     (warning,) = report.warnings

@@ -112,10 +112,16 @@ def test_measured_whole_numbers_beside_the_labels_are_no_ids(tmp_path: Path) -> 
     [
         (str.upper, "in upper and lower case, such as 'R0' and 'r0'"),
         (lambda name: f"{name}.example.net", "in the domain after the name"),
+        (
+            lambda name: name.upper().replace("/", "_"),
+            "in the signs between their parts, and upper and lower",
+        ),
     ],
 )
 def test_devices_that_tables_write_in_two_ways_are_refused(tmp_path: Path, change: object, how: str) -> None:
     tables = frames()
+    for frame in tables.values():
+        frame["router"] = frame["router"].str.replace("r", "r/") if "parts" in how else frame["router"]
     tables["labels"]["router"] = tables["labels"]["router"].map(change)
     check = check_folder(write(tmp_path, tables))
     (sentence,) = check.proposal.missing

@@ -454,3 +454,62 @@ def test_a_ticket_about_several_devices_is_no_id_of_a_row(tmp_path: Path) -> Non
     roles = {choice.column: choice for choice in check.proposal.choices if choice.table == "incidents"}
     assert roles["last_update"].why == "a time, but neither start nor end"
     assert roles["planned"].instead == "labels.cancelled, if it says that there was none"
+
+
+REOPENED = pd.DataFrame(
+    {
+        "router": ["r1", "r2", "r3"],
+        "Eroeffnet": at(2, 6, 9),
+        "Geschlossen": at(5, 7, 11),
+        "Wieder auf": at(None, 8, None),
+        "Wieder zu": at(None, 8.5, None),
+    }
+)
+
+
+def test_the_end_is_found_among_more_times_without_a_name_that_tells_it(tmp_path: Path) -> None:
+    folder = write(tmp_path, with_labels("incidents", REOPENED), ".csv")
+    check, schema = taken(folder)
+    assert (schema.labels.start, schema.labels.end) == ("Eroeffnet", "Geschlossen")
+    found = errors(folder, schema)
+    assert [time for device, time in found if device == "r1"] == at(*np.arange(2, 5, 0.5))
+    (told,) = (sentence for sentence in check.proposal.decide if "after the end" in sentence)
+    assert told.startswith(
+        "1 row has times after the end 'Geschlossen' in 'Wieder auf', 'Wieder zu' of the inc"
+    )
+
+
+def test_a_second_interval_is_told_where_names_tell_the_first(tmp_path: Path) -> None:
+    named = REOPENED.rename(
+        columns={"Eroeffnet": "opened", "Geschlossen": "closed", "Wieder auf": "reopened"}
+    )
+    check, schema = taken(write(tmp_path, with_labels("incidents", named), ".csv"))
+    assert (schema.labels.start, schema.labels.end) == ("opened", "closed")
+    assert any("in 'reopened', 'Wieder zu' of the inc" in sentence for sentence in check.proposal.decide)
+
+
+@pytest.mark.parametrize("more", [{"filed": at(12, 12, 12)}, {"updated_at": at(None, 12, None)}])
+def test_what_is_later_than_the_end_and_no_second_interval_is_not_told(
+    tmp_path: Path, more: dict[str, list[pd.Timestamp | None]]
+) -> None:
+    rows = TICKETS[["router"]].loc[[0, 1, 1]].assign(opened_at=at(2, 6, 9), closed_at=at(5, 7, 11), **more)
+    check, schema = taken(write(tmp_path, with_labels("incidents", rows), ".csv"))
+    assert schema.labels.end == "closed_at"
+    assert not any("after the end" in sentence for sentence in check.proposal.decide)
+
+
+def test_times_of_which_several_may_be_the_end_are_asked_for(tmp_path: Path) -> None:
+    rows = REOPENED[["router", "Eroeffnet", "Geschlossen"]].assign(Gesehen=at(3, 6.5, 10))
+    check = check_folder(write(tmp_path, with_labels("incidents", rows), ".csv"))
+    (missing,) = check.proposal.missing
+    assert missing.startswith(
+        "No name tells the end of the incidents, and several may be it: 'Geschlossen', 'Ge"
+    )
+    assert check.proposal.content is None
+
+
+def test_times_before_the_start_are_no_end(tmp_path: Path) -> None:
+    rows = REOPENED[["router"]].assign(opened=at(3, 7, 10), Gemessen=at(2, 6, 9), Geplant=at(1, 5, 8))
+    check, schema = taken(write(tmp_path, with_labels("incidents", rows), ".csv"))
+    assert "The incidents have no column of ends: all of them are open." in check.proposal.decide
+    assert schema.labels.start == "opened"

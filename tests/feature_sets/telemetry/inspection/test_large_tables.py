@@ -80,3 +80,34 @@ def test_of_many_files_those_at_ten_places_are_looked_at_one_after_the_other(
     assert "the first ones of 50 files" in table.heading()
     check = check_folder(tmp_path)
     assert check.proposal.fields["expected_interval"] == "1m"
+
+
+def many_files(folder: Path, count: int) -> None:
+    """Files of an hour each, of which ten alone are more than is looked at."""
+    folder.mkdir()
+    rows = readings([f"ap{number}" for number in range(40)], 60, 0.2, "rssi")
+    for number, (_, part) in enumerate(rows.groupby("at")):
+        if number < count:
+            part.assign(rssi=range(40)).to_csv(folder / f"a{number:04}.csv", index=False)
+
+
+def test_a_file_of_another_shape_behind_many_is_looked_at_and_told(tmp_path: Path) -> None:
+    many_files(tmp_path / "metrics", 200)
+    value = '{"ts": 1792454400000, "source": {"name": "ap1"}, "metric": {"name": "snr", "value": %d}}'
+    (tmp_path / "metrics" / "z.jsonl").write_text("\n".join(value % number for number in range(3)))
+    check = check_folder(tmp_path)
+    assert check.tables["metrics"].columns["metric.name"].samples == ("'snr'",)
+    assert any(
+        sentence.startswith("1 of 201 files of the metrics have no column 'box', such as metrics/z.jsonl")
+        for sentence in check.proposal.missing
+    )
+
+
+def test_files_of_more_shapes_than_are_looked_at_are_no_error(tmp_path: Path) -> None:
+    many_files(tmp_path / "metrics", 200)
+    for number in range(12):
+        rows = pd.DataFrame({"at": ["2026-10-20 00:00:00"], "box": ["ap1"], f"other{number}": ["b"]})
+        rows.to_csv(tmp_path / "metrics" / f"z{number}.csv", index=False)
+    check = check_folder(tmp_path)
+    table = check.tables["metrics"]
+    assert set(table.partial) > set(table.columns) - {"at", "box"} and "other11" not in table.columns

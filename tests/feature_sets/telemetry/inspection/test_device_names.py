@@ -1,0 +1,81 @@
+"""Names of devices that tables write in two ways, and what is named in their column and is none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from feature_sets.telemetry.inspection.folder_check import check_folder
+from tests.feature_sets.telemetry.inspection.test_folder_check import frames, write
+
+
+def test_devices_under_two_names_of_columns_that_are_written_in_two_ways_are_told(tmp_path: Path) -> None:
+    tables = frames()
+    tables["metrics"]["router"] = "core1/" + tables["metrics"]["router"]
+    tables["metrics"].insert(0, "mode", ["On", "off"] * (len(tables["metrics"]) // 2))
+    tables["static"].insert(0, "state", ["on", "OFF"] * 3)
+    for name in ("labels", "static"):
+        tables[name] = tables[name].rename(columns={"router": "Port"})
+        tables[name]["Port"] = "CORE1_" + tables[name]["Port"].str.upper()
+    (sentence, *_) = check_folder(write(tmp_path, tables)).proposal.missing
+    assert sentence == (
+        "Nothing names the devices: 'router' of the metrics and 'Port' of the labels seem to, but differ in "
+        "the signs between their parts, and upper and lower case, such as 'core1/r0' and 'CORE1_R0'. "
+        "All tables must write a device alike."
+    )
+
+
+def test_columns_of_a_few_equal_words_name_no_devices(tmp_path: Path) -> None:
+    tables = frames()
+    tables["metrics"]["router"] = "core1/" + tables["metrics"]["router"]
+    tables["static"]["state"] = "UP"
+    tables["metrics"]["mode"] = "up"
+    missing = check_folder(write(tmp_path, tables)).proposal.missing
+    assert not any("seem to" in sentence for sentence in missing)
+
+
+INTERVALS = pd.DataFrame(
+    {"start": pd.Timestamp("2026-03-01T00:02:00Z"), "end": pd.Timestamp("2026-03-01T00:05:00Z")},
+    index=range(2),
+)
+
+
+@pytest.mark.parametrize("table", ["incidents", "maintenance"])
+def test_scopes_that_are_a_site_in_the_column_of_devices_are_told(tmp_path: Path, table: str) -> None:
+    tables = frames()
+    tables["static"]["site"] = ["oslo", "bergen"] * 3
+    rows = INTERVALS.assign(router=["r1", "oslo"])
+    if table == "incidents":
+        del tables["labels"]
+    (told,) = (
+        sentence
+        for sentence in check_folder(write(tmp_path, {**tables, table: rows})).proposal.decide
+        if "no device" in sentence
+    )
+    assert told == (
+        f"'oslo' in 'router' of the {table} is no device, but what 'site' of the static file says, so such "
+        "rows count for no device. They need that in a column 'site', and 'router' empty."
+    )
+
+
+def test_incidents_that_write_devices_in_another_way_are_told(tmp_path: Path) -> None:
+    tables = {**frames(), "incidents": INTERVALS.assign(router=["R1", "R2"])}
+    del tables["labels"]
+    (sentence,) = check_folder(write(tmp_path / "all", tables)).proposal.missing
+    assert sentence.startswith(
+        "2 of 2 values of 'router' in the incidents differ from those of the metrics only"
+    )
+    tables["incidents"]["router"] = ["r1", "R2"]
+    check = check_folder(write(tmp_path / "some", tables))
+    assert not check.proposal.missing
+    assert any(sentence.startswith("1 of 2 values of 'router'") for sentence in check.proposal.decide)
+
+
+def test_a_list_of_devices_in_an_incident_is_no_error(tmp_path: Path) -> None:
+    tables = {**frames(), "incidents": INTERVALS.assign(router=[["r1", "r2"], ["r3"]])}
+    del tables["labels"]
+    check = check_folder(write(tmp_path, tables))
+    assert check.tables["incidents"].columns["router"].kind == "nested"
+    assert not any("no device" in sentence for sentence in check.proposal.decide)
