@@ -54,18 +54,19 @@ def partition_values(path: Path, folder: Path, form: FileFormat = PLAIN) -> dict
     return values
 
 
-def file_columns(path: Path, name: str, form: FileFormat = PLAIN) -> list[str]:
+def file_columns(path: Path, name: str, form: FileFormat = PLAIN, *, keep: bool = True) -> list[str]:
     """Names of the columns of a file.
 
     :param name: what an error calls the file.
     :param form: of a CSV or JSON file.
+    :param keep: whether its rows will be asked for next, see ``json_columns``.
     :raises TelemetryError: if it cannot be read, or a name occurs twice.
     """
     try:
         if path.suffix == ".parquet":
             columns = list(pq.read_schema(path).names)
         elif json_files.is_json(path):
-            columns = json_files.json_columns(path, name, form)
+            columns = json_files.json_columns(path, name, form, keep=keep)
         else:
             columns = _csv_columns(path, form.csv_of(name))
     except (pa.ArrowException, OSError, ValueError) as error:

@@ -51,14 +51,15 @@ def json_table(path: Path, name: str, form: FileFormat) -> pa.Table:
     return _table(_File.of(path, name, form))
 
 
-def json_columns(path: Path, name: str, form: FileFormat) -> list[str]:
+def json_columns(path: Path, name: str, form: FileFormat, *, keep: bool = True) -> list[str]:
     """Names of all columns of a file; of a large one of lines without keeping what is in them.
 
+    :param keep: whether its rows will be asked for next, so that what is in them is kept.
     :raises InputError: see ``json_table``.
     :raises OSError: see ``json_table``.
     """
     file = _File.of(path, name, form)
-    return list(_names(file) if file.is_streamed else _table(file).column_names)
+    return list(_table(file).column_names if keep and not file.is_streamed else _names(file))
 
 
 def json_chunks(
@@ -142,11 +143,16 @@ def _has_values_in_lines(path: str, stamp: tuple[int, int]) -> bool:
     return bool(newline)
 
 
+def _content(file: _File) -> str:
+    with open_text(file.path) as stream:
+        return str(stream.read(), "utf-8-sig")
+
+
 @lru_cache(maxsize=8)
 def _names(file: _File) -> tuple[str, ...]:
-    """Names of the columns, read line by line."""
+    """Names of the columns, of a streamed file read line by line."""
     found: dict[str, None] = {}
-    for row in file.rows(_lines(file.path)):
+    for row in file.rows(_lines(file.path) if file.is_streamed else _parts(_content(file))):
         found.update(dict.fromkeys(row))
     return tuple(found) if found or not file.kind else (TIME, file.metric, file.value)
 
@@ -154,9 +160,7 @@ def _names(file: _File) -> tuple[str, ...]:
 @lru_cache(maxsize=1)
 def _table(file: _File) -> pa.Table:
     """The table; the last one is kept, as its columns are asked for first."""
-    with open_text(file.path) as stream:
-        text = stream.read().decode("utf-8-sig")
-    table = _of_rows(file.rows(_parts(text)), {})
+    table = _of_rows(file.rows(_parts(_content(file))), {})
     if file.kind and not table.num_columns:  # Nothing was measured, which is no fault.
         return _of_rows([], dict.fromkeys((TIME, file.metric, file.value)))
     return table
@@ -305,7 +309,7 @@ def _flat(entry: Mapping[str, Any], joint: str) -> Iterator[tuple[str, Any]]:
     while waiting:
         prefix, part = waiting.pop()
         for name, value in part.items():
-            if isinstance(value, Mapping):
+            if isinstance(value, dict):  # As JSON has them; an abstract class takes longer to ask.
                 waiting.append((f"{prefix}{name}{joint}", value))
             else:
                 yield f"{prefix}{name}", value
@@ -313,11 +317,13 @@ def _flat(entry: Mapping[str, Any], joint: str) -> Iterator[tuple[str, Any]]:
 
 def _text(cell: Any) -> str | None:
     """Text of a value; lists are no values."""
+    if isinstance(cell, str):
+        return cell
     if isinstance(cell, list):
         return f"a list of {len(cell)}"
     if isinstance(cell, float) and (not math.isfinite(cell) or abs(cell) >= _EXACT):
         return repr(cell)  # It stands for several whole numbers.
-    return cell if isinstance(cell, str) else cell_text(cell)
+    return cell_text(cell)
 
 
 def _brief(value: object) -> str:

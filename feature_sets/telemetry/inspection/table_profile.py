@@ -193,7 +193,7 @@ def profile_table(
 
 def _columns_of(folder: Path, path: Path, form: FileFormat) -> list[str]:
     name = str(path.relative_to(folder))
-    return file_columns(path, name, form_of_one(path, name, form))
+    return file_columns(path, name, form_of_one(path, name, form), keep=False)
 
 
 class _Look(NamedTuple):
