@@ -196,7 +196,8 @@ def note_incidents(
     frame = incidents_that_count(part.frame, schema)
     others = len(part.frame) - len(frame)
     still = int(frame[END].isna().sum())
-    report.notes.append(f"{len(frame):,} incidents, {still:,} of them without an end")
+    incidents = "incident" if len(frame) == 1 else "incidents"
+    report.notes.append(f"{len(frame):,} {incidents}, {still:,} of them without an end")
     if others and schema.labels.alarm_log is None:
         rows = "1 row does not count: it was" if others == 1 else f"{others:,} rows do not count: they were"
         report.notes.append(f"{rows} cancelled, or a later row is about the same incident")
@@ -222,6 +223,8 @@ def note_incidents(
     instants = frame[START] == frame[END]
     _note(report, frame, instants.to_numpy(), schema, what)
     order = frame.sort_values(START, kind="stable")
+    what = "without an end: all readings from the start on are errors"
+    _note(report, order, order[END].isna().to_numpy(), schema, what)
     far = pd.Timestamp.max.tz_localize("UTC")
     ends = order[END].fillna(far)
     keys = [order[at(column)].fillna("") for column in scope_columns(schema)]

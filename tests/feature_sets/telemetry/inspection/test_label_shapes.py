@@ -379,6 +379,8 @@ def test_an_open_incident_hides_no_column_of_ends(tmp_path: Path, form: str, emp
     rows, report = read_telemetry(tmp_path, schema)
     assert rows.incidents is not None and rows.incidents.frame["end"].isna().tolist() == [False, True]
     assert report.labels.notes[0] == "2 incidents, 1 of them without an end"
+    [named] = [note for note in report.labels.notes if note.startswith("1 without an end: all readings")]
+    assert rows.incidents.frame["start"].iloc[1].isoformat() in named
 
 
 def test_a_column_of_ends_with_other_words_in_it_is_told_and_not_left_out(tmp_path: Path) -> None:
@@ -417,7 +419,7 @@ def test_a_row_that_closes_an_incident_without_an_id_is_told_as_that_one(tmp_pat
     labels = {"form": "incidents", "start": "opened_at", "end": "closed_at", "cancelled": "void"}
     _, report = read_telemetry(folder, TelemetrySchema.from_dict({**proposed, "labels": labels}))
     assert report.labels.notes == [
-        "1 incidents, 0 of them without an end",
+        "1 incident, 0 of them without an end",
         "2 rows do not count: they were cancelled, or a later row is about the same incident",
     ]
 
