@@ -38,7 +38,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     monkeypatch.setenv("NETOPS_RETRAIN", "off")  # Of this shell, and not of the runner.
     monkeypatch.setattr(session, "existing_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
     monkeypatch.setattr(api_reader, "projects", lambda _: ["p", "q"])
-    monkeypatch.setattr(measured_drift, "runs", lambda *_: [])
+    monkeypatch.setattr(measured_drift, "runs", lambda *_, **__: [])
     file = StateFile(tmp_path / "retraining", "p")
     with file.changing():
         file.write(opened())
@@ -68,7 +68,7 @@ def test_the_mode_is_that_of_the_runner_and_what_it_waits_for_is_told(
 def test_drift_that_a_run_has_measured_is_told_beside_what_is_waited_for(
     home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured_drift, "runs", lambda *_: [step("b", True)])
+    monkeypatch.setattr(measured_drift, "runs", lambda *_, **__: [step("b", True)])
     text, content = printed(capsys, monkeypatch, {"mode": "auto", "outlook": OUTLOOK})
     assert text.endswith(f"2 left\nrows: {TOLD}\n")
     assert content["measured_drift"] == [TOLD]
