@@ -107,7 +107,7 @@ class EventParser:
         self._metrics = tuple(
             (metric.name, metric.low, metric.high, metric.column, metric.counter) for metric in schema.metrics
         )
-        self._optional = frozenset(metric.name for metric in schema.metrics if metric.optional)
+        self._optional = schema.optional_metrics
         self._uptime = schema.uptime
         self._times = schema.time_rules
         self._devices, self._whole_keys = devices, whole_keys and bool(schema.separator)

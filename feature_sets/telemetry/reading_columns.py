@@ -28,8 +28,12 @@ def asked_columns(schema: TelemetrySchema, times: Sequence[str]) -> Columns:
         # A value is read as what its metric is; whether it fits is seen then.
         wholes = {form.value: 2**64 - 1} if counters else {}
         return Columns(times=tuple(times), numbers=(form.value,), texts=(form.metric,), wholes=wholes)
-    optional = frozenset(metric.name for metric in schema.metrics if metric.optional)
-    return Columns(times=tuple(times), numbers=(*gauges, *uptime), wholes=counters, optional=optional)
+    return Columns(
+        times=tuple(times),
+        numbers=(*gauges, *uptime),
+        wholes=counters,
+        optional=schema.optional_metrics,
+    )
 
 
 def reject_readings(rows: CheckedRows, schema: TelemetrySchema) -> None:

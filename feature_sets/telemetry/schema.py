@@ -25,9 +25,15 @@ from feature_sets.telemetry.horizons import ahead_of, check_horizons, target_of
 from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import AS_ROWS, ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
-from feature_sets.telemetry.metric import OPTIONAL, Metric
+from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.reserved_names import check_reserved
-from feature_sets.telemetry.schema_content import UNLABELED, check_rename, file_content, schema_arguments
+from feature_sets.telemetry.schema_content import (
+    UNLABELED,
+    check_rename,
+    file_content,
+    rows_depend_on,
+    schema_arguments,
+)
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.topology import Topology, check_groups
 from feature_sets.telemetry.window_settings import Windows
@@ -155,11 +161,8 @@ class TelemetrySchema:
 
     def history_content(self) -> dict[str, Any]:
         """What of ``to_dict`` a history depends on: of the split only a column that is kept for it alone."""
-        content, split = self.to_dict(), self.split
-        content.pop("incident_mapping", None)  # See ``schema_content.TOOL``.
+        content, split = rows_depend_on(self.to_dict()), self.split
         content.pop("split", None)
-        for metric in content["metrics"].values():
-            metric.pop(OPTIONAL, None)  # A file that lacks it is read as one with empty cells.
         of_devices = (DEVICE, *self.entity, *self.static, *self.population)
         kept = self.exclude_labels if split.label_column else of_devices
         column = split.label_column or split.group_column
@@ -236,6 +239,11 @@ class TelemetrySchema:
     def counter_metrics(self) -> tuple[Metric, ...]:
         """Metrics that are counters."""
         return tuple(metric for metric in self.metrics if metric.counter is not None)
+
+    @property
+    def optional_metrics(self) -> frozenset[str]:
+        """Names of metrics that a file or a live event may lack."""
+        return frozenset(metric.name for metric in self.metrics if metric.optional)
 
     @property
     def reading_columns(self) -> tuple[str, ...]:

@@ -127,7 +127,10 @@ def gets_calendar(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 
 
 def rows_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
-    """The content of a schema without what no row of a history depends on; older histories kept that, too."""
+    """The content of a schema without what no row of a history depends on; older histories kept that, too.
+
+    A file that lacks an optional metric is read as one with empty cells.
+    """
     found = {name: value for name, value in content.items() if name != TOOL}
     return found | ({"metrics": _without(found["metrics"], OPTIONAL)} if "metrics" in found else {})
 

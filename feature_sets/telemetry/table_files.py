@@ -135,7 +135,6 @@ class _FilePlan:
     :param keys: columns that the key is made of.
     :param wanted: all columns that are read.
     :param inside: those of them that are in the file.
-    :param absent: those of them that it may lack, and does.
     """
 
     path: Path
@@ -148,7 +147,11 @@ class _FilePlan:
     keys: tuple[str, ...]
     wanted: tuple[str, ...]
     inside: tuple[str, ...]
-    absent: tuple[str, ...]
+
+    @property
+    def absent(self) -> tuple[str, ...]:
+        """Wanted columns that it may lack, and does."""
+        return tuple(column for column in self.wanted if column not in self.present)
 
     @classmethod
     def of(cls, folder: Path, path: Path, schema: TelemetrySchema, columns: Columns) -> _FilePlan:
@@ -170,14 +173,13 @@ class _FilePlan:
                 way = " (unless the metric is optional)" if column in schema.metric_names else ""
                 raise TelemetryError(f"{name}, column '{column}'", f"is required{way}", list(present))
         wanted = tuple(dict.fromkeys([*keys, *columns.names]))
-        lacking = tuple(column for column in wanted if column not in present)
         inside = [column for column in wanted if present.get(column) is not None]
         if not inside:  # Its path says it all, but for the number of its rows.
             inside = [column for column, given_as in present.items() if given_as is not None][:1]
         if not inside:
             raise TelemetryError(name, "must have columns", list(present))
         given = partition_values(path, folder, schema.files)
-        return cls(path, name, schema, columns, form, present, given, keys, wanted, tuple(inside), lacking)
+        return cls(path, name, schema, columns, form, present, given, keys, wanted, tuple(inside))
 
     def asked(self) -> dict[str, Any]:
         """What is asked of the file."""
@@ -195,10 +197,10 @@ class _FilePlan:
     def rows(self, table: pa.Table, file: int = 0, first: int = 0) -> FileRows:
         """Rows that were read, typed."""
         table = table.rename_columns(list(self.inside))
-        for column in self.absent:
-            table = table.append_column(column, pa.nulls(table.num_rows))
         for column in self.wanted:
-            if column not in (*self.inside, *self.absent):
+            if column not in self.present:
+                table = table.append_column(column, pa.nulls(table.num_rows))
+            elif column not in self.inside:
                 constant = pa.array([self.given[column]], pa.string()).dictionary_encode()
                 indices = pa.array(np.zeros(table.num_rows, dtype=np.int32))
                 table = table.append_column(

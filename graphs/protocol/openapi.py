@@ -112,8 +112,7 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
         schema.time: {**time, "type": ["string", "null"]},
         "status": {"type": "string", "enum": [status.value for status in LabelStatus]},
     }
-    optional = {metric.name for metric in schema.metrics if metric.optional}
-    required = [schema.time, *(name for name in metrics if name not in optional)]
+    required = [schema.time, *(name for name in metrics if name not in schema.optional_metrics)]
     binary: dict[str, Any] = {"type": "integer", "enum": [0, 1]}
     if schema.labels.values:
         binary = {"enum": [0, 1, *schema.labels.values]}
