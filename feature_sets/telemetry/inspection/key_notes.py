@@ -125,7 +125,7 @@ def _tell_strangers(proposal: Proposal, metrics: TableProfile, table: TableProfi
     known, given = _texts(metrics, column), _texts(table, column)
     there = set(known)
     strangers = [value for value in given if value not in there]
-    if not strangers or not known or _tell_ways(proposal, table, column, known, given):
+    if not strangers or not known or _tell_ways(proposal, table, column, known, strangers, len(given)):
         return
     # Of large files the rest was not looked at.
     if len(strangers) == len(given) and all(of.rows == of.looked_at for of in (metrics, table)):
@@ -136,25 +136,29 @@ def _tell_strangers(proposal: Proposal, metrics: TableProfile, table: TableProfi
 
 
 def _tell_ways(
-    proposal: Proposal, table: TableProfile, column: str, known: Sequence[str], given: Sequence[str]
+    proposal: Proposal,
+    table: TableProfile,
+    column: str,
+    known: Sequence[str],
+    strangers: Sequence[str],
+    count: int,
 ) -> bool:
     """Tell of values that are known in another writing, if most of those that are not known are.
 
     :param known: names of devices.
-    :param given: names in the column.
+    :param strangers: names in the column that are not known.
+    :param count: of all names in it.
     :returns: whether that is so.
     """
-    there = set(known)
-    strangers = [value for value in given if value not in there]
     for how, pairs in _ways(known, strangers):
         if not pairs or len(pairs) < _MOST * len(strangers):
             continue
         sentence = (
-            f"{len(strangers):,} of {len(given):,} values of '{column}' in the {table.name} differ from "
+            f"{len(strangers):,} of {count:,} values of '{column}' in the {table.name} differ from "
             f"those of the metrics only {how}, such as {pairs[0][0]!r} and {pairs[0][1]!r}, and would be "
             "other devices: all tables must write a device alike."
         )
-        (proposal.missing if len(strangers) == len(given) else proposal.decide).append(sentence)
+        (proposal.missing if len(strangers) == count else proposal.decide).append(sentence)
         return True
     return False
 
@@ -183,7 +187,7 @@ def tell_scopes(
         )
         given = _texts(table, column)
         strangers = [value for value in given if value not in known]
-        if not strangers or _tell_ways(proposal, table, column, list(known), given):
+        if not strangers or _tell_ways(proposal, table, column, list(known), strangers, len(given)):
             continue
         # The table may have a column of this name as well, for other rows.
         for other, values in others.items():
