@@ -60,12 +60,15 @@ def _without(values: Floats, cells: Index | None) -> Floats:
 
 
 def hours_of(base: pd.DataFrame, entity: str | None, time: str | None) -> Index | None:
-    """Hour of the day of each row; None without times, or of a base of less than two days."""
+    """Hour of the day of each row, in the zone of the times.
+
+    None without times, or of a base of less than two days.
+    """
     if entity is None or time is None or not len(base):
         return None
     if base[time].max() - base[time].min() < _TWO_DAYS:
         return None
-    return np.asarray(base[time].dt.tz_convert("UTC").dt.hour, dtype=np.int64)
+    return np.asarray(base[time].dt.hour, dtype=np.int64)
 
 
 def _series(column: CodedColumn, shares: list[Share]) -> Iterator[Floats]:

@@ -10,7 +10,6 @@ largest standardized distance of any (P. H. Westfall, S. S. Young, "Resampling-B
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -60,6 +59,7 @@ def compare_with_chance(
     starts: tuple[Index, Index],
     rng: np.random.Generator,
     missing: float = 0.0,
+    variance: Floats | float = 1.0,
 ) -> Chance:
     """Compare the total variation distance of each column with its distances in random divisions.
 
@@ -70,6 +70,7 @@ def compare_with_chance(
     :param starts: first row of each block of the base, and of the batch: its rows are dealt out together.
     :param missing: part of the variance that blocks lack, as rows depend on each other across their ends,
         too. Distances of random divisions are made larger for it.
+    :param variance: times that a column varies more than blocks by themselves, shape (c,); as ``missing``.
     """
     rows_of_base, rows = len(columns[0][0]), sum(map(len, columns[0]))
     firsts = np.concatenate([starts[0], rows_of_base + starts[1], [rows]])
@@ -85,7 +86,7 @@ def compare_with_chance(
         if size >= _WIDE:
             one, every = _wide_counts(columns[place], size, firsts, divisions)
             samples[:, [place]] = _distances(one, every, [size], n, rows)
-    samples[1:] /= math.sqrt(1 - min(missing, _MOST_MISSING))
+    samples[1:] *= np.sqrt(variance / (1 - min(missing, _MOST_MISSING)))
     spread = samples.std(axis=0)
     scores = (samples - samples.mean(axis=0)) / np.where(spread > _ROUNDING, spread, np.inf)
     largest = scores.max(axis=1)

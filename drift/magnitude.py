@@ -31,10 +31,11 @@ from drift.blocks import (
     stretches_of,
     usual_gap,
 )
-from drift.chance import compare_with_chance
-from drift.coded_columns import CodedColumn, Index, coded_columns
+from drift.chance import Chance, compare_with_chance
+from drift.coded_columns import CodedColumn, coded_columns
 from drift.compared_columns import OWNER, Columns, compared_columns, joint_columns, known_columns
 from drift.dependent_rows import Dependence
+from drift.devices_together import Bools, devices_together
 from drift.discretize import How
 from drift.distances.distribution import distribution
 from drift.distances.hellinger import hellinger
@@ -126,7 +127,9 @@ def drift_magnitude(
     columns, warnings = known_columns(base, batch, columns)
     if not columns:
         return undecided(warnings[0])
-    depends, longest = _needed_block(base.head(MOST_PROBED), columns, bins, how, least_change, entity, time)
+    needed = _needed_blocks(base.head(MOST_PROBED), columns, bins, how, least_change, entity, time)
+    depends = max(needed)
+    longest = " ".join(columns[needed.index(depends)])
     smaller = min(len(base), len(batch), max_rows)
     block_rows, too_few = chosen_block(block_rows, depends, smaller, entity, longest)
     if too_few:
@@ -145,13 +148,25 @@ def drift_magnitude(
     coded = coded_columns(base, batch, columns, joint, bins, how)
     shares = [*shares_of(coded, least_change), *errors_of(coded, base, batch, least_change)]
     starts = (base_starts, batch_starts)
-    shifts = _shifts(coded, shares, limits, permutations, starts, missing, rng)
+    of_column = [min(block_rows, each.least) * gap for each in [*needed, *[depends] * bool(joint)]]
+    spans = of_column + [of_column[share.column] for share in shares]
+    sides = [(column.base, column.batch) for column in coded] + [rows_with(share) for share in shares]
+    sizes = [column.size for column in coded] + [2] * len(shares)
+    hours = hours_of(base, entity, time)
+    together = devices_together(sides, sizes, (base, batch), entity, time, spans, hours)
+    chance = compare_with_chance(sides, sizes, permutations, starts, rng, missing, together.variance)
+    shifts = _shifts(coded, shares, limits, chance, together.is_enough)
+    judged = [shift for shift, is_enough in zip(shifts, together.is_enough, strict=False) if is_enough]
+    if too_few := together.too_few([shift.name for shift in shifts]):
+        warnings.append(too_few)
+    if not judged:
+        return undecided(too_few)
     return DriftMagnitude(
         n_base=len(base),
         n_batch=len(batch),
         shifts=shifts,
         drifted=any(shift.drifted for shift in shifts),
-        reason=reason_of(shifts),
+        reason=reason_of(judged),
         rows_needed=least,
         block_rows=block_rows,
         warnings=tuple(warnings),
@@ -215,7 +230,7 @@ def rows_of_ten_blocks(
     probed = base.head(MOST_PROBED)
     return (
         LEAST_BLOCKS
-        * _needed_block(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity, time)[0].least
+        * max(_needed_blocks(probed, columns, USUAL_BINS, USUAL_HOW, USUAL_CHANGE, entity, time)).least
     )
 
 
@@ -228,7 +243,7 @@ def _too_few_rows(base: pd.DataFrame, batch: pd.DataFrame, least: int, min_rows:
     return ""
 
 
-def _needed_block(
+def _needed_blocks(
     base: pd.DataFrame,
     columns: Columns,
     bins: int,
@@ -236,37 +251,25 @@ def _needed_block(
     change: LeastChange,
     entity: str | None,
     time: str | None,
-) -> tuple[Dependence, str]:
-    """For how many rows in a row a column of the base depends on itself at most, and which column that is.
+) -> list[Dependence]:
+    """For how many rows in a row each column of the base depends on itself.
 
     The longest counts for all: what is rare does not show in a base how long it lasts, so it is taken to last
     as long as anything else does.
     """
     coded = coded_columns(base, base, columns, (), bins, how)
     shares = [*shares_of(coded, change), *errors_of(coded, base, base, change)]
-    needed = needed_blocks(coded, shares, stretches_of(base, entity), hours_of(base, entity, time))
-    longest = max(needed)
-    return longest, " ".join(columns[needed.index(longest)])
+    return needed_blocks(coded, shares, stretches_of(base, entity), hours_of(base, entity, time))
 
 
 def _shifts(
-    coded: list[CodedColumn],
-    shares: list[Share],
-    limits: _Limits,
-    permutations: int,
-    starts: tuple[Index, Index],
-    missing: float,
-    rng: np.random.Generator,
+    coded: list[CodedColumn], shares: list[Share], limits: _Limits, chance: Chance, is_enough: Bools
 ) -> tuple[ColumnShift, ...]:
     """What is found of each column, beside what chance gives of it and of its shares.
 
-    :param starts: first row of each block of the base, and of the batch.
-    :param missing: see ``compare_with_chance``.
+    :param is_enough: of each column, then each share: whether there is enough of it to say that it moved.
     """
-    sides = [(column.base, column.batch) for column in coded] + [rows_with(share) for share in shares]
-    sizes = [column.size for column in coded] + [2] * len(shares)
-    chance = compare_with_chance(sides, sizes, permutations, starts, rng, missing)
-    p_values = chance.p_values.tolist()
+    p_values = np.where(is_enough, chance.p_values, 1.0).tolist()
     moved: list[list[ShareShift]] = [[] for _ in coded]
     for share, p_value in zip(shares, p_values[len(coded) :], strict=True):
         moved[share.column].append(_share_shift(share, p_value, limits))

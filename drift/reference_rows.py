@@ -107,10 +107,13 @@ def _other_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str
 def at_the_same_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str = DAY) -> pd.DataFrame:
     """Base rows of the hours of the day, or week, that the batch lies in.
 
+    Hours are those of the zone that times are in. People, and so load, go by the clock of their place: in
+    UTC, the week after their clocks change has everything an hour too early or late.
+
     A base that is shorter than a week says nothing of it: then the same hours of the day. Of one that is
     shorter than a day all rows are taken.
 
-    :param time: column of event times, with a zone.
+    :param time: column of event times, with a zone, the same one on both sides.
     :param season: ``day``, ``week``, or ``fixed`` for all rows.
     """
     season = _spanned(base[time], season)
@@ -135,9 +138,9 @@ def _span(times: pd.Series) -> pd.Timedelta:
 
 
 def _hours(times: pd.Series, season: str) -> pd.Series:
-    """Hour of the day, or of the week, of each time."""
-    utc = times.dt.tz_convert("UTC").dt
-    hours: pd.Series = utc.hour if season == DAY else 24 * utc.dayofweek + utc.hour
+    """Hour of the day, or of the week, of each time, in the zone of the times."""
+    local = times.dt
+    hours: pd.Series = local.hour if season == DAY else 24 * local.dayofweek + local.hour
     return hours
 
 

@@ -191,13 +191,18 @@ def _measured(
 ) -> dict[str, Any]:
     """What is told of drift: of the newest day, or of the newest week where the day shows none.
 
-    A day has few errors, so what is rare shows in a week, which a change of this day does not fill.
+    A day has few errors, so what is rare shows in a week, which a change of this day does not fill. Hours are
+    those of the schema's ``assume_timezone``, as load goes by the clock of its place.
 
     :param live: labeled rows, of which the newest are the batch.
     :param told: what detectors say of them.
     """
     rolls = reference in (ROLLING, ROLLING_WEEK)
     season = {ROLLING: FIXED, ROLLING_WEEK: WEEK}.get(reference, reference)
+    zone = schema.assume_timezone or "UTC"
+    base, live = (
+        rows.assign(**{schema.time: rows[schema.time].dt.tz_convert(zone)}) for rows in (base, live)
+    )
     known = {schema.target, PREDICTION, PROBABILITY}
     features = [column for column in base.columns if column in live.columns and column not in known]
     features = [column for column in features if pd.api.types.is_numeric_dtype(base[column])]
@@ -246,7 +251,8 @@ def _compared(
         result = dataclasses.replace(result, drifted=None, reason=reason)
     kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
     first, last = (
-        pd.Timestamp(at).isoformat() for at in (batch[schema.time].min(), batch[schema.time].max())
+        pd.Timestamp(at).tz_convert("UTC").isoformat()
+        for at in (batch[schema.time].min(), batch[schema.time].max())
     )
     event = result.event(last)
     return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from functools import cache
 
 import numpy as np
@@ -104,7 +105,7 @@ def test_still_days_of_a_daily_and_weekly_rhythm_are_no_drift():
         seen = rows[rows[SCHEMA.time] <= ends - pd.Timedelta(days=back)]
         assert measured(seen)["kind"] == NONE, back
     sunday = rows[rows[SCHEMA.time] < FIRST + pd.Timedelta(days=21)]
-    assert [measured(sunday, reference)["kind"] for reference in ("week", "day")] == [NONE, DATA]
+    assert [measured(sunday, reference)["kind"] for reference in ("week", "day")] == [NONE, NONE]
 
 
 def test_few_errors_more_are_seen_in_the_newest_week_which_is_told():
@@ -124,3 +125,19 @@ def test_an_alert_that_is_open_counts_however_old_it_is(age, kind):
     assert measured(live(), told=Found(raised, raised))["kind"] == kind
     if age > 7:  # Without an open alert, a drift of before the batch says nothing of it.
         assert measured(live(), told=Found(raised))["kind"] == NONE
+
+
+def test_hours_of_after_clocks_changed_are_compared_with_the_same_hours_of_before_by_the_clock():
+    """Load goes by the clock of Madrid, which was put back on 25 October 2026, a Sunday."""
+    madrid = dataclasses.replace(SCHEMA, assume_timezone="Europe/Madrid")
+    rows = days(0, 21, 3)  # Of a clock of no zone, from a Monday on.
+    clock = rows[SCHEMA.time].dt.tz_localize(None) + (pd.Timestamp("2026-10-12") - FIRST.tz_localize(None))
+    by_clock = rows.assign(
+        **{SCHEMA.time: clock.dt.tz_localize("Europe/Madrid", ambiguous=True).dt.tz_convert("UTC")}
+    )
+    before, after = (
+        by_clock[clock < "2026-10-25"],
+        by_clock[clock.between("2026-10-27T05:00", "2026-10-27T11:00")],
+    )
+    kinds = [_measured(before, after, schema, "day", 1000, NOTHING)["kind"] for schema in (SCHEMA, madrid)]
+    assert kinds == [DATA, NONE]
