@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from feature_sets.listed import listed
-from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.cell_text import ids_of, texts_of
 from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_ends import Ends, ends_by_times, second_intervals
@@ -350,7 +350,7 @@ def _is_of_versions(table: TableProfile, proposal: Proposal, name: str, start: s
     scope = [
         each.column for each in proposal.choices if each.table == table.name and each.role.endswith(".scope")
     ]
-    codes = pd.DataFrame({each: texts_of(table.head[each]).codes for each in (name, *scope, start)})
+    codes = pd.DataFrame({each: ids_of(table.head[each]).codes for each in (name, *scope, start)})
     ids = codes[name].nunique()
     again = len(codes) - ids
     return (
