@@ -16,6 +16,7 @@ from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import END, START
 from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import IngestReport
+from feature_sets.telemetry.merged_readings import MERGED
 from feature_sets.telemetry.repeated_rows import EQUAL
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -60,7 +61,7 @@ def rejected_notes(report: IngestReport) -> list[FitNote]:
     """Sentences about tables of which many rows are left out, but for those that say the same as another."""
     found = []
     for table in report.tables:
-        left_out = {reason: rows for reason, rows in table.rejected.items() if reason != EQUAL}
+        left_out = {reason: rows for reason, rows in table.rejected.items() if reason not in (EQUAL, MERGED)}
         rows = sum(left_out.values())
         if rows > _MANY * table.rows_read:
             most = max(left_out, key=lambda reason: left_out[reason])

@@ -57,7 +57,8 @@ class Cadence:
     :param seconds: usual time between two readings of a device; None if none has two.
     :param repeated: rows that repeat a device and time.
     :param contradicting: those of them that say something else.
-    :param contradiction: the same in one sentence, with an example; empty without one.
+    :param merged: those of them that have values which the other lacks.
+    :param contradiction: the contradictions in one sentence, with an example; empty without one.
     :param paces: where devices report at a few different intervals: these, the shortest first. Then
         ``seconds`` is the longest of them.
     :param even: whether nearly all devices report as often as that, or leave readings out.
@@ -71,6 +72,7 @@ class Cadence:
     even: bool = False
     gaps: float = 0.0
     contradicting: int = 0
+    merged: int = 0
     contradiction: str = ""
     paces: tuple[Pace, ...] = ()
 

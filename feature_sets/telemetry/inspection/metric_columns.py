@@ -109,7 +109,8 @@ def _wide(
         for name, column in rest.items()
         if column.kind not in ("time", "empty", "nested", ROW_NUMBER) and name not in table.of_folders
     ]
-    _tell_repeated(proposal, table, readings, values)
+    numbers = [name for name in values if table.columns[name].kind != "text"]
+    _tell_repeated(proposal, table, readings, numbers or values)
     for name, found in kinds.propose().items():
         proposal.choose("metrics", name, *found)
 
@@ -205,9 +206,14 @@ def _tell_repeated(
         if choice.table == "metrics" and choice.role in ("entity", "time")
     ]
     named = [*keys, *([metric] if metric else [])]
-    found = repeats_of(table, rows, named, [name for name in values if name in table.columns])
+    given = [name for name in values if name in table.columns]
+    found = repeats_of(table, rows, named, given, parts=not metric)
     proposal.cadence = dataclasses.replace(
-        proposal.cadence, repeated=count, contradicting=found.contradicting, contradiction=found.sentence()
+        proposal.cadence,
+        repeated=count,
+        contradicting=found.contradicting,
+        merged=found.more,
+        contradiction=found.sentence(),
     )
     if found.contradicting > len(rows) / 2:
         proposal.missing.append(
@@ -220,7 +226,7 @@ def _tell_repeated(
         for choice in proposal.choices
         if choice.table == "metrics" and choice.role == "none" and table.columns[choice.column].kind == "text"
     ]
-    for name in others if count else []:
+    for name in others if count > found.more else []:
         codes = texts_of(table.head[name]).codes[rows.index]
         if int(rows.assign(other=codes).duplicated().sum()) < count * _REST:
             proposal.decide.append(
