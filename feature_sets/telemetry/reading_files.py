@@ -21,6 +21,7 @@ from feature_sets.telemetry.early_readings import EarlyReadings
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout
 from feature_sets.telemetry.merged_readings import MERGED, MergedReadings
+from feature_sets.telemetry.open_ends import note_open_ends
 from feature_sets.telemetry.reading_columns import LongGaps, asked_columns, checked_readings, reject_readings
 from feature_sets.telemetry.reading_table import (
     ARRIVAL,
@@ -126,6 +127,7 @@ class _ReadingFiles:
         sort.close()
         if self._long is not None:
             self._long.tell()
+        note_open_ends(self._base, self._files, report)
         self._notes.tell_unused(report)
         self._notes.tell_absent(len(self._files), report)
         for column, kind in zip(self._times, ("time", "arrival"), strict=False):

@@ -26,6 +26,12 @@ _SHOWN = 10
 _REST = 0.1
 _NAMES = re.compile(r"metric|name|oid|counter|kpi|field|measure|item|object")
 
+_SURE_NAME = re.compile(
+    r"^(metric|kpi|counter|oid|measure|measurement|field|item|indicator)s?([ _.-]?(name|key|id|type))?$"
+)
+"""What a column is called that names the metric of each row, whatever else there is."""
+_VALUE = re.compile(r"^(last|metric|counter|item|mean|avg)?[ _.-]?val(ue)?s?$")
+
 
 def propose_metrics(
     proposal: Proposal, table: TableProfile, readings: pd.DataFrame | None, form: FileFormat
@@ -171,8 +177,12 @@ def _long_columns(
         if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
     ]
     repeated = 0 if proposal.cadence is None else proposal.cadence.repeated
-    if len(values) != 1 or readings is None or not repeated:
+    if len(values) != 1:
         return None
+    if readings is None or not repeated:  # Each device may have one metric, another one each.
+        sure = [name for name in names if _SURE_NAME.search(name.lower())]
+        is_value = _VALUE.search(values[0].lower())
+        return (sure[0], values[0]) if is_value and len(sure) == 1 and readings is not None else None
     # What names the metric tells the values of one device and time apart; a unit may not.
     left = {
         name: int(readings.assign(name=texts_of(table.head[name]).codes).dropna().duplicated().sum())
