@@ -30,7 +30,8 @@ _ID = re.compile(
     r"[ _.-]?(id|no|nr|number|key|ref)$|^(incident|ticket)$"
 )
 """What columns with the id of an incident are called."""
-KNOWN_NAME = re.compile(r"known|updat|modif|chang|recorded|export")
+_TOLD_NAME = re.compile(r"known|(^|[^a-z])told([^a-z]|$)")
+KNOWN_NAME = re.compile(rf"{_TOLD_NAME.pattern}|updat|modif|chang|recorded|export")
 _CANCELLED = re.compile(r"void|cancel|withdr[ae]w|retract|invalid|false[ _.-]?(alarm|positive)")
 _LENGTH = re.compile(r"duration|^length|elapsed|_(sec|secs|seconds|min|mins|minutes|hours)$")
 _KINDS = 20
@@ -319,6 +320,8 @@ def _versions(table: TableProfile, proposal: Proposal, start: str) -> Iterator[t
     ]
     if is_repeated and times:
         yield "known", times[0], "a time by which the last row of an id is known"
+    elif told := [name for name in times if _TOLD_NAME.search(name.lower())]:
+        yield "known", told[0], "its name says that it is the time from which a row was known"
     truths = [
         name for name, column in rest.items() if column.kind == "truth" and _CANCELLED.search(name.lower())
     ]

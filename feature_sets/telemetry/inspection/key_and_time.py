@@ -20,13 +20,18 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 TIME_NAMES = ("timestamp", "time", "ts", "event_time", "datetime", "date_time", "date", "at", "when")
 DEVICE_NAME = re.compile(
     r"device|host|node|router|switch|sys_?name|instance|source|agent|element|interface|ifname|port|series|box|site"
-    r"|^ne$|^id$|_id$"
+    r"|^ne$|^id$|_id$|^(ap|olt|onu|ont|cpe|cell|modem|cmts|bts)([ _.-]?name)?$|access[ _.-]?point|nodeb"
 )
 """What columns that name devices, or parts of them, are called."""
 _PART_NAME = re.compile(
     r"interface|^if_?(name|descr|index|alias)|(^|[_.-])ports?([_.-]|$)|^port(name|num|id)|queue|lane|series"
 )
 """What columns are called that name something of a device: names that repeat from device to device."""
+_PLACE_NAME = re.compile(
+    r"^(site|region|area|country|city|campus|building|floor|pop|market|data[ _.-]?cent(er|re)|dc|tenant)"
+    r"s?([ _.-]?(id|name|code|no|nr))?$"
+)
+"""What columns are called that name what holds many devices, whose names may repeat in each."""
 _FAR = 366
 _CHANCE = 0.01
 """Share of rows that may be repeated without a column, if it is not of the key."""
@@ -88,8 +93,9 @@ class Cadence:
 def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     """Columns that every table has and that may name a device, outermost first.
 
-    Those with the fewest values come first, and last those that are called as parts of a device are. Whole
-    numbers are among them if their name says so, or if nothing else can name a device.
+    Those with the fewest values come first, and last those that are called as parts of a device are. What is
+    called as a place comes before the devices in it: their names may repeat in each. Whole numbers are among
+    them if their name says so, or if nothing else can name a device.
     """
     present = list(tables.values())
     common = common_columns(tables)
@@ -105,7 +111,7 @@ def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     if not found and len(present) > 1 and len(alone := unnamed_ids(present, common)) == 1:
         found = alone
     counted = tables.get("static") or present[0]
-    return sorted(
+    ordered = sorted(
         found,
         key=lambda name: (
             _PART_NAME.search(name.lower()) is not None,
@@ -114,6 +120,16 @@ def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
             common.index(name),
         ),
     )
+    inner = [name for name in ordered if DEVICE_NAME.search(name.lower()) and not _is_place(name)]
+    if not inner:
+        return ordered
+    first = ordered.index(inner[0])
+    later = [name for name in ordered[first:] if _is_place(name)]
+    return [*ordered[:first], *later, *(name for name in ordered[first:] if name not in later)]
+
+
+def _is_place(name: str) -> bool:
+    return _PLACE_NAME.search(name.lower()) is not None
 
 
 def common_columns(tables: Mapping[str, TableProfile]) -> list[str]:

@@ -81,7 +81,7 @@ def _wide(
             proposal.choose("metrics", name, "none", "names of folders")
         elif column.kind == ROW_NUMBER:
             proposal.choose("metrics", name, "none", "numbers of the rows, not readings")
-        elif hint := plain_number_hint(table, name) if column.kind == "text" else "":
+        elif hint := plain_number_hint(table, name) if column.kind in ("text", "time") else "":
             proposal.choose("metrics", name, "none", f"text: {hint}", "a metric, if they are plain numbers")
             proposal.decide.append(f"'{name}' has {hint}: it is a metric only if they are plain numbers.")
         elif not column.holds_numbers:

@@ -6,8 +6,9 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
-from feature_sets.telemetry.cell_numbers import THOUSANDS
+from feature_sets.telemetry.cell_numbers import THOUSANDS, numbers_of
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -50,6 +51,10 @@ def with_row_numbers(table: TableProfile) -> TableProfile:
 
 def plain_number_hint(table: TableProfile, name: str) -> str:
     """What keeps a column of text from being numbers, if all of its first values have it; else empty."""
+    return _unit_or_marks(table, name) or _other_sign(table, name)
+
+
+def _unit_or_marks(table: TableProfile, name: str) -> str:
     values = texts_of(table.head[name]).values
     if len(values) <= _FEW:
         return ""
@@ -63,3 +68,14 @@ def plain_number_hint(table: TableProfile, name: str) -> str:
         shown = next(value for value in values if THOUSANDS.fullmatch(value))
         return f"numbers with {marks.pop()!r} between thousands, such as {shown!r}"
     return ""
+
+
+def _other_sign(table: TableProfile, name: str) -> str:
+    """That a column has another decimal sign than its table, if it is numbers by that alone; else empty."""
+    signs = (".", ",") if table.decimal == "." else (",", ".")
+    own, other = (numbers_of(table.head[name], sign) for sign in signs)
+    if not own.refused.any() or other.refused.any() or np.isnan(other.values).all():
+        return ""
+    values = texts_of(table.head[name].filter(pa.array(own.refused))).values
+    named = ("comma", "points") if table.decimal == "." else ("point", "commas")
+    return f"numbers with a decimal {named[0]}, such as {values[0]!r}, where its table has decimal {named[1]}"
