@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,8 +21,9 @@ class MergedReadings:
     """What rows of the same device and time come to.
 
     A row contradicts if one of its values is another than the first one that there is; it gives nothing then.
-    Of the others each metric has the first value that there is. A row that arrived at another time gives
-    nothing either, as live: it says the same as the reading, or contradicts it.
+    Of the others each metric has the first value that there is. A row of another file gives nothing either,
+    as files may come one after the other, nor one that arrived at another time, as live: it says the same as
+    the reading, or contradicts it.
 
     :param kept: places of the rows that count, shape (readings,).
     :param source: field -> place of the row with the value of each reading, shape (readings,).
@@ -41,14 +42,14 @@ class MergedReadings:
 
     @classmethod
     def of(
-        cls, values: Mapping[str, Any], order: Integers, again: Bools, arrival: Integers | None = None
+        cls, values: Mapping[str, Any], order: Integers, again: Bools, apart: Sequence[Integers] = ()
     ) -> MergedReadings:
         """Put rows together.
 
         :param values: field -> its values in all rows.
         :param order: places of the rows, those of a reading next to each other, first the one that counts.
         :param again: which of them, in this order, are of the same reading as the one before.
-        :param arrival: of all rows.
+        :param apart: of all rows, what those of one reading must have in common: their file and arrival.
         """
         number, kept = np.cumsum(~again) - 1, order[~again]
         several = np.zeros(len(kept), dtype=np.bool_)
@@ -56,8 +57,8 @@ class MergedReadings:
         at = np.flatnonzero(several[number])
         rows, of, repeats = order[at], number[at], again[at]
         at_once = np.ones(len(rows), dtype=np.bool_)
-        if arrival is not None:
-            at_once = arrival[rows] == arrival[kept[of]]
+        for common in apart:
+            at_once &= common[rows] == common[kept[of]]
         given = {name: ~_missing(column, rows) & at_once for name, column in values.items()}
         usable = at_once.copy()
         for name, column in values.items():

@@ -221,7 +221,8 @@ class _ReadingFiles:
         values = {name: plain_values(table[name]) for name in self._schema.sent_fields}
         source: Mapping[str, Integers] = {}
         if again.any():
-            found = MergedReadings.of(values, order, again, arrival)
+            apart = [file_and_row(row)[0], *([] if arrival is None else [arrival])]
+            found = MergedReadings.of(values, order, again, apart)
             self._tell_repeated(table, values, found)
             order, source = found.kept, found.source
         frame = pd.DataFrame(

@@ -148,7 +148,7 @@ def key_of_metrics(
     named = [name for name in candidates if incidents is not None and name in incidents.columns]
     likely = [name for name in candidates if DEVICE_NAME.search(name.lower()) or is_key_name(name)]
     if not named:
-        return likely or list(candidates)
+        return likely or _needed(metrics, candidates)
     times = [name for name, column in metrics.columns.items() if column.kind == "time"]
     rows = pd.DataFrame({name: texts_of(metrics.head[name]).codes for name in (*candidates, *times)})
     # Incidents may be of a site, and the readings of its devices; another column may name the metric.
@@ -159,6 +159,22 @@ def key_of_metrics(
         if name not in named and int(rows.duplicated(others).sum()) <= alike + _CHANCE * len(rows):
             kept = others
     return [name for name in candidates if name in named or (name in likely and name in kept)]
+
+
+def _needed(metrics: TableProfile, candidates: Sequence[str]) -> list[str]:
+    """Those of the candidates without which more rows repeat a key and time, the last ones tried first.
+
+    What changes from reading to reading, or is always the same, names no device; one stays in any case.
+    """
+    times = time_candidates({"metrics": metrics})[:1]
+    rows = pd.DataFrame({name: texts_of(metrics.head[name]).codes for name in (*candidates, *times)})
+    kept = list(candidates)
+    most = int(rows.duplicated().sum()) + _CHANCE * len(rows)
+    for name in reversed(candidates):
+        others = [one for one in kept if one != name]
+        if times and others and int(rows.duplicated([*others, *times]).sum()) <= most:
+            kept = others
+    return kept
 
 
 def _may_be_key(column: ColumnProfile, tables: int) -> bool:
@@ -188,10 +204,13 @@ def time_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     metrics, labels = tables["metrics"], tables.get("labels")
     times = [name for name, column in metrics.columns.items() if column.kind == "time"]
 
-    def unlikely(name: str) -> tuple[bool, bool, int]:
-        known = TIME_NAMES.index(name.lower()) if name.lower() in TIME_NAMES else len(TIME_NAMES)
+    def unlikely(name: str) -> tuple[bool, bool, bool, int]:
+        called = name.lower().strip("_")
+        known = TIME_NAMES.index(called) if called in TIME_NAMES else len(TIME_NAMES)
         elsewhere = labels is not None and name not in labels.columns
-        return elsewhere, ARRIVAL_NAME.search(name.lower()) is not None, known
+        # That of a query, such as from when it asks.
+        is_constant = metrics.columns[name].is_constant and metrics.columns[name].rows > 1
+        return elsewhere, is_constant, ARRIVAL_NAME.search(name.lower()) is not None, known
 
     return sorted(times, key=unlikely)
 

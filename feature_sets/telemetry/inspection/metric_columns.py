@@ -27,10 +27,10 @@ _REST = 0.1
 _NAMES = re.compile(r"metric|name|oid|counter|kpi|field|measure|item|object")
 
 _SURE_NAME = re.compile(
-    r"^(metric|kpi|counter|oid|measure|measurement|field|item|indicator)s?([ _.-]?(name|key|id|type))?$"
+    r"^_?(metric|kpi|counter|oid|measure|measurement|field|item|indicator)s?([ _.-]?(name|key|id|type))?$"
 )
 """What a column is called that names the metric of each row, whatever else there is."""
-_VALUE = re.compile(r"^(last|metric|counter|item|mean|avg)?[ _.-]?val(ue)?s?$")
+_VALUE = re.compile(r"^(last|metric|counter|item|mean|avg)?[ _.-]*val(ue)?s?$")
 
 
 def propose_metrics(
@@ -177,6 +177,9 @@ def _long_columns(
         if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
     ]
     repeated = 0 if proposal.cadence is None else proposal.cadence.repeated
+    if len(values) > 1:  # Beside it may be parts of the time, or numbers of series.
+        values = [name for name in values if _VALUE.search(name.lower())]
+        names = [name for name in names if _SURE_NAME.search(name.lower()) or name.lower() in ("key", "key_")]
     if len(values) != 1:
         return None
     if readings is None or not repeated:  # Each device may have one metric, another one each.

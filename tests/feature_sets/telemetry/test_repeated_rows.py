@@ -61,12 +61,12 @@ def test_a_contradiction_names_both_rows_and_values(tmp_path: Path) -> None:
     )
     found, report = read_telemetry(folder, WIDE)
     assert found.metrics["octets_counter"].tolist() == [2**53 + 1]
-    assert report.metrics.rejected == {"duplicate": 2, "contradicting": 1}
+    assert report.metrics.rejected == {"duplicate": 1, "contradicting": 2}
     assert report.metrics.samples["contradicting"] == (
         "device 'r1', at 2024-05-01T00:00:00+00:00: octets 9007199254740994 in row 1 of metrics/b.csv, "
         "but 9007199254740993 in row 1 of metrics/a.csv, which counts (the first row)"
     )
-    assert any(line.startswith("  rejected contradicting: 1, such as device") for line in report.lines())
+    assert any(line.startswith("  rejected contradicting: 2, such as device") for line in report.lines())
 
 
 def test_labels_and_static_rows_that_contradict_another_are_told(tmp_path: Path) -> None:
@@ -199,7 +199,7 @@ def test_rows_that_each_have_a_part_of_a_reading_are_one(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_the_parts_of_readings_may_be_in_any_order_and_files(tmp_path: Path, seed: int) -> None:
+def test_the_parts_of_readings_may_be_in_any_order(tmp_path: Path, seed: int) -> None:
     random = np.random.default_rng(seed)
     times = pd.date_range(AT, periods=40, freq="10s")
     whole = pd.DataFrame({"box": np.repeat(["r1", "r2"], 40), "at": [*times, *times]})
@@ -208,9 +208,18 @@ def test_the_parts_of_readings_may_be_in_any_order_and_files(tmp_path: Path, see
     parts = [whole[["box", "at", "load"]], whole[["box", "at", "octets"]]]
     both = pd.concat(parts, ignore_index=True).astype({"octets": "Int64"})
     both = both.sample(frac=1, random_state=seed)
-    found, report = read_telemetry(written(tmp_path / "parts", np.array_split(both, 3)), WIDE)
+    halves = [both[both["at"] < times[17]], both[both["at"] >= times[17]]]
+    found, report = read_telemetry(written(tmp_path / "parts", halves), WIDE)
     pd.testing.assert_frame_equal(found.metrics, expected.metrics)
     assert report.metrics.rejected == {"merged": 80} and not rejected_notes(report)
+
+
+def test_parts_in_two_files_contradict_as_if_one_had_come_later(tmp_path: Path) -> None:
+    at = pd.Timestamp(AT)
+    parts = [pd.DataFrame({"box": ["r1"], "at": [at], name: [5]}) for name in ("load", "octets")]
+    found, report = read_telemetry(written(tmp_path, parts), WIDE)
+    assert found.metrics["load"].tolist() == [5] and found.metrics["octets_counter"].isna().all()
+    assert report.metrics.rejected == {"contradicting": 1}
 
 
 def written(folder: Path, parts: list[pd.DataFrame]) -> Path:
@@ -218,7 +227,9 @@ def written(folder: Path, parts: list[pd.DataFrame]) -> Path:
     (folder / "metrics.csv").unlink()
     (folder / "metrics").mkdir()
     for number, part in enumerate(parts):
-        part[["box", "at", "load", "octets"]].to_csv(folder / "metrics" / f"{number}.csv", index=False)
+        part.reindex(columns=["box", "at", "load", "octets"]).to_csv(
+            folder / "metrics" / f"{number}.csv", index=False
+        )
     return folder
 
 
