@@ -74,7 +74,8 @@ def _other_words(table: TableProfile, name: str) -> str:
     if len(words) > _MOST_WORDS:
         return ""
     shown = " and ".join(repr(word) for word in words)
-    return f"numbers, but for {shown} in {np.count_nonzero(numbers.refused):,} rows"
+    count = int(np.count_nonzero(numbers.refused))
+    return f"numbers, but for {shown} in {count:,} row{'' if count == 1 else 's'}"
 
 
 def _unit_or_marks(table: TableProfile, name: str) -> str:
