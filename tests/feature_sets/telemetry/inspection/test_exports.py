@@ -6,7 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pytest
 
+from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.inspection.folder_check import check_folder
 
 TIMES = pd.date_range("2026-11-01", periods=40, freq="5min", tz="UTC")
@@ -71,3 +73,10 @@ def test_numbers_with_several_units_and_those_among_a_few_words_are_told(tmp_pat
     told = "\n".join(decide)
     assert "'rate' has numbers with 'Gbps', 'Mbps' behind, such as '0.5 Gbps'" in told
     assert "'octets' has numbers, but for 'U' in 4 rows" in told
+
+
+def test_a_sheet_in_the_letters_of_windows_is_told_what_to_save_it_as(tmp_path: Path) -> None:
+    text = "Gerät;Zeit;Last\nKöln-1;2026-11-01T00:00:00Z;1,5\n"
+    (tmp_path / "metrics.csv").write_bytes(text.encode("cp1252"))
+    with pytest.raises(TelemetryError, match=r"must be UTF-8, or UTF-16 .* may be in Windows-1252"):
+        check_folder(tmp_path)
