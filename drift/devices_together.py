@@ -57,7 +57,7 @@ class Together(NamedTuple):
             return ""
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         at_once = "moves on all devices at once, and a side is too short for ten times of that"
-        return f"{', '.join(found[:3])}{more}: {at_once}; not judged"
+        return f"{', '.join(found[:3])}{more}: {at_once}; no verdict"
 
 
 class _Units(NamedTuple):

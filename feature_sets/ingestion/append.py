@@ -50,6 +50,7 @@ class Appended:
     :param left_out: ``too_late`` and ``quarantined`` -> rows left out because of their arrival time, if any.
     :param conflicting: of the known ones those that say something else; the first to come, or to arrive
         where that is known, stays.
+    :param conflicting_span: event times of the first and the last of these, ISO 8601; None without one.
     :param conflicts: some of these: key, time, column, what is kept and what was given.
     :param rewritten: rows of the history whose computed columns changed, or that are another's now.
     :param rewritten_from: event time of the earliest of these, ISO 8601; None without one.
@@ -69,6 +70,7 @@ class Appended:
     duplicates: int = 0
     left_out: Mapping[str, int] = field(default_factory=dict)
     conflicting: int = 0
+    conflicting_span: tuple[str, str] | None = None
     conflicts: Sequence[Mapping[str, Any]] = ()
     rewritten: int = 0
     rewritten_from: str | None = None
@@ -274,6 +276,7 @@ def _appended(
     }
     known = int(np.count_nonzero(~added.new & ~part.early))
     moments = merged.rows.micros[found.changed]
+    others = part.rows.micros[added.conflicting]
     rewritten = written.rewritten | (merged.origin[found.changed] == EARLIER)
     if rows_rewritten is not None:
         rows_rewritten.add(merged.rows.take(np.flatnonzero(found.changed)[rewritten]))
@@ -283,7 +286,8 @@ def _appended(
         known=known,
         duplicates=given - len(part.rows),
         left_out={name: count for name, count in left_out.items() if count},
-        conflicting=int(np.count_nonzero(added.conflicting)),
+        conflicting=len(others),
+        conflicting_span=(utc(others.min()), utc(others.max())) if len(others) else None,
         conflicts=[_shown(part, conflict) for conflict in added.samples],
         rewritten=int(np.count_nonzero(rewritten)),
         rewritten_from=utc(moments[rewritten].min()) if rewritten.any() else None,

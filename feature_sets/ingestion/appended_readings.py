@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import mlrun.feature_store as fstore
 import numpy as np
+import pandas as pd
 
 from feature_sets.ingestion.append import Appended, begun, computed_columns, prepare_rows
 from feature_sets.ingestion.arrival_chunks import PLACE, arrival_order
@@ -90,6 +91,7 @@ def _steps(
 def _together(done: list[Appended], rewritten: RewrittenRows) -> Appended:
     """What became of the rows of all steps."""
     first = rewritten.first
+    spans = [one.conflicting_span for one in done if one.conflicting_span is not None]
     return replace(
         done[-1],
         new=sum(one.new for one in done),
@@ -97,6 +99,12 @@ def _together(done: list[Appended], rewritten: RewrittenRows) -> Appended:
         duplicates=sum(one.duplicates for one in done),
         left_out=_sums([one.left_out for one in done]),
         conflicting=sum(one.conflicting for one in done),
+        conflicting_span=(
+            min((begin for begin, _ in spans), key=pd.Timestamp),
+            max((end for _, end in spans), key=pd.Timestamp),
+        )
+        if spans
+        else None,
         conflicts=[conflict for one in done for conflict in one.conflicts][:SAMPLES],
         rewritten=len(rewritten),
         rewritten_from=None if first is None else utc(first),

@@ -10,12 +10,14 @@ import numpy as np
 from feature_sets.checks import duration_seconds
 from feature_sets.ingestion.too_late_notes import too_late_note
 from feature_sets.labels.class_notes import class_note
-from feature_sets.labels.derived_labels import labels_at_readings
+from feature_sets.labels.derived_labels import known_attributes, labels_at_readings
+from feature_sets.labels.shifted_incidents import shift_note
 from feature_sets.rows.keyed_rows import Integers, KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import END, START
 from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import IngestReport
+from feature_sets.telemetry.merged_readings import MERGED
 from feature_sets.telemetry.repeated_rows import EQUAL
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -40,6 +42,7 @@ def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
     :param rows: of a whole folder.
     """
     found = [FitNote("labels", sentence) for sentence in _label_notes(rows, schema)]
+    found += [FitNote("labels", sentence) for sentence in _shift_notes(rows, schema)]
     if late := too_late_note(rows.all_readings(schema.time), schema):
         found.append(FitNote("metrics", late))
     chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
@@ -60,7 +63,7 @@ def rejected_notes(report: IngestReport) -> list[FitNote]:
     """Sentences about tables of which many rows are left out, but for those that say the same as another."""
     found = []
     for table in report.tables:
-        left_out = {reason: rows for reason, rows in table.rejected.items() if reason != EQUAL}
+        left_out = {reason: rows for reason, rows in table.rejected.items() if reason not in (EQUAL, MERGED)}
         rows = sum(left_out.values())
         if rows > _MANY * table.rows_read:
             most = max(left_out, key=lambda reason: left_out[reason])
@@ -72,13 +75,15 @@ def rejected_notes(report: IngestReport) -> list[FitNote]:
 def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:
     """About incidents beside the readings, and labels that are nearly all of one class."""
     beside = list(_beside_notes(rows, schema))
-    if beside or (rows.incidents is not None and not len(rows.incidents.frame)):
+    if any(note.startswith("All ") for note in beside):
+        return beside
+    if rows.incidents is not None and not len(rows.incidents.frame):
         return beside
     labels = labels_at_readings(rows.loaded(), schema)
     if schema.label not in labels:
-        return []
+        return beside
     note = class_note(int(labels[schema.label].sum()), len(labels), schema.labels.is_derived)
-    return [note] if note else []
+    return [*beside, *([note] if note else [])]
 
 
 def _beside_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
@@ -91,11 +96,33 @@ def _beside_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
     if not len(frame) or last is None:
         return
     early = frame[START] - np.timedelta64(schema.labels.tolerance_seconds, "s")
-    if ((frame[END] <= first) | (early > last)).all():
+    before, after = (frame[END] <= first).to_numpy(), (early > last).to_numpy()
+    if (before | after).all():
         yield (
             f"All {len(frame):,} incidents lie outside of the time of the readings, {first.isoformat()} to "
             f"{last.isoformat()}, so no reading is an error: look at the zone and the unit of their times."
         )
+        return
+    outside = before | after
+    # A few at the edges are as it should be.
+    far = (frame[END] < first - (last - first)) | (early > last + (last - first))
+    if outside.mean() > _MANY or far.any():
+        oldest = frame.loc[far if far.any() else outside, START].min()
+        yield (
+            f"{outside.sum():,} of {len(frame):,} incidents lie outside of the time of the readings, "
+            f"{first.isoformat()} to {last.isoformat()}, such as one of {oldest.isoformat()}: they make no "
+            "reading an error."
+        )
+
+
+def _shift_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
+    """About incidents that are some hours beside what the readings show."""
+    chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
+    if rows.incidents is None or chunk is None:
+        return
+    frame = incidents_that_count(rows.incidents.frame, schema)
+    if len(frame) and (note := shift_note(chunk, frame, known_attributes(rows), schema)):
+        yield note
 
 
 def _counter_notes(

@@ -21,7 +21,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
 from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
-from feature_sets.ingestion.telemetry_append import append_telemetry, dropped_warning
+from feature_sets.ingestion.telemetry_append import append_telemetry, conflict_warning, dropped_warning
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
 from feature_sets.labels.class_notes import class_note
@@ -190,6 +190,9 @@ def _added(
         "last_event": metrics.last,
         "report_lines": [*report.lines(), *done.lines()],
     }
+    if warning := conflict_warning(metrics):
+        report.metrics.warnings.append(warning)
+        results["report_lines"].append(f"metrics: warning: {warning}")
     if warning := done.withdrawn.warning():
         report.labels.warnings.append(warning)
         results["report_lines"].append(f"labels: warning: {warning}")

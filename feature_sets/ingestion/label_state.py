@@ -117,10 +117,12 @@ class LabelState:
             others = incidents[~incidents[SOURCE].isin(rows.incidents.files)]
             given_now = rows.incidents.frame
             if rows.incidents.alarms is not None:
-                alarms = self._alarms_with(rows.incidents, schema)
-                paired = paired_alarms(alarms, schema)
-                others, given_now = others[others[SOURCE] == LIVE], paired.incidents
-                unraised = len(paired.unraised)
+                alarms, given_now = self._alarms_with(rows.incidents, schema), no_incidents(schema)
+            if alarms is not None:  # What was sent live may close what a log raises again.
+                sent = joined_incidents([others[others[SOURCE] == LIVE], given_now], schema)
+                paired = paired_alarms(alarms, schema, sent)
+                others, given_now = sent, paired.incidents
+                unraised = None if rows.incidents.alarms is None else len(paired.unraised)
             incidents = joined_incidents([others, given_now], schema)
             incidents = incidents.sort_values([SOURCE, "row"], kind="stable", ignore_index=True)
         given = [frame for frame in (self.statements, rows.labels) if len(frame)]

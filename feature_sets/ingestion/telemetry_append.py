@@ -116,6 +116,28 @@ def dropped_warning(count: int) -> str:
     )
 
 
+def conflict_warning(done: Appended) -> str:
+    """What is wrong if files say something else of readings than the history; empty if none does.
+
+    :param done: of the readings.
+    """
+    if not done.conflicting or done.conflicting_span is None:
+        return ""
+    first, last = done.conflicting_span
+    rows = "1 row says" if done.conflicting == 1 else f"{done.conflicting:,} rows say"
+    sample = next(iter(done.conflicts), None)
+    such = ""
+    if sample is not None:
+        such = (
+            f", such as {sample['column']} of {sample['key']} at {sample['time']}: {sample['kept']!r} there, "
+            f"{sample['given']!r} given"
+        )
+    return (
+        f"{rows} something else of {first} to {last} than the history, which stays{such}. If the files are "
+        "right, as a corrected one that was delivered, take them with --replace, from a folder with all files"
+    )
+
+
 def append_telemetry(
     rows: Telemetry,
     schema: TelemetrySchema,

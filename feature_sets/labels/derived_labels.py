@@ -84,13 +84,18 @@ def labels_at_readings(rows: Telemetry, schema: TelemetrySchema) -> pd.DataFrame
     """Label rows of telemetry that is complete: those that it has, or those made at its readings."""
     if not schema.labels.is_derived:
         return rows.labels
-    attributes = rows.attributes
-    if attributes is None:
-        never = pd.Series(pd.NaT, index=rows.static.index, dtype="datetime64[ns, UTC]")
-        attributes = rows.static.assign(**{VALID_FROM: never})
+    attributes = known_attributes(rows)
     incidents = no_incidents(schema) if rows.incidents is None else rows.incidents.frame
     readings = KeyedRows.of(rows.metrics[[DEVICE, schema.time]], DEVICE, schema.time)
     return derived_labels(readings, Told(rows.labels, incidents, attributes), schema)
+
+
+def known_attributes(rows: Telemetry) -> pd.DataFrame:
+    """Attributes of the devices, with ``valid_from``, which is missing where they hold from the beginning."""
+    if rows.attributes is not None:
+        return rows.attributes
+    never = pd.Series(pd.NaT, index=rows.static.index, dtype="datetime64[ns, UTC]")
+    return rows.static.assign(**{VALID_FROM: never})
 
 
 def _of_incidents(

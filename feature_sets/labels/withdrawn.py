@@ -8,7 +8,18 @@ from dataclasses import dataclass
 import pandas as pd
 
 from feature_sets.telemetry.alarm_rows import TIME
-from feature_sets.telemetry.incident_rows import ID, ROW, SOURCE, START, IncidentPart, at, scope_columns
+from feature_sets.telemetry.incident_rows import (
+    ID,
+    KNOWN,
+    ROW,
+    SOURCE,
+    START,
+    IncidentPart,
+    at,
+    said,
+    scope_columns,
+    texts_about,
+)
 from feature_sets.telemetry.incidents_that_count import LIVE, incidents_that_count
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -64,7 +75,9 @@ def withdrawn(
     if part is None:
         return Withdrawn()
     if log_before is not None and log_now is not None:
-        content = [name for name in log_before.columns if name not in (SOURCE, ROW)]
+        # What was said beside that, and when it was known, may be corrected.
+        about = {SOURCE, ROW, KNOWN, *(said(column) for column in texts_about(schema))}
+        content = [name for name in log_before.columns if name not in about]
         known = log_before[log_before[SOURCE].isin(part.files)]
         return _told(known[~_found(known, log_now, content)], TIME, of_log=True)
     known = incidents_that_count(before, schema)

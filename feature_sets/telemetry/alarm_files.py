@@ -65,7 +65,9 @@ def read_alarms(
     excluding = [column for column in texts_about(schema) if column in schema.exclude_labels]
     times = [time, *(name for name in here if name == form.known)]
     texts = [*form.scope, state, *alarm, *(name for name in here if name != form.known), *excluding]
-    asked = Columns(times=tuple(times), texts=tuple(dict.fromkeys(texts)), keyed=not form.scope)
+    asked = Columns(
+        times=tuple(times), texts=tuple(dict.fromkeys(texts)), keyed=not form.scope, ids=frozenset(alarm)
+    )
     rows = TableRows(folder, files, schema, report, asked)
     if form.scope:
         rows.reject("missing_scope", rows.frame[list(form.scope)].isna().all(axis=1).to_numpy())

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from feature_sets.checks import InputError, check_column_name, check_mapping, check_names
-from feature_sets.telemetry.cell_text import cell_text
+from feature_sets.telemetry.cell_text import cell_text, id_text
 
 RAISED = (
     *("raise", "raised", "set", "active", "activated", "asserted", "open", "opened", "new", "problem"),
@@ -92,7 +92,10 @@ class AlarmLog:
         >>> log.raises("CRITICAL"), log.raises("0"), log.raises("ok"), log.raises("major")
         (True, True, False, None)
         """
-        return None if text is None else self._meanings.get(text.lower())
+        if text is None:
+            return None
+        word = text.lower()
+        return self._meanings.get(word, self._meanings.get(id_text(word)))
 
     def acknowledges(self, text: str | None) -> bool:
         """Whether a word says that somebody has seen the alarm, which neither raises nor clears it.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -27,10 +28,12 @@ from feature_sets.telemetry.incident_rows import (
     scope_columns,
     texts_about,
 )
+from feature_sets.telemetry.incidents_that_count import incidents_of
 from feature_sets.telemetry.schema import TelemetrySchema
 
 TIME, RAISES = "time", "raises"
 _OF = "of."
+_NEVER = np.iinfo(np.int64).max
 
 
 @dataclass(frozen=True)
@@ -90,7 +93,9 @@ def joined_alarms(parts: Sequence[pd.DataFrame | None], schema: TelemetrySchema)
     return rows.sort_values([SOURCE, ROW], kind="stable", ignore_index=True)
 
 
-def paired_alarms(rows: pd.DataFrame, schema: TelemetrySchema) -> PairedAlarms:
+def paired_alarms(
+    rows: pd.DataFrame, schema: TelemetrySchema, live: pd.DataFrame | None = None
+) -> PairedAlarms:
     """Incidents of an alarm log: each from the row that raises an alarm to the next one that clears it.
 
     In the order of time, whatever that of the rows. A second raise of what is open belongs to the same
@@ -100,7 +105,10 @@ def paired_alarms(rows: pd.DataFrame, schema: TelemetrySchema) -> PairedAlarms:
         rows         R     R     C     C     R C         C: clears nothing
         incidents    [───────────)           ·           the last one ends when it starts
 
+    What was closed live is raised anew by a row at that end or later, as if the log had cleared it.
+
     :param rows: of all files, see ``alarm_types``.
+    :param live: incidents that were sent to the endpoint, see ``incident_types``.
     """
     if not len(rows):
         none = np.empty(0, dtype=np.int64)
@@ -112,10 +120,56 @@ def paired_alarms(rows: pd.DataFrame, schema: TelemetrySchema) -> PairedAlarms:
     micros, raises = column_micros(rows[TIME]), rows[RAISES].to_numpy(dtype=np.bool_)
     known = rows[KNOWN].to_numpy(dtype="datetime64[ns]").astype(np.int64)  # That of nobody is the smallest.
     sources = pd.factorize(rows[SOURCE], sort=True)[0]
-    found = AlarmPairs.of(keys, micros, raises, (rows[ROW].to_numpy(), sources, known))
+    tie: tuple[Integers, ...] = (rows[ROW].to_numpy(), sources, known)
+    found = AlarmPairs.of(keys, micros, raises, tie)
+    if live is not None and len(live):
+        ends = _live_ends(live, schema)
+        while len((clears := _closed_live(rows, keys, micros, found, ends, schema)).keys):
+            more = len(clears.keys)
+            keys = np.concatenate([keys, clears.keys])
+            micros = np.concatenate([micros, clears.micros])
+            raises = np.append(raises, np.zeros(more, dtype=np.bool_))
+            tie = tuple(np.append(part, np.zeros(more, dtype=np.int64)) for part in tie)
+            found = AlarmPairs.of(keys, micros, raises, tie)
+    found.closed[found.closed >= len(rows)] = -1  # No file says so: what was sent live closes it.
     return PairedAlarms(
-        _incidents(rows, keys, found, schema), np.sort(found.repeated), np.sort(found.unraised)
+        _incidents(rows, keys[: len(rows)], found, schema), np.sort(found.repeated), np.sort(found.unraised)
     )
+
+
+class _Clears(NamedTuple):
+    """Alarms that were closed live, and when, in microseconds."""
+
+    keys: Integers
+    micros: Integers
+
+
+def _live_ends(live: pd.DataFrame, schema: TelemetrySchema) -> dict[str, int]:
+    """Ends of incidents that were sent, by their id; one of those that have none is made, as everywhere."""
+    ended = live[live[END].notna() & ~live[CANCELLED]]
+    ids = [incident.id for incident in incidents_of(ended, schema)]
+    return dict(zip(ids, column_micros(ended[END]).tolist(), strict=True))
+
+
+def _closed_live(
+    rows: pd.DataFrame,
+    keys: Integers,
+    micros: Integers,
+    found: AlarmPairs,
+    ends: Mapping[str, int],
+    schema: TelemetrySchema,
+) -> _Clears:
+    """Which of the incidents were closed live before a row of theirs that raises again.
+
+    :param ends: id of an incident -> its end, as it was sent.
+    """
+    opened = rows.iloc[found.opened].reset_index(drop=True)
+    ids = _made(opened, keys[found.opened], schema)
+    start = micros[found.opened]
+    end = np.array([ends.get(name, _NEVER) for name in ids], dtype=np.int64)
+    again = (micros[found.raised] >= end[found.incident]) & (end > start)[found.incident]
+    which = np.unique(found.incident[again & (micros[found.raised] > start[found.incident])])
+    return _Clears(keys[found.opened][which], end[which])
 
 
 def _alarm(schema: TelemetrySchema) -> tuple[str, ...]:
@@ -249,9 +303,13 @@ def _ids(opened: pd.DataFrame, keys: Integers, schema: TelemetrySchema) -> pd.Se
 
     :param keys: number of the alarm of each; those of one alarm are next to each other.
     """
+    made = _made(opened, keys, schema) if _alarm(schema) else [None] * len(opened)
+    return pd.Series(made, dtype="object")
+
+
+def _made(opened: pd.DataFrame, keys: Integers, schema: TelemetrySchema) -> list[str]:
+    """Ids of what they name and when they start."""
     alarm = _alarm(schema)
-    if not alarm:
-        return pd.Series([None] * len(opened), dtype="object")
     columns = {name: at(name) for name in scope_columns(schema)} | {name: alarm_part(name) for name in alarm}
     cells = {name: opened[column].to_numpy(dtype=object) for name, column in columns.items()}
     starts = column_micros(opened[TIME]) / 1e6
@@ -260,4 +318,4 @@ def _ids(opened: pd.DataFrame, keys: Integers, schema: TelemetrySchema) -> pd.Se
     for begin, end in pairwise([*begins.tolist(), len(keys)]):
         named = {name: str(cell[begin]) for name, cell in cells.items() if pd.notna(cell[begin])}
         ids += made_ids(named, starts[begin:end].tolist())
-    return pd.Series(ids, dtype="object")
+    return ids

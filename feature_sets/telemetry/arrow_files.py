@@ -268,6 +268,7 @@ def unreadable(
     if isinstance(error, InputError):
         return TelemetryError(", ".join(filter(None, (name, error.where))), error.rule, error.got)
     rule = "must be a readable file of its kind"
-    if "invalid UTF8" in str(error):
+    is_no_utf8 = isinstance(error, UnicodeDecodeError) and error.encoding == "utf-8"
+    if is_no_utf8 or "invalid UTF8" in str(error):
         rule = "must be UTF-8, or UTF-16 with a byte order mark; a file of Excel may be in Windows-1252"
     return TelemetryError(name, rule, str(error))

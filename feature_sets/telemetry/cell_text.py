@@ -7,6 +7,7 @@ are ``true`` and ``false``; a decimal has no zeros at its end; times are ISO 860
 from __future__ import annotations
 
 import datetime
+import re
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import pyarrow as pa
 
 from feature_sets.checks import InputError
 
+_WHOLE = re.compile(r"[+-]?[0-9]+\.0+")
 _TRUTHS = {
     **dict.fromkeys(("true", "yes", "on", "1", "1.0"), True),
     **dict.fromkeys(("false", "no", "off", "0", "0.0"), False),
@@ -150,6 +152,23 @@ def one_form(text: str) -> str:
     ('true', 'Yes')
     """
     return text.lower() if text.lower() in ("true", "false") else text
+
+
+def id_text(text: str) -> str:
+    """Text of an id in the one form of whole numbers: a file writes 7 as 7.0 where another row has none.
+
+    >>> id_text("7.0"), id_text("1.10"), id_text("007"), id_text("INC7.0")
+    ('7', '1.10', '007', 'INC7.0')
+    """
+    return text.partition(".")[0] if _WHOLE.fullmatch(text) else text
+
+
+def ids_of(column: pa.ChunkedArray | pa.Array) -> Texts:
+    """A column of ids as text, each in the form of ``id_text``."""
+    codes, words = texts_of(column)
+    numbers: dict[str, int] = {}
+    places = [numbers.setdefault(id_text(word), len(numbers)) for word in words]
+    return Texts(np.array([*places, -1], dtype=np.int64)[codes], list(numbers))
 
 
 def says_the_same(text: str | None, value: Any) -> bool:

@@ -18,6 +18,7 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.other_writings import OtherWritings
 from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -201,10 +202,9 @@ class CheckedRows:
         return ""
 
     def _alike(self, cells: Mapping[str, object]) -> str:
-        """That there is a device whose key differs in upper and lower case only."""
-        key = self.schema.separator.join(str(cell) for cell in cells.values()).casefold()
-        other = next((name for name in self.known if name.casefold() == key), "")
-        return f": {other!r} is known, which differs in upper and lower case" if other else ""
+        """That there is a device whose key differs in its writing only."""
+        hint = OtherWritings(list(self.known)).hint(self.schema.separator.join(map(str, cells.values())))
+        return f": {hint}" if hint else ""
 
     def _other_separator(self, cells: Mapping[str, object]) -> str:
         """That the schema can name a separator that no part of a key has."""

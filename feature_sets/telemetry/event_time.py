@@ -144,9 +144,14 @@ def _checked(micros: int, given: object) -> float:
 def _local(value: datetime, zone: str, given: object) -> datetime:
     """A time of a zone, unless clocks show it twice or never."""
     first, second = (value.replace(tzinfo=ZoneInfo(zone), fold=fold) for fold in (0, 1))
-    if first.utcoffset() != second.utcoffset():
-        raise InputError(_WHERE, f"must be one moment in {zone}, where clocks change here", given)
-    return first
+    one, other = first.utcoffset(), second.utcoffset()
+    if one is None or other is None or one == other:
+        return first
+    if one < other:
+        raise InputError(_WHERE, f"must be a moment in {zone}, whose clocks leave this one out", given)
+    offsets = " or ".join(moment.isoformat()[-6:] for moment in (first, second))
+    rule = f"must be one moment in {zone}, whose clocks show this one twice: write an offset, {offsets}"
+    raise InputError(_WHERE, rule, given)
 
 
 def check_zone(where: str, zone: object) -> str:

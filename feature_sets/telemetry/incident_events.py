@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.arrow_files import NULL_WORDS
-from feature_sets.telemetry.cell_text import cell_text, truth_of
+from feature_sets.telemetry.cell_text import cell_text, id_text, truth_of
 from feature_sets.telemetry.device_part import may_be_part
 from feature_sets.telemetry.event_time import TimeRules, seconds_of
 from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, text_of
@@ -307,7 +307,7 @@ class IncidentParser:
         given = field(body, form.id)
         if isinstance(given, float) and abs(given) >= 2**53:  # Others would have the same one.
             raise EventError(form.id, "must be text or a whole number of at most 64 bits", given)
-        name = None if given is None else self._text(form.id, given)
+        name = None if given is None else id_text(self._text(form.id, given))
         if name is None:
             if not names or start is None:
                 missing = form.start if names else self._scope[0]

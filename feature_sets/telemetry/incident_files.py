@@ -105,7 +105,8 @@ def read_incidents(
     ends = [form.end] if _has_end(folder, unread, schema) else []
     times = [form.start, *ends, *(name for name in here if name == form.known)]
     texts = dict.fromkeys([*form.scope, *(name for name in here if name != form.known), *excluding])
-    asked = Columns(times=tuple(times), texts=tuple(texts), keyed=not form.scope)
+    ids = frozenset([form.id])
+    asked = Columns(times=tuple(times), texts=tuple(texts), keyed=not form.scope, ids=ids)
     rows = TableRows(folder, unread, schema, report, asked)
     if form.scope:
         rows.reject("missing_scope", rows.frame[list(form.scope)].isna().all(axis=1).to_numpy())

@@ -5,10 +5,10 @@ A row is left out for the first reason that fits, in this order: ``missing_devic
 ``unparsable_arrival``, ``naive_arrival``, ``unparsable_valid_from``, ``naive_valid_from``, ``from_future``
 (further ahead of the clock than the tolerance), ``not_a_number`` or ``not_a_counter`` (in the order of the
 metrics), ``not_an_uptime``, ``bad_label``, ``unknown_device`` (no such device in the static file),
-``duplicate`` or ``contradicting`` (says the same as the row of its (device, time) that stays, or something
-else: the first to arrive stays or, where nobody knows, the first row; one that arrived before its own time
-does not). Values in rows that stay: ``out_of_range`` and ``infinite`` become NaN,
-``missing_values`` are NaN already.
+``duplicate``, ``merged`` or ``contradicting`` (says the same as the row of its (device, time) that stays, or
+more, which that row takes, or something else: the first to arrive stays or, where nobody knows, the first
+row; one that arrived before its own time does not). Values in rows that stay:
+``out_of_range`` and ``infinite`` become NaN, ``missing_values`` are NaN already.
 All are counted.
 """
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,6 +20,8 @@ from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, n
 from feature_sets.telemetry.early_readings import EarlyReadings
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout
+from feature_sets.telemetry.merged_readings import MERGED, MergedReadings
+from feature_sets.telemetry.open_ends import note_open_ends
 from feature_sets.telemetry.reading_columns import LongGaps, asked_columns, checked_readings, reject_readings
 from feature_sets.telemetry.reading_table import (
     ARRIVAL,
@@ -42,10 +45,7 @@ from feature_sets.telemetry.repeated_rows import (
     FIRST_ROW,
     FIRST_TO_ARRIVE,
     Place,
-    contradicting,
     contradiction,
-    first_contradiction,
-    kept_of,
     plain_of,
 )
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -127,6 +127,7 @@ class _ReadingFiles:
         sort.close()
         if self._long is not None:
             self._long.tell()
+        note_open_ends(self._base, self._files, report)
         self._notes.tell_unused(report)
         self._notes.tell_absent(len(self._files), report)
         for column, kind in zip(self._times, ("time", "arrival"), strict=False):
@@ -217,31 +218,32 @@ class _ReadingFiles:
             order = np.lexsort(order_by[::-1])
         again = np.zeros(len(order), dtype=np.bool_)
         again[1:] = (micros[order][1:] == micros[order][:-1]) & (devices[order][1:] == devices[order][:-1])
+        values = {name: plain_values(table[name]) for name in self._schema.sent_fields}
+        source: Mapping[str, Integers] = {}
         if again.any():
-            self._tell_repeated(table, order, again)
-            order = order[~again]
+            apart = [file_and_row(row)[0], *([] if arrival is None else [arrival])]
+            found = MergedReadings.of(values, order, again, apart)
+            self._tell_repeated(table, values, found)
+            order, source = found.kept, found.source
         frame = pd.DataFrame(
-            {name: plain_values(table[name])[order] for name in self._schema.sent_fields}, copy=False
+            {name: column[source.get(name, order)] for name, column in values.items()}, copy=False
         )
         return micros[order], devices[order], None if arrival is None else arrival[order], frame
 
-    def _tell_repeated(self, table: pa.Table, order: Integers, again: Bools) -> None:
-        """Count the rows that repeat another, those that say the same apart from those that contradict it.
-
-        :param order: places of all rows in the table.
-        :param again: which of them, in this order, repeat the one before them.
-        """
-        rows, kept = order[again], order[kept_of(again)][again]
+    def _tell_repeated(self, table: pa.Table, values: Mapping[str, Any], found: MergedReadings) -> None:
+        """Count the rows that repeat another by what they say: the same, more, or something else."""
         numbers = table[ROW].to_numpy()
-        values = {name: plain_values(table[name]) for name in self._schema.sent_fields}
-        other = contradicting(values, rows, kept)
-        for reason, mine in ((EQUAL, rows[~other]), (CONTRADICTING, rows[other])):
-            self._report.reject(reason, len(mine))
-            self._tally.reject(reason, file_and_row(numbers[mine])[0])
-        if not other.any() or numbers[rows[other]].min() >= self._samples.get(CONTRADICTING, NEVER):
+        for reason, rows in (
+            (EQUAL, found.equal),
+            (MERGED, found.merged),
+            (CONTRADICTING, found.contradicting),
+        ):
+            self._report.reject(reason, len(rows))
+            self._tally.reject(reason, file_and_row(numbers[rows])[0])
+        shown = found.contradicted(values, numbers)
+        if shown is None or numbers[shown.row] >= self._samples.get(CONTRADICTING, NEVER):
             return
-        self._samples[CONTRADICTING] = int(numbers[rows[other]].min())
-        shown = first_contradiction(values, rows[other], kept[other], numbers[rows[other]])
+        self._samples[CONTRADICTING] = int(numbers[shown.row])
         place, stays = (
             Place(plain_of(values[shown.column], at), self._tally.row_text(int(numbers[at])))
             for at in (shown.row, shown.kept)

@@ -16,7 +16,7 @@ from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.arrow_files import check_separator, file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_numbers import numbers_of, wholes_of
-from feature_sets.telemetry.cell_text import Texts, one_form, texts_of
+from feature_sets.telemetry.cell_text import Texts, id_text, one_form, texts_of
 from feature_sets.telemetry.device_keys import compose_keys, no_keys
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.events import brief
@@ -41,6 +41,7 @@ class Columns:
     :param numbers: as float64.
     :param truths: 0 or 1, or a word of ``labels.values``.
     :param texts: of any type, as text.
+    :param ids: of the texts those that are compared with each other only: 7.0 is 7 there.
     :param wholes: name -> the largest whole number that there may be.
     :param keyed: whether each row is of one device; without that there is no key.
     :param optional: those that a file may lack; its rows have nothing there.
@@ -53,6 +54,7 @@ class Columns:
     keyed: bool = True
     wholes: Mapping[str, int] = field(default_factory=dict)
     optional: frozenset[str] = frozenset()
+    ids: frozenset[str] = frozenset()
 
     def whole_key(self, column: str) -> str:
         """How a column is called as whole numbers; another name than its own if it is read as floats too."""
@@ -335,11 +337,12 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
     for column in columns.texts:
         # Where no row needs a key, a column of keys is text as others are.
         if column not in rows.columns or (column == DEVICE and not columns.keyed):
+            one_of = id_text if column in columns.ids else one_form
             codes, words = _texts(table, column, rows.name)
             broken = next((word for word in words if not is_key_text(word)), None)
             if broken is not None:
                 raise TelemetryError(f"{rows.name}, column '{column}'", KEY_TEXT_RULE, brief(broken))
-            rows.texts[column] = Texts(codes, [one_form(word) for word in words])
+            rows.texts[column] = Texts(codes, [one_of(word) for word in words])
             rows.columns[column] = rows.texts[column].series()
 
 

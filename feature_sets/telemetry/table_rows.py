@@ -14,6 +14,7 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, mark_of, none_left
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.open_ends import note_open_ends
 from feature_sets.telemetry.repeated_rows import (
     CONTRADICTING,
     EQUAL,
@@ -135,6 +136,7 @@ class TableRows(PartRows):
             replace(load_file(folder, path, schema, columns), file=number)
             for number, path in enumerate(files)
         ]
+        note_open_ends(folder, files, report)
         notes = PartNotes()
         for part in parts:
             notes.take(part)

@@ -9,6 +9,7 @@ from typing import Any
 
 from feature_sets.rows.entity_keys import key_parts
 from feature_sets.telemetry.events import KNOWN_DEVICE, WHOLE_KEY, EventError
+from feature_sets.telemetry.other_writings import OtherWritings
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 REQUIRED = "is required"
@@ -16,6 +17,8 @@ _NAMED = 8
 """Most fields that a hint names."""
 _LOOKED_AT = 100
 """Known keys among which an example is looked for: a request may hold thousands of bad events."""
+_KEYS = 10_000
+"""Known keys among which one in another writing is looked for."""
 _LINE_PROTOCOL = re.compile(rb"[A-Za-z_][^\s,{}\[\]]*(,[^\s=,]+=[^\s,]+)* [^\s=]+=[^\s]+")
 
 
@@ -42,6 +45,7 @@ class EventHints:
     def __init__(self, schema: TelemetrySchema, known: Callable[[], Iterable[str]] = tuple) -> None:
         self._schema = schema
         self._known = known
+        self._count, self._writings = 0, OtherWritings(())
         sent_as = {name: " or ".join(names) for name, names in schema.sent_as.items()}
         entity = schema.entity if schema.entity == (DEVICE,) else (DEVICE, *schema.entity)
         names = [schema.time, *(metric.name for metric in schema.metrics)]
@@ -70,6 +74,8 @@ class EventHints:
     def key(self, error: EventError, body: Any) -> EventError:
         """The error of any event, with the form of a key where its device is not one."""
         entity, separator = self._schema.entity, self._schema.separator
+        if error.where == DEVICE and error.rule == KNOWN_DEVICE and (hint := self._other_writing(error.got)):
+            return EventError(error.where, f"{error.rule}; {hint}", error.got)
         if error.where != DEVICE or entity == (DEVICE,) or not isinstance(body, Mapping):
             return error
         if error.rule == REQUIRED:
@@ -82,6 +88,13 @@ class EventHints:
         form = f"a key is {self._entity}, with {separator!r} between{self._example(name)}"
         rule = f"{error.rule}; {form}. They may be fields of their own, too"
         return EventError(error.where, rule, error.got)
+
+    def _other_writing(self, name: object) -> str:
+        """The known key that may be meant."""
+        keys = tuple(islice(iter(self._known()), _KEYS)) if isinstance(name, str) else ()
+        if len(keys) != self._count:  # Not made for each refused event: that takes long.
+            self._count, self._writings = len(keys), OtherWritings(keys)
+        return self._writings.hint(name) if isinstance(name, str) else ""
 
     def _example(self, name: str) -> str:
         """A known key, one that ends in a name if there is one."""

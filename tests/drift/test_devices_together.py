@@ -62,7 +62,7 @@ def test_too_few_times_of_what_all_devices_have_are_not_enough(site):
     assert found.is_enough.tolist() == [True, False, True]
     names = ["load", "heat", "both"]
     at_once = "moves on all devices at once, and a side is too short for ten times of that"
-    assert found.too_few(names) == f"heat: {at_once}; not judged"
+    assert found.too_few(names) == f"heat: {at_once}; no verdict"
     assert found._replace(is_enough=np.ones(3, dtype=bool)).too_few(names) == ""
 
 

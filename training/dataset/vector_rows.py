@@ -51,7 +51,7 @@ def read_vector(
         # A second more on both sides: of which of them the bound is part is nothing to depend on.
         first = wanted[schema.time].min() - pd.Timedelta(seconds=reach_seconds + 1)
         last = wanted[schema.time].max() + pd.Timedelta(seconds=1)
-        period = {"start_time": first.to_pydatetime(), "end_time": last.to_pydatetime()}
+        period = {name: _bound(moment) for name, moment in (("start_time", first), ("end_time", last))}
     response = vector.get_offline_features(
         entity_rows=wanted,
         entity_timestamp_column=schema.time,
@@ -75,6 +75,13 @@ def read_vector(
     feature_columns(frame, schema)
     frame = frame.assign(**{schema.target: frame[schema.target].astype(np.int8)})
     return frame.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True)
+
+
+def _bound(moment: pd.Timestamp) -> datetime:
+    """A time by which MLRun chooses files: in UTC, as it reads year, month, day and hour off it."""
+    utc = moment if moment.tz is None else moment.tz_convert("UTC")
+    found: datetime = utc.to_pydatetime()
+    return found
 
 
 def _as_stored(

@@ -14,7 +14,7 @@ from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.alarm_log import AlarmLog
 from feature_sets.telemetry.alarm_rows import AlarmPairs, rows_that
-from feature_sets.telemetry.cell_text import texts_of, truth_of
+from feature_sets.telemetry.cell_text import ids_of, texts_of, truth_of
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_shape import (
     KNOWN_NAME,
@@ -174,7 +174,7 @@ def _keys(table: TableProfile, columns: Sequence[str]) -> Integers:
     """A number for each row: those with the same cells have the same."""
     if not columns:
         return np.zeros(table.head.num_rows, dtype=np.int64)
-    codes = pd.DataFrame({name: texts_of(table.head[name]).codes for name in columns})
+    codes = pd.DataFrame({name: ids_of(table.head[name]).codes for name in columns})
     found: Integers = codes.groupby(list(columns), sort=False).ngroup().to_numpy().astype(np.int64)
     return found
 

@@ -145,9 +145,11 @@ class FolderCheck:
             every = f"one reading every {cadence.paces[0].seconds:g} to {cadence.seconds:g} s"
         gaps = f", {cadence.gaps:.1%} of the times between readings are gaps" if cadence.gaps else ""
         out = [f"devices: {cadence.devices:,} in the rows looked at, {every}{gaps}"]
-        equal = cadence.repeated - cadence.contradicting
+        equal = cadence.repeated - cadence.contradicting - cadence.merged
         if equal:
             out.append(f"repeated: {equal:,} rows say the same as another of the same key; one of each stays")
+        if cadence.merged:
+            out.append(f"merged: {cadence.merged:,} rows have further values of a reading, which takes them")
         if cadence.contradiction:
             out.append(f"contradicting: {cadence.contradiction}")
         return out

@@ -12,7 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from feature_sets.listed import listed
-from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.cell_text import ids_of, texts_of
 from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_ends import Ends, ends_by_times, second_intervals
@@ -30,7 +30,8 @@ _ID = re.compile(
     r"[ _.-]?(id|no|nr|number|key|ref)$|^(incident|ticket)$"
 )
 """What columns with the id of an incident are called."""
-KNOWN_NAME = re.compile(r"known|updat|modif|chang|recorded|export")
+_TOLD_NAME = re.compile(r"known|(^|[^a-z])told([^a-z]|$)")
+KNOWN_NAME = re.compile(rf"{_TOLD_NAME.pattern}|updat|modif|chang|recorded|export")
 _CANCELLED = re.compile(r"void|cancel|withdr[ae]w|retract|invalid|false[ _.-]?(alarm|positive)")
 _LENGTH = re.compile(r"duration|^length|elapsed|_(sec|secs|seconds|min|mins|minutes|hours)$")
 _KINDS = 20
@@ -319,6 +320,8 @@ def _versions(table: TableProfile, proposal: Proposal, start: str) -> Iterator[t
     ]
     if is_repeated and times:
         yield "known", times[0], "a time by which the last row of an id is known"
+    elif told := [name for name in times if _TOLD_NAME.search(name.lower())]:
+        yield "known", told[0], "its name says that it is the time from which a row was known"
     truths = [
         name for name, column in rest.items() if column.kind == "truth" and _CANCELLED.search(name.lower())
     ]
@@ -350,7 +353,7 @@ def _is_of_versions(table: TableProfile, proposal: Proposal, name: str, start: s
     scope = [
         each.column for each in proposal.choices if each.table == table.name and each.role.endswith(".scope")
     ]
-    codes = pd.DataFrame({each: texts_of(table.head[each]).codes for each in (name, *scope, start)})
+    codes = pd.DataFrame({each: ids_of(table.head[each]).codes for each in (name, *scope, start)})
     ids = codes[name].nunique()
     again = len(codes) - ids
     return (

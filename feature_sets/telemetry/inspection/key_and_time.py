@@ -20,13 +20,18 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 TIME_NAMES = ("timestamp", "time", "ts", "event_time", "datetime", "date_time", "date", "at", "when")
 DEVICE_NAME = re.compile(
     r"device|host|node|router|switch|sys_?name|instance|source|agent|element|interface|ifname|port|series|box|site"
-    r"|^ne$|^id$|_id$"
+    r"|^ne$|^id$|_id$|^(ap|olt|onu|ont|cpe|cell|modem|cmts|bts)([ _.-]?name)?$|access[ _.-]?point|nodeb"
 )
 """What columns that name devices, or parts of them, are called."""
 _PART_NAME = re.compile(
     r"interface|^if_?(name|descr|index|alias)|(^|[_.-])ports?([_.-]|$)|^port(name|num|id)|queue|lane|series"
 )
 """What columns are called that name something of a device: names that repeat from device to device."""
+_PLACE_NAME = re.compile(
+    r"^(site|region|area|country|city|campus|building|floor|pop|market|data[ _.-]?cent(er|re)|dc|tenant)"
+    r"s?([ _.-]?(id|name|code|no|nr))?$"
+)
+"""What columns are called that name what holds many devices, whose names may repeat in each."""
 _FAR = 366
 _CHANCE = 0.01
 """Share of rows that may be repeated without a column, if it is not of the key."""
@@ -57,7 +62,8 @@ class Cadence:
     :param seconds: usual time between two readings of a device; None if none has two.
     :param repeated: rows that repeat a device and time.
     :param contradicting: those of them that say something else.
-    :param contradiction: the same in one sentence, with an example; empty without one.
+    :param merged: those of them that have values which the other lacks.
+    :param contradiction: the contradictions in one sentence, with an example; empty without one.
     :param paces: where devices report at a few different intervals: these, the shortest first. Then
         ``seconds`` is the longest of them.
     :param even: whether nearly all devices report as often as that, or leave readings out.
@@ -71,6 +77,7 @@ class Cadence:
     even: bool = False
     gaps: float = 0.0
     contradicting: int = 0
+    merged: int = 0
     contradiction: str = ""
     paces: tuple[Pace, ...] = ()
 
@@ -86,8 +93,9 @@ class Cadence:
 def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     """Columns that every table has and that may name a device, outermost first.
 
-    Those with the fewest values come first, and last those that are called as parts of a device are. Whole
-    numbers are among them if their name says so, or if nothing else can name a device.
+    Those with the fewest values come first, and last those that are called as parts of a device are. What is
+    called as a place comes before the devices in it: their names may repeat in each. Whole numbers are among
+    them if their name says so, or if nothing else can name a device.
     """
     present = list(tables.values())
     common = common_columns(tables)
@@ -103,7 +111,7 @@ def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     if not found and len(present) > 1 and len(alone := unnamed_ids(present, common)) == 1:
         found = alone
     counted = tables.get("static") or present[0]
-    return sorted(
+    ordered = sorted(
         found,
         key=lambda name: (
             _PART_NAME.search(name.lower()) is not None,
@@ -112,6 +120,16 @@ def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
             common.index(name),
         ),
     )
+    inner = [name for name in ordered if DEVICE_NAME.search(name.lower()) and not _is_place(name)]
+    if not inner:
+        return ordered
+    first = ordered.index(inner[0])
+    later = [name for name in ordered[first:] if _is_place(name)]
+    return [*ordered[:first], *later, *(name for name in ordered[first:] if name not in later)]
+
+
+def _is_place(name: str) -> bool:
+    return _PLACE_NAME.search(name.lower()) is not None
 
 
 def common_columns(tables: Mapping[str, TableProfile]) -> list[str]:
@@ -130,7 +148,7 @@ def key_of_metrics(
     named = [name for name in candidates if incidents is not None and name in incidents.columns]
     likely = [name for name in candidates if DEVICE_NAME.search(name.lower()) or is_key_name(name)]
     if not named:
-        return likely or list(candidates)
+        return likely or _needed(metrics, candidates)
     times = [name for name, column in metrics.columns.items() if column.kind == "time"]
     rows = pd.DataFrame({name: texts_of(metrics.head[name]).codes for name in (*candidates, *times)})
     # Incidents may be of a site, and the readings of its devices; another column may name the metric.
@@ -141,6 +159,22 @@ def key_of_metrics(
         if name not in named and int(rows.duplicated(others).sum()) <= alike + _CHANCE * len(rows):
             kept = others
     return [name for name in candidates if name in named or (name in likely and name in kept)]
+
+
+def _needed(metrics: TableProfile, candidates: Sequence[str]) -> list[str]:
+    """Those of the candidates without which more rows repeat a key and time, the last ones tried first.
+
+    What changes from reading to reading, or is always the same, names no device; one stays in any case.
+    """
+    times = time_candidates({"metrics": metrics})[:1]
+    rows = pd.DataFrame({name: texts_of(metrics.head[name]).codes for name in (*candidates, *times)})
+    kept = list(candidates)
+    most = int(rows.duplicated().sum()) + _CHANCE * len(rows)
+    for name in reversed(candidates):
+        others = [one for one in kept if one != name]
+        if times and others and int(rows.duplicated([*others, *times]).sum()) <= most:
+            kept = others
+    return kept
 
 
 def _may_be_key(column: ColumnProfile, tables: int) -> bool:
@@ -170,10 +204,13 @@ def time_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     metrics, labels = tables["metrics"], tables.get("labels")
     times = [name for name, column in metrics.columns.items() if column.kind == "time"]
 
-    def unlikely(name: str) -> tuple[bool, bool, int]:
-        known = TIME_NAMES.index(name.lower()) if name.lower() in TIME_NAMES else len(TIME_NAMES)
+    def unlikely(name: str) -> tuple[bool, bool, bool, int]:
+        called = name.lower().strip("_")
+        known = TIME_NAMES.index(called) if called in TIME_NAMES else len(TIME_NAMES)
         elsewhere = labels is not None and name not in labels.columns
-        return elsewhere, ARRIVAL_NAME.search(name.lower()) is not None, known
+        # That of a query, such as from when it asks.
+        is_constant = metrics.columns[name].is_constant and metrics.columns[name].rows > 1
+        return elsewhere, is_constant, ARRIVAL_NAME.search(name.lower()) is not None, known
 
     return sorted(times, key=unlikely)
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
@@ -16,29 +13,12 @@ from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.digit_ids import unnamed_ids
 from feature_sets.telemetry.inspection.key_and_time import common_columns
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.other_writings import OtherWritings
 
 _SHOWN = 5
 _MOST = 0.5
-_DOMAIN = "in the domain after the name"
-_WAYS = (
-    ("in upper and lower case", str.casefold),
-    ("in zeros at the front", lambda text: re.sub(r"^0+(?=\d)", "", text)),
-    (
-        "in the signs between their parts, and upper and lower case",
-        lambda text: re.sub(r"[\W_]+", "-", text.casefold()),
-    ),
-    (_DOMAIN, lambda text: text.casefold().partition(".")[0]),
-)
-"""How names of one device may differ, and what of them is the same then."""
 _SHARED = 0.8
 """Share of the names of one column that another must have in another way, if both are of the same devices."""
-
-
-class _Alike(NamedTuple):
-    """Names that differ from known ones in one way only: how, and the pairs of both."""
-
-    how: str
-    pairs: list[tuple[str, str]]
 
 
 def no_key(tables: Mapping[str, TableProfile]) -> str:
@@ -85,10 +65,11 @@ def _written_otherwise(tables: Mapping[str, TableProfile]) -> str:
     metrics, *others = (tables["metrics"], *(table for name, table in tables.items() if name != "metrics"))
     best, told = 1, ""
     for key, known in _text_columns(metrics):
+        writings = OtherWritings(known)
         for table in others:
             for column, given in _text_columns(table):
                 least = max(best + 1, _SHARED * min(len(given), len(known)))
-                found = next((one for one in _ways(known, given) if len(one.pairs) >= least), None)
+                found = next((one for one in writings.of(given) if len(one.pairs) >= least), None)
                 if found is None:
                     continue
                 best, (theirs, ours) = len(found.pairs), found.pairs[0]
@@ -107,17 +88,6 @@ def _text_columns(table: TableProfile) -> list[tuple[str, list[str]]]:
 
 def _texts(table: TableProfile, column: str) -> list[str]:
     return list(dict.fromkeys(texts_of(table.head[column]).values))
-
-
-def _ways(known: Sequence[str], given: Iterable[str]) -> Iterable[_Alike]:
-    """Each way in which names may differ, with those of the given ones that are known in another writing."""
-    for how, plain in _WAYS:
-        counts = Counter(plain(value) for value in known)
-        alike = {plain(value): value for value in known if counts[plain(value)] == 1}
-        pairs = [(value, alike[plain(value)]) for value in given if plain(value) in alike]
-        if how == _DOMAIN:  # Addresses, and names of two domains, are of different devices.
-            pairs = [(value, other) for value, other in pairs if ("." in value) != ("." in other)]
-        yield _Alike(how, pairs)
 
 
 def _tell_strangers(proposal: Proposal, metrics: TableProfile, table: TableProfile, column: str) -> None:
@@ -150,7 +120,7 @@ def _tell_ways(
     :param count: of all names in it.
     :returns: whether that is so.
     """
-    for how, pairs in _ways(known, strangers):
+    for how, pairs in OtherWritings(known).of(strangers):
         if not pairs or len(pairs) < _MOST * len(strangers):
             continue
         sentence = (

@@ -26,6 +26,12 @@ _SHOWN = 10
 _REST = 0.1
 _NAMES = re.compile(r"metric|name|oid|counter|kpi|field|measure|item|object")
 
+_SURE_NAME = re.compile(
+    r"^_?(metric|kpi|counter|oid|measure|measurement|field|item|indicator)s?([ _.-]?(name|key|id|type))?$"
+)
+"""What a column is called that names the metric of each row, whatever else there is."""
+_VALUE = re.compile(r"^(last|metric|counter|item|mean|avg)?[ _.-]*val(ue)?s?$")
+
 
 def propose_metrics(
     proposal: Proposal, table: TableProfile, readings: pd.DataFrame | None, form: FileFormat
@@ -75,7 +81,7 @@ def _wide(
             proposal.choose("metrics", name, "none", "names of folders")
         elif column.kind == ROW_NUMBER:
             proposal.choose("metrics", name, "none", "numbers of the rows, not readings")
-        elif hint := plain_number_hint(table, name) if column.kind == "text" else "":
+        elif hint := plain_number_hint(table, name) if column.kind in ("text", "time") else "":
             proposal.choose("metrics", name, "none", f"text: {hint}", "a metric, if they are plain numbers")
             proposal.decide.append(f"'{name}' has {hint}: it is a metric only if they are plain numbers.")
         elif not column.holds_numbers:
@@ -109,7 +115,8 @@ def _wide(
         for name, column in rest.items()
         if column.kind not in ("time", "empty", "nested", ROW_NUMBER) and name not in table.of_folders
     ]
-    _tell_repeated(proposal, table, readings, values)
+    numbers = [name for name in values if table.columns[name].kind != "text"]
+    _tell_repeated(proposal, table, readings, numbers or values)
     for name, found in kinds.propose().items():
         proposal.choose("metrics", name, *found)
 
@@ -170,8 +177,15 @@ def _long_columns(
         if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
     ]
     repeated = 0 if proposal.cadence is None else proposal.cadence.repeated
-    if len(values) != 1 or readings is None or not repeated:
+    if len(values) > 1:  # Beside it may be parts of the time, or numbers of series.
+        values = [name for name in values if _VALUE.search(name.lower())]
+        names = [name for name in names if _SURE_NAME.search(name.lower()) or name.lower() in ("key", "key_")]
+    if len(values) != 1:
         return None
+    if readings is None or not repeated:  # Each device may have one metric, another one each.
+        sure = [name for name in names if _SURE_NAME.search(name.lower())]
+        is_value = _VALUE.search(values[0].lower())
+        return (sure[0], values[0]) if is_value and len(sure) == 1 and readings is not None else None
     # What names the metric tells the values of one device and time apart; a unit may not.
     left = {
         name: int(readings.assign(name=texts_of(table.head[name]).codes).dropna().duplicated().sum())
@@ -205,9 +219,14 @@ def _tell_repeated(
         if choice.table == "metrics" and choice.role in ("entity", "time")
     ]
     named = [*keys, *([metric] if metric else [])]
-    found = repeats_of(table, rows, named, [name for name in values if name in table.columns])
+    given = [name for name in values if name in table.columns]
+    found = repeats_of(table, rows, named, given, parts=not metric)
     proposal.cadence = dataclasses.replace(
-        proposal.cadence, repeated=count, contradicting=found.contradicting, contradiction=found.sentence()
+        proposal.cadence,
+        repeated=count,
+        contradicting=found.contradicting,
+        merged=found.more,
+        contradiction=found.sentence(),
     )
     if found.contradicting > len(rows) / 2:
         proposal.missing.append(
@@ -220,7 +239,7 @@ def _tell_repeated(
         for choice in proposal.choices
         if choice.table == "metrics" and choice.role == "none" and table.columns[choice.column].kind == "text"
     ]
-    for name in others if count else []:
+    for name in others if count > found.more else []:
         codes = texts_of(table.head[name]).codes[rows.index]
         if int(rows.assign(other=codes).duplicated().sum()) < count * _REST:
             proposal.decide.append(

@@ -8,15 +8,16 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.repeated_rows import (
     FIRST_ROW,
+    Contradiction,
     Place,
-    contradicting,
     contradiction,
-    first_contradiction,
+    differs,
     plain_of,
     repeated,
 )
@@ -28,11 +29,13 @@ class Repeats(NamedTuple):
     :param equal: those that say the same.
     :param contradicting: those that say something else.
     :param example: the first of these, for people; empty without one.
+    :param more: those that have values which the other lacks, and contradict none.
     """
 
     equal: int = 0
     contradicting: int = 0
     example: str = ""
+    more: int = 0
 
     def sentence(self) -> str:
         """The contradictions in one sentence; empty without one."""
@@ -43,27 +46,47 @@ class Repeats(NamedTuple):
 
 
 def repeats_of(
-    table: TableProfile, keys: pd.DataFrame, named: Sequence[str], columns: Sequence[str]
+    table: TableProfile,
+    keys: pd.DataFrame,
+    named: Sequence[str],
+    columns: Sequence[str],
+    parts: bool = False,
 ) -> Repeats:
     """Rows of a table that repeat the key of another.
 
     :param keys: what must be told apart, by place of the row; rows without it are left out.
     :param named: columns of the table by which an example names the key.
     :param columns: what the rows say.
+    :param parts: whether rows may each have a part of it, as readings may: then no value contradicts nothing.
     """
     places = keys.index.to_numpy(dtype=np.int64)
     rows, kept = (places[found] for found in repeated(keys))
     values = {name: _values(table, name) for name in columns}
-    other = contradicting(values, rows, kept)
-    count = int(np.count_nonzero(other))
+    others = {name: differs(column, rows, kept) for name, column in values.items()}
+    more = np.zeros(len(rows), dtype=np.bool_)
+    for name, column in values.items() if parts else ():
+        mine, theirs = _given(column, rows), _given(column, kept)
+        others[name] &= mine & theirs
+        more |= mine & ~theirs
+    other = np.logical_or.reduce([np.zeros(len(rows), dtype=np.bool_), *others.values()])
+    count, further = int(np.count_nonzero(other)), int(np.count_nonzero(more & ~other))
     if not count:
-        return Repeats(equal=len(rows))
-    shown = first_contradiction(values, rows[other], kept[other], rows[other])
+        return Repeats(equal=len(rows) - further, more=further)
+    first = int(np.argmax(other))
+    name = next(name for name, found in others.items() if found[first])
+    shown = Contradiction(int(rows[first]), int(kept[first]), name)
     found, stays = (
         Place(plain_of(values[shown.column], row), table.row_text(row)) for row in (shown.row, shown.kept)
     )
     key = {name: plain_value(table.head[name][shown.row]) for name in named}
-    return Repeats(len(rows) - count, count, contradiction(key, shown.column, found, stays, FIRST_ROW))
+    example = contradiction(key, shown.column, found, stays, FIRST_ROW)
+    return Repeats(len(rows) - count - further, count, example, further)
+
+
+def _given(values: Any, places: Integers) -> Bools:
+    """Which of some rows have a value."""
+    found = values.array if isinstance(values, pd.Series) else values
+    return np.asarray(pd.notna(found[places]), dtype=np.bool_)
 
 
 def _values(table: TableProfile, name: str) -> Any:

@@ -6,8 +6,10 @@ import re
 from dataclasses import replace
 
 import numpy as np
+import pyarrow as pa
 
-from feature_sets.telemetry.cell_numbers import THOUSANDS
+from feature_sets.listed import listed
+from feature_sets.telemetry.cell_numbers import THOUSANDS, numbers_of
 from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -18,6 +20,9 @@ _ROW_NAME = re.compile(r"^(unnamed: ?[0-9.]+|level_[0-9]|#|row[ _]?(id|no|nr|num
 """What the numbers of rows are called, as pandas and R write them."""
 _UNIT = re.compile(r"^[+-]?[0-9][0-9.,]* ?(%|‰|°?[A-Za-zµ]+(/[A-Za-z]+)?)$")
 _LOOKED_AT = 1000
+_MOST_UNITS, _SHOWN = 8, 5
+_MOSTLY = 0.8
+_MOST_WORDS = 3
 _FEW = 10
 """Up to so many different values are rather names, such as ``10G``."""
 
@@ -50,16 +55,53 @@ def with_row_numbers(table: TableProfile) -> TableProfile:
 
 def plain_number_hint(table: TableProfile, name: str) -> str:
     """What keeps a column of text from being numbers, if all of its first values have it; else empty."""
+    told = _unit_or_marks(table, name) or _other_sign(table, name)
+    # Where nearly all are numbers that could be times, a row of units is one that is left out.
+    return told or (_other_words(table, name) if table.columns[name].kind == "text" else "")
+
+
+def _other_words(table: TableProfile, name: str) -> str:
+    """A few words that come among numbers, such as the U of RRDtool for none."""
+    numbers = numbers_of(table.head[name], table.decimal)
+    told = np.count_nonzero(~numbers.refused & ~np.isnan(numbers.values))
+    if (
+        not numbers.refused.any()
+        or told <= _FEW
+        or told < _MOSTLY * (told + np.count_nonzero(numbers.refused))
+    ):
+        return ""
+    words = texts_of(table.head[name].filter(pa.array(numbers.refused))).values
+    if len(words) > _MOST_WORDS:
+        return ""
+    shown = " and ".join(repr(word) for word in words)
+    count = int(np.count_nonzero(numbers.refused))
+    return f"numbers, but for {shown} in {count:,} row{'' if count == 1 else 's'}"
+
+
+def _unit_or_marks(table: TableProfile, name: str) -> str:
     values = texts_of(table.head[name]).values
     if len(values) <= _FEW:
         return ""
     values = values[:_LOOKED_AT]
     units = {found[1] for value in values if (found := _UNIT.search(value))}
-    if len(units) == 1 and all(_UNIT.search(value) for value in values):
-        return f"numbers with '{units.pop()}' behind, such as {values[0]!r}"
+    if units and all(_UNIT.search(value) for value in values):
+        named = listed([f"'{unit}'" for unit in sorted(units)], _SHOWN)
+        if len(units) <= _MOST_UNITS:
+            return f"numbers with {named} behind, such as {values[0]!r}"
     plain = re.compile(r"^[+-]?[0-9]+([.,][0-9]+)?$")
     marks = {found[1] for value in values if (found := THOUSANDS.fullmatch(value))}
     if len(marks) == 1 and all(THOUSANDS.fullmatch(value) or plain.search(value) for value in values):
         shown = next(value for value in values if THOUSANDS.fullmatch(value))
         return f"numbers with {marks.pop()!r} between thousands, such as {shown!r}"
     return ""
+
+
+def _other_sign(table: TableProfile, name: str) -> str:
+    """That a column has another decimal sign than its table, if it is numbers by that alone; else empty."""
+    signs = (".", ",") if table.decimal == "." else (",", ".")
+    own, other = (numbers_of(table.head[name], sign) for sign in signs)
+    if not own.refused.any() or other.refused.any() or np.isnan(other.values).all():
+        return ""
+    values = texts_of(table.head[name].filter(pa.array(own.refused))).values
+    named = ("comma", "points") if table.decimal == "." else ("point", "commas")
+    return f"numbers with a decimal {named[0]}, such as {values[0]!r}, where its table has decimal {named[1]}"

@@ -64,6 +64,24 @@ def test_incidents_beside_all_readings_are_told(tmp_path: Path, starts: int) -> 
     )
 
 
+def test_incidents_long_before_the_readings_are_told_and_those_at_their_edges_are_not(tmp_path: Path) -> None:
+    notes(tmp_path, starts=5, **INCIDENTS)
+    schema = TelemetrySchema.from_dict({**FITS, **INCIDENTS})
+    inside = [
+        (BEGIN + pd.Timedelta(minutes=at), BEGIN + pd.Timedelta(minutes=at + 1)) for at in range(0, 18, 2)
+    ]
+    inside *= 2
+    for days, told in ((0, 0), (90, 1)):
+        start = BEGIN - pd.Timedelta(days=days, minutes=5)
+        rows = [*inside, (start, start + pd.Timedelta(minutes=2))]
+        frame = pd.DataFrame(rows, columns=["start", "end"]).assign(router=["r1"] * 9 + ["r2"] * 10)
+        frame.to_parquet(tmp_path / "incidents.parquet")
+        found = [note.sentence for note in fit_notes(read_telemetry(tmp_path, schema)[0], schema)]
+        assert len(found) == told
+    assert found[0].startswith("1 of 19 incidents lie outside of the time of the readings, 2026-03-01T")
+    assert "such as one of 2025-11-30T23:55:00+00:00: they make no reading an error" in found[0]
+
+
 def test_an_incident_beside_all_readings_is_counted_once_where_two_rows_tell_of_it(tmp_path: Path) -> None:
     notes(tmp_path, starts=600, **INCIDENTS)
     told = pd.read_parquet(tmp_path / "incidents.parquet")

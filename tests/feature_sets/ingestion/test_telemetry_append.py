@@ -144,6 +144,27 @@ def test_a_file_that_was_only_touched_or_moved_changes_nothing(folder, tmp_path)
     assert (done["rows_known"], done["rows_new"], done["rows_ingested"]) == (40, 0, 40)
 
 
+def test_a_file_that_is_delivered_again_with_corrected_rows_is_told_with_what_to_do(folder):
+    add_day(folder, 0)
+    folder.ingest()
+    rows, _ = day_of(0)
+    rows.loc[[3, 7], "cpu"] = [1000.0, None]
+    folder.add("metrics", "day-00", rows)
+    done = folder.ingest()
+    assert (done["rows_new"], done["rows_conflicting"]) == (0, 2)
+    (warning,) = done["report"]["metrics"]["warnings"]
+    assert warning.startswith(
+        "2 rows say something else of 2024-03-01T00:00:10+00:00 to 2024-03-01T00:00:30+00:00 than the "
+        "history, which stays, such as cpu of dev-1 at 2024-03-01T00:00:10+00:00: 3.0 there, 1000.0 given"
+    )
+    assert warning.endswith("take them with --replace, from a folder with all files")
+    assert f"metrics: warning: {warning}" in done["report_lines"]
+    # With it, what was corrected counts.
+    assert folder.ingest(replace=True)["rows_ingested"] == len(rows)
+    again = folder.ingest()
+    assert again["rows_conflicting"] == 0 and "warnings" not in again["report"]["metrics"]
+
+
 def test_the_newest_day_alone_is_added_to_the_history_it_does_not_replace_it(folder, tmp_path):
     # Today it was replaced without a word.
     add_day(folder, 1)

@@ -11,6 +11,7 @@ import yaml
 
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.incident_rows import END, ID, START, at, said
+from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import IngestReport
 from feature_sets.telemetry.readers import KnownTelemetry, Telemetry, read_telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -197,3 +198,26 @@ def test_the_example_of_the_documentation_is_two_incidents(tmp_path: Path) -> No
     assert found[END].isna().tolist() == [False, True]
     assert found[said("alarm_type")].tolist() == ["LINK_DOWN", "HIGH_TEMP"]
     assert f"`{found[ID][0]}`" in section
+
+
+def test_ids_that_a_file_writes_as_floats_are_those_of_the_others(tmp_path: Path) -> None:
+    files = {
+        "a.csv": "time,device,alarm_id,state 01:00,r1,7,2 02:00,r1,8,2 02:30,r1,007,2",
+        "b.csv": "time,device,alarm_id,state 03:00,r1,7.0,3.0 04:00,r2,,2.0 05:00,r1,8.00,3.0 06:00,r2,,3.0",
+    }
+    log = {"alarm": ["alarm_id"], "raised": [2], "cleared": [3]}
+    rows, report = read(tmp_path, files, schema(log))
+    assert spans(rows) == [("r1", 1, 3), ("r1", 2, 5), ("r1", 2.5, None), ("r2", 4, 6)]
+    assert not report.labels.rejected
+
+
+def test_ids_of_tickets_that_a_file_writes_as_floats_are_those_of_the_others(tmp_path: Path) -> None:
+    files = {
+        "a.csv": "start,device,end,id 01:00,r1,,7",
+        "b.csv": "start,device,end,id 01:00,r1,2026-01-01T00:03:00Z,7.0 04:00,r2,2026-01-01T00:05:00Z,",
+    }
+    of = TelemetrySchema.from_dict({**CONTENT, "labels": {"form": "incidents"}})
+    rows, _ = read(tmp_path, files, of)
+    assert rows.incidents is not None and rows.incidents.frame[ID].tolist() == ["7", "7", None]
+    counted = incidents_that_count(rows.incidents.frame, of)
+    assert counted[END].notna().all() and len(counted) == 2

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.ingestion.fit_notes import rejected_notes
 from feature_sets.telemetry import file_chunks, reading_files
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.readers import read_telemetry
@@ -166,3 +167,89 @@ def test_check_tells_equal_rows_from_contradicting_ones(tmp_path: Path) -> None:
     assert "bad 0 in row 41 of labels.csv, but 1 in row 5 of labels.csv, which counts" in decide
     assert "box 'r2': os 'z' in row 3 of static.csv, but 'y' in row 2 of static.csv, which counts" in decide
     assert found.to_dict()["contradicting_rows"] == 1
+
+
+HALVES = {
+    "metrics.csv": f"""box,at,load,octets
+r1,{AT},3,
+r1,2024-05-01T00:00:10Z,4,8
+r2,{AT},,1
+r1,2024-05-01T00:00:10Z,,
+r2,{AT},5,9
+r2,{AT},6,9
+r2,{AT},,1
+r1,{AT},,9007199254740993
+""",
+    "static.csv": "box,os\nr1,x\nr2,x\n",
+}
+
+
+def test_rows_that_each_have_a_part_of_a_reading_are_one(tmp_path: Path) -> None:
+    found, report = read_telemetry(folder_of(tmp_path, **HALVES), WIDE)
+    frame = found.metrics.sort_values(["device", "at"])
+    assert frame["octets_counter"].tolist() == [2**53 + 1, 8, 1]
+    assert frame["load"].tolist()[:2] == [3, 4] and np.isnan(frame["load"].iloc[2])
+    # Those with octets 9 contradict, so nothing of them counts.
+    assert report.metrics.rejected == {"merged": 1, "duplicate": 2, "contradicting": 2}
+    assert report.metrics.rows_accepted == 3
+    assert report.metrics.samples["contradicting"] == (
+        "device 'r2', at 2024-05-01T00:00:00+00:00: octets 9 in row 5 of metrics.csv, "
+        "but 1 in row 3 of metrics.csv, which counts (the first row)"
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_parts_of_readings_may_be_in_any_order(tmp_path: Path, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    times = pd.date_range(AT, periods=40, freq="10s")
+    whole = pd.DataFrame({"box": np.repeat(["r1", "r2"], 40), "at": [*times, *times]})
+    whole = whole.assign(load=random.normal(size=80).round(3), octets=random.integers(0, 2**50, 80))
+    expected, _ = read_telemetry(written(tmp_path / "whole", [whole]), WIDE)
+    parts = [whole[["box", "at", "load"]], whole[["box", "at", "octets"]]]
+    both = pd.concat(parts, ignore_index=True).astype({"octets": "Int64"})
+    both = both.sample(frac=1, random_state=seed)
+    halves = [both[both["at"] < times[17]], both[both["at"] >= times[17]]]
+    found, report = read_telemetry(written(tmp_path / "parts", halves), WIDE)
+    pd.testing.assert_frame_equal(found.metrics, expected.metrics)
+    assert report.metrics.rejected == {"merged": 80} and not rejected_notes(report)
+
+
+def test_parts_in_two_files_contradict_as_if_one_had_come_later(tmp_path: Path) -> None:
+    at = pd.Timestamp(AT)
+    parts = [pd.DataFrame({"box": ["r1"], "at": [at], name: [5]}) for name in ("load", "octets")]
+    found, report = read_telemetry(written(tmp_path, parts), WIDE)
+    assert found.metrics["load"].tolist() == [5] and found.metrics["octets_counter"].isna().all()
+    assert report.metrics.rejected == {"contradicting": 1}
+
+
+def written(folder: Path, parts: list[pd.DataFrame]) -> Path:
+    folder_of(folder, **{"static.csv": "box,os\nr1,x\nr2,x\n"})
+    (folder / "metrics.csv").unlink()
+    (folder / "metrics").mkdir()
+    for number, part in enumerate(parts):
+        part.reindex(columns=["box", "at", "load", "octets"]).to_csv(
+            folder / "metrics" / f"{number}.csv", index=False
+        )
+    return folder
+
+
+def test_a_part_that_arrives_at_another_time_is_no_part_of_the_reading_as_live(tmp_path: Path) -> None:
+    schema = TelemetrySchema.from_dict({**WIDE.to_dict(), "arrival": "came"})
+    rows = f"r1,{AT},3,,{AT}\nr1,{AT},,7,{AT}\nr1,{AT},3,7,2024-05-01T00:00:05Z\n"
+    late = f"r2,{AT},3,,{AT}\nr2,{AT},,7,2024-05-01T00:00:05Z\n"
+    tables = {**HALVES, "metrics.csv": f"box,at,load,octets,came\n{rows}{late}"}
+    found, report = read_telemetry(folder_of(tmp_path, **tables), schema)
+    assert found.metrics["load"].tolist() == [3, 3]
+    assert found.metrics["octets_counter"].tolist() == [7, pd.NA]
+    assert report.metrics.rejected == {"merged": 1, "duplicate": 1, "contradicting": 1}
+
+
+def test_check_tells_of_rows_that_each_have_a_part_of_a_reading(tmp_path: Path) -> None:
+    times = pd.date_range(AT, periods=20, freq="10s").strftime("%Y-%m-%dT%H:%M:%SZ")
+    rows = "".join(
+        f"r1,{at},{place}.5,,snmp\nr1,{at},,{place % 7}.25,gnmi\n" for place, at in enumerate(times)
+    )
+    tables = {"metrics.csv": f"box,at,load,users,by\n{rows}"}
+    found = check_folder(write(tmp_path, tables))
+    lines = found.lines()
+    assert "merged: 20 rows have further values of a reading, which takes them" in lines

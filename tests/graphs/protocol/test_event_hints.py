@@ -42,6 +42,20 @@ def test_a_part_of_a_key_is_refused_where_unknown_devices_are_accepted(package: 
     assert client.post("/telemetry", event("b/2")).json["device_status"] == "unknown"
 
 
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("A/1", "in upper and lower case"),
+        ("a/1.0", "in a point and zeros at the end"),
+        ("A_1", "in the signs between their parts, and upper and lower case"),
+    ],
+)
+def test_a_known_device_in_another_writing_is_told(client: Client, name: str, how: str) -> None:
+    told = f"must be a known device; 'a/1' is known, which differs {how}"
+    assert rule_of(client, "/telemetry", event(name)) == ("device", told)
+    assert rule_of(client, "/labels", {"device": name, "timestamp": 1, "is_error": 1}) == ("device", told)
+
+
 GNMIC = {"name": "sub", "timestamp": 1700000000000000000, "tags": {"source": "r1"}, "values": {"/cpu": 5}}
 TELEGRAF = {"name": "cpu", "timestamp": 1700000000, "tags": {"host": "r1"}, "fields": {"usage": 5.0}}
 PROMETHEUS = {"status": "success", "data": {"resultType": "matrix", "result": []}}

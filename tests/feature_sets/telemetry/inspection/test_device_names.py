@@ -79,3 +79,26 @@ def test_a_list_of_devices_in_an_incident_is_no_error(tmp_path: Path) -> None:
     check = check_folder(write(tmp_path, tables))
     assert check.tables["incidents"].columns["router"].kind == "nested"
     assert not any("no device" in sentence for sentence in check.proposal.decide)
+
+
+def test_what_holds_devices_comes_first_also_where_it_has_more_values(tmp_path: Path) -> None:
+    rows = [
+        f"2026-01-01T00:{minute:02}:00Z,{ap},{site},{minute % 7}"
+        for minute in range(0, 60, 5)
+        for site in ("oslo", "bergen", "bodo")
+        for ap in ("ap-1", "ap-2")
+    ]
+    (tmp_path / "metrics.csv").write_text("\n".join(["time,ap,site,clients", *rows, ""]))
+    content = check_folder(tmp_path).proposal.content
+    assert content is not None and content["entity"] == ["site", "ap"]
+
+
+def test_the_time_at_which_an_incident_was_told_is_when_it_was_known(tmp_path: Path) -> None:
+    rows = [f"2026-01-01T00:{minute:02}:00Z,r1,{minute % 7}" for minute in range(60)]
+    (tmp_path / "metrics.csv").write_text("\n".join(["time,device,cpu", *rows, ""]))
+    incidents = [
+        f"r1,2026-01-01T00:{at}1:00Z,2026-01-01T00:{at}5:00Z,2026-01-01T00:{at}3:00Z" for at in range(5)
+    ]
+    (tmp_path / "incidents.csv").write_text("\n".join(["device,start,end,told_at", *incidents, ""]))
+    content = check_folder(tmp_path).proposal.content
+    assert content is not None and content["labels"] == {"form": "incidents", "known": "told_at"}

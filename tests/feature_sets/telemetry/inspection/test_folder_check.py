@@ -445,3 +445,24 @@ def test_text_in_another_encoding_is_refused_with_the_rule(tmp_path: Path) -> No
     )
     with pytest.raises(TelemetryError, match=rule):
         check_folder(tmp_path)
+
+
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_metric_of_its_own_for_each_device_is_not_mixed_with_those_of_others(
+    tmp_path: Path, nested: bool
+) -> None:
+    times = pd.date_range("2026-11-01", periods=60, freq="1min", tz="UTC")
+    rows = [
+        {"device": device, "timestamp": at.isoformat(), "name": name, "value": base + at.minute % 7}
+        for at in times
+        for device, name, base in (("r1", "cpu", 40), ("r2", "temperature", 400))
+    ]
+    if nested:
+        lines = [json.dumps({**row, "metric": {"name": row.pop("name")}}) for row in rows]
+        (tmp_path / "metrics.json").write_text("\n".join(lines))
+    else:
+        frame = pd.DataFrame(rows).rename(columns={"name": "metric"})
+        frame.to_csv(tmp_path / "metrics.csv", index=False)
+    content = check_folder(tmp_path).proposal.content
+    assert content is not None and list(content["metrics"]) == ["cpu", "temperature"]
+    assert content["files"]["layout"] == "long"

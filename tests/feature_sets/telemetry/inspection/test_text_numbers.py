@@ -101,3 +101,18 @@ def test_names_are_no_numbers(tmp_path: Path, words: list[str]) -> None:
     given["metrics"]["octets"] = (words * 240)[:240]
     check = check_folder(write(tmp_path, given))
     assert not any("plain numbers" in sentence for sentence in check.proposal.decide)
+
+
+def test_a_column_with_another_decimal_sign_than_its_table_is_told(tmp_path: Path) -> None:
+    rows = [
+        f"r{box};2026-01-01T00:{minute:02}:00Z;{minute}.{box}5;{minute},{box}5"
+        for minute in range(30)
+        for box in (1, 2)
+    ]
+    (tmp_path / "metrics.csv").write_text("\n".join(["device;time;cpu;memory", *rows, ""]))
+    check = check_folder(tmp_path)
+    assert check.proposal.content is not None and list(check.proposal.content["metrics"]) == ["memory"]
+    (told,) = (sentence for sentence in check.proposal.decide if "'cpu'" in sentence)
+    assert told.startswith(
+        "'cpu' has numbers with a decimal point, such as '0.15', where its table has decimal commas"
+    )

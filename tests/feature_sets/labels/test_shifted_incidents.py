@@ -1,0 +1,81 @@
+"""Incidents of another zone than the readings are told, and others are not."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from feature_sets.labels.shifted_incidents import shift_note
+from feature_sets.rows.keyed_rows import KeyedRows
+from feature_sets.telemetry.incident_rows import END, START, at, incident_types
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+
+BEGIN = pd.Timestamp("2026-03-01T00:00:00Z")
+SCHEMA = TelemetrySchema.from_dict(
+    {
+        "name": "lab",
+        "entity": ["device"],
+        "time": "at",
+        "metrics": {"loss": {}, "octets": {"kind": "counter"}},
+        "label": "is_error",
+        "labels": {"form": "incidents"},
+    }
+)
+
+
+def site(seed: int, effect: float, shift: float = 0.0, cause: bool = False) -> tuple[KeyedRows, pd.DataFrame]:
+    """Two weeks of three devices, a reading every five minutes, with a daily cycle, and 30 incidents.
+
+    :param effect: of an incident on the loss, in deviations.
+    :param shift: by how many hours the incidents are told too early.
+    :param cause: whether the effect is at noon of each day, and incidents are in the morning.
+    """
+    random = np.random.default_rng(seed)
+    times = pd.date_range(BEGIN, periods=14 * 288, freq="5min")
+    devices = [f"r{number}" for number in range(3)]
+    day = np.sin(np.arange(len(times)) / 288 * 2 * np.pi)
+    loss = {name: random.normal(0, 1, len(times)) + day for name in devices}
+    octets = {name: np.cumsum(1000 + (300 * day).astype(int)) for name in devices}
+    rows = []
+    for _ in range(30):
+        name, place = str(random.choice(devices)), int(random.integers(300, len(times) - 500))
+        if cause:
+            place = place // 288 * 288 + 96
+        size = int(random.integers(4, 24))
+        loss[name][place : place + size] += effect
+        start = times[place] - pd.Timedelta(hours=shift)
+        rows.append({at(DEVICE): name, START: start, END: start + pd.Timedelta(minutes=5 * size)})
+    frame = pd.concat(
+        [
+            pd.DataFrame({DEVICE: name, "at": times, "loss": loss[name], "octets_counter": octets[name]})
+            for name in devices
+        ]
+    )
+    keyed = KeyedRows.of(frame, DEVICE, "at").in_event_order()
+    incidents = pd.DataFrame(rows).reindex(columns=list(incident_types(SCHEMA)))
+    return keyed, incidents
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("shift", "told"), [(1, "1 hour later"), (2, "2 hours later"), (-5, "5 hours earlier")]
+)
+def test_incidents_of_another_zone_are_told_with_the_hours(seed: int, shift: float, told: str) -> None:
+    readings, incidents = site(seed, 4.0, shift)
+    note = shift_note(readings, incidents, None, SCHEMA)
+    assert note.startswith(f"Incidents would fit the readings much better {told}: ")
+    assert "write an offset" in note
+
+
+@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(("effect", "cause"), [(4.0, False), (0.0, False), (0.5, False), (0.0, True)])
+def test_incidents_that_fit_or_show_nothing_are_not_told(seed: int, effect: float, cause: bool) -> None:
+    readings, incidents = site(seed, effect, 0, cause)
+    assert shift_note(readings, incidents, None, SCHEMA) == ""
+
+
+def test_too_few_incidents_and_those_without_an_end_tell_nothing() -> None:
+    readings, incidents = site(1, 5.0, 2)
+    assert shift_note(readings, incidents.head(9), None, SCHEMA) == ""
+    assert shift_note(readings, incidents.assign(**{END: pd.NaT}), None, SCHEMA) == ""
