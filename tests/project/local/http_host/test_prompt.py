@@ -113,6 +113,23 @@ def test_answers_are_those_of_asgi(pieces):
     assert found.count(b"HTTP/1.1 ") >= 1
 
 
+@pytest.mark.parametrize("protocol", [LimitedProtocol, PromptProtocol])
+def test_a_request_whose_event_cannot_be_made_is_answered_and_those_behind_it_too(protocol, caplog):
+    app = config()
+    host, make = app.loaded_app, app.loaded_app.event
+
+    def broken(method, path, *rest):
+        if path == "/broken":
+            raise ZeroDivisionError("nobody has thought of it")
+        return make(method, path, *rest)
+
+    host.event = broken
+    found, _ = said(protocol, post(b"/broken"), post(), CLOSE, app=app)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"500", b"200", b"200"]
+    assert b'"got":"ZeroDivisionError: nobody has thought of it"},"request_id":"one"' in found
+    assert "POST /broken failed, request one" in caplog.text
+
+
 def test_a_header_that_would_be_two_is_not_sent():
     assert b"X-C" not in said(PromptProtocol, post(b"/injected"), end=False)[0]
 
