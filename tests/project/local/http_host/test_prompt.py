@@ -202,6 +202,27 @@ def test_a_head_that_was_parsed_before_says_what_it_says_anew(pieces):
     assert found.count(b"HTTP/1.1 ") >= 1
 
 
+@pytest.mark.parametrize("protocol", [LimitedProtocol, PromptProtocol])
+def test_blanks_behind_a_header_are_not_of_its_value_the_first_time_and_later(protocol):
+    told = []
+
+    def noting(context, event):
+        told.append((event.headers["Content-Length"], event.headers["X-B"], event.content_type))
+        return ""
+
+    app = config(nuclio_function(noting))
+    more = b"x-b:  c d \t\r\ncontent-type: text/plain \r\n"
+    pieces = [sized(4, b"4 \t", more), sized(4, b"4 \t", more), sized(5, b"5 \t", more)]
+    found, _ = said(protocol, *pieces, end=False, app=app)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200"] * 3
+    assert told == [(size, "c d", "text/plain") for size in "445"]
+
+
+def test_a_request_id_with_blanks_behind_it_is_that_id():
+    piece = post(b"/fails").replace(b"Id: one", b"Id: two ")
+    assert b'"request_id":"two"' in said(PromptProtocol, piece, end=False)[0]
+
+
 def test_a_head_is_parsed_once_for_all_requests_that_have_it(monkeypatch):
     parsed, begin = [], PromptProtocol.begin
     monkeypatch.setattr(PromptProtocol, "begin", lambda self: (parsed.append(self.url), begin(self)))
