@@ -55,6 +55,8 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         ("loop", told.loops),
         ("horizon", told.earlier_horizons),
         ("labels", told.late_labels),
+        ("tokens", told.unknown_tokens),
+        ("old data", told.not_deleted),
     ):
         for name, texts in by_project.items():
             yield from (f"{what} of {name}: {text}" for text in texts)
