@@ -13,6 +13,8 @@ from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import OFF
 
+_UNDER_WAY = " is under way"
+
 
 def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime) -> list[str]:
     """What the loop is doing, for people.
@@ -44,7 +46,11 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
     if state.none_usable:
         lines.append(state.none_usable)
     if state.attempt is not None:
-        lines.append(f"run {state.attempt.key} is under way since {state.attempt.begun[:19]} UTC")
+        # The runner knows the id that 'netops runs' has, once there is one.
+        waiting = str(outlook.get("waiting") or "")
+        is_named = waiting.startswith("run ") and waiting.endswith(_UNDER_WAY)
+        run = waiting if is_named else f"run {state.attempt.key}{_UNDER_WAY}"
+        lines.append(f"{run} since {state.attempt.begun[:19]} UTC")
     if state.trial is not None:
         trial = state.trial
         lines.append(f"version {trial.version[:8]}: {trial.stage} since {trial.begun[:19]} UTC")
@@ -89,7 +95,7 @@ def _runs(state: LoopState, case: Case) -> str:
         ended |= {decision.run_id} - {""}
         rejected += decision.outcome == REJECTED
     runs, rejected = max(len(ended), case.attempts), max(rejected, case.rejections)
-    told = f"{runs} runs so far, {rejected} candidates rejected"
+    told = f"{runs} run{'s' * (runs != 1)} so far, {rejected} candidate{'s' * (rejected != 1)} rejected"
     if rejected == case.rejections:
         return told
     return f"{told}, {case.rejections} of them on rows since the newest change"
@@ -97,7 +103,9 @@ def _runs(state: LoopState, case: Case) -> str:
 
 def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
     """What is waited for, and the figures that decide when a run begins."""
-    lines = [f"waits for: {outlook['waiting']}" if outlook["waiting"] else "a run begins with the next tick"]
+    waits = f"waits for: {outlook['waiting']}" if outlook["waiting"] else "a run begins with the next tick"
+    is_told = state.attempt is not None and str(outlook["waiting"]).endswith(_UNDER_WAY)
+    lines = [] if is_told else [waits]
     if outlook.get("next"):  # A runner of an earlier version does not say.
         lines.append(f"next: {outlook['next']}")
     if outlook["rows"] is not None:
