@@ -20,6 +20,7 @@ from project.run_lock import Holder, holders
 from project.settings import Settings
 from project.summary.alerts import told_of_drift
 from project.summary.earlier_horizons import earlier_horizons_of
+from project.summary.horizons_without_model import horizons_without_model_of
 from project.summary.live_labels import late_labels_of
 from project.summary.measured_drift import measured_drift_of
 from project.summary.readiness import not_ready
@@ -47,6 +48,7 @@ class StatusFacts:
     :param unknown_tokens: that an endpoint knows other tokens than those of now.
     :param not_deleted: why no data of old runs was deleted the last time.
     :param earlier_horizons: models of further horizons that are older than the primary one.
+    :param horizons_without_model: further horizons that no model answers, and why.
     :param schedules: in order of project and name.
     :param under_way: runs and commands.
     :param reports: project -> newest page.
@@ -65,6 +67,7 @@ class StatusFacts:
     unknown_tokens: dict[str, list[str]]
     not_deleted: dict[str, list[str]]
     earlier_horizons: dict[str, list[str]]
+    horizons_without_model: dict[str, list[str]]
     schedules: list[Schedule]
     under_way: list[Holder]
     reports: dict[str, Path]
@@ -85,6 +88,7 @@ class StatusFacts:
             "unknown_tokens": self.unknown_tokens,
             "not_deleted": self.not_deleted,
             "earlier_horizons": self.earlier_horizons,
+            "horizons_without_model": self.horizons_without_model,
             "schedules": [vars(schedule) for schedule in self.schedules],
             "under_way": [vars(holder) for holder in self.under_way],
             "reports": {name: str(path) for name, path in self.reports.items()},
@@ -136,6 +140,9 @@ def status_facts(
         unknown_tokens={name: unknown_tokens(settings, address, name) for name, address in live.items()},
         not_deleted={name: why for name, why in not_deleted(settings.home).items() if wanted(name)},
         earlier_horizons={name: earlier_horizons_of(session.mlrun_dbpath, name) for name in asked},
+        horizons_without_model={
+            name: horizons_without_model_of(session.mlrun_dbpath, name, live[name]) for name in asked
+        },
         schedules=[each for each in schedules if wanted(each.project)],
         under_way=[each for each in holders(settings.home) if wanted(each.project)],
         reports={name: path for name, path in latest_reports(settings.home).items() if wanted(name)},

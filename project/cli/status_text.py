@@ -54,6 +54,7 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         ("models", useless),
         ("loop", told.loops),
         ("horizon", told.earlier_horizons),
+        ("horizon", told.horizons_without_model),
         ("labels", told.late_labels),
         ("tokens", told.unknown_tokens),
         ("old data", told.not_deleted),
