@@ -8,6 +8,7 @@ from typing import Any
 
 from drift.wrong_devices import devices_in_words
 from project.retraining.by_person import ROLLBACK_HOLD
+from project.retraining.newer_drift import time_of
 from project.retraining.policy import is_before
 from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group
@@ -30,9 +31,7 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
         lines.append("no drift is being answered")
     else:
         event, newest = state.case.event, outlook.get("newest") or {}
-        lines.append(
-            f"{found_by(event)}, since about {state.case.onset[:19]} UTC{_cleared(state.case.cleared)}"
-        )
+        lines.append(f"{found_by(event)}{_since(state.case)}{_cleared(state.case.cleared)}")
         where = devices_in_words(newest.get("devices") or event.get("devices"))
         lines += [where] if where else []
         if state.case.reopened:
@@ -119,6 +118,14 @@ def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
     left = max(0, outlook["runs_a_day"] - outlook["runs_today"])
     lines.append(f"runs within 24 hours: {outlook['runs_today']} of {outlook['runs_a_day']}, {left} left")
     return lines
+
+
+def _since(case: Case) -> str:
+    """Since when a change goes on; that rows count from later, as it got worse, is told as that."""
+    onset, began = case.onset, case.event.get("onset") or case.event["event_time"]
+    if time_of(onset) <= time_of(case.event["event_time"]):
+        return f", since about {onset[:19]} UTC"
+    return f", since about {began[:19]} UTC; it got worse, and rows count since about {onset[:19]} UTC"
 
 
 def _cleared(at: str) -> str:

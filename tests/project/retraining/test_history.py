@@ -190,6 +190,14 @@ def test_holds_and_limits_are_told_with_their_end():
     assert status_lines(LoopState(), off, NOW)[0] == "drift starts a training: off, as the runner has it"
 
 
+def test_a_change_that_got_worse_is_not_told_to_have_begun_after_it_was_found():
+    worse = replace(opened(), case=replace(opened().case, onset="2024-05-01T18:00:00+00:00"))
+    assert asked(worse, Evidence(10, 1, 9e4, 100))[1] == (
+        "glr found drift at 2024-05-01T12:00:00, since about 2024-05-01T11:00:00 UTC; it got worse, and rows "
+        "count since about 2024-05-01T18:00:00 UTC"
+    )
+
+
 def test_the_run_of_the_loop_is_told_once_with_the_id_that_others_know_it_by():
     begun = began(opened(), Attempt("20260101T1200-drift", "main", 5000, NOW.isoformat(), "v1"), NOW)
     since = f"is under way since {NOW.isoformat()[:19]} UTC"
