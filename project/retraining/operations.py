@@ -11,6 +11,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import COLUMN, TIME
 from project import parameters, run_lock
 from project.api_reader import ready_endpoint
+from project.disk import write_failure
 from project.errors import NetopsError
 from project.function_names import MODEL, SERVING
 from project.http_json import get_json
@@ -133,6 +134,10 @@ class LocalOperations:
         """Which run holds the project, in words; empty for none."""
         holder = run_lock.holder(self._settings.home, self._project)
         return str(holder) if holder else ""
+
+    def write_failure(self) -> str:
+        """Why nothing can be written in the home, in words; empty if it can."""
+        return write_failure(self._settings.home)
 
     def begin(self, key: str, workflow: str, arguments: Mapping[str, Any]) -> None:
         """Start a run in a folder of this name.
