@@ -383,7 +383,7 @@ def _detector_text(state: dict[str, Any], since: str) -> str:
             when = f" (newest {_minute(newest)})" if newest else ""
             found.append(f"{count:,} {noun}{'s' * (count > 1)}{when}")
     if not found:
-        return "no drift, no warning"
+        return "no drift, no warning" if state.get("n", 1) else "no label was watched yet"
     now = {"drift": "drift now", "warning": "no drift, but a warning now"}.get(state["state"], "no drift now")
     return f"{now}; {' and '.join(found)} {since}"
 

@@ -403,6 +403,12 @@ def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():
 def test_quiet_detectors_share_a_line():
     quiet = {"state": "in_control", "warnings": 0, "drifts": 0}
     assert drift_texts({"detectors": {"eddm": quiet, "ddm": quiet}}) == ["ddm, eddm: no drift, no warning"]
+    # As where a short stream has ended before detectors were attached.
+    unfed = {"glr": {**quiet, "n": 0, "decides": True}, "ddm": {**quiet, "n": 9, "decides": False}}
+    assert drift_texts({"detectors": unfed}) == [
+        "glr, which decides: no label was watched yet",
+        "ddm beside it: no drift, no warning",
+    ]
 
 
 def detector(warnings, drifts, state="in_control"):
