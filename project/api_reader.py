@@ -14,6 +14,7 @@ from project.model_addresses import MODEL_ARTIFACT, artifacts_address
 _TIMEOUT = 10.0
 _PAGE = 200
 """Runs that are asked for at a time, where not all are wanted."""
+_BUILDING = "building"
 ENDPOINT_KINDS = ("serving", "nuclio", "remote")
 
 
@@ -83,9 +84,10 @@ def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
     found = next((each for each in endpoints(dbpath, project) if each.name == name), None)
     state = found.state if found else "none"
     if found is None or state != "ready":
+        by_itself = "it is being deployed, so do this again in a minute"
+        step = by_itself if state == _BUILDING else what_brings_back(project, name)
         raise NetopsError(
-            f"endpoint '{name}' of project '{project}' must be ready, got {state}; "
-            f"next: {what_brings_back(project, name)}"
+            f"endpoint '{name}' of project '{project}' must be ready, got {state}; next: {step}"
         )
     return found
 

@@ -8,7 +8,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from project import api_reader
-from project.api_reader import endpoints, runs
+from project.api_reader import endpoints, ready_endpoint, runs
+from project.errors import NetopsError
 from tests.project.fake_endpoint import fake_endpoint
 
 
@@ -49,3 +50,20 @@ def test_the_newest_runs_are_asked_for_by_pages(
     with fake_endpoint(answer) as address:
         assert runs(address, "p", newest=newest) == every[:newest]
     assert asked == asked_for
+
+
+@pytest.mark.parametrize(
+    ("state", "step"),
+    [
+        ("building", "it is being deployed, so do this again in a minute"),
+        ("dead", "netops serve --project p"),
+    ],
+)
+def test_what_is_to_be_done_about_an_endpoint_that_is_not_ready(state: str, step: str) -> None:
+    found = [{"kind": "nuclio", "metadata": {"name": "runner"}, "status": {"state": state, "address": "a"}}]
+    answers = {True: {"funcs": found}, False: {"projects": ["p"]}}
+    with (
+        fake_endpoint(lambda _method, path, _body: (200, answers["/functions" in path])) as address,
+        pytest.raises(NetopsError, match=f"must be ready, got {state}; next: {step}"),
+    ):
+        ready_endpoint(address, "p", "runner")
