@@ -103,7 +103,11 @@ def _runs(state: LoopState, case: Case) -> str:
 def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
     """What is waited for, and the figures that decide when a run begins."""
     waits = f"waits for: {outlook['waiting']}" if outlook["waiting"] else "a run begins with the next tick"
-    is_told = state.attempt is not None and str(outlook["waiting"]).endswith(_UNDER_WAY)
+    waiting = str(outlook["waiting"])
+    is_told = state.attempt is not None and waiting.endswith(_UNDER_WAY)
+    is_told = is_told or (
+        bool(state.candidate) and waiting.startswith(f"version {state.candidate[:8]} waits")
+    )
     lines = [] if is_told else [waits]
     if outlook.get("next"):  # A runner of an earlier version does not say.
         lines.append(f"next: {outlook['next']}")

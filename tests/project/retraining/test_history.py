@@ -190,6 +190,13 @@ def test_holds_and_limits_are_told_with_their_end():
     assert status_lines(LoopState(), off, NOW)[0] == "drift starts a training: off, as the runner has it"
 
 
+def test_a_candidate_that_waits_is_told_once():
+    staged = tried(opened(), "staged")
+    waits = asked(staged, Evidence(5000, 50, 9e4, 100), said="version v2 waits for approval")
+    lines = [line for line in waits if "v2" in line]
+    assert lines == ["version v2 waits: 'netops retrain --approve' or --decline"]
+
+
 def test_a_change_that_got_worse_is_not_told_to_have_begun_after_it_was_found():
     worse = replace(opened(), case=replace(opened().case, onset="2024-05-01T18:00:00+00:00"))
     assert asked(worse, Evidence(10, 1, 9e4, 100))[1] == (
