@@ -20,6 +20,7 @@ SERVING = {
     **{"model": "model", "version": "v1", "reason": "the journal is away", "restarts": 2},
     **{"last_exit": "signal 9", "last_exit_time": "2026-11-28T05:00:00+00:00", **LIVES},
 }
+NAMES = ("runner", "serving", "telemetry-generator")
 EVENT = {"last": "2026-11-28T04:00:00", "outcome": "started", "run": "f" * 32, "reason": "", "times": 1}
 FULL = StatusFacts(
     dbpath="http://api",
@@ -86,3 +87,12 @@ def test_json_has_null_where_nothing_runs_and_plain_values_else() -> None:
     assert told["endpoints"] == [SERVING] and told["reports"] == {"lab": "/home/report.html"}
     assert told["under_way"][0]["pid"] == 7 and told["schedules"][0]["events"] == [EVENT]
     assert NOTHING.to_dict()["mlrun_dbpath"] is NOTHING.to_dict()["redis_url"] is None
+
+
+def test_what_brings_stopped_endpoints_back_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    stopped = [{**SERVING, "name": name, "state": "offline", "reason": "", "restarts": 0} for name in NAMES]
+    print_text(replace(NOTHING, endpoints=stopped), 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "stopped" in line] == [
+        "endpoints of lab: stopped; 'netops serve --project lab' brings them back"
+    ]
