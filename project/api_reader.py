@@ -12,6 +12,9 @@ from project.http_json import AbsentError, UnreachableError, get_json
 from project.model_addresses import MODEL_ARTIFACT, artifacts_address
 
 _TIMEOUT = 10.0
+_PAGE = 200
+"""Runs that are asked for at a time, where not all are wanted."""
+_BUILDING = "building"
 ENDPOINT_KINDS = ("serving", "nuclio", "remote")
 
 
@@ -81,9 +84,10 @@ def ready_endpoint(dbpath: str, project: str, name: str) -> Endpoint:
     found = next((each for each in endpoints(dbpath, project) if each.name == name), None)
     state = found.state if found else "none"
     if found is None or state != "ready":
+        by_itself = "it is being deployed, so do this again in a minute"
+        step = by_itself if state == _BUILDING else what_brings_back(project, name)
         raise NetopsError(
-            f"endpoint '{name}' of project '{project}' must be ready, got {state}; "
-            f"next: {what_brings_back(project, name)}"
+            f"endpoint '{name}' of project '{project}' must be ready, got {state}; next: {step}"
         )
     return found
 
@@ -185,11 +189,14 @@ def _endpoint(project: str, function: dict[str, Any], status: dict[str, Any]) ->
     return Endpoint(function["metadata"]["name"], address, status["state"], model, version, project)
 
 
-def runs(dbpath: str, project: str, workflow_id: str = "", name: str = "") -> list[dict[str, Any]]:
+def runs(
+    dbpath: str, project: str, workflow_id: str = "", name: str = "", newest: int | None = None
+) -> list[dict[str, Any]]:
     """Runs of a project, newest first. Iterations are left out.
 
     :param workflow_id: of whose steps alone they are; empty for all.
     :param name: that they have; empty for all.
+    :param newest: how many, at most; None for all.
     :returns: MLRun run documents: ``metadata``, ``spec``, ``status``.
     """
     query: dict[str, str | int] = {"sort": "true", "iter": "false"}
@@ -197,4 +204,13 @@ def runs(dbpath: str, project: str, workflow_id: str = "", name: str = "") -> li
         query["label"] = f"workflow={workflow_id}"
     if name:
         query["name"] = name
-    return list(_get(dbpath, f"projects/{project}/runs", **query)["runs"])
+    path = f"projects/{project}/runs"
+    if newest is None:
+        return list(_get(dbpath, path, **query)["runs"])
+    query |= {"page": 1, "page-size": min(newest, _PAGE)}
+    answer = _get(dbpath, path, **query)
+    found = list(answer["runs"])
+    while len(found) < newest and (token := (answer.get("pagination") or {}).get("page-token")):
+        answer = _get(dbpath, path, **{"page-token": token})
+        found += answer["runs"]
+    return found[:newest]

@@ -23,6 +23,10 @@ class AbsentError(UnreachableError):
     """A server that answers that there is no such thing (404)."""
 
 
+class DeniedError(UnreachableError):
+    """A server that does not know the token of a request (401)."""
+
+
 class BusyError(UnreachableError):
     """A server that takes no more requests for a while (429).
 
@@ -42,6 +46,7 @@ def get_json(address: str, timeout: float = 30.0, **query: str | int) -> Any:
     :param query: parameters of the query.
     :raises AbsentError: if the server answers 404.
     :raises BusyError: if it answers 429.
+    :raises DeniedError: if it answers 401.
     :raises UnreachableError: unless the server answers with a status of success and JSON.
     """
     url = f"{address}?{urlencode(query)}" if query else address
@@ -92,6 +97,8 @@ def _answer(request: Request, address: str, timeout: float) -> Any:
         status = error.code if isinstance(error, HTTPError) else 0
         if status == 429:
             raise BusyError(told, _wait(error)) from error
+        if status == 401:
+            raise DeniedError(told) from error
         kind = AbsentError if status == 404 else UnreachableError
         raise kind(told) from error
 

@@ -48,8 +48,9 @@ class Holder:
     run_id: str = ""
 
     def __str__(self) -> str:
-        run = f"run {self.run_id} " if self.run_id else ""
-        return f"{run}({self.command}, pid {self.pid}) since {self.since}"
+        if not self.run_id:
+            return f"{self.command} (pid {self.pid}) since {self.since}"
+        return f"run {self.run_id} ({self.command}, pid {self.pid}) since {self.since}"
 
 
 _WAITED_FOR = {

@@ -20,7 +20,7 @@ from project.device_reload import RELOAD_FAILURE
 from project.endpoint_routing import routing_if_any
 from project.errors import NetopsError
 from project.function_names import SERVING
-from project.retraining.operations import production_version
+from project.production_model import production_version
 from project.settings import SOURCE_ROOT, Settings
 
 DIGEST = "DEFINITION_DIGEST"

@@ -157,7 +157,7 @@ def pipeline(
 
 
 def _main(given: Mapping[str, Any]) -> None:
-    sample = _only(given, "schema", "sample_ratio", "seed")
+    sample = _only(given, "schema", "sample_ratio", "seed", "training_window")
     split = _only(given, "test_fraction", "test_devices", "train_rows", "training_window", "split", "seed")
     limits = _only(given, "schema", "select_k", "min_votes", "max_correlation", "max_drift")
     plan = _only(given, "schema", "search", "combinations", "threshold_rule")

@@ -25,7 +25,7 @@ from training.exploration.plots import correlation_figure, histogram_figure, str
 from training.exploration.staleness import staleness
 from training.exploration.staleness_plot import staleness_figure
 from training.exploration.tables import class_balance, class_histograms, correlations, feature_summary
-from training.job.defaults import SAMPLE_RATIO, SEED
+from training.job.defaults import SAMPLE_RATIO, SEED, TRAINING_WINDOW
 from training.job.parameter_rules import checked
 from training.job.run_artifacts import log_figures, log_tables
 
@@ -85,14 +85,17 @@ def explore(
     sample_ratio: float = SAMPLE_RATIO,
     max_rows: int = 50_000,
     seed: int = SEED,
+    training_window: str = TRAINING_WINDOW,
 ) -> None:
     """MLRun job: describe a feature vector, or a data set with the same columns.
 
     Values are described on a sample of the rows, staleness on unsampled stretches of some devices, error
-    episodes on the whole label history.
+    episodes on the whole label history. Of a vector with a training window, rows are those of the window, and
+    files of other times are not read.
 
-    Results: ``rows``, ``rows_sampled``, ``features``, ``devices``, ``positives``, ``positive_share``,
-    ``missing_share``, ``first_time``, ``last_time``, all but the first of the sample; ``staleness_rows`` and
+    Results: ``rows`` and, of a vector, ``rows_before_window``; of the sample ``rows_sampled``, ``features``,
+    ``devices``, ``positives``, ``positive_share``, ``missing_share``, ``first_time``, ``last_time``;
+    ``staleness_rows`` and
     ``staleness_devices``, what staleness was measured on; ``error_episodes_of`` (the column), ``episodes``,
     ``episode_devices`` and ``error_seconds``. Data sets: ``class_balance``, ``feature_summary``,
     ``class_histograms``, ``correlations``, ``scatter_points``, ``violin_values``, ``staleness``,
@@ -106,16 +109,19 @@ def explore(
     :param sample_ratio: share of the rows to look at, in (0, 1], each class in proportion.
     :param max_rows: rows to look at, at most.
     :param seed: of the sample, the stretches and the points that are drawn.
+    :param training_window: how far back the rows of a vector reach; the same as in training.
     """
     telemetry = TelemetrySchema.load(schema)
     sample_ratio = checked("sample_ratio", sample_ratio)
     max_rows = check_integer("argument 'max_rows'", max_rows, at_least=100)
     seed = checked("seed", seed)
+    training_window = checked("training_window", training_window)
     if bool(feature_vector) == (dataset is not None):
         rule = "must be given, or a dataset, and not both"
         raise InputError("argument 'feature_vector'", rule, feature_vector)
     if dataset is None:
-        rows = read_exploration_sample(context, feature_vector, telemetry, sample_ratio, max_rows, seed)
+        size = sample_ratio, max_rows
+        rows = read_exploration_sample(context, feature_vector, telemetry, *size, seed, training_window)
     else:
         frame = dataset.as_df()
         rows = exploration_sample_of(frame, telemetry, sample_ratio, max_rows, seed)

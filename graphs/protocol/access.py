@@ -48,6 +48,8 @@ class AccessGuard:
             return ANYBODY
         if held is None:
             rule = f"must be 'Bearer' and a token of the role {needed}"
+            if given:
+                rule += "; tokens are read at a start, new ones are taken by 'netops serve'"
             raise ApiError(
                 401,
                 "authorization",

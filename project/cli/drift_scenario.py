@@ -26,8 +26,8 @@ from project.endpoint_routing import champion_of, read_routing
 from project.function_names import RUNNER, SERVING
 from project.memory import recall, resolve
 from project.parameters import NAMES
+from project.production_model import production_version
 from project.project_setup import project_folder
-from project.retraining.operations import production_version
 from project.retraining.state import StateFile
 from project.scenarios.alerts_told import alert_line, alerts_told
 from project.scenarios.drift import ARGUMENTS, Timeline, labeled_rows, outcome, shortcomings, store, watch

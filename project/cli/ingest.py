@@ -51,7 +51,9 @@ def ingest(
             "--live", help="Add only what the endpoint accepted since the last time; read no files."
         ),
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Answer the question of --replace with yes.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", help="Answer the question of --replace with yes; what is lost is told.")
+    ] = False,
     as_json: JsonOption = False,
 ) -> None:
     """Add telemetry to the feature sets, from a folder or by simulation.
@@ -83,12 +85,14 @@ def ingest(
     with held(settings.home, name, "netops ingest", COMMAND):
         session = open_session(settings)
         resolved = as_last_time(settings, session, name, parameters.NAMES[workflow], arguments, console)
-        if replace and not yes:
-            asked = _question(name, session.mlrun_dbpath)
-            asked += _of_live(settings, name, str(resolved.arguments.get("schema", "")))
-        if replace and not yes and not typer.confirm(asked, default=False, err=as_json):
-            console.print("nothing was changed", highlight=False)
-            raise typer.Exit(1)
+        if replace:
+            of_live = _of_live(settings, name, str(resolved.arguments.get("schema", "")))
+            said = _replacement(name, session.mlrun_dbpath, is_asked=not yes) + of_live
+            if yes:
+                console.print(said, highlight=False, soft_wrap=True)
+            elif not typer.confirm(said, default=False, err=as_json):
+                console.print("nothing was changed", highlight=False)
+                raise typer.Exit(1)
         run_id = run_to_end(settings, session, name, workflow, resolved.arguments, console)
     results = _results(session.mlrun_dbpath, name, run_id)
     if as_json:
@@ -125,8 +129,9 @@ def _live_lines(results: dict[str, Any], *, always: bool) -> list[str]:
     return [*results.get("report_lines", ()), *failure]
 
 
-def _question(project: str, dbpath: str) -> str:
-    """What is to be confirmed, with what the newest ingestion says of the history."""
+def _replacement(project: str, dbpath: str, *, is_asked: bool) -> str:
+    """What is to be confirmed, or was, with what the newest ingestion says of the history."""
+    begin, end = ("Replace", "?") if is_asked else ("Replacing", ".")
     from project.api_reader import projects, runs
 
     found = runs(dbpath, project) if project in projects(dbpath) else []
@@ -135,7 +140,7 @@ def _question(project: str, dbpath: str) -> str:
     # What arrived live does not tell it.
     first = next((result["first_event"] for result in results if "first_event" in result), None)
     if last is None or first is None:
-        return f"Replace what project '{project}' has ingested, if anything?"
+        return f"{begin} what project '{project}' has ingested, if anything{end}"
     rows, labels = f"{last['rows_ingested']:,} rows", f"{last.get('label_rows', 0):,} labels"
     # A folder of one day has fewer, and so has one of which old files were deleted.
     in_files = next((result["rows_read"] for result in results if "rows_read" in result), None)
@@ -146,8 +151,8 @@ def _question(project: str, dbpath: str) -> str:
             "now, and did not arrive live, are gone then."
         )
     return (
-        f"Replace the history of project '{project}', {rows} and {labels} from {first} to "
-        f"{last['last_event']}? This cannot be undone.{less}"
+        f"{begin} the history of project '{project}', {rows} and {labels} from {first} to "
+        f"{last['last_event']}{end} This cannot be undone.{less}"
     )
 
 

@@ -33,6 +33,7 @@ def prune(
     stays, too.
     """
     from project.orphaned_runs import settle
+    from project.retention.not_deleted import note_success
     from project.retention.prune import delete, expected, look
     from project.run_lock import PATIENCE_SECONDS, RUN, SWAP, held
     from project.session import open_session
@@ -48,6 +49,8 @@ def prune(
         now = datetime.now(UTC)
         pruning = look(settings, session.mlrun_dbpath, name, now)
         pruned = expected(pruning) if dry_run else delete(settings, name, pruning, now)
+        if not dry_run:
+            note_success(settings.home, name)
     if as_json:
         print(json.dumps(_content(name, pruning, pruned, dry_run)))
     else:

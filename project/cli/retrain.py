@@ -166,8 +166,8 @@ def _promoted_at_once(settings: Settings, session: Session, project: str, versio
     from project.cli.routing import promote_version, watch
     from project.endpoint_routing import RefusedError, routing_if_any
     from project.memory import recall
+    from project.production_model import production_version
     from project.registered_versions import end_promotion
-    from project.retraining.operations import production_version
 
     up, memory = running_endpoint(session, project), recall(session.mlrun_dbpath, project)
     routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None

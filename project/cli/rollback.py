@@ -85,8 +85,8 @@ def _versions(settings: Settings, session: Session, project: str) -> tuple[str, 
     """
     from project.cli.endpoint import running_endpoint
     from project.endpoint_routing import routing_if_any
+    from project.production_model import production_version
     from project.retraining.history import replaced_version
-    from project.retraining.operations import production_version
 
     up = running_endpoint(session, project)
     routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None

@@ -28,7 +28,7 @@ def list_runs(
     settle(settings, session)
     name = project_name(project)
     check_project(session.mlrun_dbpath, name)
-    found = runs(session.mlrun_dbpath, name)[:limit]
+    found = runs(session.mlrun_dbpath, name, newest=limit)
     if as_json:
         print(json.dumps(found, default=str))
         return

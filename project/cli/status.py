@@ -26,8 +26,9 @@ def status(
     These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
     with its next time and what became of the last. It also names the newest report of each project, and its
     alert of drift: the one that is open, or the newest that is over. It warns of labels that come too late,
-    and of models of further horizons that are older than the primary one. It says what the loop from drift to
-    a new model waits for where that is a person or a time.
+    of tokens that the endpoint does not know, of data of old runs that could not be deleted, of models of
+    further horizons that are older than the primary one, and of horizons without one. It says what the loop
+    from drift to a new model waits for where that is a person or a time.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle

@@ -13,15 +13,18 @@ from project.cli.restarts import deployed, facts
 from project.disk import write_failure
 from project.function_names import ENDPOINTS, SERVING
 from project.latest_report import latest_reports
+from project.retention.not_deleted import not_deleted
 from project.retraining.state import StateFile
 from project.retraining.status import held_up
 from project.run_lock import Holder, holders
 from project.settings import Settings
 from project.summary.alerts import told_of_drift
 from project.summary.earlier_horizons import earlier_horizons_of
+from project.summary.horizons_without_model import horizons_without_model_of
 from project.summary.live_labels import late_labels_of
 from project.summary.measured_drift import measured_drift_of
 from project.summary.readiness import not_ready
+from project.summary.unknown_tokens import unknown_tokens
 
 if TYPE_CHECKING:
     from project.api_reader import Endpoint, Schedule
@@ -42,7 +45,10 @@ class StatusFacts:
     :param none_usable: that the loop has found no model of use, neither the one in production nor a new one.
     :param loops: what the loop waits for where that is a person or a time.
     :param late_labels: that they come too late.
+    :param unknown_tokens: that an endpoint knows other tokens than those of now.
+    :param not_deleted: why no data of old runs was deleted the last time.
     :param earlier_horizons: models of further horizons that are older than the primary one.
+    :param horizons_without_model: further horizons that no model answers, and why.
     :param schedules: in order of project and name.
     :param under_way: runs and commands.
     :param reports: project -> newest page.
@@ -58,7 +64,10 @@ class StatusFacts:
     none_usable: dict[str, str]
     loops: dict[str, list[str]]
     late_labels: dict[str, list[str]]
+    unknown_tokens: dict[str, list[str]]
+    not_deleted: dict[str, list[str]]
     earlier_horizons: dict[str, list[str]]
+    horizons_without_model: dict[str, list[str]]
     schedules: list[Schedule]
     under_way: list[Holder]
     reports: dict[str, Path]
@@ -76,7 +85,10 @@ class StatusFacts:
             "none_usable": self.none_usable,
             "loops": self.loops,
             "late_labels": self.late_labels,
+            "unknown_tokens": self.unknown_tokens,
+            "not_deleted": self.not_deleted,
             "earlier_horizons": self.earlier_horizons,
+            "horizons_without_model": self.horizons_without_model,
             "schedules": [vars(schedule) for schedule in self.schedules],
             "under_way": [vars(holder) for holder in self.under_way],
             "reports": {name: str(path) for name, path in self.reports.items()},
@@ -125,7 +137,12 @@ def status_facts(
         none_usable={name: state.none_usable for name, state in loops.items() if state.none_usable},
         loops={name: held_up(state, name, now) for name, state in loops.items()},
         late_labels={name: late_labels_of(address) for name, address in live.items()},
+        unknown_tokens={name: unknown_tokens(settings, address, name) for name, address in live.items()},
+        not_deleted={name: why for name, why in not_deleted(settings.home).items() if wanted(name)},
         earlier_horizons={name: earlier_horizons_of(session.mlrun_dbpath, name) for name in asked},
+        horizons_without_model={
+            name: horizons_without_model_of(session.mlrun_dbpath, name, live[name]) for name in asked
+        },
         schedules=[each for each in schedules if wanted(each.project)],
         under_way=[each for each in holders(settings.home) if wanted(each.project)],
         reports={name: path for name, path in latest_reports(settings.home).items() if wanted(name)},

@@ -8,8 +8,10 @@ from typing import Any
 from project.api_reader import Schedule
 from project.cli.restarts import Lives
 from project.cli.status_facts import StatusFacts
+from project.function_names import RUNNER, SERVING, what_brings_back
 from project.tables import print_columns
 
+_STOPPED = "offline"
 _DOWN = "not running; 'netops up' starts it"
 
 
@@ -54,10 +56,17 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         ("models", useless),
         ("loop", told.loops),
         ("horizon", told.earlier_horizons),
+        ("horizon", told.horizons_without_model),
         ("labels", told.late_labels),
+        ("tokens", told.unknown_tokens),
+        ("old data", told.not_deleted),
     ):
         for name, texts in by_project.items():
             yield from (f"{what} of {name}: {text}" for text in texts)
+    known = [each for each in told.endpoints if each["name"] in (SERVING, RUNNER)]
+    stopped = sorted({each["project"] for each in known if each["state"] == _STOPPED})
+    for name in stopped:
+        yield f"endpoints of {name}: stopped; '{what_brings_back(name, SERVING)}' brings them back"
     for endpoint in told.endpoints:
         if endpoint["reason"]:
             yield f"{endpoint['name']} of {endpoint['project']}: {endpoint['reason']}"

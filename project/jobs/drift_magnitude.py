@@ -244,8 +244,8 @@ def _compared(
     how: dict[str, Any] = {"block_rows": rows.block_rows, "max_rows": rows.max_rows}
     how |= {"entity": DEVICE, "time": schema.time, "alpha": alpha, "permutations": _PERMUTATIONS}
     result = drift_magnitude(rows.base, rows.batch, features, PREDICTION, schema.target, **how)
-    # Where nothing can be said, what repeats is not called drift.
-    warnings = [rows.warning] if rows.warning and result.drifted is not None else []
+    # Only of what is called drift does it matter what may be called so.
+    warnings = [rows.warning] if rows.warning and result.drifted else []
     if result.drifted and rows.other_hours:
         reason = f"not enough data: {result.reason}, but {rows.other_hours}"
         result = dataclasses.replace(result, drifted=None, reason=reason)

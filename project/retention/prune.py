@@ -20,6 +20,7 @@ from project.function_names import SERVING, what_brings_back
 from project.job_handlers import JOBS
 from project.retention.deletion import delete_data, size_of, sweep
 from project.retention.needed_versions import needed_versions
+from project.retention.not_deleted import note_failure, note_success
 from project.retention.old_folders import delete_folders, old_workflows, size_of_folders
 from project.retention.old_pairs import delete_files, old_pairs
 from project.retention.plan import Plan, plan
@@ -130,21 +131,34 @@ def prune_after_run(settings: Settings, dbpath: str, project: str) -> None:
     """Do so after a run, which holds the project. What fails is told, and the next run tries again."""
     import mlrun
 
+    now, champion = datetime.now(UTC), (run_lock.SWAP, run_lock.PATIENCE_SECONDS)
     try:
-        now, champion = datetime.now(UTC), (run_lock.SWAP, run_lock.PATIENCE_SECONDS)
         with run_lock.held(settings.home, project, "old data is deleted", *champion):
             pruned = delete(settings, project, look(settings, dbpath, project, now), now)
+            note_success(settings.home, project)
     except (NetopsError, InputError, OSError, mlrun.errors.MLRunBaseError) as error:
         mlrun.utils.logger.warning(f"no data of old runs was deleted: {error}")
+        _note(settings, project, str(error), now)
         return
-    except Exception:  # The run is over, and what it has made is served: that is no failure of it.
+    except Exception as error:  # The run is over, and what it has made is served: that is no failure of it.
         mlrun.utils.logger.exception("not all data of old runs was deleted")
+        _note(settings, project, f"{type(error).__name__}: {error}", now)
         return
     if pruned.bytes:
         told = f"{megabytes(pruned.bytes)}, of {len(pruned.freed)} old runs"
         mlrun.utils.logger.info(f"deleted {told}, as NETOPS_RETENTION says")
     for path in pruned.left:
         mlrun.utils.logger.warning(f"could not be deleted: {path}")
+
+
+def _note(settings: Settings, project: str, why: str, now: datetime) -> None:
+    """Have ``netops status`` tell it; on a full disk the log alone does."""
+    import mlrun
+
+    try:
+        note_failure(settings.home, project, why, now)
+    except OSError as error:
+        mlrun.utils.logger.warning(f"'netops status' cannot tell that: {error}")
 
 
 def megabytes(count: int) -> str:

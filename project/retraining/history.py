@@ -12,7 +12,7 @@ from project.api_reader import runs
 from project.endpoint_routing import LOOP, champion_of
 from project.endpoint_routing import ROLLED_BACK as TELLS_ROLLBACK
 from project.errors import NetopsError
-from project.retraining.operations import production_version
+from project.production_model import production_version
 from project.retraining.state import (
     DECLINED,
     OF_DRIFT,

@@ -198,7 +198,15 @@ class Loop:
         if isinstance(step, Wait) or busy:
             self._waiting = step.reason if isinstance(step, Wait) else f"{busy} is under way"
             return
-        self._begin(state, case, step, champion)
+        if not self._has_no_room():
+            self._begin(state, case, step, champion)
+
+    def _has_no_room(self) -> bool:
+        """Whether what is due waits for the disk: that would count as failures of models, and is none."""
+        failure = self._operations.write_failure()
+        if failure:
+            self._waiting = failure
+        return bool(failure)
 
     def _changed(self, state: LoopState, champion: str, now: datetime) -> None:
         """Another model is in production: the approved candidate, or that of another run."""
@@ -289,6 +297,8 @@ class Loop:
 
     def _compare(self, state: LoopState, trial: Trial, now: datetime, last: bool) -> None:
         if not trial.since:
+            if not last and self._has_no_room():
+                return
             # Whatever becomes of this loop, the endpoint does not score it for ever.
             until = text_of(datetime.fromisoformat(trial.until) + LONGEST_CHANGE)
             since = self._operations.shadow(trial.version, until)
@@ -325,6 +335,8 @@ class Loop:
         busy = self._operations.busy()
         if busy:
             self._waiting = f"{busy} is under way"
+            return
+        if is_before(now, trial.until) and self._has_no_room():
             return
         if self._operations.promote(trial):
             self._write(state, after_promotion(state, trial, now, self._policy))

@@ -52,6 +52,9 @@ class Operations(Protocol):
     def busy(self) -> str:
         """Which run holds the project, in words; empty for none."""
 
+    def write_failure(self) -> str:
+        """Why nothing can be written to the disk, in words; empty if it can."""
+
     def begin(self, key: str, workflow: str, arguments: Mapping[str, Any]) -> None:
         """Start a run in a folder of this name."""
 

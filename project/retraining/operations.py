@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from drift.drift_event import utc_time
-from feature_sets.model_package.tags import PRODUCTION
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import COLUMN, TIME
 from project import parameters, run_lock
 from project.api_reader import ready_endpoint
+from project.disk import write_failure
 from project.errors import NetopsError
 from project.function_names import MODEL, SERVING
-from project.http_json import AbsentError, get_json
+from project.http_json import get_json
 from project.local.workflow_records import (
     ABORTED,
     ENDED,
@@ -25,7 +25,7 @@ from project.local.workflow_records import (
     workflow_records,
 )
 from project.memory import ONCE, Memory, recall, resolve
-from project.model_addresses import MODEL_ARTIFACT, artifacts_address
+from project.production_model import production_artifact, version_of
 from project.registered_versions import end_promotion
 from project.retraining.evidence import LabeledErrors, LabeledRows
 from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, RunLook
@@ -81,7 +81,7 @@ class LocalOperations:
         parameters = (artifact.get("spec") or {}).get("parameters") or {}
         if after_rehearsal(str(parameters.get("promotion", ""))):
             end_promotion(self._project)
-        return _version(artifact)
+        return version_of(artifact)
 
     def evidence(self, onset: str) -> Evidence:
         """What was labeled since a time."""
@@ -99,7 +99,7 @@ class LocalOperations:
         artifact = production_artifact(self._dbpath, self._project)
         address = ready_endpoint(self._dbpath, self._project, SERVING).address.rstrip("/")
         served = get_json(f"{address}/v2/models/{MODEL}", _TIMEOUT)
-        if artifact is None or served["versions"][-1] != _version(artifact):
+        if artifact is None or served["versions"][-1] != version_of(artifact):
             return None  # Another one is on its way.
         told = not_usable(get_json(f"{address}/drift", _TIMEOUT))
         parameters = (artifact.get("spec") or {}).get("parameters") or {}
@@ -134,6 +134,10 @@ class LocalOperations:
         """Which run holds the project, in words; empty for none."""
         holder = run_lock.holder(self._settings.home, self._project)
         return str(holder) if holder else ""
+
+    def write_failure(self) -> str:
+        """Why nothing can be written in the home, in words; empty if it can."""
+        return write_failure(self._settings.home)
 
     def begin(self, key: str, workflow: str, arguments: Mapping[str, Any]) -> None:
         """Start a run in a folder of this name.
@@ -254,23 +258,3 @@ class LocalOperations:
             if record.status["run_id"] == workflow_id:
                 return dict(record.request.get("arguments") or {})
         return {}
-
-
-def production_artifact(dbpath: str, project: str) -> dict[str, Any] | None:
-    """The model in production as the MLRun API has it, or None without one."""
-    address = f"{artifacts_address(dbpath, project)}/{MODEL_ARTIFACT}"
-    try:
-        found: dict[str, Any] = get_json(address, _TIMEOUT, tag=PRODUCTION)
-    except AbsentError:
-        return None
-    return found
-
-
-def production_version(dbpath: str, project: str) -> str:
-    """Version of the model in production, empty without one."""
-    artifact = production_artifact(dbpath, project)
-    return _version(artifact) if artifact else ""
-
-
-def _version(artifact: Mapping[str, Any]) -> str:
-    return str(artifact["metadata"]["labels"]["version"])

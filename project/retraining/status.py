@@ -8,10 +8,13 @@ from typing import Any
 
 from drift.wrong_devices import devices_in_words
 from project.retraining.by_person import ROLLBACK_HOLD
+from project.retraining.newer_drift import time_of
 from project.retraining.policy import is_before
 from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group
 from project.retraining_policy import OFF
+
+_UNDER_WAY = " is under way"
 
 
 def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime) -> list[str]:
@@ -28,9 +31,7 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
         lines.append("no drift is being answered")
     else:
         event, newest = state.case.event, outlook.get("newest") or {}
-        lines.append(
-            f"{found_by(event)}, since about {state.case.onset[:19]} UTC{_cleared(state.case.cleared)}"
-        )
+        lines.append(f"{found_by(event)}{_since(state.case)}{_cleared(state.case.cleared)}")
         where = devices_in_words(newest.get("devices") or event.get("devices"))
         lines += [where] if where else []
         if state.case.reopened:
@@ -44,7 +45,11 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
     if state.none_usable:
         lines.append(state.none_usable)
     if state.attempt is not None:
-        lines.append(f"run {state.attempt.key} is under way since {state.attempt.begun[:19]} UTC")
+        # The runner knows the id that 'netops runs' has, once there is one.
+        waiting = str(outlook.get("waiting") or "")
+        is_named = waiting.startswith("run ") and waiting.endswith(_UNDER_WAY)
+        run = waiting if is_named else f"run {state.attempt.key}{_UNDER_WAY}"
+        lines.append(f"{run} since {state.attempt.begun[:19]} UTC")
     if state.trial is not None:
         trial = state.trial
         lines.append(f"version {trial.version[:8]}: {trial.stage} since {trial.begun[:19]} UTC")
@@ -89,7 +94,7 @@ def _runs(state: LoopState, case: Case) -> str:
         ended |= {decision.run_id} - {""}
         rejected += decision.outcome == REJECTED
     runs, rejected = max(len(ended), case.attempts), max(rejected, case.rejections)
-    told = f"{runs} runs so far, {rejected} candidates rejected"
+    told = f"{runs} run{'s' * (runs != 1)} so far, {rejected} candidate{'s' * (rejected != 1)} rejected"
     if rejected == case.rejections:
         return told
     return f"{told}, {case.rejections} of them on rows since the newest change"
@@ -97,7 +102,13 @@ def _runs(state: LoopState, case: Case) -> str:
 
 def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
     """What is waited for, and the figures that decide when a run begins."""
-    lines = [f"waits for: {outlook['waiting']}" if outlook["waiting"] else "a run begins with the next tick"]
+    waits = f"waits for: {outlook['waiting']}" if outlook["waiting"] else "a run begins with the next tick"
+    waiting = str(outlook["waiting"])
+    is_told = state.attempt is not None and waiting.endswith(_UNDER_WAY)
+    is_told = is_told or (
+        bool(state.candidate) and waiting.startswith(f"version {state.candidate[:8]} waits")
+    )
+    lines = [] if is_told else [waits]
     if outlook.get("next"):  # A runner of an earlier version does not say.
         lines.append(f"next: {outlook['next']}")
     if outlook["rows"] is not None:
@@ -111,6 +122,14 @@ def _waiting(outlook: Mapping[str, Any], state: LoopState) -> list[str]:
     left = max(0, outlook["runs_a_day"] - outlook["runs_today"])
     lines.append(f"runs within 24 hours: {outlook['runs_today']} of {outlook['runs_a_day']}, {left} left")
     return lines
+
+
+def _since(case: Case) -> str:
+    """Since when a change goes on; that rows count from later, as it got worse, is told as that."""
+    onset, began = case.onset, case.event.get("onset") or case.event["event_time"]
+    if time_of(onset) <= time_of(case.event["event_time"]):
+        return f", since about {onset[:19]} UTC"
+    return f", since about {began[:19]} UTC; it got worse, and rows count since about {onset[:19]} UTC"
 
 
 def _cleared(at: str) -> str:

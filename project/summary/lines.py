@@ -237,8 +237,16 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
                 "the line below says how far the rows have moved",
             )
     if facts["magnitude"]:
-        lines += _fact("magnitude", facts["magnitude"].get("verdict", ""))
+        lines += _fact("magnitude", _magnitude_text(facts["magnitude"], facts.get("champion_changed")))
     return lines
+
+
+def _magnitude_text(found: dict[str, Any], changed: dict[str, str] | None) -> str:
+    """How far the rows had moved, and of which model if that is not in production any more."""
+    text, version = str(found.get("verdict", "")), found.get("base_version")
+    if not text or changed is None or version in (None, changed["after"]):
+        return text
+    return f"{text}; measured for version {version[:8]}, which is not in production any more"
 
 
 def champion_text(changed: dict[str, str]) -> str:
@@ -375,7 +383,7 @@ def _detector_text(state: dict[str, Any], since: str) -> str:
             when = f" (newest {_minute(newest)})" if newest else ""
             found.append(f"{count:,} {noun}{'s' * (count > 1)}{when}")
     if not found:
-        return "no drift, no warning"
+        return "no drift, no warning" if state.get("n", 1) else "no label was watched yet"
     now = {"drift": "drift now", "warning": "no drift, but a warning now"}.get(state["state"], "no drift now")
     return f"{now}; {' and '.join(found)} {since}"
 

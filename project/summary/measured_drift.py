@@ -6,33 +6,35 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from project.api_reader import runs
+from project.production_model import production_version
 
 STEP = "drift-magnitude"
 """Step of the workflow that measures it."""
 
 
 def measured_drift_of(dbpath: str, project: str) -> list[str]:
-    """The drift that was measured last, in a sentence; none where rows had not moved.
+    """What was measured last for the model in production, in a sentence; none where rows had not moved.
 
     :param dbpath: address of the MLRun API.
     :raises NetopsError: if it does not answer.
     """
-    return measured_drift(runs(dbpath, project, name=STEP), project)
+    found = runs(dbpath, project, name=STEP)
+    return measured_drift(found, project, production_version(dbpath, project)) if found else []
 
 
-def measured_drift(found: Iterable[Mapping[str, Any]], project: str) -> list[str]:
+def measured_drift(found: Iterable[Mapping[str, Any]], project: str, champion: str) -> list[str]:
     """The same of runs, the newest first.
 
-    A measurement that a later run could not repeat counts on, but not that of another model.
+    A measurement that a later run could not repeat counts on, but not that of another model: after a rollback
+    that of before is told again, and not that of the model which left.
+
+    :param champion: version of the model in production.
     """
-    measured = [
-        run["status"].get("results") or {}
-        for run in found
-        if run["metadata"]["name"] == STEP and "base_version" in (run["status"].get("results") or {})
-    ]
+    measured = [run["status"].get("results") or {} for run in found if run["metadata"]["name"] == STEP]
     # The verdict is the last result of a step that may be under way, or was killed before.
-    last = next((each for each in measured if {"drifted", "verdict"} <= each.keys()), None)
-    if last is None or not last["drifted"] or last["base_version"] != measured[0]["base_version"]:
+    of_champion = [each for each in measured if each.get("base_version") == champion]
+    last = next((each for each in of_champion if {"drifted", "verdict"} <= each.keys()), None)
+    if last is None or not last["drifted"]:
         return []
     what = str(last["verdict"]).partition("; measured on ")[0]
     rows = (

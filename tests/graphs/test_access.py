@@ -104,7 +104,7 @@ def test_the_document_of_an_endpoint_tells_its_own_rules(guarded: Callable[..., 
 )
 def test_what_bears_no_token_is_nobody(header: str) -> None:
     guard = AccessGuard({Role.ADMIN: ["the-token-of-admin"]})
-    with pytest.raises(ApiError, match="got 'another value'") as raised:
+    with pytest.raises(ApiError, match="'netops serve', got 'another value'") as raised:
         guard.check(Role.READ, {"Authorization": header})
     assert raised.value.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
 

@@ -161,6 +161,8 @@ def test_the_ingest_command_prints_the_report(installation, tmp_path):
     assert refused.returncode == 2 and "--replace: must be confirmed: add --yes" in refused.stderr
     done = installation.netops("ingest", *source, "--replace", "--yes")
     assert "rows_ingested    2" in done.stdout
+    assert "Replacing the history of project 'netops-tiny', 401 rows and 401 labels from " in done.stdout
+    assert "had 2 rows: readings that are in none of the files now" in done.stdout
 
     # Another schema in the same project is refused with the way out, before a run is started.
     before = installation.api("projects/netops-tiny/runs")["runs"]

@@ -24,7 +24,7 @@ from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_archive import archived
 from project.cli import main
 from project.cli.arguments import parse_assignments, project_name, source_arguments
-from project.cli.ingest import _question
+from project.cli.ingest import _replacement
 from project.cli.restarts import deployed, facts, lives
 from project.cli.run import what_stays
 from project.cli.runs import results_text
@@ -442,13 +442,19 @@ def test_the_question_before_a_replacement_counts_what_arrived_live(monkeypatch)
     results = [{"accuracy": 1.0}, live, file]
     monkeypatch.setattr("project.api_reader.projects", lambda _: ["lab"])
     monkeypatch.setattr("project.api_reader.runs", lambda *_: [{"status": {"results": r}} for r in results])
-    question = _question("lab", "http://127.0.0.1:1")
+    question = _replacement("lab", "http://127.0.0.1:1", is_asked=True)
     history = "1,210 rows and 900 labels from 2024-05-01T00:00:00+00:00 to 2024-05-03T00:00:00+00:00?"
     assert question == f"Replace the history of project 'lab', {history} This cannot be undone."
+    done = _replacement("lab", "http://127.0.0.1:1", is_asked=False)
+    assert done == f"Replacing the history of project 'lab', {history[:-1]}. This cannot be undone."
     # Rows of files that are deleted by now, or of folders of other days, are in none that is read again.
     for rows_read, told in ((1210, ""), (144, " The files that were read last had 144 rows: ")):
         file["rows_read"] = rows_read
-        found = _question("lab", "http://127.0.0.1:1").partition("undone.")[2]
+        found = _replacement("lab", "http://127.0.0.1:1", is_asked=True).partition("undone.")[2]
         assert found.startswith(told) and bool(found) == bool(told)
     results.clear()
-    assert _question("lab", "http://127.0.0.1:1") == ("Replace what project 'lab' has ingested, if anything?")
+    assert _replacement("lab", "http://127.0.0.1:1", is_asked=True) == (
+        "Replace what project 'lab' has ingested, if anything?"
+    )
+    done = _replacement("lab", "http://127.0.0.1:1", is_asked=False)
+    assert done == "Replacing what project 'lab' has ingested, if anything."

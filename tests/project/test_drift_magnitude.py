@@ -253,12 +253,16 @@ def test_a_drift_that_detectors_found_counts_for_the_rows_in_which_it_was(last_d
     assert found["kind"] == kind
 
 
-def test_a_base_shorter_than_a_season_is_warned_of():
-    short, live = stream(0.0).head(150), stream(0.0)
+def test_a_base_shorter_than_a_season_is_warned_of_where_drift_is_called():
+    short, live = stream(0.0).head(150), stream(2.0)
     found = drift_magnitude._measured(stream(0.0), live, SCHEMA, "day", 200, Found())
     assert found["warnings"] == []
     found = drift_magnitude._measured(short, live, SCHEMA, "week", 200, Found())
+    assert found["drifted"] is True
     assert found["warnings"][0].startswith("the test rows span 149.0 hours, which is less than a week: ")
+    # Advice for what was not called drift is of no use to anybody.
+    found = drift_magnitude._measured(short, stream(0.0), SCHEMA, "week", 200, Found())
+    assert found["drifted"] is False and found["warnings"] == []
     assert drift_magnitude._measured(short, live, SCHEMA, "fixed", 200, Found())["warnings"] == []
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from project.summary import measured_drift as module
 from project.summary.measured_drift import measured_drift, measured_drift_of
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -38,8 +39,12 @@ TOLD = (
         ([step("b", True), step("b", False)], [TOLD]),
         ([step("b", False), step("b", True)], []),
         ([step("b", None), step("b", True)], [TOLD]),
-        # The rows were compared with those of a model that is no longer served.
-        ([step("new", None), step("b", True)], []),
+        # The rows were compared with those of a model that is not in production.
+        ([step("new", None), step("a", True)], []),
+        ([step("a", True)], []),
+        ([step("a", True), step("b", False)], []),
+        # As after a rollback: what was measured before for the model that is back.
+        ([step("a", False), step("b", True)], [TOLD]),
         ([step("b", True, "ingest")], []),
         # A step that goes on has no verdict yet.
         ([going_on("b"), step("b", True)], [TOLD]),
@@ -51,10 +56,13 @@ TOLD = (
 def test_the_newest_drift_of_the_model_that_is_served_is_told(
     found: list[dict[str, Any]], told: list[str]
 ) -> None:
-    assert measured_drift(found, "p") == told
+    assert measured_drift(found, "p", champion="b") == told
 
 
-def test_of_the_runs_of_the_project_only_those_of_the_step_are_asked_for() -> None:
+def test_of_the_runs_of_the_project_only_those_of_the_step_are_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "production_version", lambda *_: "b")
     asked = []
 
     def answer(_method: str, path: str, _body: Any) -> tuple[int, dict[str, Any]]:

@@ -11,7 +11,15 @@ import pytest
 
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
-from project import api_reader, endpoint_routing, memory, orphaned_runs, registered_versions, session
+from project import (
+    api_reader,
+    endpoint_routing,
+    memory,
+    orphaned_runs,
+    production_model,
+    registered_versions,
+    session,
+)
 from project.cli import endpoint, release, routing
 from project.cli.history import history
 from project.cli.models import models
@@ -19,7 +27,6 @@ from project.cli.retrain import retrain
 from project.cli.runs import list_runs
 from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
-from project.retraining import operations
 from project.retraining.state import StateFile
 from project.summary import measured_drift
 from tests.project.fake_endpoint import fake_endpoint
@@ -39,6 +46,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Any:
     monkeypatch.setattr(session, "existing_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
     monkeypatch.setattr(api_reader, "projects", lambda _: ["p", "q"])
     monkeypatch.setattr(measured_drift, "runs", lambda *_, **__: [])
+    monkeypatch.setattr(measured_drift, "production_version", lambda *_: "b")
     file = StateFile(tmp_path / "retraining", "p")
     with file.changing():
         file.write(opened())
@@ -181,7 +189,7 @@ def approval(home: Any, monkeypatch: pytest.MonkeyPatch) -> Approval:
     monkeypatch.setattr(endpoint, "running_endpoint", lambda *_: up if found.is_up else None)
     monkeypatch.setattr(endpoint_routing, "read_routing", found.routing)
     monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(schema=found.schema))
-    monkeypatch.setattr(operations, "production_version", lambda *_: found.production)
+    monkeypatch.setattr(production_model, "production_version", lambda *_: found.production)
     monkeypatch.setattr(routing, "promote_version", found.promote)
     monkeypatch.setattr(routing, "watch", found.watch)
     monkeypatch.setattr(registered_versions, "end_promotion", found.record)

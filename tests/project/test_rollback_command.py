@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
-from project import attached_detectors, endpoint_routing, registered_versions, session
+from project import attached_detectors, endpoint_routing, production_model, registered_versions, session
 from project.cli import endpoint, release
 from project.cli.rollback import rollback
 from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
-from project.retraining import history, operations
+from project.retraining import history
 from project.retraining.state import StateFile
 from tests.project.retraining.test_policy import opened
 
@@ -86,7 +86,7 @@ def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Installation:
     monkeypatch.setattr(registered_versions, "find_version", found.find)
     monkeypatch.setattr(attached_detectors, "watch_champion", lambda *_: None)
     monkeypatch.setattr(history, "replaced_version", lambda *_: ("new", "old"))
-    monkeypatch.setattr(operations, "production_version", lambda *_: found.production)
+    monkeypatch.setattr(production_model, "production_version", lambda *_: found.production)
     monkeypatch.setattr(release, "release_version", found.release)
     monkeypatch.setattr(mlrun, "get_run_db", lambda: SimpleNamespace(tag_artifacts=found.tag))
     return found

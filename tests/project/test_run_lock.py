@@ -90,7 +90,7 @@ def test_who_changes_the_champion_waits_for_who_does_so_already(tmp_path):
             held(tmp_path, "p", "netops promote", SWAP, patience=0.1),
         ):
             pass
-        assert str(error.value).startswith("the champion of project 'p' is changed by one at a time, and (w")
+        assert str(error.value).startswith("the champion of project 'p' is changed by one at a time, and w")
         assert "; 0.1 s were waited" in str(error.value)
         assert "one run at a time" not in str(error.value)  # Nor is it one that 'netops stop' has to end.
         threading.Timer(0.2, child.kill).start()

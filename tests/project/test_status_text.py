@@ -13,13 +13,14 @@ from project.cli.status_facts import StatusFacts
 from project.cli.status_text import print_text
 from project.run_lock import Holder
 
-NOTHING = StatusFacts("", "", "", [], {}, {}, {}, {}, {}, {}, {}, [], [], {})
+NOTHING = StatusFacts("", "", "", [], {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, [], [], {})
 LIVES = {"failed_starts": 0, "failed_start": "", "failing_since": None, "since": None}
 SERVING = {
     **{"project": "lab", "name": "serving", "address": "http://here", "state": "not ready"},
     **{"model": "model", "version": "v1", "reason": "the journal is away", "restarts": 2},
     **{"last_exit": "signal 9", "last_exit_time": "2026-11-28T05:00:00+00:00", **LIVES},
 }
+NAMES = ("runner", "serving", "telemetry-generator")
 EVENT = {"last": "2026-11-28T04:00:00", "outcome": "started", "run": "f" * 32, "reason": "", "times": 1}
 FULL = StatusFacts(
     dbpath="http://api",
@@ -32,7 +33,10 @@ FULL = StatusFacts(
     none_usable={"lab": "none is of use"},
     loops={"lab": ["it waits for a person"]},
     late_labels={"lab": ["half come too late"]},
+    unknown_tokens={"lab": ["that of write is not known"]},
+    not_deleted={"lab": ["none was deleted"]},
     earlier_horizons={"lab": ["1h is older"]},
+    horizons_without_model={"lab": ["2h has none"]},
     schedules=[Schedule("lab", "nightly", "0 2 * * *", "2026-11-29T02:00:00", "", [EVENT])],
     under_way=[Holder("lab", "netops run", 7, "2026-11-28T05:00:00+00:00")],
     reports={"lab": Path("/home/report.html")},
@@ -50,18 +54,21 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
     assert lines[3].startswith("under way     project lab: ") and "netops run" in lines[3]
     assert lines[4] == "report        project lab: /home/report.html"
     assert lines[5].split() == ["project", "endpoint", "address", "state", "model", "version"]
-    assert lines[7:16] == [
+    assert lines[7:19] == [
         "drift of lab: in control: beside it, ddm found 7 drifts",
         "rows of lab: 4 of 21 columns moved",
         "alert of lab: drift is open",
         "models of lab: none is of use; 'netops retrain --project lab' tells what is done",
         "loop of lab: it waits for a person",
         "horizon of lab: 1h is older",
+        "horizon of lab: 2h has none",
         "labels of lab: half come too late",
+        "tokens of lab: that of write is not known",
+        "old data of lab: none was deleted",
         "serving of lab: the journal is away",
         "serving of lab: started again 2 times, last exit 2026-11-28T05:00:00+00:00: signal 9",
     ]
-    assert "2026-11-28 04:00 started run ffffffff" in lines[17]
+    assert "2026-11-28 04:00 started run ffffffff" in lines[20]
 
 
 def test_what_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
@@ -80,3 +87,12 @@ def test_json_has_null_where_nothing_runs_and_plain_values_else() -> None:
     assert told["endpoints"] == [SERVING] and told["reports"] == {"lab": "/home/report.html"}
     assert told["under_way"][0]["pid"] == 7 and told["schedules"][0]["events"] == [EVENT]
     assert NOTHING.to_dict()["mlrun_dbpath"] is NOTHING.to_dict()["redis_url"] is None
+
+
+def test_what_brings_stopped_endpoints_back_is_told_once(capsys: pytest.CaptureFixture[str]) -> None:
+    stopped = [{**SERVING, "name": name, "state": "offline", "reason": "", "restarts": 0} for name in NAMES]
+    print_text(replace(NOTHING, endpoints=stopped), 0)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line for line in lines if "stopped" in line] == [
+        "endpoints of lab: stopped; 'netops serve --project lab' brings them back"
+    ]

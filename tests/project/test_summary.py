@@ -403,6 +403,12 @@ def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():
 def test_quiet_detectors_share_a_line():
     quiet = {"state": "in_control", "warnings": 0, "drifts": 0}
     assert drift_texts({"detectors": {"eddm": quiet, "ddm": quiet}}) == ["ddm, eddm: no drift, no warning"]
+    # As where a short stream has ended before detectors were attached.
+    unfed = {"glr": {**quiet, "n": 0, "decides": True}, "ddm": {**quiet, "n": 9, "decides": False}}
+    assert drift_texts({"detectors": unfed}) == [
+        "glr, which decides: no label was watched yet",
+        "ddm beside it: no drift, no warning",
+    ]
 
 
 def detector(warnings, drifts, state="in_control"):
@@ -458,15 +464,17 @@ def test_after_a_rollback_during_the_run_drift_is_told_as_the_run_found_it():
     """The detectors were reset; the report of the same run has the figures of those before."""
     noted = {"attached": True, "detectors": {"ddm": detector(13, 7)}}
     audit = {"spec": {}, "status": {"results": {"drift": noted, "pairs": 0}}}
+    moved = {"verdict": "data drift: cpu 0.57", "base_version": "b2439f54aa"}
+    steps = {"audit": audit, "drift-magnitude": {"spec": {}, "status": {"results": moved}}}
     reset = {"attached": True, "detectors": {"ddm": detector(0, 0)}}
     answers = {"/labeled": labeled(90, 0, 0, 0), "/drift": reset}
     change = ChampionChange("kim@ops", "b2439f54aa", "4dc4ab1199", "rolled back", "2024-05-01T12:05:00Z")
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
         deployed = [Endpoint("serving", address, "ready", "model", "4dc4ab1199", "p")]
-        facts = collect_facts("p", "r", {"audit": audit}, deployed, None, change)
+        facts = collect_facts("p", "r", steps, deployed, None, change)
         before = {"labeled": labeled(0, 0, 0, 0), "drift": {"detectors": {}}}
         streamed = {**STREAM, "before": before}
-        later = collect_facts("p", "r", {"audit": audit}, deployed, streamed)
+        later = collect_facts("p", "r", steps, deployed, streamed)
         changed = collect_facts("p", "r", {"audit": audit}, deployed, streamed, change)
     text = " ".join(" ".join(summary_lines(facts)).split())
     assert "drift ddm: no drift now; 7 drifts and 13 warnings since it was attached" in text
@@ -474,6 +482,8 @@ def test_after_a_rollback_during_the_run_drift_is_told_as_the_run_found_it():
         "model version 4dc4ab1199 kim@ops has changed the champion during this run, at 2024-05-01 12:05 UTC: "
         "from version b2439f54 to 4dc4ab11 (rolled back); drift below is as the run found it"
     ) in text
+    is_past = "magnitude data drift: cpu 0.57; measured for version b2439f54, which is not in production"
+    assert is_past in text and is_past not in " ".join(" ".join(summary_lines(later)).split())
     assert "drift" not in facts["audit"]
     # What a stream still brings after the audit counts, unless it is of another model.
     assert later["drift"] == reset and later["champion_changed"] is None

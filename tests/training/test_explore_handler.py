@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.training.feature_store import store_vector
 from tests.training.handler_runs import Network, assert_opens_without_network, table
+from training.exploration import exploration_sample
 from training.explore import exploration_figures
 
 
@@ -58,6 +60,27 @@ def test_exploring_measures_staleness_and_episodes_on_rows_that_are_not_sampled(
     assert explored.outputs["error_episodes_of"] == "is_error"
     assert explored.outputs["episodes"] == len(episodes)
     assert explored.outputs["error_seconds"] == episodes["seconds"].sum()
+
+
+@pytest.mark.parametrize("is_since", [False, True])
+def test_of_a_training_window_no_other_rows_are_explored(
+    shared_network, frame, schema, is_since, monkeypatch
+):
+    newest = frame["timestamp"].max()
+    first = newest - pd.Timedelta("1h")
+    asked, read = [], exploration_sample.read_vector
+    monkeypatch.setattr(
+        exploration_sample, "read_vector", lambda *given: (asked.append(given[3]), read(*given))[1]
+    )
+    window = f"since {first.isoformat()}" if is_since else "1h"
+    explored = shared_network.run("explore", sample_ratio=1.0, training_window=window)
+    within = frame["timestamp"] >= first if is_since else frame["timestamp"] > first
+    assert 0 < within.sum() < len(frame)
+    assert explored.outputs["rows"] == len(frame)
+    assert explored.outputs["rows_sampled"] == within.sum()
+    assert explored.outputs["rows_before_window"] == len(frame) - within.sum()
+    assert pd.Timestamp(explored.outputs["first_time"]) == frame["timestamp"][within].min()
+    assert asked == [schema.longest_window_seconds]  # Files of other times are left alone.
 
 
 def test_exploring_works_without_an_error_and_with_a_dead_feature(run_db, tmp_path, schema, frame):

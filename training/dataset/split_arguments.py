@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-import pandas as pd
-
-from feature_sets.checks import InputError, duration_seconds
-from feature_sets.telemetry.event_time import seconds_of
+from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import DEVICES, TIME, SplitRule
 from training.job.parameter_rules import checked
-from training.job.training_window import SINCE, is_since
 
 
 @dataclass(frozen=True)
@@ -58,20 +54,3 @@ class SplitArguments:
                 where, f"must be 0 for the split {rule}, which says what is tested", self.test_devices
             )
         return rule
-
-    @property
-    def window_seconds(self) -> int | None:
-        """Length of the training window; None for all rows, or where it begins at a time."""
-        if not self.training_window or is_since(self.training_window):
-            return None
-        return duration_seconds(self.training_window)
-
-    @property
-    def since(self) -> pd.Timestamp | None:
-        """Time from which on rows count, in UTC; None unless the training window says one."""
-        return _moment(self.training_window) if is_since(self.training_window) else None
-
-
-def _moment(window: str) -> pd.Timestamp:
-    seconds = seconds_of(window.removeprefix(SINCE).strip())
-    return pd.Timestamp(round(seconds * 1_000_000), unit="us", tz="UTC")

@@ -25,6 +25,7 @@ from training.dataset.split_rows import split_rows
 from training.dataset.stratified_sample import sample_healthy_rows
 from training.dataset.too_little import TooLittleDataError, telling_too_little
 from training.dataset.vector_rows import read_vector, vector_address
+from training.dataset.window_rows import rows_of_window
 
 
 def read_split(
@@ -60,7 +61,7 @@ def read_split(
     """
     rule = arguments.split_rule(schema)
     labeled = labeled_rows(vector_address(uri), schema, rule.label_column)
-    rows = _newest(labeled.rows, schema.time, arguments)
+    rows = rows_of_window(labeled.rows, schema.time, arguments.training_window)
     with telling_too_little(context):
         if not len(rows):
             raise TooLittleDataError("labeled rows", f"must be in {arguments.training_window!r}", 0)
@@ -86,8 +87,7 @@ def read_split(
         split = _set_aside(context, split, schema, lambda: check(schema, asked))
     # Each row has a reading in the longest window, see ``labeled_rows``. A training window leaves most of
     # the files of a long history alone; without one all are read either way.
-    is_windowed = arguments.since is not None or arguments.window_seconds is not None
-    reach = schema.longest_window_seconds if is_windowed else None
+    reach = schema.longest_window_seconds if arguments.training_window else None
     if with_test:
         # One read for both: each opens the same files.
         frame = read_vector(uri, schema, pd.concat([train, split.test]), reach)
@@ -129,15 +129,3 @@ def _marked(frame: pd.DataFrame, rows: pd.DataFrame, time: str) -> npt.NDArray[n
         pd.MultiIndex.from_arrays([table[DEVICE], table[time].dt.as_unit("ns")]) for table in (frame, rows)
     ]
     return keys[0].isin(keys[1])
-
-
-def _newest(rows: pd.DataFrame, time: str, arguments: SplitArguments) -> pd.DataFrame:
-    """Rows of the training window: up to the newest row with an open older edge, or from a time on."""
-    since, seconds = arguments.since, arguments.window_seconds
-    if since is not None:
-        first = since if rows[time].dt.tz is not None else since.tz_localize(None)
-        return rows[(rows[time] >= first).to_numpy()].reset_index(drop=True)
-    if seconds is None:
-        return rows
-    newest: pd.Timestamp = rows[time].max()
-    return rows[(rows[time] > newest - pd.Timedelta(seconds=seconds)).to_numpy()].reset_index(drop=True)

@@ -19,7 +19,9 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.known_rows import labeled_rows
 from training.dataset.label_history import read_label_history
 from training.dataset.stratified_sample import sample_rows, sample_size
+from training.dataset.too_little import TooLittleDataError, telling_too_little
 from training.dataset.vector_rows import read_vector, vector_address
+from training.dataset.window_rows import rows_of_window
 
 STRETCH_ROWS = 20_000
 """Rows of all stretches together, at most."""
@@ -50,25 +52,32 @@ def read_exploration_sample(
     ratio: float,
     max_rows: int,
     seed: int,
+    window: str = "",
 ) -> ExplorationSample:
     """Sample of a feature vector; the label history is that of its label feature set, with the rows left out.
 
-    Logs how many rows there are (``rows``) and what was left out of them.
+    Logs how many rows there are (``rows``), what was left out of them, and how many are older than the window
+    (``rows_before_window``).
 
     :param context: of the run.
     :param uri: feature vector; its label feature says which feature set holds the labels.
     :param ratio: share of the rows in the sample, in (0, 1].
     :param max_rows: most rows of the sample, and of the stretches.
     :param seed: of the sample and of the stretches.
+    :param window: how far back they reach, see ``rows_of_window``.
     :raises InputError: see ``known_rows`` and ``read_vector``.
     """
     labeled = labeled_rows(vector_address(uri), schema)
-    context.log_results(labeled.counts)
-    rows = labeled.rows
+    rows = rows_of_window(labeled.rows, schema.time, window)
+    context.log_results({**labeled.counts, "rows_before_window": len(labeled.rows) - len(rows)})
+    if not len(rows):
+        with telling_too_little(context):
+            raise TooLittleDataError("labeled rows", f"must be in {window!r}", 0)
     sample, stretches = _positions(rows, schema.target, ratio, max_rows, seed)
     # One read for both: each opens the same files.
     either = np.union1d(sample, stretches)
-    frame = read_vector(uri, schema, rows.iloc[either])
+    reach = schema.longest_window_seconds if window else None
+    frame = read_vector(uri, schema, rows.iloc[either], reach)
     marks = in_utc(rows.iloc[either][[DEVICE, schema.time]], schema.time)
     marks = marks.assign(
         _sampled=np.isin(either, sample),

@@ -77,6 +77,10 @@ class HostApp:
             event = self.event(method, path, scope["query_string"], headers, body)
         except InputError as error:
             return self.refused(error, scope["headers"])
+        except DisconnectedError:
+            raise
+        except Exception as error:
+            return self.answered(error, method, path, scope["headers"])
         try:
             output = await self.function(event)
         except Exception as error:

@@ -28,7 +28,7 @@ class LimitedProtocol(HttpToolsProtocol):
 
     _began = False
     _is_too_long = False
-    _size = 0
+    _size = _blanks = 0
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: Any) -> None:
@@ -58,15 +58,21 @@ class LimitedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """A head begins."""
-        self._began, self._size = True, 0
+        self._began, self._size, self._blanks = True, 0, 0
         super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; blanks behind its value are no part of that (RFC 9110, 5.5), but of the head."""
+        plain = value.rstrip(b" \t")
+        self._blanks += len(value) - len(plain)
+        super().on_header(name, plain)
 
     def on_headers_complete(self) -> None:
         """It is there; refuse it before anything is made of it, if it is too long."""
         self._began = False
         self._arrived()
         size = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
-        self._is_too_long = size > HEAD_BYTES
+        self._is_too_long = size + self._blanks > HEAD_BYTES
         if self._is_too_long:
             raise HeadTooLongError
         self.begin()

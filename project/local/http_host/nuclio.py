@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from project.local.http_host.asked import Asked, UnreadableError
+from project.local.http_host.asked import Asked
 from project.local.http_host.code import load_handler
 from project.local.http_host.hooks import Tasks, call_hook, settled
 
@@ -51,7 +51,7 @@ class NuclioFunction:
         """Hand the event to the handler, which runs beside others."""
         try:
             event = asked.event()
-        except UnreadableError as error:
+        except Exception as error:
             done(error)
             return
         self._tasks.start(self(event), done)

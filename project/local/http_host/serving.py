@@ -16,7 +16,7 @@ from mlrun.serving import serving_wrapper
 from mlrun.serving.server import v2_serving_init
 
 from graphs.together import ATTRIBUTE
-from project.local.http_host.asked import Asked, UnreadableError, asked_of
+from project.local.http_host.asked import Asked, asked_of
 from project.local.http_host.code import load_module
 from project.local.http_host.hooks import Tasks, call_hook, settled
 
@@ -95,7 +95,7 @@ class ServingFunction:
         if self._together is None:
             try:
                 event = asked.event()
-            except UnreadableError as error:
+            except Exception as error:
                 done(error)
                 return
             self._tasks.start(self(event), done)
@@ -153,10 +153,11 @@ class ServingFunction:
         for asked, done in arrived:
             try:
                 event = asked.event()
+            except Exception as error:  # Whatever it is: the others have answers of their own.
+                self._tell(done, error)
+            else:
                 waiting[len(events)] = done
                 events.append(event)
-            except UnreadableError as error:
-                done(error)
         try:
             if self._together is not None:
                 self._together(
@@ -164,7 +165,7 @@ class ServingFunction:
                 )
         except Exception as error:
             for done in waiting.values():
-                done(error)
+                self._tell(done, error)
 
     def _tell(self, done: Callable[[Any], None], output: Any) -> None:
         """Give an answer; that one cannot be sent is an error of the log, and keeps no other from its own."""

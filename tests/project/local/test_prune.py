@@ -17,6 +17,7 @@ from feature_sets.model_package.tags import PRODUCTION
 from project.errors import NetopsError
 from project.registered_versions import evaluated_model, registered_versions
 from project.retention import deletion, old_pairs
+from project.retention.not_deleted import not_deleted
 from project.retention.prune import delete, expected, look, prune_after_run
 from project.retraining.state import LoopState, StateFile
 from project.settings import Settings
@@ -256,6 +257,15 @@ def test_an_endpoint_that_does_not_say_what_it_serves_keeps_everything(
     prune_after_run(there.settings, there.url, there.project)  # The run itself has not failed.
     assert there.left() == before
     assert "no data of old runs was deleted" in caplog.text
+    told = not_deleted(there.home)
+    (sentence,) = told.pop(there.project)
+    assert not told and sentence.startswith("none was deleted after runs since 20")
+    assert "the endpoint of project" in sentence and "next: netops serve" in sentence
+    prune_after_run(there.settings, there.url, there.project)
+    assert not_deleted(there.home) == {there.project: [sentence]}  # Since when does not change.
+    monkeypatch.undo()
+    prune_after_run(there.settings, there.url, there.project)
+    assert not_deleted(there.home) == {} and there.left() != before
 
 
 def test_old_labeled_pairs_go_unless_the_loop_answers_a_drift(

@@ -152,7 +152,7 @@ def test_a_rejected_candidate_is_told_though_a_newer_change_came_while_its_run_w
     )
     assert rejected.case.rejections == 0
     lines = asked(rejected, Evidence(10, 1, 9e4, 100))
-    assert "1 runs so far, 1 candidates rejected, 0 of them on rows since the newest change" in lines
+    assert "1 run so far, 1 candidate rejected, 0 of them on rows since the newest change" in lines
 
 
 def test_it_is_told_what_the_loop_waits_for_and_by_which_figures():
@@ -162,7 +162,7 @@ def test_it_is_told_what_the_loop_waits_for_and_by_which_figures():
         "drift starts a training: auto, as the runner has it",
         "glr found drift at 2024-05-01T12:00:00, since about 2024-05-01T11:00:00 UTC",
         "found again 1×, at last by glr of group oslo at 2024-05-01T12:30:00 UTC",
-        "1 runs so far, 1 candidates rejected",
+        "1 run so far, 1 candidate rejected",
         "waits for: 60,000 labeled rows since 2024-05-01T11:00:00 UTC, of 114,700",
         "labeled rows since the change: 60,000, of 114,700; devices or episodes with errors in the later "
         "part: 7, of 5",
@@ -188,6 +188,31 @@ def test_holds_and_limits_are_told_with_their_end():
     assert "waits for: drift" in asked(LoopState(), None)
     off = {"mode": "off", "outlook": None}
     assert status_lines(LoopState(), off, NOW)[0] == "drift starts a training: off, as the runner has it"
+
+
+def test_a_candidate_that_waits_is_told_once():
+    staged = tried(opened(), "staged")
+    waits = asked(staged, Evidence(5000, 50, 9e4, 100), said="version v2 waits for approval")
+    lines = [line for line in waits if "v2" in line]
+    assert lines == ["version v2 waits: 'netops retrain --approve' or --decline"]
+
+
+def test_a_change_that_got_worse_is_not_told_to_have_begun_after_it_was_found():
+    worse = replace(opened(), case=replace(opened().case, onset="2024-05-01T18:00:00+00:00"))
+    assert asked(worse, Evidence(10, 1, 9e4, 100))[1] == (
+        "glr found drift at 2024-05-01T12:00:00, since about 2024-05-01T11:00:00 UTC; it got worse, and rows "
+        "count since about 2024-05-01T18:00:00 UTC"
+    )
+
+
+def test_the_run_of_the_loop_is_told_once_with_the_id_that_others_know_it_by():
+    begun = began(opened(), Attempt("20260101T1200-drift", "main", 5000, NOW.isoformat(), "v1"), NOW)
+    since = f"is under way since {NOW.isoformat()[:19]} UTC"
+    for said, run in (("run abc is under way", "run abc"), ("", "run 20260101T1200-drift")):
+        lines = [
+            line for line in asked(begun, Evidence(5000, 50, 9e4, 100), said=said) if "under way" in line
+        ]
+        assert lines == [f"{run} {since}"]
 
 
 def test_the_state_is_told_in_words():

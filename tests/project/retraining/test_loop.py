@@ -65,6 +65,7 @@ class World:
         self.weak = None
         self.keeps_rows = False
         self.said = {}
+        self.full = ""
 
     def step(self):
         """A moment at which the process may be killed."""
@@ -93,6 +94,9 @@ class World:
     def busy(self):
         self.step()
         return ""
+
+    def write_failure(self):
+        return self.full
 
     def begin(self, key, workflow, arguments):
         self.step()

@@ -267,6 +267,40 @@ def test_a_promotion_that_cannot_be_done_is_given_up_and_one_that_is_half_done_i
         assert "no detectors" in state.decisions[-1].reason
 
 
+FULL = "/home: No space left on device; free space there"
+
+
+def test_while_the_disk_is_full_no_run_begins_and_no_candidate_is_tried_or_promoted(tmp_path):
+    """What fails then says nothing of a model: it was rejected, and the next training took more rows."""
+    world = World("staged")
+    world.full = FULL
+    loop = make(world, tmp_path, policy=SHADOWED)
+    loop.take(told())
+
+    def ticked(count):
+        for _ in range(count):
+            world.now += timedelta(seconds=11)
+            loop.tick()
+        return StateFile(tmp_path, "p").read()
+
+    ticked(3)
+    assert (world.begun, loop.waiting) == ([], FULL)
+    world.full = ""
+    ticked(1)
+    world.full = FULL
+    state = ticked(5)
+    assert (state.trial.stage, state.trial.since, world.shadows, loop.waiting) == ("shadow", "", set(), FULL)
+    world.full = ""
+    ticked(1)
+    world.full = FULL
+    state = ticked(5)
+    assert (state.trial.stage, world.promotions, loop.waiting) == ("promote", [], FULL)
+    world.full = ""
+    state = ticked(3)
+    assert (world.promotions, state.case, state.failures) == (["v2"], None, 0)
+    assert "rejected" not in outcomes(state)
+
+
 def test_a_person_may_decline_the_candidate_in_shadow_but_not_while_it_is_promoted(tmp_path):
     world = World("staged")
     world.looks = [WAITING]

@@ -68,6 +68,12 @@ def test_a_head_of_just_the_limit_is_taken_and_a_byte_more_is_not():
     assert (status, content["error"]["field"]) == (431, "headers")
 
 
+def test_blanks_behind_a_value_count_as_bytes_of_the_head():
+    for more, status in ((0, 200), (1, 431)):
+        blank = padded(HEAD_BYTES + more)[:-1000] + b" " * 998 + b"\r\n"
+        assert said(START + blank + END + b"{}")[0][0] == status
+
+
 @pytest.mark.parametrize("line", [b"x" * 6000, b"a: b\r\n" * 1000, b"a: " + b"y" * 6000])
 def test_a_head_without_an_end_is_refused_soon(line):
     ((status, content),) = said(START, *[line] * 4, pause=0.01)

@@ -113,6 +113,23 @@ def test_answers_are_those_of_asgi(pieces):
     assert found.count(b"HTTP/1.1 ") >= 1
 
 
+@pytest.mark.parametrize("protocol", [LimitedProtocol, PromptProtocol])
+def test_a_request_whose_event_cannot_be_made_is_answered_and_those_behind_it_too(protocol, caplog):
+    app = config()
+    host, make = app.loaded_app, app.loaded_app.event
+
+    def broken(method, path, *rest):
+        if path == "/broken":
+            raise ZeroDivisionError("nobody has thought of it")
+        return make(method, path, *rest)
+
+    host.event = broken
+    found, _ = said(protocol, post(b"/broken"), post(), CLOSE, app=app)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"500", b"200", b"200"]
+    assert b'"got":"ZeroDivisionError: nobody has thought of it"},"request_id":"one"' in found
+    assert "POST /broken failed, request one" in caplog.text
+
+
 def test_a_header_that_would_be_two_is_not_sent():
     assert b"X-C" not in said(PromptProtocol, post(b"/injected"), end=False)[0]
 
@@ -183,6 +200,27 @@ def test_a_head_that_was_parsed_before_says_what_it_says_anew(pieces):
     pid = rb'"pid":\d+'
     assert re.sub(pid, b"", found) == re.sub(pid, b"", expected)
     assert found.count(b"HTTP/1.1 ") >= 1
+
+
+@pytest.mark.parametrize("protocol", [LimitedProtocol, PromptProtocol])
+def test_blanks_behind_a_header_are_not_of_its_value_the_first_time_and_later(protocol):
+    told = []
+
+    def noting(context, event):
+        told.append((event.headers["Content-Length"], event.headers["X-B"], event.content_type))
+        return ""
+
+    app = config(nuclio_function(noting))
+    more = b"x-b:  c d \t\r\ncontent-type: text/plain \r\n"
+    pieces = [sized(4, b"4 \t", more), sized(4, b"4 \t", more), sized(5, b"5 \t", more)]
+    found, _ = said(protocol, *pieces, end=False, app=app)
+    assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200"] * 3
+    assert told == [(size, "c d", "text/plain") for size in "445"]
+
+
+def test_a_request_id_with_blanks_behind_it_is_that_id():
+    piece = post(b"/fails").replace(b"Id: one", b"Id: two ")
+    assert b'"request_id":"two"' in said(PromptProtocol, piece, end=False)[0]
 
 
 def test_a_head_is_parsed_once_for_all_requests_that_have_it(monkeypatch):

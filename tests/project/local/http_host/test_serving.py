@@ -14,7 +14,7 @@ from project.local.http_host import serving
 from project.local.http_host.app import HostApp
 from project.local.http_host.asked import Asked, UnreadableError, asked_of
 from project.local.http_host.serving import ServingFunction
-from tests.project.local.http_host.support import receiver
+from tests.project.local.http_host.support import nuclio_function, receiver
 
 
 class Sent(int):
@@ -98,6 +98,79 @@ def test_a_body_is_read_when_its_turn_comes_and_one_that_cannot_be_harms_no_othe
     asyncio.run(run())
     assert together.seen == [[1, 3]] and (answers[1], answers[3]) == (2, 6)
     assert isinstance(answers[2], UnreadableError) and answers[2].error.rule == "must be JSON"
+
+
+class Broken(Exception):
+    """Nobody has thought of it."""
+
+
+def asked(number):
+    """A request whose event is its number; that of 2 cannot be made."""
+
+    def made():
+        if number == 2:
+            raise Broken("body")
+        return number
+
+    return Asked("POST", "/telemetry", 100, str, made)
+
+
+def test_a_request_whose_event_cannot_be_made_is_told_so_and_the_others_have_their_answers(monkeypatch):
+    monkeypatch.setattr(serving, "_TURN_REFUSALS", 1)
+    together, answers = Together(most=4), {}
+    context = SimpleNamespace(
+        mlrun_handler=lambda context, event: event * 2, _server=SimpleNamespace(**{ATTRIBUTE: together})
+    )
+
+    async def run():
+        served = ServingFunction(context, None)
+        for number in (1, 2, 3, 4):
+            served.take(asked(number), partial(answers.__setitem__, number))
+        # Of another connection: it is refused, and has those that wait answered at once.
+        assert served.refusal("POST", "/telemetry", lambda: "one") == "refused"
+
+    asyncio.run(run())
+    assert together.seen == [[1, 3, 4]] and isinstance(answers.pop(2), Broken)
+    assert answers == {1: 2, 3: 6, 4: 8}
+
+
+def test_what_cannot_be_told_to_one_is_logged_and_harms_no_other():
+    said, answers = [], {}
+
+    class Failing(Together):
+        def __call__(self, events, alone, tell):
+            raise ZeroDivisionError("once")
+
+    def told(number, output):
+        if number in (1, 2):
+            raise OSError("the connection is broken")
+        answers[number] = output
+
+    context = SimpleNamespace(
+        mlrun_handler=None,
+        logger=SimpleNamespace(error=said.append),
+        _server=SimpleNamespace(**{ATTRIBUTE: Failing()}),
+    )
+
+    async def run():
+        served = ServingFunction(context, None)
+        for number in (1, 2, 3):
+            served.take(asked(number), partial(told, number))
+        await asyncio.sleep(0)
+
+    asyncio.run(run())
+    assert isinstance(answers[3], ZeroDivisionError)
+    assert said == ["an answer could not be sent: OSError: the connection is broken"] * 2
+
+
+@pytest.mark.parametrize(
+    "served",
+    [ServingFunction(SimpleNamespace(mlrun_handler=None), None), nuclio_function(lambda *_: None)],
+)
+def test_the_same_of_a_function_that_answers_one_by_one(served):
+    answers = []
+    served.take(asked(2), answers.append)
+    assert isinstance(answers[0], Broken)
 
 
 def test_a_failure_is_that_of_each_and_a_client_that_left_harms_nobody():

@@ -1,5 +1,7 @@
 import pytest
 
+from project.local.api.records.store import Store
+
 RUNS = "/api/v1/projects/demo/runs"
 
 
@@ -102,6 +104,24 @@ def test_a_list_comes_in_pages_whose_token_holds_the_query(three):
     second = three.get(RUNS, params={"page-token": first["pagination"]["page-token"]}).json()
     assert [run["metadata"]["uid"] for run in second["runs"]] == ["u0"]
     assert second["pagination"]["page-token"] is None
+
+
+@pytest.mark.parametrize(
+    ("query", "expected", "read"),
+    [({}, "u2", 2), ({"name": "train"}, "u0", 1), ({"name": "~train"}, "u1", 3), ({"label": "no"}, "u2", 3)],
+)
+def test_no_more_runs_are_read_than_a_page_needs(three, query, expected, read, monkeypatch):
+    rows, found = Store.rows, []
+
+    def counted(self, sql, *parameters):
+        got = rows(self, sql, *parameters)
+        found.extend(got if "FROM runs" in sql else ())
+        return got
+
+    monkeypatch.setattr(Store, "rows", counted)
+    answer = three.get(RUNS, params={"page": 1, "page-size": 1, **query}).json()
+    assert [run["metadata"]["uid"] for run in answer["runs"]] == [expected]
+    assert len(found) == read
 
 
 def test_a_token_that_is_not_ours_is_refused(api):

@@ -1,0 +1,53 @@
+"""Why no data of old runs was deleted the last time, for those who do not read the log of that run."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+
+from project.local.whole_files import write_whole
+
+_FOLDER = "retention"
+
+
+def note_failure(home: Path, project: str, why: str, now: datetime) -> None:
+    """Keep why nothing was deleted, and since when.
+
+    :param home: folder of all local state.
+    :param why: as of the last time.
+    :param now: wall clock.
+    :raises OSError: if it cannot be written.
+    """
+    path = _file(home, project)
+    path.parent.mkdir(exist_ok=True)
+    known = _read(path)
+    since = known["since"] if known else now.isoformat()
+    write_whole(path, json.dumps({"since": since, "why": why}))
+
+
+def note_success(home: Path, project: str) -> None:
+    """Nothing is left of what was noted before."""
+    _file(home, project).unlink(missing_ok=True)
+
+
+def not_deleted(home: Path) -> dict[str, list[str]]:
+    """Project -> a sentence, of each whose old data could not be deleted the last time."""
+    told = {}
+    for path in sorted((home / _FOLDER).glob("*.json")):
+        if found := _read(path):
+            since = found["since"][:16].replace("T", " ")
+            told[path.stem] = [f"none was deleted after runs since {since} UTC: {found['why']}"]
+    return told
+
+
+def _file(home: Path, project: str) -> Path:
+    return home / _FOLDER / f"{project}.json"
+
+
+def _read(path: Path) -> dict[str, str] | None:
+    """What was noted; None of nothing."""
+    try:
+        return dict(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
