@@ -35,6 +35,7 @@ from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import load_project, register_mapping
 from project.retention.prune import prune_after_run
+from project.run_notes import read_notes_as_json
 from project.session import local_stack
 from project.settings import Settings
 from project.workflow import WORKFLOWS
@@ -99,6 +100,7 @@ def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Ca
         WORKFLOWS[workflow](**arguments)
 
     if local:
+        read_notes_as_json()
         outcome = project.run(workflow_handler=announced, engine="local", arguments=arguments, watch=False)
     else:
         outcome = project.run(workflow, engine="kfp", arguments=arguments, watch=False)

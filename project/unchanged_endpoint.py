@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ TO_BE_PROMOTED = "a model is to be promoted"
 _ID = "deployment"
 """Of the graph: by it a restarted endpoint knows whether it was deployed anew."""
 _ROOMS = ("drift", "feature_sets", "graphs", "project", "training")
+_NOTES = ("*.dist-info", "*.egg-info")
+"""Folders beside installed packages, called by name and version."""
 _NEW_HISTORY = (
     *("rows_new", "rows_rewritten", "label_rows_new", "label_rows_rewritten", "labels_changed"),
     *("devices_new", "devices_changed"),
@@ -74,8 +76,14 @@ def _code() -> str:
             continue
         found.update(f"{path.relative_to(SOURCE_ROOT)}\n".encode())
         found.update(path.read_bytes())
-    found.update(str(sorted(f"{each.name} {each.version}" for each in distributions())).encode())
+    found.update(str(sorted(_installed())).encode())
     return found.hexdigest()
+
+
+def _installed() -> set[str]:
+    """Names and versions of what is installed, by its folders: what is in them takes long to read."""
+    folders = [Path(each) for each in sys.path if each]
+    return {found.name for folder in folders for kind in _NOTES for found in folder.glob(kind)}
 
 
 def why_deployed(

@@ -25,6 +25,7 @@ from scipy import stats
 
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.evaluation.clusters import EPISODE, LEAST_CLUSTERS, Clusters
+from training.evaluation.interval import Interval
 from training.evaluation.ranking import Ranking
 from training.evaluation.scores import Scored
 
@@ -38,22 +39,6 @@ SKILL = "brier_skill"
 BASE_RATE = "base_rate"
 ALWAYS = "always"
 """Calling every row an error, as a scorer to compare F1 with."""
-
-
-@dataclass(frozen=True)
-class Interval:
-    """A 95 % interval.
-
-    :param low: lower bound.
-    :param high: upper bound.
-    """
-
-    low: float
-    high: float
-
-    def __str__(self) -> str:
-        """Both bounds, for a sentence."""
-        return f"{self.low:.3f} to {self.high:.3f}"
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from training.evaluation.bootstrap import Interval
 from training.evaluation.clusters import LEAST_CLUSTERS
+from training.evaluation.interval import Interval
 from training.evaluation.usable import is_usable
 
 

@@ -13,8 +13,9 @@ from typing import NamedTuple
 from scipy import stats
 
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE
-from training.evaluation.bootstrap import ALWAYS, Interval, Intervals, f1_of_always
+from training.evaluation.bootstrap import ALWAYS, Intervals, f1_of_always
 from training.evaluation.episode_view import EpisodeView
+from training.evaluation.interval import Interval
 
 NEVER = "never"
 DAYS = 7.0

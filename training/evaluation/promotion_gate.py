@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from training.evaluation.bootstrap import Interval
 from training.evaluation.clusters import LEAST_CLUSTERS
 from training.evaluation.comparison import Comparison
+from training.evaluation.interval import Interval
 
 MOST_FALSE_ALARMS = 0.2
 """Share of the healthy rows above which alarms are of no use to anybody."""

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import mlrun
 import mlrun.errors
 import mlrun.feature_store as fstore
 import numpy as np
@@ -98,8 +99,10 @@ class StoredHistory:
 
 def stored_record(feature_set: fstore.FeatureSet) -> fstore.FeatureSet | None:
     """The feature set of this name and project as MLRun has it; None if it has none."""
+    known = feature_set.metadata
     try:
-        return fstore.get_feature_set(feature_set.uri)
+        # Not with ``fstore.get_feature_set``, which asks first whether it may: the API decides that anyway.
+        return mlrun.get_run_db().get_feature_set(known.name, known.project, known.tag)
     except mlrun.errors.MLRunNotFoundError:
         return None
 

@@ -18,8 +18,8 @@ from project.retraining.status import status_lines
 from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy
 from tests.project.retraining.test_policy import NOW, opened, told
-from training.evaluation.bootstrap import Interval
 from training.evaluation.comparison import Comparison
+from training.evaluation.interval import Interval
 
 POLICY = RetrainingPolicy(runs_a_day=100, pause=1, shadow=0)
 

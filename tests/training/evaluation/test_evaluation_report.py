@@ -15,13 +15,13 @@ from feature_sets.telemetry.split_rule import DEVICES, GROUP, SplitRule
 from tests.training.network import make_frame, make_schema
 from training.dataset.group_split import split_by_groups
 from training.dataset.time_split import split_by_time
-from training.evaluation.bootstrap import Interval
 from training.evaluation.calibration_check import check_calibration
 from training.evaluation.champion import Units, compared
 from training.evaluation.clusters import Apart
 from training.evaluation.comparison import Comparison
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.evaluation_plots import MAX_MARKS, alarms_figure, calibration_figure
+from training.evaluation.interval import Interval
 from training.evaluation.promotion_gate import decide
 from training.evaluation.scores import Scored
 

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from training.evaluation.bootstrap import Interval
+from training.evaluation.interval import Interval
 from training.evaluation.operating_scores import OperatingScores
 
 

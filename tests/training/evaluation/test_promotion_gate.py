@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from training.evaluation.bootstrap import Interval
 from training.evaluation.comparison import Comparison
+from training.evaluation.interval import Interval
 from training.evaluation.promotion_gate import (
     Candidate,
     after_rehearsal,

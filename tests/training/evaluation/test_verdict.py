@@ -10,9 +10,10 @@ import pytest
 
 from tests.training.network import make_schema
 from training.evaluation.baselines import SingleFeatureRule
-from training.evaluation.bootstrap import Interval, Intervals
+from training.evaluation.bootstrap import Intervals
 from training.evaluation.clusters import Clusters
 from training.evaluation.episode_view import EpisodeView, lag_column
+from training.evaluation.interval import Interval
 from training.evaluation.operating_scores import OperatingScores, Tie
 from training.evaluation.verdict import RULES, advice, finding
 
