@@ -20,7 +20,9 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 _SHOWN = 5
 _MOST = 0.5
 _DOMAIN = "in the domain after the name"
+_COLUMNS = "in the names of the columns"
 _WAYS = (
+    (_COLUMNS, str),
     ("in upper and lower case", str.casefold),
     ("in zeros at the front", lambda text: re.sub(r"^0+(?=\d)", "", text)),
     (
@@ -91,12 +93,14 @@ def _written_otherwise(tables: Mapping[str, TableProfile]) -> str:
                 found = next((one for one in _ways(known, given) if len(one.pairs) >= least), None)
                 if found is None:
                     continue
-                best, (theirs, ours) = len(found.pairs), found.pairs[0]
-                told = (
-                    f"Nothing names the devices: '{key}' of the metrics and '{column}' of the {table.name} "
-                    f"seem to, but differ {found.how}, such as {ours!r} and {theirs!r}. "
-                    "All tables must write a device alike."
-                )
+                best, pair = len(found.pairs), found.pairs[0]
+                seem = f"'{key}' of the metrics and '{column}' of the {table.name} seem to"
+                if found.how == _COLUMNS:
+                    rest = f", with values such as {pair[1]!r} in both. Give both columns one name"
+                    told = f"Nothing names the devices: {seem}{rest} (rename: {{{column}: {key}}})."
+                else:
+                    rest = f", but differ {found.how}, such as {pair[1]!r} and {pair[0]!r}"
+                    told = f"Nothing names the devices: {seem}{rest}. All tables must write a device alike."
     return told
 
 
