@@ -36,6 +36,7 @@ from feature_sets.telemetry.incident_rows import (
     scope_columns,
     texts_about,
 )
+from feature_sets.telemetry.incidents_wanted import wanted_rows
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, has_column
@@ -68,7 +69,14 @@ def read_alarms(
     here = [name for name in (form.kind, form.known) if has_column(folder, list(files), schema, name)]
     excluding = [column for column in texts_about(schema) if column in schema.exclude_labels]
     times = [time, *(name for name in here if name == form.known)]
-    texts = [*form.scope, state, *alarm, *(name for name in here if name != form.known), *excluding]
+    texts = [
+        *form.scope,
+        state,
+        *alarm,
+        *form.only,
+        *(name for name in here if name != form.known),
+        *excluding,
+    ]
     asked = Columns(times=tuple(times), texts=tuple(dict.fromkeys(texts)), keyed=not form.scope)
     rows = TableRows(folder, files, schema, report, asked)
     if form.scope:
@@ -110,7 +118,8 @@ def read_alarms(
         }
     ).astype(alarm_types(schema))
     report.count(SEEN, state, int((rows.keep & seen).sum()))
-    places = np.flatnonzero(rows.keep & ~seen)
+    wanted = wanted_rows(rows, form.only, log, state, whole)
+    places = np.flatnonzero(rows.keep & ~seen & wanted)
     kept = found.iloc[places].reset_index(drop=True)
     rows.accepted([time], some=False)
     paired = paired_alarms(kept, schema)
