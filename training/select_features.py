@@ -46,6 +46,7 @@ from training.selection.feature_votes import (
     Election,
     elect_features,
 )
+from training.selection.no_inputs import no_inputs
 from training.selection.selection_mark import mark_selection
 from training.selection.selection_plots import scaled_scores_figure, votes_figure
 from training.selection.selection_rows import WHOLE, SelectionRows, selection_rows
@@ -111,7 +112,8 @@ def select_from(
         election, left_out = elect_without_labels(split, schema, names)
         every = np.arange(len(split.train), dtype=np.intp)
         return Selection(split, tuple(names), left_out, election, SelectionRows(every, WHOLE, {}, ""))
-    dropped = useless_features(split.train, names, constant=True)
+    dropped = no_inputs(names, schema)
+    dropped |= useless_features(split.train, [name for name in names if name not in dropped], constant=True)
     varying = [name for name in names if name not in dropped]
     if not varying:
         raise InputError("training part", "must have at least one feature that varies", dropped)

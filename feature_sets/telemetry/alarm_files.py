@@ -15,6 +15,8 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.checks import duration_seconds
+from feature_sets.rows.event_micros import column_micros
+from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.alarm_log import AlarmLog
 from feature_sets.telemetry.alarm_rows import (
     RAISES,
@@ -34,13 +36,16 @@ from feature_sets.telemetry.incident_rows import (
     scope_columns,
     texts_about,
 )
+from feature_sets.telemetry.incidents_wanted import wanted_rows
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows
+from feature_sets.telemetry.twice_shown import taken_of_alarms
 
 UNRAISED, REPEATED, SEEN = "clear_without_raise", "raise_repeated", "acknowledged"
 """What the report counts."""
+_EPOCH = pd.Timestamp(0, tz="UTC")
 
 
 def read_alarms(
@@ -64,22 +69,38 @@ def read_alarms(
     here = [name for name in (form.kind, form.known) if has_column(folder, list(files), schema, name)]
     excluding = [column for column in texts_about(schema) if column in schema.exclude_labels]
     times = [time, *(name for name in here if name == form.known)]
-    texts = [*form.scope, state, *alarm, *(name for name in here if name != form.known), *excluding]
+    texts = [
+        *form.scope,
+        state,
+        *alarm,
+        *form.only,
+        *(name for name in here if name != form.known),
+        *excluding,
+    ]
     asked = Columns(
         times=tuple(times), texts=tuple(dict.fromkeys(texts)), keyed=not form.scope, ids=frozenset(alarm)
     )
     rows = TableRows(folder, files, schema, report, asked)
     if form.scope:
         rows.reject("missing_scope", rows.frame[list(form.scope)].isna().all(axis=1).to_numpy())
-    rows.reject_times(time, "time")
-    for column in times[1:]:
-        rows.reject_times(column, "known", optional=True)
-    frame = rows.frame
-    codes, words = pd.factorize(frame[state])
+    codes, words = pd.factorize(rows.frame[state])
     meanings = [log.raises(word) for word in words]
     seen = np.array([log.acknowledges(word) for word in words] + [False])[codes]
     unknown = np.array([one is None for one in meanings] + [True])[codes]
+    up: Bools = np.array([bool(one) for one in meanings] + [False])[codes]
+    of = [name for name in (*scope_columns(schema), *alarm) if name in rows.frame]
+    _settle_twice(rows, time, of, up, unknown)
+    rows.reject_times(time, "time")
+    for column in times[1:]:
+        rows.reject_times(column, "known", optional=True)
     rows.reject("bad_state", unknown & ~seen, state)
+    lost = int(np.count_nonzero(~rows.keep & ~unknown & ~up))
+    if lost:
+        what, were = rows_that(lost, "clear"), "was" if lost == 1 else "were"
+        report.notes.append(
+            f"{what} an alarm, but {were} left out above: it stays open unless a later row clears it"
+        )
+    frame = rows.frame
     if report.rows_read and not rows.keep.any():
         rows.accepted([time], some=True)
     if now < math.inf:
@@ -94,12 +115,13 @@ def read_alarms(
             **{alarm_part(column): frame[column] for column in alarm},
             TIME: frame[time],
             KNOWN: frame[form.known] if form.known in here else never,
-            RAISES: np.array([bool(one) for one in meanings] + [False])[codes],
+            RAISES: up,
             **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
         }
     ).astype(alarm_types(schema))
     report.count(SEEN, state, int((rows.keep & seen).sum()))
-    places = np.flatnonzero(rows.keep & ~seen)
+    wanted = wanted_rows(rows, form.only, log, state, whole)
+    places = np.flatnonzero(rows.keep & ~seen & wanted)
     kept = found.iloc[places].reset_index(drop=True)
     rows.accepted([time], some=False)
     paired = paired_alarms(kept, schema)
@@ -121,3 +143,23 @@ def read_alarms(
             f"{clear} what these files do not raise, such as {shown}: what the history has open ends then"
         )
     return IncidentPart(paired.incidents, tuple(report.marks), kept)
+
+
+def _settle_twice(rows: TableRows, time: str, of: Sequence[str], raises: Bools, unknown: Bools) -> None:
+    """Give rows whose local time clocks show twice one of both moments: a clear must end what it clears.
+
+    :param of: columns that tell alarms apart.
+    :param raises: whether each row raises.
+    :param unknown: whether it neither raises nor clears.
+    """
+    twice = rows.twice(time)
+    if not len(twice.rows):
+        return
+    alarms = rows.frame[list(of)].groupby(list(of), dropna=False, sort=False).ngroup()
+    timed = rows.frame[time].notna().to_numpy()
+    timed[twice.rows] = True
+    keys: Integers = np.where(timed & ~unknown, alarms.to_numpy(dtype=np.int64), -1).astype(np.int64)
+    taken = taken_of_alarms(twice, column_micros(rows.frame[time].fillna(_EPOCH)), raises, keys)
+    rows.settle(time, twice, taken)
+    said = "a raise is of the earlier one and a clear of the later one, unless the rows of the alarm tell"
+    rows.note_twice(time, twice, said)

@@ -39,7 +39,7 @@ ACKNOWLEDGED = (
 )
 """Words of rows that tell what people did: they change no alarm, unless the schema gives them a meaning."""
 
-WHERE = "labels.alarm_log"
+WHERE, ONLY = "labels.alarm_log", "labels.only"
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,7 @@ class AlarmLog:
         alarm = given.get("alarm") or []
         given["alarm"] = check_names(f"{WHERE}.alarm", [alarm] if isinstance(alarm, str) else alarm)
         for name in ("raised", "cleared"):
-            given[name] = _words(f"{WHERE}.{name}", given.get(name))
+            given[name] = words_of(f"{WHERE}.{name}", given.get(name))
         return cls(**given)
 
     def to_dict(self) -> dict[str, Any]:
@@ -157,7 +157,7 @@ class AlarmLog:
 _FIELDS: Mapping[str, Any] = {field.name: field.default for field in fields(AlarmLog)}
 
 
-def _words(where: str, given: object) -> tuple[str, ...]:
+def words_of(where: str, given: object) -> tuple[str, ...]:
     """Words of a schema, one or a list; a number is its text."""
     if given is None:
         return ()
@@ -167,3 +167,24 @@ def _words(where: str, given: object) -> tuple[str, ...]:
         if isinstance(word, bool) or not isinstance(word, str | int) or cell_text(word) is None:
             raise InputError(where, rule, word)
     return tuple(dict.fromkeys(str(cell_text(word)) for word in words))
+
+
+def only_of(content: object) -> dict[str, tuple[str, ...]]:
+    """Column -> its values, of the content of a YAML file.
+
+    >>> only_of({"severity": ["critical", 1], "type": "outage"})
+    {'severity': ('critical', '1'), 'type': ('outage',)}
+
+    :raises InputError: unless it is a mapping of columns to at least one value each.
+    """
+    if content is None:
+        return {}
+    if not isinstance(content, Mapping):
+        raise InputError(ONLY, "must be a mapping: column -> values", content)
+    found = {
+        check_column_name(ONLY, name): words_of(f"{ONLY}.{name}", given) for name, given in content.items()
+    }
+    for name, words in found.items():
+        if not words:
+            raise InputError(f"{ONLY}.{name}", "must have at least one value", content[name])
+    return found

@@ -41,6 +41,7 @@ from feature_sets.telemetry.incident_rows import (
     texts_about,
 )
 from feature_sets.telemetry.incidents_that_count import incidents_that_count
+from feature_sets.telemetry.incidents_wanted import wanted_rows
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -104,12 +105,19 @@ def read_incidents(
     here = [name for name, found in optional.items() if found]
     ends = [form.end] if _has_end(folder, unread, schema) else []
     times = [form.start, *ends, *(name for name in here if name == form.known)]
-    texts = dict.fromkeys([*form.scope, *(name for name in here if name != form.known), *excluding])
+    texts = dict.fromkeys(
+        [*form.scope, *form.only, *(name for name in here if name != form.known), *excluding]
+    )
     ids = frozenset([form.id])
     asked = Columns(times=tuple(times), texts=tuple(texts), keyed=not form.scope, ids=ids)
     rows = TableRows(folder, unread, schema, report, asked)
     if form.scope:
         rows.reject("missing_scope", rows.frame[list(form.scope)].isna().all(axis=1).to_numpy())
+    for column in [form.start, *ends]:  # So that an incident covers all time that it may have had.
+        twice, is_end = rows.twice(column), column == form.end
+        rows.settle(column, twice, twice.second if is_end else twice.first)
+        taken = "an end is of the later moment" if is_end else "a start is of the earlier moment"
+        rows.note_twice(column, twice, taken)
     for column in times:
         rows.reject_times(column, _kind_of(column, schema), optional=column != form.start)
     frame = rows.frame
@@ -141,7 +149,8 @@ def read_incidents(
             **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
         }
     ).astype(incident_types(schema))
-    kept = found[rows.keep].reset_index(drop=True)
+    wanted = wanted_rows(rows, form.only, whole=whole)
+    kept = found[rows.keep & wanted].reset_index(drop=True)
     rows.accepted([form.start], some=False)
     return IncidentPart(kept, tuple(report.marks))
 

@@ -16,7 +16,7 @@ from feature_sets.checks import (
     check_names,
     duration_seconds,
 )
-from feature_sets.telemetry.alarm_log import AlarmLog
+from feature_sets.telemetry.alarm_log import AlarmLog, only_of
 from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.label_words import label_words
@@ -57,6 +57,8 @@ class LabelForm:
         label has other words than those of truth values.
     :param alarm_log: how the files of incidents say that an alarm is raised and cleared, if they have a row
         for each of both; they have no columns of the start, the end, the id and the cancellation then.
+    :param only: column -> values, in capitals or not: rows of files of incidents that have another one in it
+        are no incidents. What is sent live counts, whatever it says.
     """
 
     form: str = ROWS
@@ -74,6 +76,7 @@ class LabelForm:
     conflict: str = UNION
     values: Mapping[str, int] = field(default_factory=dict)
     alarm_log: AlarmLog | None = None
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_choice("labels.form", self.form, FORMS)
@@ -101,7 +104,7 @@ class LabelForm:
             )
             raise InputError("labels.watched", rule, None)
         of_rows = ("watched", "healthy_after") if self.form == ROWS else ()
-        of_others = ("scope", "sources", "alarm_log") if self.form != INCIDENTS else ()
+        of_others = ("scope", "sources", "alarm_log", "only") if self.form != INCIDENTS else ()
         of_incidents = ("values",) if self.form == INCIDENTS else ()
         for names, rule in (
             (of_incidents, "must be absent for incidents, which have no column of the label"),
@@ -158,6 +161,9 @@ class LabelForm:
         """
         if self.alarm_log is not None:
             self.alarm_log.check(devices, time)
+        for column in self.only:
+            if column in (self.start, self.end, self.known):
+                raise InputError("labels.only", "must not be a column of times", column)
         for column in self.scope:
             if column not in devices:
                 raise InputError("labels.scope", f"must be among {', '.join(devices)}", column)
@@ -210,6 +216,7 @@ class LabelForm:
         if isinstance(given.get("watched"), Mapping):
             given["watched"] = {name: _text(value) for name, value in given["watched"].items()}
         given["values"] = label_words(given.get("values") or {})
+        given["only"] = only_of(given.get("only"))
         if "alarm_log" in given:
             given["alarm_log"] = AlarmLog.from_content(given["alarm_log"])
         return cls(**given)
@@ -219,6 +226,8 @@ class LabelForm:
         content = {name: value for name, value in asdict(self).items() if value != getattr(AS_ROWS, name)}
         if self.alarm_log is not None:
             content["alarm_log"] = self.alarm_log.to_dict()
+        if self.only:
+            content["only"] = {name: list(words) for name, words in self.only.items()}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
 
 

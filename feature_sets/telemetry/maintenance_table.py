@@ -120,12 +120,22 @@ class _File:
         where = f"{self._name}, column '{column}'"
         parsed = times_in_order(self._table[column], self._schema.time_rules, where)
         refused = parsed.unparsable if given is None else parsed.unparsable & given
+        twice = parsed.twice  # Work covers all time that it may have had.
+        refused[twice.rows] = False
         self._reject(f"unparsable_{kind}", refused, column)
         self._reject(f"naive_{kind}", parsed.naive, column)
         for unit, rows in parsed.units.items():
             self._report.notes.append(f"{kind}_unit {unit}: {rows:,} times were epoch numbers in this unit")
         moments = parsed.times.dt.tz_convert("UTC").dt.tz_localize(None)
         micros: Integers = moments.to_numpy("datetime64[us]").astype(np.int64)
+        if len(twice.rows):
+            micros = micros.copy()
+            micros[twice.rows] = twice.second if kind == "end" else twice.first
+            which = "later" if kind == "end" else "earlier"
+            self._report.notes.append(
+                f"{len(twice.rows):,} in column '{column}' of {self._name} are in an hour that clocks show "
+                f"twice: the {which} moment is taken; times in UTC, or with an offset, would tell"
+            )
         return micros
 
     def _texts(self, column: str) -> list[str | None]:

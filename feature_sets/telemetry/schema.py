@@ -81,6 +81,7 @@ class TelemetrySchema:
     :param incident_mapping: where the JSON of an incident tool has what an incident needs.
     :param split: which labeled rows are learned from, and which are evaluated on.
     :param topology: columns of the links between devices; None without them.
+    :param no_inputs: static columns that are known, for incidents to name devices by, and no input of models.
     """
 
     name: str
@@ -109,6 +110,7 @@ class TelemetrySchema:
     incident_mapping: IncidentMapping | None = None
     split: SplitRule = BY_TIME
     topology: Topology | None = None
+    no_inputs: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -149,6 +151,9 @@ class TelemetrySchema:
         check_groups(self.derived.neighbors, self.derived.peers, self.topology, others)
         if self.expected_interval is not None:
             check_expected_interval(self.expected_interval)
+        for column in self.no_inputs:
+            if column not in self.static or self.no_inputs.count(column) > 1:
+                raise InputError("no_inputs", "must be columns of static, each once", list(self.no_inputs))
         if self.maintenance is not None:
             self.maintenance.check([DEVICE, *self.entity, *self.attributes])
         self._check_columns()
@@ -415,4 +420,5 @@ class TelemetrySchema:
             **({"incident_mapping": self.incident_mapping.to_dict()} if self.incident_mapping else {}),
             **({"split": self.split.to_dict()} if self.split != BY_TIME else {}),
             **({"topology": self.topology.to_dict()} if self.topology is not None else {}),
+            **({"no_inputs": list(self.no_inputs)} if self.no_inputs else {}),
         }

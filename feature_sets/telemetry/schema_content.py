@@ -32,7 +32,7 @@ UNLABELED = "is_error"
 CALENDAR = "maintenance"
 """Field that the schema of a history may get later: until then no device was in maintenance."""
 
-TOOL = "incident_mapping"
+TOOL, NO_INPUTS = "incident_mapping", "no_inputs"
 """Field that no row depends on: it says how live bodies are read, so it may be another at any time."""
 
 _FEATURES_DEPEND_ON = (
@@ -96,6 +96,7 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         "uptime": Uptime.from_content(given["uptime"]) if given.get("uptime") else None,
         "counters": CounterIntervals.from_content(given.get("counters") or {}),
         "split": SplitRule.from_content(given["split"]) if given.get("split") else BY_TIME,
+        "no_inputs": check_names("no_inputs", given.get("no_inputs") or []),
         "topology": Topology.from_content(given["topology"] or {}) if "topology" in given else None,
     }
 
@@ -131,7 +132,7 @@ def rows_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
 
     A file that lacks an optional metric is read as one with empty cells.
     """
-    found = {name: value for name, value in content.items() if name != TOOL}
+    found = {name: value for name, value in content.items() if name not in (TOOL, NO_INPUTS)}
     return found | ({"metrics": _without(found["metrics"], OPTIONAL)} if "metrics" in found else {})
 
 

@@ -25,6 +25,7 @@ from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.found_separator import form_of_file
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import times_in_order
+from feature_sets.telemetry.twice_shown import TwiceShown
 
 _NAMED = 10
 """Columns that an error names at most."""
@@ -82,6 +83,7 @@ class FileRows:
     :param refused: column -> rows whose cell is not what the column is; of times: no time at all.
     :param naive: column -> rows whose time has no zone.
     :param units: column -> epoch unit -> rows.
+    :param twice: column -> rows whose time clocks show twice; they are refused, too.
     :param unused: columns that nobody reads.
     :param absent: columns that the file may lack, and does.
     :param file: number of the file.
@@ -100,6 +102,7 @@ class FileRows:
     refused: dict[str, Bools] = field(default_factory=dict)
     naive: dict[str, Bools] = field(default_factory=dict)
     units: dict[str, dict[str, int]] = field(default_factory=dict)
+    twice: dict[str, TwiceShown] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
     absent: tuple[str, ...] = ()
     file: int = 0
@@ -121,6 +124,7 @@ class FileRows:
             broken=self.broken[rows],
             columns={name: column.iloc[rows].reset_index(drop=True) for name, column in self.columns.items()},
             texts={},
+            twice={},
             refused={name: mask[rows] for name, mask in self.refused.items()},
             naive={name: mask[rows] for name, mask in self.naive.items()},
             places=rows,
@@ -318,7 +322,7 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         parsed = times_in_order(table[column], schema.time_rules, where, rows.first)
         rows.columns[column] = parsed.times
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
-        rows.units[column] = parsed.units
+        rows.units[column], rows.twice[column] = parsed.units, parsed.twice
     for column in columns.numbers:
         values, refused = numbers_of(table[column], schema.files.decimal_of(rows.name))
         rows.columns[column], rows.refused[column] = pd.Series(values), refused

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.listed import listed
+from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, mark_of, none_left
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
@@ -29,6 +30,7 @@ from feature_sets.telemetry.repeated_rows import (
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, FileRows, joined, load_file
 from feature_sets.telemetry.time_columns import says_something
+from feature_sets.telemetry.twice_shown import TwiceShown
 
 _NAMED = 20
 """Columns that a note names at most."""
@@ -108,6 +110,36 @@ class PartRows(CheckedRows):
             refused = refused & np.concatenate(given)
         self.reject(f"unparsable_{kind}", refused, column)
         self.reject(f"naive_{kind}", self._naive[column], column)
+
+    def twice(self, column: str) -> TwiceShown:
+        """Rows whose time in a column clocks show twice; they are left out unless ``settle`` takes them."""
+        return TwiceShown.joined([part.twice[column] for part in self._parts], self._starts[:-1].tolist())
+
+    def settle(self, column: str, twice: TwiceShown, taken: Integers) -> None:
+        """Take these times for such rows, before others are left out.
+
+        :param taken: microseconds since the epoch.
+        """
+        if len(twice.rows):
+            self._refused[column][twice.rows] = False
+            moments = pd.DatetimeIndex(taken.astype("datetime64[us]").astype("datetime64[ns]"), tz="UTC")
+            times = self.frame[column].copy()
+            times.iloc[twice.rows] = moments
+            self.frame[column] = times
+
+    def note_twice(self, column: str, twice: TwiceShown, taken: str) -> None:
+        """Note how many times of a column clocks show twice.
+
+        :param taken: which of both moments is taken.
+        """
+        if not len(twice.rows):
+            return
+        count, first = len(twice.rows), self.shown("", int(twice.rows[0]), column)
+        times = "1 time is" if count == 1 else f"{count:,} times are"
+        self.report.notes.append(
+            f"{times} in an hour that clocks show twice, such as {first}: {taken}; times in UTC, or with an "
+            "offset, would tell"
+        )
 
     def reject_refused(self, column: str, reason: str) -> None:
         """Leave out rows whose cell is not what the column is."""

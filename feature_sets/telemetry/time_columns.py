@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -30,6 +30,7 @@ from feature_sets.telemetry.event_time import (
     order_rule,
 )
 from feature_sets.telemetry.events import brief
+from feature_sets.telemetry.twice_shown import TwiceShown
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,7 @@ class ParsedTimes:
     :param units: epoch unit -> number of rows given in it.
     :param other: unparsable rows that are dates of the other order than the one declared; without a declared
         one, that are dates with the year last.
+    :param twice: unparsable rows whose local time clocks show twice, with the two moments it may be.
     """
 
     times: pd.Series
@@ -49,6 +51,7 @@ class ParsedTimes:
     unparsable: Bools
     units: dict[str, int]
     other: Bools
+    twice: TwiceShown = field(default_factory=TwiceShown)
 
 
 def parse_times(
@@ -68,15 +71,14 @@ def parse_times(
         )
     else:
         read = _read(cells.combine_chunks(), order)
-    if zone is not None:
-        _localize(read, zone)
+    twice = TwiceShown() if zone is None else _localize(read, zone)
     good = read.good & (read.micros >= 0) & (read.micros < LAST_SECOND * 1_000_000)
     naive = read.naive & good
     times = read.micros.astype("datetime64[us]").astype("datetime64[ns]")
     times[~good | naive] = np.datetime64("NaT")
     counts = np.bincount(read.unit[good], minlength=len(UNITS) + 1)[1:].tolist()
     units = {unit: count for (unit, *_), count in zip(UNITS, counts, strict=True) if count}
-    return ParsedTimes(pd.Series(pd.DatetimeIndex(times, tz="UTC")), naive, ~good, units, read.other)
+    return ParsedTimes(pd.Series(pd.DatetimeIndex(times, tz="UTC")), naive, ~good, units, read.other, twice)
 
 
 def says_something(column: Texts) -> Bools:
@@ -144,16 +146,21 @@ class _Times:
 _FIELDS = ("micros", "good", "naive", "unit", "other")
 
 
-def _localize(read: _Times, zone: str) -> None:
-    """Take the times without a zone as of this one; those that there are twice or never are no times."""
+def _localize(read: _Times, zone: str) -> TwiceShown:
+    """Take the times without a zone as of this one; those that there are twice or never are no times.
+
+    :returns: those that there are twice.
+    """
     rows = np.flatnonzero(read.good & read.naive)
     read.naive[:] = False
     if zone == "UTC" or not len(rows):
-        return
+        return TwiceShown()
     local = pd.DatetimeIndex(read.micros[rows].astype("datetime64[us]"))
     moments = local.tz_localize(ZoneInfo(zone), ambiguous="NaT", nonexistent="NaT").tz_convert("UTC")
-    read.good[rows] = moments.notna()
-    read.micros[rows] = np.where(moments.notna(), moments.tz_localize(None).to_numpy().astype(np.int64), 0)
+    found = np.asarray(moments.notna())
+    read.good[rows] = found
+    read.micros[rows] = np.where(found, moments.tz_localize(None).to_numpy().astype(np.int64), 0)
+    return TwiceShown.of(rows[~found], local[~found], zone)
 
 
 def _cells(column: pd.Series) -> pa.Array:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import mlrun.feature_store as fstore
 import numpy as np
@@ -66,6 +67,18 @@ def test_nothing_in_the_test_part_or_the_embargo_changes_the_selection(frame, sc
     columns = ["heat", "flow", "noise", "heat_felt"]
     frame.loc[later, columns] = np.random.default_rng(3).normal(size=(int(later.sum()), 4)) * 1e3
     pd.testing.assert_frame_equal(before.table, select(frame, schema, k=3).table)
+
+
+def test_static_columns_that_are_no_inputs_are_left_out_and_said(frame, schema):
+    of = replace(schema, static=("site", "site_type"), no_inputs=("site",))
+    flips = np.random.default_rng(3).random((2, len(frame))) < 0.05
+    site, core = (np.where(flip, 1 - frame[schema.target], frame[schema.target]) for flip in flips)
+    frame = frame.assign(site_oslo=site, site_bergen=1 - site, site_type_core=core)
+    selection = select(frame, of, k=3)
+    reason = "the schema says that 'site' is no input (no_inputs)"
+    assert selection.dropped == {"site_oslo": reason, "site_bergen": reason}
+    assert "site_type_core" in selection.election.selected
+    assert "site_oslo" in select(frame, replace(of, no_inputs=()), k=3, max_correlation=1).election.selected
 
 
 def test_useless_features_are_left_out_and_said(frame, schema):

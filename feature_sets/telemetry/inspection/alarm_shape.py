@@ -15,6 +15,7 @@ from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.alarm_log import AlarmLog
 from feature_sets.telemetry.alarm_rows import AlarmPairs, rows_that
 from feature_sets.telemetry.cell_text import ids_of, texts_of, truth_of
+from feature_sets.telemetry.inspection.ask_only import ask_only
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_shape import (
     KNOWN_NAME,
@@ -226,7 +227,7 @@ def propose_alarm_log(
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
     note_others(proposal, table)
-    _tell(proposal, shape, pairs, [*devices, *alarm], table.looked_at if table.is_cut else None)
+    _tell(proposal, shape, pairs, devices, alarm, table)
     proposal.fields["label"] = LABEL
     proposal.fields["labels"] = fields
 
@@ -318,17 +319,22 @@ def _identity(table: TableProfile, taken: Sequence[str], pairs: _Pairs, devices:
 
 
 def _tell(
-    proposal: Proposal, shape: AlarmShape, pairs: _Pairs, columns: Sequence[str], looked_at: int | None
+    proposal: Proposal,
+    shape: AlarmShape,
+    pairs: _Pairs,
+    devices: Sequence[str],
+    alarm: Sequence[str],
+    table: TableProfile,
 ) -> None:
-    found = pairs.by(columns) if len(pairs.rows) else None
+    found = pairs.by([*devices, *alarm]) if len(pairs.rows) else None
     opened = 0 if found is None else len(found.opened)
     still = 0 if found is None else int((found.closed < 0).sum())
     text = (
         f"Of '{shape.state}', {_words(shape.raised)} raises an alarm, and {_words(shape.cleared)} clears it "
         f"(labels.alarm_log): {opened:,} incidents, {still:,} of them without an end."
     )
-    if looked_at is not None:
-        text = f"{text[:-1]}, in the {looked_at:,} rows looked at."
+    if table.is_cut:
+        text = f"{text[:-1]}, in the {table.looked_at:,} rows looked at."
     again, alone = (0, 0) if found is None else (len(found.repeated), len(found.unraised))
     if again:
         text += f" {rows_that(again, 'raise')} what is raised already: that is the same incident."
@@ -337,6 +343,8 @@ def _tell(
     if shape.others:
         text += f" Rows that say {_words(shape.others)} are left out."
     proposal.decide.append(text)
+    if found is not None:
+        ask_only(proposal, table, pairs.rows[found.opened], [*devices, shape.state])
     proposal.decide.append(
         f"A reading inside of an incident is {LABEL}: 1, and one outside of all of them is healthy; if less "
         "than all readings were watched, say so in labels.watched."

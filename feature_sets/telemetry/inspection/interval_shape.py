@@ -14,6 +14,7 @@ import pyarrow as pa
 from feature_sets.listed import listed
 from feature_sets.telemetry.cell_text import ids_of, texts_of
 from feature_sets.telemetry.event_time import DATE_ORDERS
+from feature_sets.telemetry.inspection.ask_only import ask_only
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_ends import Ends, ends_by_times, second_intervals
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -35,6 +36,8 @@ KNOWN_NAME = re.compile(rf"{_TOLD_NAME.pattern}|updat|modif|chang|recorded|expor
 _CANCELLED = re.compile(r"void|cancel|withdr[ae]w|retract|invalid|false[ _.-]?(alarm|positive)")
 _LENGTH = re.compile(r"duration|^length|elapsed|_(sec|secs|seconds|min|mins|minutes|hours)$")
 _KINDS = 20
+_MAY_TELL = ("none", "labels.kind")
+"""Roles of columns that may tell which incidents are errors."""
 _SHOWN = 5
 _ALWAYS = ("incidents", "maintenance")
 """Tables of intervals, whatever their columns are called."""
@@ -120,6 +123,8 @@ def propose_incidents(
         )
     proposal.fields["label"] = LABEL
     proposal.fields["labels"] = fields
+    taken = [one.column for one in proposal.choices if one.table == table.name and one.role not in _MAY_TELL]
+    ask_only(proposal, table, np.arange(table.head.num_rows), taken)
     proposal.decide.append(
         f"A reading inside of an incident is {LABEL}: 1, and one outside of all of them is healthy; if less "
         "than all readings were watched, say so in labels.watched."

@@ -13,10 +13,11 @@ from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.digit_ids import unnamed_ids
 from feature_sets.telemetry.inspection.key_and_time import common_columns
 from feature_sets.telemetry.inspection.table_profile import TableProfile
-from feature_sets.telemetry.other_writings import OtherWritings
+from feature_sets.telemetry.other_writings import Alike, OtherWritings
 
 _SHOWN = 5
 _MOST = 0.5
+_COLUMNS = "in the names of the columns"
 _SHARED = 0.8
 """Share of the names of one column that another must have in another way, if both are of the same devices."""
 
@@ -69,15 +70,19 @@ def _written_otherwise(tables: Mapping[str, TableProfile]) -> str:
         for table in others:
             for column, given in _text_columns(table):
                 least = max(best + 1, _SHARED * min(len(given), len(known)))
-                found = next((one for one in writings.of(given) if len(one.pairs) >= least), None)
+                same = Alike(_COLUMNS, [(name, name) for name in given if name in known])
+                ways = (same, *writings.of(given))
+                found = next((one for one in ways if len(one.pairs) >= least), None)
                 if found is None:
                     continue
-                best, (theirs, ours) = len(found.pairs), found.pairs[0]
-                told = (
-                    f"Nothing names the devices: '{key}' of the metrics and '{column}' of the {table.name} "
-                    f"seem to, but differ {found.how}, such as {ours!r} and {theirs!r}. "
-                    "All tables must write a device alike."
-                )
+                best, pair = len(found.pairs), found.pairs[0]
+                seem = f"'{key}' of the metrics and '{column}' of the {table.name} seem to"
+                if found.how == _COLUMNS:
+                    rest = f", with values such as {pair[1]!r} in both. Give both columns one name"
+                    told = f"Nothing names the devices: {seem}{rest} (rename: {{{column}: {key}}})."
+                else:
+                    rest = f", but differ {found.how}, such as {pair[1]!r} and {pair[0]!r}"
+                    told = f"Nothing names the devices: {seem}{rest}. All tables must write a device alike."
     return told
 
 

@@ -86,10 +86,18 @@ def _key_of(table: TableProfile, name: str, keys: Mapping[str, set[str]]) -> str
     shared = {
         key: len(values & known) / len(values)
         for key, known in keys.items()
-        if values and key not in table.columns and any(DEVICE_NAME.search(one.lower()) for one in (name, key))
+        if values
+        and key not in table.columns
+        and (_is_of_each_row(table, name) or any(DEVICE_NAME.search(one.lower()) for one in (name, key)))
     }
     best = max(shared, key=lambda key: shared[key], default="")
     return best if best and shared[best] >= _SHARED else ""
+
+
+def _is_of_each_row(table: TableProfile, name: str) -> bool:
+    """Whether a column of the static file has another value in each row, as the names of devices."""
+    rows = table.rows if table.rows == table.looked_at else 0
+    return table.name == "static" and rows > 1 and table.columns[name].distinct == rows
 
 
 def _values(table: TableProfile, name: str) -> set[str]:

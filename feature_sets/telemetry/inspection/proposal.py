@@ -286,8 +286,10 @@ def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:
             continue
         distinct = column.distinct or 0
         if proposal.named(name, reserved=False) in scope:
-            proposal.choose("static", name, "static", "incidents name devices by it")
+            why = "incidents name devices by it, so it is known; no input of a model"
+            proposal.choose("static", name, "no_inputs", why, "static alone, to be an input as well")
             chosen.append(proposal.named(name, reserved=False))
+            proposal.fields.setdefault("no_inputs", []).append(chosen[-1])
             continue
         if name == "valid_from":
             proposal.choose("static", name, "none", "is read as the time from which a row holds")

@@ -61,6 +61,63 @@ def spans(rows: Telemetry) -> list[tuple[str, float, float | None]]:
     )
 
 
+SEVERE = (
+    "time,device,state,severity 01:00,r1,raise,Minor 02:00,r1,clear,minor 03:00,r1,raise,MAJOR "
+    "04:00,r1,clear,minor 05:00,r1,clear,cleared 06:00,r2,raise,major 07:00,r2,clear, 08:00,r2,raise,"
+)
+
+
+def test_of_a_log_only_rows_with_some_values_count_and_a_clear_may_have_none(tmp_path: Path) -> None:
+    rows, report = read(tmp_path, {"a.csv": SEVERE}, schema(kind="severity", only={"severity": ["major"]}))
+    assert spans(rows) == [("r1", 3, 5), ("r2", 6, 7)]
+    assert report.labels.values == {"not_in_only": {"severity": 4}}
+    assert not report.labels.rejected and not report.labels.warnings
+
+
+def test_of_intervals_only_rows_with_some_values_count_and_values_of_none_are_told(tmp_path: Path) -> None:
+    of = TelemetrySchema.from_dict(
+        {
+            **CONTENT,
+            "labels": {"form": "incidents", "only": {"type": ["Outage", "typo"], "prio": 1}},
+        }
+    )
+    begin = "2026-01-01T00:0"
+    cells = [("1", "outage", "1"), ("2", "outage", "2"), ("3", "license", "1"), ("4", "", "1")]
+    text = "".join(f"{begin}{at}:00Z,{begin}9:00Z,r1,{kind},{prio}\n" for at, kind, prio in cells)
+    (tmp_path / "incidents.csv").write_text(f"start,end,device,type,prio\n{text}")
+    (tmp_path / "metrics.csv").write_text(f"time,device,cpu\n{begin}0:00Z,r1,1\n")
+    rows, report = read_telemetry(tmp_path, of)
+    assert spans(rows) == [("r1", 1, 9)]
+    assert report.labels.values == {"not_in_only": {"type, prio": 3}}
+    assert report.labels.warnings == [
+        "no row has 'typo' in 'type', which labels.only names; there are 'outage', 'license'"
+    ]
+    assert of.to_dict()["labels"]["only"] == {"type": ["Outage", "typo"], "prio": ["1"]}
+    assert TelemetrySchema.from_dict(of.to_dict()) == of
+
+
+@pytest.mark.parametrize(
+    ("labels", "named"),
+    [
+        ({"only": ["major"]}, "labels.only': must be a mapping: column -> values"),
+        ({"only": {"severity": []}}, "labels.only.severity': must have at least one value"),
+        ({"only": {"start": ["major"]}}, "labels.only': must not be a column of times"),
+        (
+            {"form": "rows", "only": {"severity": ["major"]}},
+            "labels.only': must be absent unless the form is",
+        ),
+    ],
+)
+def test_values_that_count_are_checked(labels: dict[str, Any], named: str) -> None:
+    with pytest.raises(ValueError, match=named):
+        TelemetrySchema.from_dict({**CONTENT, "labels": {"form": "incidents", **labels}})
+
+
+def test_a_column_of_values_that_count_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(TelemetryError, match="column 'grade': is required"):
+        read(tmp_path, {"a.csv": SEVERE}, schema(only={"grade": ["major"]}))
+
+
 def test_a_log_in_any_order_in_two_files_comes_to_incidents(tmp_path: Path) -> None:
     files = {
         "a.csv": "time,device,state 04:00,r1,clear 01:00,r1,raise 06:00,r1,RAISED",

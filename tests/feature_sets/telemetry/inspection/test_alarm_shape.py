@@ -235,3 +235,23 @@ def test_a_text_beside_the_times_of_an_incident_is_only_a_text(tmp_path: Path) -
     alarms["end"] = alarms["start"] + STEP
     _, _, count = found(tmp_path, alarms)
     assert count == 2
+
+
+def test_it_is_asked_which_severities_and_types_are_errors(tmp_path: Path) -> None:
+    columns = ["time", "router", "state", "severity", "trigger"]
+    rows = [
+        (1, "r0", "PROBLEM", "Information", "License expiring"),
+        (2, "r0", "RESOLVED", "Information", "License expiring"),
+        (3, "r0", "PROBLEM", "High", "Cell down"),
+        (4, "r0", "RESOLVED", "High", "Cell down"),
+        (5, "r1", "PROBLEM", "Information", "License expiring"),
+    ]
+    check = check_folder(folder(tmp_path, log(columns, rows)))
+    (told,) = (one for one in check.proposal.decide if "labels.only" in one)
+    assert told == (
+        "All incidents are errors, of 'severity' 2 'Information', 1 'High'; and of 'trigger' 2 'License "
+        "expiring', 1 'Cell down'. If only some of these are, labels.only names them, such as only: "
+        "{severity: [High]}."
+    )
+    one = log(columns, [row for row in rows if row[3] == "High"])
+    assert "labels.only" not in "".join(check_folder(folder(tmp_path, one)).proposal.decide)

@@ -27,6 +27,30 @@ def test_devices_under_two_names_of_columns_that_are_written_in_two_ways_are_tol
     )
 
 
+def test_devices_of_the_static_file_under_another_name_are_taken_whatever_it_is(tmp_path: Path) -> None:
+    tables = frames()
+    del tables["labels"]
+    tables["metrics"] = tables["metrics"].rename(columns={"router": "Cell Name"})
+    tables["static"] = tables["static"].rename(columns={"router": "Cell"})
+    proposal = check_folder(write(tmp_path, tables)).proposal
+    assert not proposal.missing
+    assert proposal.fields["entity"] == ["Cell"]
+    assert proposal.fields["rename"] == {"Cell Name": "Cell"}
+
+
+def test_devices_under_two_names_of_columns_that_are_written_alike_are_told(tmp_path: Path) -> None:
+    tables = frames()
+    del tables["labels"]
+    tables["metrics"] = tables["metrics"].rename(columns={"router": "Cell Name"})
+    static = tables["static"].rename(columns={"router": "Cell"})
+    tables["static"] = pd.concat([static, static])  # Each device twice, so not each row names another.
+    (sentence, *_) = check_folder(write(tmp_path, tables)).proposal.missing
+    assert sentence == (
+        "Nothing names the devices: 'Cell Name' of the metrics and 'Cell' of the static seem to, with values "
+        "such as 'r0' in both. Give both columns one name (rename: {Cell: Cell Name})."
+    )
+
+
 def test_columns_of_a_few_equal_words_name_no_devices(tmp_path: Path) -> None:
     tables = frames()
     tables["metrics"]["router"] = "core1/" + tables["metrics"]["router"]

@@ -410,6 +410,30 @@ def test_files_of_other_names_are_looked_at(tmp_path: Path) -> None:
     assert len(check.proposal.missing) == 2
 
 
+def test_some_files_of_each_folder_are_looked_at_and_alike_ones_are_told_once(tmp_path: Path) -> None:
+    parts = {
+        "cabinets": "cabinet;at;temp\nc1;2026-03-01T00:00:00Z;7,5\nc2;2026-03-01T00:00:00Z;8,5\n",
+        "pm_lte": "cell;at;load\nx;2026-03-01T00:00:00Z;1\ny;2026-03-01T00:00:00Z;2\n",
+        "zabbix": "at;host;trigger;event;status\n2026-03-01T00:00:00Z;x;down;7;PROBLEM\n"
+        "2026-03-01T00:05:00Z;x;down;7;RESOLVED\n",
+    }
+    for of, text in parts.items():
+        (tmp_path / of).mkdir()
+        for day in range(30):
+            (tmp_path / of / f"{day:02}.csv").write_text(text, encoding="utf-8")
+    (tmp_path / "cells.csv").write_text("cell;site\nx;a\ny;b\n", encoding="utf-8")
+    cabinets, cells, readings, alarms = check_folder(tmp_path).likely
+    assert cabinets == (
+        "cabinets: 7 of 30 files, such as cabinets/00.csv; each of those looked at has cabinet, at, temp and "
+        "looks like readings; as a folder metrics it would be read."
+    )
+    assert cells.startswith("cells.csv has cell, site and looks like a list of devices; as static.csv")
+    assert readings.startswith("pm_lte: 6 of 30 files, such as pm_lte/00.csv; each of those looked at has")
+    assert alarms.startswith("zabbix: 6 of 30 files")
+    assert "looks like an alarm log, with its state in status; " in alarms
+    assert alarms.endswith("as a folder incidents it would be read.")
+
+
 def test_the_name_that_a_file_should_have_ends_as_its_own_does_whatever_points_are_in_it(
     tmp_path: Path,
 ) -> None:

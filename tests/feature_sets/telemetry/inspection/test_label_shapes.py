@@ -91,6 +91,7 @@ def test_incidents_of_a_device_or_a_site_name_devices_by_both(tmp_path: Path, si
     folder = write(tmp_path, given, ".csv")
     check, schema = taken(folder)
     assert schema.labels.scope == ("router", "site") and "site" in schema.static
+    assert schema.no_inputs == ("site",)
     columns = check.to_dict()["tables"]["incidents"]["columns"]
     assert columns["router"]["role"] == columns["site"]["role"] == "labels.scope"
     inside = [f"r{number}" for number, site in enumerate(sites) if site == "oslo"]

@@ -1,0 +1,55 @@
+"""Which rows of files of incidents are incidents at all: those where columns have certain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from feature_sets.listed import listed
+from feature_sets.rows.keyed_rows import Bools
+from feature_sets.telemetry.alarm_log import AlarmLog
+from feature_sets.telemetry.table_rows import TableRows
+
+UNWANTED = "not_in_only"
+"""What the report counts."""
+_SHOWN = 5
+
+
+def wanted_rows(
+    rows: TableRows,
+    only: Mapping[str, Sequence[str]],
+    log: AlarmLog | None = None,
+    state: str = "",
+    whole: bool = True,
+) -> Bools:
+    """Rows that are incidents, or tell of one, shape (n,); the report says how many are not.
+
+    A row of an alarm log that clears often has the word of a cleared alarm for its severity, or none: then it
+    clears whatever was raised.
+
+    :param only: see ``LabelForm``.
+    :param log: of an alarm log.
+    :param state: column of its state.
+    :param whole: whether there is nothing but these rows: then a value that none has is warned of.
+    """
+    found = np.ones(len(rows.frame), dtype=np.bool_)
+    for column, words in only.items():
+        codes, texts = pd.factorize(rows.frame[column])
+        known = {word.lower() for word in words}
+        has = np.array([text.lower() in known for text in texts] + [False])[codes]
+        if log is not None:
+            clears = np.array([log.raises(text) is False for text in texts] + [True])[codes]
+            states, said = pd.factorize(rows.frame[state])
+            has |= clears & np.array([log.raises(text) is False for text in said] + [False])[states]
+        found &= has
+        absent = [repr(word) for word in words if word.lower() not in {text.lower() for text in texts}]
+        if whole and absent and len(texts):
+            rows.report.warnings.append(
+                f"no row has {listed(absent, _SHOWN)} in '{column}', which labels.only names; there are "
+                f"{listed([repr(text) for text in texts], _SHOWN)}"
+            )
+    unwanted = rows.keep & ~found
+    rows.report.count(UNWANTED, ", ".join(only), int(unwanted.sum()))
+    return found
