@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from drift.alert import Alert
+from drift.missed_alert import MissedAlert
 from drift.wrong_devices import DeviceErrors, WrongDevices
 from project.api_reader import Endpoint
 from project.endpoint_routing import ChampionChange
@@ -369,6 +370,27 @@ def test_an_open_alert_says_on_which_devices_the_model_is_wrong():
         "3.0% before; 6 of 15 devices have all 37 wrong labels; 2 stand out with 30: AP-01 20 of 20 (100%), "
         "AP-02 10 of 20 (50%); found 2× more since"
     )
+
+
+MISSED = MissedAlert(
+    "missed_incidents-8", "2024-01-07T01:02:00Z", "2024-01-06T01:00:00Z", "severe", 8, 0, 60, 48
+)
+
+
+def test_an_alert_of_missed_incidents_is_told_beside_that_of_the_error_rate():
+    words = (
+        "catches fewer incidents than on its test data: of the newest 8 incidents 0 were caught (0%), "
+        "of 60 on its test data 48 (80%)"
+    )
+    opened = {"alert": MISSED.to_dict(), "cleared_alert": None}
+    glr, missed = alert_texts({"alert": ALERT.to_dict(), "missed_incidents": opened})
+    assert glr.startswith("open, severe: raised 2024-01-06 18:52 by glr")
+    assert missed == f"open, severe: raised 2024-01-07 01:02, {words}"
+    over = {"alert": None, "cleared_alert": replace(MISSED, cleared="2024-01-09T10:00:00Z").to_dict()}
+    assert alert_texts({"missed_incidents": over}) == [
+        f"cleared 2024-01-09 10:00: was severe, raised 2024-01-07 01:02, {words}"
+    ]
+    assert alert_texts({"missed_incidents": {"state": "off", "alert": None, "cleared_alert": None}}) == []
 
 
 @pytest.mark.parametrize(("precision", "told"), [(0.11, True), (0.12, False), (None, False)])
