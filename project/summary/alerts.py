@@ -40,7 +40,8 @@ def alert_texts(drift: Mapping[str, Any]) -> list[str]:
 class ToldOfDrift(NamedTuple):
     """What an endpoint tells of drift, as text.
 
-    :param summary: the sentence of ``/drift``; none of an endpoint that does not answer.
+    :param summary: the sentence of ``/drift``, and what is known of missed incidents that it does not say;
+        none of an endpoint that does not answer.
     :param alerts: see ``alert_texts``; of an endpoint that does not answer, that it does not.
     """
 
@@ -57,7 +58,13 @@ def told_of_drift(address: str) -> ToldOfDrift:
         drift = get_json(f"{address}/drift", _TIMEOUT)
     except UnreachableError as error:
         return ToldOfDrift([], [f"not known: {error}"])
-    return ToldOfDrift([str(drift["summary"])], alert_texts(drift))
+    return ToldOfDrift([str(drift["summary"]), *_incidents(drift)], alert_texts(drift))
+
+
+def _incidents(drift: Mapping[str, Any]) -> list[str]:
+    """What is known of missed incidents, or why nothing is: not with an alert, or switched off."""
+    watched = drift.get("missed_incidents") or {"state": "off"}
+    return [] if watched["state"] in ("drift", "off") else [f"missed incidents: {watched['summary']}"]
 
 
 def missed_incidents(drift: Mapping[str, Any]) -> list[str]:

@@ -26,11 +26,11 @@ def bases(incidents, share, count, seed, correlation=0.0):
     return found
 
 
-@pytest.mark.parametrize("incidents", [LEAST_INCIDENTS, 20, 60])
-@pytest.mark.parametrize("share", [0.3, 0.5, 0.8, 0.95])
+@pytest.mark.parametrize("incidents", [LEAST_INCIDENTS, 40])
+@pytest.mark.parametrize("share", [0.3, 0.6, 0.9])
 def test_a_twentieth_of_the_streams_has_a_false_alarm_on_the_average_of_all_bases(incidents, share):
-    found = bases(incidents, share, 40, seed=100 + incidents)
-    # Of 40 bases the average is within 4 points of what is promised, whatever the true share is.
+    found = bases(incidents, share, 30, seed=100 + incidents)
+    # Of 30 bases the average is within 4 points of what is promised, whatever the true share is.
     assert np.mean([false for _, false in found]) <= 0.09
 
 

@@ -413,6 +413,15 @@ def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
     assert told_of_drift(address).summary == []
 
 
+@pytest.mark.parametrize(
+    ("state", "told"), [("in_control", True), ("not_watched", True), ("drift", False), ("off", False)]
+)
+def test_status_says_what_is_known_of_missed_incidents_unless_an_alert_does(state, told):
+    missed = {"state": state, "summary": "words", "alert": None, "cleared_alert": None}
+    with fake_endpoint(lambda *_: (200, {"summary": "drift", "missed_incidents": missed})) as address:
+        assert told_of_drift(address).summary == ["drift", *told * ["missed incidents: words"]]
+
+
 def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():
     full = {"field": "journal", "rule": "must be written", "got": "MISCONF Errors writing to the AOF file"}
     answers = [(200, {"ready": True}), (503, {"ready": False, "error": full})]
