@@ -14,7 +14,7 @@ from feature_sets.checks import InputError, check_choice, check_integer
 
 _DEFAULT = DetectorSettings()
 COOL_DOWN = 100
-_OPTIONS = ("cool_down", "clear_below", "clear_batches", "groups", "most_groups")
+_OPTIONS = ("cool_down", "clear_below", "clear_batches", "groups", "most_groups", "missed_incidents")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,7 @@ class DetectorChoice:
     :param hysteresis: when an alert is over.
     :param group_column: by which groups of devices are watched, too; empty for none.
     :param most_groups: how many of them by themselves.
+    :param missed_incidents: whether incidents that the model misses are watched, too.
     """
 
     names: tuple[str, ...] = _DEFAULT.names
@@ -43,13 +44,14 @@ class DetectorChoice:
     hysteresis: Hysteresis = USUAL
     group_column: str = ""
     most_groups: int = MOST_GROUPS
+    missed_incidents: bool = True
 
     @classmethod
     def parse(cls, text: str, where: str = "detectors") -> DetectorChoice:
         """From words: ``NAME, NAME: VERDICT; NAME=VALUE, NAME=VALUE``; each part may be absent.
 
         What may be given after ``;`` are ``cool_down``, ``clear_below`` and ``clear_batches`` (see
-        ``Hysteresis``), ``groups`` (a column) and ``most_groups``.
+        ``Hysteresis``), ``groups`` (a column), ``most_groups``, and ``missed_incidents`` (``on`` or ``off``).
 
         :raises InputError: naming the part that breaks its rule.
         """
@@ -88,6 +90,9 @@ def _options(text: str, where: str) -> dict[str, Any]:
         if "groups" not in given or not most:
             raise InputError(f"{where}: most_groups", "must be at least 1, beside 'groups'", most)
         found["most_groups"] = most
+    if "missed_incidents" in given:
+        value = check_choice(f"{where}: missed_incidents", given["missed_incidents"], ("on", "off"))
+        found["missed_incidents"] = value == "on"
     limits: dict[str, Any] = {}
     if "clear_batches" in given:
         limits["batches"] = _count(given["clear_batches"], f"{where}: clear_batches", 10_000)

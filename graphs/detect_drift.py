@@ -295,7 +295,7 @@ class DetectDrift(RequestStep):
                 continue
             wrong = int(pair.made.prediction != pair.label)
             group = self._group_of(monitor, pair)
-            found = monitor.update(wrong, iso_time(pair.time), group, pair.device)
+            found = monitor.update(wrong, iso_time(pair.time), group, pair.device, pair.label)
             self._seen = pair.position
             self._unsaved += 1
             if found:

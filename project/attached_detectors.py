@@ -12,7 +12,8 @@ import pandas as pd
 
 from drift.detector_choice import DetectorChoice
 from drift.fit_recalibration import fit_recalibration
-from drift.grouped_monitor import GroupedMonitor, group_monitors
+from drift.grouped_monitor import OFF, GroupedMonitor, group_monitors
+from drift.missed_incidents import LabeledPrediction, MissedIncidents
 from drift.performance import performance
 from drift.performance_watch import BasePerformance
 from drift.reference_rows import in_arrival_order, shorter_than_season
@@ -25,6 +26,8 @@ from graphs.state.device_store import DeviceStore
 from project.errors import NetopsError
 from project.http_json import get_json
 from project.settings import Settings
+from training.dataset.device_times import label_gap_seconds, moments_of
+from training.evaluation.clusters import SECOND, Apart
 
 _TIMEOUT = 30
 
@@ -58,6 +61,7 @@ class Attached:
             "verdict": status["verdict"],
             "promise": status["promise"],
             "groups": sorted(status["groups"]),
+            "missed_incidents": status["missed_incidents"]["summary"],
         }
 
 
@@ -90,12 +94,17 @@ def attach_detectors(
     whole = warmed_monitor(labels, predictions, limits, choice.cool_down, choice.hysteresis)
     if warning := shorter_than_season(base[telemetry.time]):
         whole.promise = f"{whole.promise}; {warning}" if whole.promise else warning
-    monitor = GroupedMonitor(whole)
+    missed = (
+        missed_incidents_after(base, telemetry, settings.label_deadline_seconds)
+        if choice.missed_incidents
+        else OFF
+    )
+    monitor = GroupedMonitor(whole, missed=missed)
     if choice.group_column:
         grouped = _by_group(base, telemetry, choice.group_column, devices)
         after = limits.min_instances_after_drift
         groups = group_monitors(grouped, choice.most_groups, choice.cool_down, choice.hysteresis, after)
-        monitor = GroupedMonitor(whole, choice.group_column, groups)
+        monitor = GroupedMonitor(whole, choice.group_column, groups, missed)
     headers = settings.bearer()
 
     def put(route: str, content: Any) -> None:
@@ -121,7 +130,36 @@ def _is_chosen(there: Mapping[str, Any], chosen: Mapping[str, Any]) -> bool:
         there.get(name) == chosen[name] for name in ("verdict", "cool_down", "hysteresis", "group_column")
     )
     same = same and list(there.get("groups") or ()) == list(chosen["groups"])
+    # An endpoint of before missed incidents were watched goes on without them until the next model.
+    states = [(told.get("missed_incidents") or {}).get("state") for told in (there, chosen)]
+    same = same and (states[0] == OFF) == (states[1] == OFF)
     return same and list(there["detectors"]) == list(chosen["detectors"])
+
+
+def missed_incidents_after(
+    base: pd.DataFrame, telemetry: TelemetrySchema, deadline: float
+) -> MissedIncidents:
+    """What is known of the incidents that the model caught.
+
+    They are apart as the gate has them, or by two readings of a device where those are further apart.
+
+    :param base: in the order in which labels arrive.
+    :param deadline: how much later than its event, and the horizon, a label may come, in seconds.
+    """
+    apart, sparse = Apart.of(telemetry), label_gap_seconds(base, telemetry)
+    is_sparse = sparse > telemetry.longest_window_seconds
+    seconds = moments_of(base[telemetry.time]) / SECOND
+    labels, predictions = base[telemetry.target].to_numpy() == 1, base[PREDICTION].to_numpy() == 1
+    devices = [str(device) for device in base[DEVICE]]
+    rows = zip(devices, seconds.tolist(), labels.tolist(), predictions.tolist(), strict=True)
+    # What detectors see of derived labels is as old as a healthy reading, and so are errors.
+    latest = deadline + telemetry.horizon_seconds
+    return MissedIncidents.after(
+        (LabeledPrediction(*row) for row in rows),
+        gap=max(apart.own, sparse),
+        together=max(apart.others, sparse / 2) if is_sparse else apart.others,
+        wait=max(0, latest - telemetry.labels.healthy_seconds),
+    )
 
 
 def _by_group(

@@ -31,9 +31,10 @@ def init_detectors(
     Where the endpoint serves the same model as before, its detectors stay, unless others are chosen: what
     they have seen of the live stream counts on. Results: ``kept`` (whether they stay), ``base_rows``,
     ``base_error_rate``, ``detectors``, ``verdict`` (which of them decide), ``promise`` (how seldom they
-    alarm for nothing), ``groups`` (of devices, watched by themselves), ``callback`` (who is told about
-    drift) and ``base_instead`` (why the base is none of the evaluation of the model that is served; empty if
-    it is).
+    alarm for nothing), ``groups`` (of devices, watched by themselves), ``missed_incidents`` (what is known
+    of the incidents that the model catches), ``callback`` (who is told about drift)
+    and ``base_instead`` (why the base is none of the evaluation of the model that is served; empty if it
+    is).
 
     :param test_set: rows that this run has evaluated on, with the label and ``prediction``; the base of a
         model whose own evaluation is gone.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drift.missed_alert import SOURCE as MISSED
 from drift.wrong_devices import devices_in_words
 
 _NEARLY_CERTAIN = 0.9999
@@ -37,14 +38,16 @@ def evidence_of(event: Mapping[str, Any]) -> str:
     what = f" ({about})" if about else ""
     at = f"{event['source']}{of_group(event)}{measured} at {event['event_time'][:19]}{what}"
     more = [size_of(event), devices_in_words(event.get("devices"))]
-    return "; ".join([f"{at}{since}; {event['n_seen']:,} labels seen{sample}", *filter(None, more)])
+    counted = "incidents" if event["source"] == MISSED else "labels"
+    return "; ".join([f"{at}{since}; {event['n_seen']:,} {counted} seen{sample}", *filter(None, more)])
 
 
 def size_of(event: Mapping[str, Any]) -> str:
     """How much it was, against what, how sure and how severe; empty of an event from before it said so."""
     if event.get("sample_rate") is None or event.get("reference_rate") is None:
         return ""
-    rates = f"{event['sample_rate']:.1%} of {event['sample_labels']:,} labels wrong"
+    what = "incidents missed" if event["source"] == MISSED else "labels wrong"
+    rates = f"{event['sample_rate']:.1%} of {event['sample_labels']:,} {what}"
     before = f"{event['reference_rate']:.1%}"
     if event.get("reference_labels"):
         before += f" of the {event['reference_labels']:,} before"

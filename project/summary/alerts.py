@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from drift.missed_alert import alert_in_words
 from drift.wrong_devices import devices_in_words
 from project.http_json import UnreachableError, get_json
 from training.evaluation.usable import is_usable
@@ -15,7 +16,7 @@ _TIMEOUT = 5.0
 def alert_texts(drift: Mapping[str, Any]) -> list[str]:
     """The alert that is open, of all devices and of each group; where none is, the newest that is over.
 
-    Last that the model is of no use on the newest labels, if it is so.
+    Then the same of missed incidents. Last that the model is of no use on the newest labels, if it is so.
 
     :param drift: answer of the endpoint's ``/drift``.
     """
@@ -33,13 +34,14 @@ def alert_texts(drift: Mapping[str, Any]) -> list[str]:
                 f"cleared{of_group} {_minute(cleared['cleared'])}: was {cleared['severity']}, raised "
                 f"{_minute(cleared['raised'])} by {cleared['source']}, {_rates(cleared)}"
             )
-    return [*found, *not_usable(drift)]
+    return [*found, *missed_incidents(drift), *not_usable(drift)]
 
 
 class ToldOfDrift(NamedTuple):
     """What an endpoint tells of drift, as text.
 
-    :param summary: the sentence of ``/drift``; none of an endpoint that does not answer.
+    :param summary: the sentence of ``/drift``, and what is known of missed incidents that it does not say;
+        none of an endpoint that does not answer.
     :param alerts: see ``alert_texts``; of an endpoint that does not answer, that it does not.
     """
 
@@ -56,7 +58,28 @@ def told_of_drift(address: str) -> ToldOfDrift:
         drift = get_json(f"{address}/drift", _TIMEOUT)
     except UnreachableError as error:
         return ToldOfDrift([], [f"not known: {error}"])
-    return ToldOfDrift([str(drift["summary"])], alert_texts(drift))
+    return ToldOfDrift([str(drift["summary"]), *_incidents(drift)], alert_texts(drift))
+
+
+def _incidents(drift: Mapping[str, Any]) -> list[str]:
+    """What is known of missed incidents, or why nothing is: not with an alert, or switched off."""
+    watched = drift.get("missed_incidents") or {"state": "off"}
+    return [] if watched["state"] in ("drift", "off") else [f"missed incidents: {watched['summary']}"]
+
+
+def missed_incidents(drift: Mapping[str, Any]) -> list[str]:
+    """That the model catches fewer incidents than on its test data, or that this is over, if it is so.
+
+    :param drift: answer of the endpoint's ``/drift``; one of before it was watched tells nothing of it.
+    """
+    watched = drift.get("missed_incidents") or {}
+    alert, cleared = watched.get("alert"), watched.get("cleared_alert")
+    if alert:
+        return [f"open, {alert['severity']}: raised {_minute(alert['raised'])}, {alert_in_words(alert)}"]
+    if cleared:
+        raised = f"was {cleared['severity']}, raised {_minute(cleared['raised'])}"
+        return [f"cleared {_minute(cleared['cleared'])}: {raised}, {alert_in_words(cleared)}"]
+    return []
 
 
 def not_usable(drift: Mapping[str, Any]) -> list[str]:

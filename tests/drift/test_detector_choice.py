@@ -22,6 +22,11 @@ def test_when_an_alert_is_over_and_groups_are_said_in_the_same_words():
     assert choice.hysteresis == Hysteresis(below=0.2, batches=3)
 
 
+def test_missed_incidents_are_watched_unless_that_is_switched_off():
+    assert DetectorChoice.parse("; missed_incidents=on") == DetectorChoice()
+    assert not DetectorChoice.parse("glr; missed_incidents=off, cool_down=50").missed_incidents
+
+
 @pytest.mark.parametrize("name", DETECTORS)
 def test_every_detector_of_the_packages_can_be_chosen_alone(name):
     choice = DetectorChoice.parse(name)
@@ -43,6 +48,7 @@ def test_every_detector_of_the_packages_can_be_chosen_alone(name):
         ("; cool_down=1, cool_down=2", "each once with '='"),
         ("; clear_below=much", "detectors: clear_below: must be a number, got 'much'"),
         ("; clear_below=2", "hysteresis: below: must be a number of at least 0 and at most 1"),
+        ("; missed_incidents=no", "detectors: missed_incidents: must be among on, off, got 'no'"),
         ("; clear_batches=1.5", "detectors: clear_batches: must be a whole number"),
         ("; most_groups=3", "most_groups: must be at least 1, beside 'groups', got 3"),
         ("; groups=site, most_groups=51", "most_groups: must be a whole number of at least 0 and at most 50"),

@@ -7,6 +7,9 @@ import pytest
 
 from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.grouped_monitor import OTHERS, GroupedMonitor, group_levels, group_monitors
+from drift.incident_outcomes import IncidentOutcomes
+from drift.missed_incidents import MissedIncidents
+from drift.missed_limit import Base
 from drift.monitor import DriftMonitor
 from drift.warm_up import DetectorSettings, warmed_monitor
 from tests.drift.error_streams import in_runs
@@ -128,3 +131,29 @@ def test_ten_groups_together_keep_the_promise_on_stationary_streams(correlation)
         alarms += sum(event.level == "drift" for _, event in found)
         labels += 20_000
     assert alarms <= 0.5 * labels / 10_000, alarms
+
+
+def test_missed_incidents_are_watched_beside_groups_and_saved_with_them():
+    base = {"a": errors(1, (500, 0.01)), "b": errors(2, (500, 0.01))}
+    watch = MissedIncidents(IncidentOutcomes(gap=60, together=5, wait=0), Base(30, 27))
+    monitor = GroupedMonitor(watched(base).whole, "site", group_monitors(base), watch)
+    told = []
+    for place in range(400):
+        label, time = int(place % 10 == 0), f"2026-01-{place // 24 + 1:02}T{place % 24:02}:00:00Z"
+        told += monitor.update(label, time, "a", "ap", label)
+        monitor = GroupedMonitor.from_dict(json.loads(json.dumps(monitor.to_dict())))
+    (found,) = [event for event in told if event.source == "missed_incidents"]
+    status = monitor.status()
+    assert (found.group, status["missed_incidents"]["alert"]["id"]) == ("", found.alert)
+    assert status["state"] == "drift"
+    alone = monitor.open_alerts["severe"]
+    assert "missed_incidents" in {event.source for event in monitor.close_alerts("over")}
+    assert (alone >= 1, monitor.open_alerts) == (True, {})
+
+
+def test_a_label_that_is_not_told_is_of_no_incident():
+    watch = MissedIncidents(IncidentOutcomes(gap=60, together=5, wait=0), Base(30, 27))
+    monitor = GroupedMonitor(watched({"a": errors(1, (500, 0.01))}).whole, missed=watch)
+    before = watch.to_dict()
+    monitor.update(1, "2026-01-01T00:00:00Z", device="ap")
+    assert watch.to_dict() == before

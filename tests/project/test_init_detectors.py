@@ -10,6 +10,7 @@ from feature_sets.checks import InputError
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project import base_rows
+from project.attached_detectors import missed_incidents_after
 from project.jobs import init_detectors as job
 from tests.graphs.conftest import make_client, write_package
 from tests.project.fake_endpoint import fake_endpoint
@@ -92,3 +93,51 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
         "acme": 0,
         "beta": 1,
     }
+
+
+def test_what_the_model_caught_of_its_test_data_is_the_base_of_missed_incidents(
+    context, monkeypatch, tmp_path
+):
+    graph = make_client(write_package(tmp_path, SCHEMA, inputs=("latency",)), devices=None)
+    monkeypatch.setenv("MLRUN_DBPATH", "")
+    seconds = np.arange(24 * 360) * 10
+    # An incident an hour of three readings in a row, of two devices at once; the model catches three of four.
+    is_error, said = seconds % 3600 < 30, (seconds // 3600) % 4 != 0
+    labels = {SCHEMA.target: is_error.astype(int), PREDICTION: (is_error & said).astype(int)}
+    times = pd.to_datetime(seconds, unit="s", utc=True)
+    of_one = pd.DataFrame({SCHEMA.time: times, **labels, PROBABILITY: 0.5})
+    base = pd.concat([of_one.assign(**{DEVICE: name}) for name in ("a", "b")]).sample(frac=1, random_state=1)
+    monkeypatch.setattr(base_rows, "evaluated_model", lambda *_: ("model", base))
+
+    def answer(method, path, body):
+        answered = graph.send(method, path, body)
+        return answered.status, answered.json
+
+    with fake_endpoint(answer) as address:
+        monkeypatch.setattr(job, "endpoint_address", lambda *_: address)
+        job.init_detectors(context, None, "serving")
+        first = graph.get("/drift").json["missed_incidents"]
+        job.init_detectors(context, None, "serving", detectors="; missed_incidents=off")
+        assert context.results["kept"] is False
+        off = graph.get("/drift").json["missed_incidents"]
+        assert context.results["missed_incidents"] == "switched off by the setting of the detectors"
+        job.init_detectors(context, None, "serving", detectors="; missed_incidents=off")
+        assert context.results["kept"] is True
+        of_before = graph.step("detect_drift")._monitor.whole.to_dict()
+        graph.send("PUT", "/drift/detectors", of_before)
+        job.init_detectors(context, None, "serving")
+        assert context.results["kept"] is True
+        assert graph.get("/drift").json["missed_incidents"]["state"] == "not_watched"
+    assert first["base"] == {"incidents": 24, "caught": 18, "live": 0}
+    assert (first["state"], off["state"]) == ("in_control", "off")
+
+
+@pytest.mark.parametrize(("step", "gap"), [(10, SCHEMA.embargo_seconds), (900, 1800)])
+def test_incidents_are_apart_as_the_gate_has_them_or_as_sparse_readings_are(step, gap):
+    times = pd.date_range("2026-01-01", periods=200, freq=f"{step}s", tz="UTC")
+    rows = pd.DataFrame({DEVICE: "a", SCHEMA.time: times, SCHEMA.target: 0, PREDICTION: 0})
+    missed = missed_incidents_after(rows, SCHEMA, deadline=3600)
+    outcomes = missed.to_dict()["outcomes"]
+    assert outcomes["gap"] == gap
+    assert outcomes["together"] == (60 if step == 10 else 900)
+    assert outcomes["wait"] == 3600

@@ -3,6 +3,7 @@ from dataclasses import replace
 import pytest
 
 from drift.alert import Alert
+from drift.missed_alert import MissedAlert
 from drift.wrong_devices import DeviceErrors, WrongDevices
 from project.api_reader import Endpoint
 from project.endpoint_routing import ChampionChange
@@ -371,6 +372,27 @@ def test_an_open_alert_says_on_which_devices_the_model_is_wrong():
     )
 
 
+MISSED = MissedAlert(
+    "missed_incidents-8", "2024-01-07T01:02:00Z", "2024-01-06T01:00:00Z", "severe", 8, 0, 60, 48
+)
+
+
+def test_an_alert_of_missed_incidents_is_told_beside_that_of_the_error_rate():
+    words = (
+        "catches fewer incidents than on its test data: of the newest 8 incidents 0 were caught (0%), "
+        "of 60 on its test data 48 (80%)"
+    )
+    opened = {"alert": MISSED.to_dict(), "cleared_alert": None}
+    glr, missed = alert_texts({"alert": ALERT.to_dict(), "missed_incidents": opened})
+    assert glr.startswith("open, severe: raised 2024-01-06 18:52 by glr")
+    assert missed == f"open, severe: raised 2024-01-07 01:02, {words}"
+    over = {"alert": None, "cleared_alert": replace(MISSED, cleared="2024-01-09T10:00:00Z").to_dict()}
+    assert alert_texts({"missed_incidents": over}) == [
+        f"cleared 2024-01-09 10:00: was severe, raised 2024-01-07 01:02, {words}"
+    ]
+    assert alert_texts({"missed_incidents": {"state": "off", "alert": None, "cleared_alert": None}}) == []
+
+
 @pytest.mark.parametrize(("precision", "told"), [(0.11, True), (0.12, False), (None, False)])
 def test_a_model_that_knows_no_more_than_guessing_is_told_as_not_usable(precision, told):
     realized = {"rows": 5000, "errors": 340, "average_precision": precision}
@@ -389,6 +411,15 @@ def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
         assert told_of_drift(address).summary == ["drift"]
     assert told_of_drift(address).alerts[0].startswith("not known: ")
     assert told_of_drift(address).summary == []
+
+
+@pytest.mark.parametrize(
+    ("state", "told"), [("in_control", True), ("not_watched", True), ("drift", False), ("off", False)]
+)
+def test_status_says_what_is_known_of_missed_incidents_unless_an_alert_does(state, told):
+    missed = {"state": state, "summary": "words", "alert": None, "cleared_alert": None}
+    with fake_endpoint(lambda *_: (200, {"summary": "drift", "missed_incidents": missed})) as address:
+        assert told_of_drift(address).summary == ["drift", *told * ["missed incidents: words"]]
 
 
 def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():

@@ -9,12 +9,10 @@ from typing import Any
 
 import redis
 
-from drift.detectors.ddm import DDM
-from drift.detectors.page_hinkley import PageHinkley
-from drift.monitor import DriftMonitor
 from graphs.protocol.errors import ApiError
 from graphs.state.snapshots.files import cut_at, snapshot_files
 from tests.simulation import checks, traffic
+from tests.simulation.detectors import DETECTORS, WATCHED_OF
 from tests.simulation.models import FOLDER, INPUTS, Models, schema_of
 from tests.simulation.oracle import Oracle
 from tests.simulation.patches import Machine
@@ -28,9 +26,6 @@ KINDS = 8
 """Of so many seeds each has another form of labels, horizons or history."""
 LIGHT_OF = 8
 """All but one of so many histories of each kind are light: a third of the requests, and half the faults."""
-DETECTORS = DriftMonitor(
-    [DDM(min_instances=5), PageHinkley(min_instances=5, threshold=3)], cool_down=5
-).to_dict()
 
 
 class History:
@@ -59,6 +54,7 @@ class History:
         self._outbox: list[traffic.Message] = []
         self._step = 0
         self._is_watched, self._keeps_all = False, True
+        self._is_always_watched = seed % WATCHED_OF == 0
         self._rare = self._chance.random() < 0.3
         self._is_light = seed // KINDS % LIGHT_OF != 0
         self.told: list[str] = []
@@ -93,6 +89,8 @@ class History:
                     self._start()
                 continue
             self._traffic()
+            if self._is_always_watched and self.oracle.drift() is None:
+                self._attach()
         self._heal()
         for end in (self._kill_all, self._end_all):
             end()

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from drift.monitor import DriftMonitor
+from drift.grouped_monitor import GroupedMonitor
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.protocol.times import iso_time
@@ -67,7 +67,7 @@ class Oracle:
         self._calendar: dict[str, tuple[str, float, float | None]] = {}
         self._silenced: dict[tuple[str, float], tuple[Said, str]] = {}
         self._silenced_until = -math.inf
-        self._monitor: DriftMonitor | None = None
+        self._monitor: GroupedMonitor | None = None
         self._watched = ""
 
     @property
@@ -129,11 +129,11 @@ class Oracle:
         for pair in mature:
             if self._monitor is not None and pair.said.version == self._watched:
                 wrong = int(pair.said.prediction != pair.label)
-                self._monitor.update(wrong, iso_time(pair.time), pair.device)
+                self._monitor.update(wrong, iso_time(pair.time), device=pair.device, label=pair.label)
 
     def attach(self, detectors: dict[str, Any]) -> None:
         """Have detectors watch the champion from now on."""
-        self._monitor, self._watched = DriftMonitor.from_dict(detectors), self.champion
+        self._monitor, self._watched = GroupedMonitor.from_dict(detectors), self.champion
 
     def drift(self) -> dict[str, Any] | None:
         """State of the detectors; None without any."""

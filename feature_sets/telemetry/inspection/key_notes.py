@@ -66,11 +66,11 @@ def _written_otherwise(tables: Mapping[str, TableProfile]) -> str:
     metrics, *others = (tables["metrics"], *(table for name, table in tables.items() if name != "metrics"))
     best, told = 1, ""
     for key, known in _text_columns(metrics):
-        writings = OtherWritings(known)
+        writings, equal = OtherWritings(known), frozenset(known)
         for table in others:
             for column, given in _text_columns(table):
                 least = max(best + 1, _SHARED * min(len(given), len(known)))
-                same = Alike(_COLUMNS, [(name, name) for name in given if name in known])
+                same = Alike(_COLUMNS, [(name, name) for name in given if name in equal])
                 ways = (same, *writings.of(given))
                 found = next((one for one in ways if len(one.pairs) >= least), None)
                 if found is None:

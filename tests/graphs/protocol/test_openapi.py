@@ -8,6 +8,10 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from drift.detectors.ddm import DDM
+from drift.grouped_monitor import GroupedMonitor
+from drift.incident_outcomes import IncidentOutcomes
+from drift.missed_incidents import MissedIncidents
+from drift.missed_limit import Base
 from drift.monitor import DriftMonitor
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.openapi import openapi_document
@@ -65,11 +69,23 @@ def test_the_state_of_labels_and_drift_is_described_field_by_field(
     schemas = document["components"]["schemas"]
     assert list(client.get("/labeled").json) == list(schemas["LabeledSummary"]["properties"])
     assert client.get("/drift").json.keys() == set(schemas["DriftStatus"]["required"])
-    monitor = DriftMonitor([DDM()]).to_dict()
+    watched = MissedIncidents(IncidentOutcomes(gap=60, together=60, wait=0), Base(20, 20))
+    monitor = GroupedMonitor(DriftMonitor([DDM()]), missed=watched).to_dict()
     attached = client.send("PUT", "/drift/detectors", monitor).json
     assert list(attached) == list(schemas["DriftStatus"]["properties"])
     (detector,) = attached["detectors"].values()
     assert list(detector) == list(schemas["Detector"]["properties"])
+    missed = attached["missed_incidents"]
+    assert list(missed) == list(schemas["MissedIncidents"]["properties"])
+    for place in range(50):
+        watched.add(
+            "a",
+            f"2026-01-{place // 24 + 1:02}T{place % 24:02}:00:00+00:00",
+            is_error=True,
+            is_predicted=False,
+        )
+    assert watched.open is not None
+    assert list(watched.open.to_dict()) == list(schemas["MissedAlert"]["properties"])
 
 
 def test_the_operations_are_the_routes(operations: Operations) -> None:

@@ -265,3 +265,35 @@ def test_a_drift_of_a_version_that_was_promoted_by_hand_is_not_said_to_come_of_t
     assert decision.reason == "drift e1 of version v1 is being answered first"
     taken = take_postponed(overtaken(postponed, "v0", NOW), "v0", NOW)
     assert (taken.case.id, taken.case.version) == ("e2", "v0")
+
+
+MISSED = {
+    "source": "missed_incidents",
+    "detail": "catches fewer incidents than on its test data",
+    "event_time": "2024-05-01T13:00:00+00:00",
+    "alert": "missed_incidents-8",
+}
+
+
+def test_missed_incidents_open_a_case_and_their_end_is_noted():
+    state = take(LoopState(), told(**MISSED), "v1", NOW)
+    assert (outcomes(state), state.case.alerts) == (["opened"], ("missed_incidents-8",))
+    end = told(2, **{**MISSED, "level": "cleared"})
+    ended = take(state, end, "v1", NOW)
+    assert outcomes(ended) == ["opened", "cleared"]
+    assert ended.case.cleared == MISSED["event_time"]
+
+
+def test_missed_incidents_of_the_change_that_the_error_rate_shows_join_its_case_and_either_end_is_its_own():
+    both = take(take(LoopState(), told(alert="glr-900"), "v1", NOW), told(2, **MISSED), "v1", NOW)
+    assert (outcomes(both), both.case.id) == (["opened", "merged"], "e1")
+    assert both.case.alerts == ("glr-900", "missed_incidents-8")
+    one_left = take(both, told(3, **{**MISSED, "level": "cleared"}), "v1", NOW)
+    assert (one_left.case.alerts, one_left.case.cleared) == (("glr-900",), "")
+
+
+def test_missed_incidents_that_began_after_the_error_rate_rose_are_a_newer_change():
+    later = {**MISSED, "onset": "2024-05-01T12:30:00+00:00"}
+    state = take(take(LoopState(), told(alert="glr-900"), "v1", NOW), told(2, **later), "v1", NOW)
+    assert outcomes(state) == ["opened", "newer drift"]
+    assert state.case.onset == later["onset"]

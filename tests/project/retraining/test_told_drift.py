@@ -62,3 +62,23 @@ def test_the_evidence_names_the_devices_last():
 def test_the_size_says_how_sure_it_is(changes, end):
     assert size_of({**EVENT, **changes}).endswith(end)
     assert size_of({**EVENT, "sample_rate": None}) == ""
+
+
+def test_missed_incidents_are_counted_as_incidents():
+    event = {
+        **EVENT,
+        "source": "missed_incidents",
+        "n_seen": 71,
+        "detail": "catches fewer incidents than on its test data: of the newest 8 incidents 0 were caught",
+        "since_onset": 8,
+        "sample_labels": 8,
+        "sample_rate": 1.0,
+        "reference_labels": 60,
+        "reference_rate": 0.2,
+    }
+    assert evidence_of(event) == (
+        "missed_incidents 3.7 against a limit of 3 at 2024-05-01T12:00:00 (catches fewer incidents than on "
+        "its test data: of the newest 8 incidents 0 were caught), about since 2024-05-01T11:00:00; 71 "
+        "incidents seen, 8 of them since; severe: 100.0% of 8 incidents missed after 20.0% of the 60 before, "
+        "sure by 99.12%"
+    )

@@ -1,0 +1,145 @@
+"""The alert that a model catches fewer incidents than it did, and how it is told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from drift.detectors.saved_form import saved_mapping
+from drift.detectors.two_rates import divergence
+from drift.drift_event import SEVERITIES, Severity, utc_time
+from drift.missed_limit import NEWEST, Base
+from feature_sets.checks import check_choice, check_integer
+
+SOURCE = "missed_incidents"
+"""Source of its events."""
+
+_SEVERE, _MODERATE = 1 / 3, 2 / 3
+
+
+@dataclass(frozen=True)
+class MissedAlert:
+    """One of them.
+
+    :param id: names it, among the alerts of one model.
+    :param raised: event time of the label that raised it, ISO 8601 UTC.
+    :param onset: event time of the start of the first incident that it rests on, ISO 8601 UTC.
+    :param severity: see ``severity_of_share``.
+    :param incidents: that it rests on, the newest when it was raised.
+    :param caught: how many of them were.
+    :param base_incidents: those of the base.
+    :param base_caught: how many of them were.
+    :param base_live: how many of the base were live ones.
+    :param since: incidents since it was raised.
+    :param cleared: event time of the label that cleared it, ISO 8601 UTC; None while it is open.
+    """
+
+    id: str
+    raised: str
+    onset: str
+    severity: Severity
+    incidents: int
+    caught: int
+    base_incidents: int
+    base_caught: int
+    base_live: int = 0
+    since: int = 0
+    cleared: str | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain content for JSON."""
+        return {"source": SOURCE, **asdict(self)}
+
+
+def saved_alert(owner: str, saved: Any) -> MissedAlert | None:
+    """Inverse of ``to_dict``; None of none.
+
+    :raises InputError: naming the field, the rule and what was given.
+    """
+    if saved is None:
+        return None
+    names = tuple(field.name for field in fields(MissedAlert))
+    values = dict(saved_mapping(owner, "itself", saved, ("source", *names)))
+    for name in ("raised", "onset", "cleared"):
+        if name != "cleared" or values[name] is not None:
+            values[name] = utc_time(values[name], f"{owner}: {name}")
+    check_choice(f"{owner}: severity", values["severity"], SEVERITIES)
+    for name in ("incidents", "base_incidents", "since"):
+        check_integer(f"{owner}: {name}", values[name], at_least=0)
+    check_integer(f"{owner}: caught", values["caught"], at_least=0, at_most=values["incidents"])
+    most = values["base_incidents"]
+    check_integer(f"{owner}: base_live", values["base_live"], at_least=0, at_most=most)
+    check_integer(f"{owner}: base_caught", values["base_caught"], at_least=0, at_most=most)
+    return MissedAlert(**{name: values[name] for name in names})
+
+
+def severity_of_share(base: float, now: float) -> Severity:
+    """How much it matters that fewer incidents are caught.
+
+    ``severe`` is a third or less of what it was, ``moderate`` two thirds or less.
+
+    >>> severity_of_share(0.9, 0.3), severity_of_share(0.9, 0.5), severity_of_share(0.9, 0.7)
+    ('severe', 'moderate', 'minor')
+
+    :param base: share of incidents that were caught, 0 to 1.
+    :param now: the same now.
+    """
+    if now <= _SEVERE * base + 1e-9:
+        return "severe"
+    return "moderate" if now <= _MODERATE * base + 1e-9 else "minor"
+
+
+def confidence(incidents: int, caught: int, base: Base) -> float | None:
+    """How sure it is that both are not of one share, 0.5 to 1, see ``Change``; None if either has none.
+
+    :param incidents: the newest.
+    :param caught: how many of them were.
+    """
+    if not incidents or not base.incidents:
+        return None
+    pooled = (caught + base.caught) / (incidents + base.incidents)
+    if not 0 < pooled < 1:
+        return 0.5
+    ratio = divergence(caught, incidents, pooled) + divergence(base.caught, base.incidents, pooled)
+    return 0.5 * math.erfc(-math.sqrt(max(0.0, ratio)))
+
+
+def base_in_words(live: int) -> str:
+    """What the base is.
+
+    :param live: how many of its incidents were live ones.
+    """
+    return f"its test data and the first {live:,} live" if live else "its test data"
+
+
+def caught_in_words(newest: int, caught: int, base: int, base_caught: int, base_live: int = 0) -> str:
+    """How many incidents were caught, and of the base.
+
+    >>> caught_in_words(24, 0, 60, 48)
+    'of the newest 24 incidents 0 were caught (0%), of 60 on its test data 48 (80%)'
+    """
+    was = "was" if caught == 1 else "were"
+    what = f"of the newest {newest:,} incidents {caught:,} {was} caught"
+    where = base_in_words(base_live)
+    beside = f"of {base:,} on {where} {base_caught:,} ({base_caught / base:.0%})"
+    return f"{what} ({caught / newest:.0%}), {beside}"
+
+
+def alert_in_words(alert: Mapping[str, Any]) -> str:
+    """What an alert says.
+
+    :param alert: see ``MissedAlert.to_dict``.
+    """
+    names = ("incidents", "caught", "base_incidents", "base_caught", "base_live")
+    counts = [alert[name] for name in names]
+    return f"catches fewer incidents than on its test data: {caught_in_words(*counts)}"
+
+
+def cleared_in_words(caught: int) -> str:
+    """Why an alert is over.
+
+    :param caught: how many of the newest ``NEWEST`` incidents were.
+    """
+    return f"of the newest {NEWEST} incidents {caught} were caught, as on its test data"
