@@ -154,7 +154,7 @@ def test_an_empty_request_to_the_runner_repeats_the_arguments(installation):
         installation.netops("ingest", "--project", "netops-elsewhere", "--set", "ticks=60")
     assert refused.status_code == 409
     assert also.returncode == 1
-    assert "has one run at a time, and (netops run, pid " in also.stderr
+    assert "has one run at a time, and netops run (pid " in also.stderr
     body = {"workflow": "ingest", "arguments": {}}
     started = httpx.post(f"{address}/runs", json=body, headers=headers, timeout=150)
     assert started.status_code == 202
