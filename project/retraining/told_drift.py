@@ -29,7 +29,7 @@ def evidence_of(event: Mapping[str, Any]) -> str:
     """What was measured, on which labels, how much it was, and of which devices."""
     if event["source"] == WEAK:
         return f"its errors are the usual ones; it has learned until {event['onset'][:19]}"
-    measured, about = "", event.get("detail", "").removeprefix("error stream").removeprefix(": ")
+    measured, about = "", event.get("detail", "").removeprefix("error stream").lstrip(":; ")
     if event.get("value") is not None and event.get("limit") is not None:
         measured = f" {event['value']:.3g} against a limit of {event['limit']:.3g}"
     since = f", about since {event['onset'][:19]}" if event.get("onset") else ""

@@ -37,6 +37,8 @@ def test_the_evidence_has_what_was_measured_and_about_what():
     assert evidence_of(worse).startswith(
         "glr 0.3 against a limit of 0.2 at 2024-05-01T12:00:00 (rate of the newest labels), about since"
     )
+    again = {**EVENT, "detail": "error stream; worse than at 2024-05-01T12:00:00"}
+    assert " (worse than at 2024-05-01T12:00:00), about since" in evidence_of(again)
 
 
 def test_the_evidence_names_the_devices_last():
