@@ -91,7 +91,7 @@ def audit(
     readings = stored_readings(f"store://feature-sets/{project}/{DEVICE_METRICS}", schema)
     came, live = arrivals(journal, schema, files), LiveOrder(journal, schema, readings)
     taken = taken_until(history, journal.function)
-    served = _Served(project, history.metrics, came, live, schema, taken)
+    served = _Served(project, history.metrics, history.labels, came, live, schema, taken)
     for pairs in _batches(files):
         served.add(found, pairs)
     return found
@@ -115,6 +115,7 @@ class _Served:
     """What the pairs of an endpoint are held against.
 
     :param stored: readings of the history, with their features.
+    :param labels: of the history; None without one.
     :param came: what came out of order.
     :param live: windows in the order of the journal, where that of the history is another one.
     :param taken: arrival of the last reading that was added to the history or left out of it, microseconds.
@@ -122,6 +123,7 @@ class _Served:
 
     project: str
     stored: StoredHistory
+    labels: StoredHistory | None
     came: Arrivals
     live: LiveOrder
     schema: TelemetrySchema
@@ -147,7 +149,10 @@ class _Served:
         gone = ~known & (column_micros(pairs[PREDICTED_AT]) <= self.taken)
         found.out_of_history += int(np.count_nonzero(gone))
         found.not_in_history += int(np.count_nonzero(~known & ~gone))
-        served = pairs[known].reset_index(drop=True)
+        # Rows of the vector are those of labels: MLRun leaves out one whose label nobody knows.
+        labeled = known & self._labeled(pairs)
+        found.label_not_in_history += int(np.count_nonzero(known & ~labeled))
+        served = pairs[labeled].reset_index(drop=True)
         if not len(served):
             return
         keys, names = [DEVICE, schema.time], package.schema.input_names
@@ -165,6 +170,17 @@ class _Served:
             served, history = (frame[kept].reset_index(drop=True) for frame in (served, history))
             unknown = {name: rows[kept] for name, rows in unknown.items()}
             self._compare(found, package, served, history, unknown)
+
+    def _labeled(self, pairs: pd.DataFrame) -> _Rows:
+        """Pairs of which the history knows what is predicted: that is after a horizon, and may come live."""
+        if self.labels is None:
+            return np.zeros(len(pairs), dtype=np.bool_)
+        target = self.schema.target
+        places, stored = held_rows(self.labels, KeyedRows.of(pairs, DEVICE, self.schema.time), [target])
+        told = pd.notna(stored.table[target].to_pandas().to_numpy())
+        found: _Rows = places >= 0
+        found[found] = told[places[found]]
+        return found
 
     def _take_near_ones(self, found: Audit, served: pd.DataFrame, history: pd.DataFrame) -> None:
         """Have ``history`` say what was served where a relative feature is within ``RELATIVE_BOUND``."""

@@ -18,6 +18,8 @@ class Audit:
     :param pairs: looked at.
     :param compared: of these, those whose features and answer were recomputed.
     :param not_in_history: those whose reading is not in the history yet.
+    :param label_not_in_history: those whose reading is in the history, and whose label is not: at its end the
+        future that tells it was not known yet, and came live since.
     :param out_of_history: those whose reading was looked at and is not in the history: by the arrival that
         files give other readings, it was too late.
     :param after_late: compared ones that look back on a late reading, which a schema without an arrival has
@@ -48,6 +50,7 @@ class Audit:
     pairs: int = 0
     compared: int = 0
     not_in_history: int = 0
+    label_not_in_history: int = 0
     out_of_history: int = 0
     after_late: int = 0
     after_silence: int = 0
@@ -78,11 +81,12 @@ class Audit:
         found = [
             f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}",
             f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ"
-            if self.compared or not (self.not_in_history or self.out_of_history)
+            if self.compared or not (self.not_in_history or self.label_not_in_history or self.out_of_history)
             else "nothing to compare yet",
         ]
         reasons = (
             (self.not_in_history, f"are compared once their readings are {THEN}"),
+            (self.label_not_in_history, f"are compared once their labels, which came live, are {THEN}"),
             (
                 self.out_of_history,
                 "not compared: left out of the history, too late by the arrival of what files brought",

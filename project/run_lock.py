@@ -48,16 +48,25 @@ class Holder:
     run_id: str = ""
 
     def __str__(self) -> str:
-        if not self.run_id:
-            return f"{self.command} (pid {self.pid}) since {self.since}"
-        return f"run {self.run_id} ({self.command}, pid {self.pid}) since {self.since}"
+        if not self.pid:  # It has not written yet who it is.
+            return self.command
+        pid = f"pid {self.pid}"
+        who = f"run {self.run_id} ({self.command}, {pid})" if self.run_id else f"{self.command} ({pid})"
+        return f"{who} since {self.since}"
+
+    @property
+    def remedy(self) -> str:
+        """What to do about it; of 'netops stop' nothing, as that ends production, too."""
+        if not self.pid:
+            return "wait for its end"
+        return f"wait for its end, or end it alone: with Ctrl-C where it runs, or with 'kill {self.pid}'"
 
 
 _WAITED_FOR = {
     RUN: "project '{project}' has one run at a time, and {holder} is under way; {remedy}",
     COMMAND: (
-        "project '{project}' has one run at a time, and {holder} is under way, a command that holds it to its"
-        " end; {remedy}"
+        "project '{project}' has one run at a time, and {holder} is under way and holds the project until the"
+        " command ends; {remedy}"
     ),
     SWAP: (
         "the champion of project '{project}' is changed by one at a time, and {holder} is at that or needs it"
@@ -65,7 +74,6 @@ _WAITED_FOR = {
     ),
 }
 """By the kind of lock: what was waited for, and what to do."""
-_REMEDY = "wait for its end, or end it with 'netops stop'"
 
 
 class BusyError(NetopsError):
@@ -78,7 +86,9 @@ class BusyError(NetopsError):
 
     def __init__(self, holder: Holder, kind: str = RUN, patience: float = 0.0) -> None:
         super().__init__(
-            _WAITED_FOR[kind].format(project=holder.project, holder=holder, remedy=_REMEDY, patience=patience)
+            _WAITED_FOR[kind].format(
+                project=holder.project, holder=holder, remedy=holder.remedy, patience=patience
+            )
         )
         self.holder, self.kind = holder, kind
 

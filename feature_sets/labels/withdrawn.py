@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from feature_sets.telemetry.alarm_rows import TIME
+from feature_sets.telemetry.alarm_rows import RAISES, TIME
 from feature_sets.telemetry.incident_rows import (
     ID,
     KNOWN,
@@ -33,6 +33,7 @@ class Withdrawn:
     :param first: event time of the earliest, ISO 8601; empty without one.
     :param last: of the latest start.
     :param of_log: whether these are rows of alarm logs.
+    :param clears: how many of those clear alarms: what they ended goes on.
     """
 
     count: int = 0
@@ -40,6 +41,7 @@ class Withdrawn:
     first: str = ""
     last: str = ""
     of_log: bool = False
+    clears: int = 0
 
     def warning(self) -> str:
         """What is wrong if that was not meant; empty without one."""
@@ -51,9 +53,18 @@ class Withdrawn:
         more = f" and {len(self.files) - 1} more files" if len(self.files) > 1 else ""
         return (
             f"{self.count:,} {what} of {self.first} to {self.last} {'is' if self.count == 1 else 'are'} in "
-            f"no file any more: {self.files[0]}{more} had more before. Errors that rest on nothing else are "
-            "healthy now. If a file was begun anew, give the earlier rows in one of another name"
+            f"no file any more: {self.files[0]}{more} had more before. {self._effect()}. If a file was begun "
+            "anew, give the earlier rows in one of another name"
         )
+
+    def _effect(self) -> str:
+        """What becomes of the labels."""
+        healthy = "Errors that rest on nothing else are healthy now"
+        if not self.clears:
+            return healthy
+        which = "It clears an alarm" if self.count == 1 else f"{self.clears:,} of them clear alarms"
+        goes_on = f"{which}: what nothing else ends goes on, and later readings are errors now"
+        return goes_on if self.clears == self.count else f"{goes_on}. {healthy}"
 
 
 def withdrawn(
@@ -101,4 +112,5 @@ def _told(gone: pd.DataFrame, time: str, *, of_log: bool) -> Withdrawn:
         return Withdrawn()
     files = tuple(sorted({str(source).rpartition("|")[2] for source in gone[SOURCE]}))
     first, last = gone[time].min().isoformat(), gone[time].max().isoformat()
-    return Withdrawn(len(gone), files, first, last, of_log)
+    clears = int((~gone[RAISES].astype(bool)).sum()) if of_log else 0
+    return Withdrawn(len(gone), files, first, last, of_log, clears)

@@ -99,6 +99,16 @@ class FileReport:
         """Rows read less rows rejected."""
         return self.rows_read - self.rows_rejected
 
+    @property
+    def said(self) -> list[str]:
+        """The warnings, and of which files that were read now nothing is left."""
+        empty = [name for name, mark in self.marks.items() if mark.rows and not mark.rows_accepted]
+        if not empty:
+            return list(self.warnings)
+        more = f" and {len(empty) - 1:,} more" if len(empty) > 1 else ""
+        reasons = ", ".join(sorted(self.marks[empty[0]].rejected))
+        return [*self.warnings, f"all rows of {empty[0]}{more} were rejected: {reasons}"]
+
     def leave(self, files: Mapping[str, FileMark]) -> None:
         """Count files that are as they were when they were ingested."""
         self.unchanged.update(files)
@@ -135,7 +145,7 @@ class FileReport:
             "rows_unchanged": self.rows_unchanged,
             "samples": dict(self.samples),
             "notes": list(self.notes),
-            **({"warnings": list(self.warnings)} if self.warnings else {}),
+            **({"warnings": self.said} if self.said else {}),
         }
 
 
@@ -181,7 +191,7 @@ class IngestReport:
             for what, columns in sorted(report.values.items()):
                 out += [f"  {what} in {column}: {values:,}" for column, values in sorted(columns.items())]
                 out += [f"  {what}, such as {report.samples[what]}"] if what in report.samples else []
-            out += [f"  warning: {warning}" for warning in report.warnings]
+            out += [f"  warning: {warning}" for warning in report.said]
             out += [f"  note: {note}" for note in report.notes]
             out += [f"  {line}" for table, line in more if table == report.name]
         return out

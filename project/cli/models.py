@@ -21,6 +21,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     from project.api_reader import check_project
     from project.cli.endpoint import running_endpoint
     from project.endpoint_routing import routing_if_any
+    from project.model_addresses import model_address
     from project.registered_versions import end_promotion, registered_versions
     from project.session import open_session
 
@@ -59,6 +60,9 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
         return
     header = ("version", "role", "share", "devices", "tags", "gate", "algorithm", "registered (UTC)")
     print_columns(header, [_cells(row) for row in rows])
+    tagged = next((tag for row in rows for tag in row["tags"]), "")
+    if tagged:
+        print(f"address of one, as 'netops replay --model' takes it: {model_address(name, tagged)}")
     if up is None:
         print("no endpoint is up, so none has a role; 'netops serve' starts it")
     elif routing is None:

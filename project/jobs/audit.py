@@ -27,6 +27,7 @@ _COUNTS = {
     "compared": "compared",
     "that differ": "mismatches",
     "no history yet": "not_in_history",
+    "with a label that is no history yet": "label_not_in_history",
     "left out of the history": "out_of_history",
     "in the order of the journal, after a late reading": "after_late",
     "in the order of the journal, after a silence": "after_silence",
@@ -48,6 +49,7 @@ def audit_served(
     """MLRun job: compare what was served with the history, see ``project.audit``.
 
     What was served by this run is history with the next one, and counts as ``not_in_history`` until then.
+    The label of what was at the end of the history came after it: that counts as ``label_not_in_history``.
     Results: the fields of ``Audit``, or why it ``failed``; ``while_streaming`` if the simulated network still
     streamed, so that not all pairs were in files. That it failed, or a difference, is an error of the log and
     ends nothing. The report of the run gets a section with the figures, and one with the alerts of drift.

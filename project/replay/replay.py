@@ -48,7 +48,9 @@ def replay(
         package = fetch_model_package(address)
     except (mlrun.errors.MLRunNotFoundError, ModelPackageError) as error:
         if model:
-            raise InputError("--model", "must be the address of a model", model) from error
+            such = model_address(project, PRODUCTION)
+            rule = f"must be the address of a model such as {such}, or a folder with its files"
+            raise InputError("--model", rule, model) from error
         raise NetopsError(
             f"project '{project}' must have a model in production to replay with, got none; "
             "train one with 'netops run', or name one with --model"

@@ -37,7 +37,7 @@ def is_newer(event: Mapping[str, Any], case: Case) -> bool:
     """Whether a drift is a change of its own, after that of the case, and not the same one found again.
 
     An alert that gets worse begins anew each time. If each began a case, no count of rows would be enough; so
-    it is a newer one only once a run was rejected on what was labeled since the onset.
+    it is a newer one only once two runs were rejected on what was labeled since the onset, see ``Case``.
     """
     onset = time_of(onset_of(event))
     # New detectors cannot know of a change from before they were attached.

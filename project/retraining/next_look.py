@@ -9,6 +9,7 @@ from typing import Any
 from project.retraining.next_run import Evidence, held_until, rows_needed
 from project.retraining.state import Case, LoopState
 from project.retraining_policy import RetrainingPolicy
+from training.job.training_window import SINCE
 
 _LONG = 7200.0
 _MOST = 2 / 3
@@ -43,6 +44,12 @@ def next_look(
         steps.append(f"{missing} start a training{_how_long(case, evidence, policy)}")
     else:
         return ""
+    if case.rejections and missing:
+        # Rows came since that run began, and a candidate of a run by hand has the same gate to pass.
+        command = f"netops run --set 'training_window={SINCE}{case.onset}'"
+        steps.append(
+            f"{command} trains at once on the rows since the change, and the gate compares as before"
+        )
     return "; ".join(steps)
 
 

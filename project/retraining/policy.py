@@ -33,6 +33,8 @@ LONGEST_CHANGE = timedelta(minutes=30)
 _REMEMBERED = 1000
 _UNTOLD = 100
 _MOST_INTERRUPTIONS = 10
+_REJECTED_OF_ONSET = 2
+"""Candidates of the rows since one onset that must be rejected before a worse alert is a second change."""
 _LONGEST_REASON = 1000
 """The error of a run may end with its log."""
 
@@ -61,7 +63,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
 
     A drift whose change began after the case's was found, or that is found once the alert of the case is
     cleared, is a newer one: the case is answered from its onset on, and what was tried before does not count.
-    An alert that gets worse joins the case; the run after a rejected one counts since it was worse.
+    An alert that gets worse joins the case; after two rejected runs the next one counts since it was worse.
     That an alert is cleared changes nothing else: the gate compares on what is labeled by now.
     A drift of one device, whose fleet is calm, opens no case: the device has failed, not the model. If others
     follow, its alert is told again.
@@ -261,7 +263,14 @@ def after_candidate(
         return closed(replace(state, failures=0).told(decision), now, policy)
     if result.outcome != words.REJECTED:
         return replace(state, case=replace(case, rows_tried=rows), failures=0)
-    rejected = replace(case, rejections=case.rejections + 1, rows_tried=rows, onset_rejected=True)
+    here = case.onset_rejections + 1
+    rejected = replace(
+        case,
+        rejections=case.rejections + 1,
+        rows_tried=rows,
+        onset_rejections=here,
+        onset_rejected=here >= _REJECTED_OF_ONSET,
+    )
     after = replace(state, case=rejected, failures=0)
     if rejected.rejections < policy.rejections:
         return _since_worse(after, rejected, now)
@@ -271,11 +280,16 @@ def after_candidate(
 
 
 def _since_worse(state: LoopState, case: Case, now: datetime) -> LoopState:
-    """The state after a rejected run: where the alert got worse meanwhile, rows count since then."""
+    """The state after a rejected run: where the alert got worse meanwhile, rows may count since then.
+
+    Errors that come more often are no second change, and the rows since the first one teach it, too.
+    That they do not is said by a second rejected run, of ``growth`` times the rows.
+    """
     worse = case.worse_since
-    if not worse or time_of(worse) <= time_of(case.onset):
+    if not worse or not case.onset_rejected or time_of(worse) <= time_of(case.onset):
         return state
-    moved = replace(case, onset=worse, worse_since="", rows_tried=0, onset_rejected=False)
+    moved = replace(case, onset=worse, worse_since="", rows_tried=0)
+    moved = replace(moved, onset_rejected=False, onset_rejections=0)
     reason = f"the alert got worse than at {case.onset[:19]}: rows count since {worse[:19]}"
     changed = replace(state, case=moved)
     return changed.told(_decision(now, words.NEWER, reason, case=case.id, before=case.version))

@@ -94,8 +94,10 @@ class Case:
     :param finish_outdated: whether a newer change came after the run that made ``finish`` began.
     :param alerts: ids of the open alerts that it has been told of.
     :param worse_since: event time since which one of them is worse, by the newest onset, ISO 8601 UTC or
-        empty: rows count since then once a run is rejected.
-    :param onset_rejected: whether the last run that began was rejected, on what was labeled since ``onset``.
+        empty: rows count since then once ``onset_rejected``.
+    :param onset_rejections: candidates that were rejected on what was labeled since ``onset``.
+    :param onset_rejected: whether the last run that began was rejected, and is the second one or a later one
+        of those: only then a worse alert is taken for a second change.
     :param weak: whether nothing has changed, and the model is of no use: see ``weak_model``. It is trained
         once, on all there is.
     :param reopened: whether it goes on since a rollback, and its new detectors have found nothing yet.
@@ -117,6 +119,7 @@ class Case:
     alerts: tuple[str, ...] = ()
     worse_since: str = ""
     onset_rejected: bool = False
+    onset_rejections: int = 0
     weak: bool = False
     reopened: bool = False
 

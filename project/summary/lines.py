@@ -90,6 +90,8 @@ def _taken_lines(taken: dict[str, Any]) -> list[str]:
         f"{taken['readings']:,} readings and {taken['labels']:,} labels arrived since the last time: "
         f"{taken['readings_new']:,} and {taken['labels_new']:,} are new in the history"
     )
+    if "rows_ingested" in taken:  # The rows above are those before these came.
+        text += f", which has {taken['rows_ingested']:,} readings now"
     if taken.get("incidents"):
         changed = int(taken.get("labels_changed") or 0)
         text += f"; {taken['incidents']:,} times an incident was told of, {changed:,} labels are others now"

@@ -123,8 +123,13 @@ def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path
     # What was looked at and is not in the history does not wait for it.
     missing = np.arange(count) % 2 == 0
     held = audits.held_rows
+
+    def half(history, rows, *columns):
+        """Of the readings; labels are all there."""
+        return held(history, rows, *columns) if columns else (np.where(missing[: len(rows)], -1, 0), None)
+
     with monkeypatch.context() as patched:
-        patched.setattr(audits, "held_rows", lambda *given: (np.where(missing[: len(given[1])], -1, 0), None))
+        patched.setattr(audits, "held_rows", half)
         found = look(most=1)
         assert found.out_of_history == (len(rows) + 1) // 2 and not found.not_in_history
         assert any("left out of the history, too late" in line for line in found.lines())
@@ -351,6 +356,43 @@ def test_late_readings_are_no_difference_and_what_was_changed_is_told(
     path.write_bytes(b"PAR1")
     with pytest.raises(DamagedFileError, match="put it back from a backup"):
         look()
+
+
+def test_a_label_that_came_after_its_reading_was_history_is_waited_for_and_is_no_difference(
+    project, local_stack, tmp_path, monkeypatch
+):
+    forget_all()
+    generator = np.random.default_rng(17)
+    Past.random(generator).folder(tmp_path / "files", PLAIN).ingest()
+    all_features(PLAIN).save()
+    pairs = tmp_path / "pairs"
+    redis_url = local_stack.info.redis_url
+    endpoint = open_endpoint(tmp_path, project, redis_url, PLAIN, INPUTS, labeled_directory=str(pairs))
+    package = fetch_model_package(str(endpoint.package))
+    monkeypatch.setattr(audits, "model_of", lambda project, version: package)
+    client, times = endpoint.start(), []
+    for second in range(60):
+        times.append((START + pd.Timedelta(seconds=second)).isoformat())
+        event = {"device": "dev-1", "timestamp": times[-1], "cpu": float(second), "latency": 2.0}
+        assert endpoint.send("/telemetry", [event]).status == 200
+    told = [{"device": "dev-1", "timestamp": at, "is_error": 0} for at in times]
+
+    def look():
+        return audit(project, pairs, endpoint.journal, PLAIN, 10_000, "3650d")
+
+    assert endpoint.send("/labels", told[:40]).status == 200
+    take_live(endpoint.journal, PLAIN)
+    assert endpoint.send("/labels", told[40:]).status == 200
+    client.shut_down()
+    found = look()
+    assert (found.pairs, found.compared, found.label_not_in_history) == (60, 40, 20)
+    assert (found.mismatches, found.not_in_history, found.after_silence) == (0, 0, 0), found.lines()
+    assert (
+        "  20 are compared once their labels, which came live, are history: with the next" in found.lines()[2]
+    )
+    take_live(endpoint.journal, PLAIN)
+    found = look()
+    assert (found.compared, found.label_not_in_history, found.mismatches) == (60, 0, 0), found.lines()
 
 
 def test_a_late_reading_is_no_difference_of_features_relative_to_the_past(

@@ -56,6 +56,9 @@ def test_what_the_gate_said_is_told_of_every_version_and_not_of_the_newest_rejec
     monkeypatch.setattr(registered, "end_promotion", lambda _: None)
     models("p")
     lines = {line.split()[0]: line for line in capsys.readouterr().out.splitlines()}
+    assert lines["address"].endswith(
+        "'netops replay --model' takes it: store://models/p/evaluate_model:production"
+    )
     assert "not promoted" in lines["before"] and "rejected" not in lines["before"]
     assert all("not promoted" in lines[name] for name in ("newest", "ancient"))
     assert "not promoted" not in lines["served"] and "promoted" in lines["served"]

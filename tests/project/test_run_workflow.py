@@ -7,7 +7,7 @@ import pytest
 
 from project import run_workflow
 from project.memory import Memory, schema_digest
-from project.run_lock import BusyError
+from project.run_lock import BusyError, Holder
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def test_given_before_remembered_before_what_is_set_on_the_workflow(request_file
 def test_a_failure_in_the_middle_keeps_the_id_by_which_its_runs_are_found(request_file, monkeypatch):
     def load(*_):
         run_workflow.write_status(request_file.parent, "w1", "running", "")
-        raise BusyError(SimpleNamespace(project="demo"))
+        raise BusyError(Holder("demo", "netops run", 7, "now"))
 
     monkeypatch.setattr(run_workflow, "load_project", load)
     assert run_workflow.run(request_file) == 1

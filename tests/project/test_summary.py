@@ -583,6 +583,8 @@ def test_what_arrived_live_has_a_line_and_nothing_has_none():
     text = " ".join(" ".join(_taken_lines(taken)).split())
     assert text.startswith("arrived live 2,400 readings and 2,352 labels arrived since the last time: ")
     assert text.endswith("2,399 and 2,352 are new in the history")
+    text = " ".join(" ".join(_taken_lines({**taken, "rows_ingested": 591701})).split())
+    assert text.endswith("are new in the history, which has 591,701 readings now")
     assert _taken_lines({**taken, "readings": 0, "labels": 0}) == _taken_lines({}) == []
     told = {**taken, "readings": 0, "labels": 0, "incidents": 3, "labels_changed": 1200}
     text = " ".join(" ".join(_taken_lines(told)).split())

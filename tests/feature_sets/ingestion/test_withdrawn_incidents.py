@@ -109,5 +109,15 @@ def test_rows_of_an_alarm_log_that_is_rotated_are_told(
     assert done["incidents_withdrawn"] == 1
     (warning,) = done["report"]["labels"]["warnings"]
     assert warning.startswith("1 row of the alarm log of 2026-01-01T00:28:00+00:00 to ")
+    # Without its end the alarm goes on, and its readings are errors.
+    assert (
+        "It clears an alarm: what nothing else ends goes on, and later readings are errors now. If" in warning
+    )
+    assert "healthy" not in warning
     assert errors() == inside(("r1", 5, 8), ("r1", 29, 30), ("r3", 25, 30))
+    write_log("alarms", [(30, "r1", "FAN", "CLEARED")])
+    (warning,) = run(tmp_path / "site", schema)["report"]["labels"]["warnings"]
+    assert (
+        warning.startswith("1 row of") and "Errors that rest on nothing else are healthy now. If" in warning
+    )
     forget_all()

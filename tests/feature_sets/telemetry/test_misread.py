@@ -285,3 +285,15 @@ def test_numbers_of_a_csv_file_are_the_nearest_floats_as_in_json(tmp_path: Path)
     lines = [f"r1,2024-01-01T00:00:0{place}Z,{text}" for place, text in enumerate(texts)]
     rows, _ = read_telemetry(folder(tmp_path, "device,ts,cpu\n" + "\n".join(lines) + "\n"), schema())
     assert rows.metrics["cpu"].tolist() == [float(text) for text in texts]
+
+
+def test_a_file_of_which_no_row_is_left_is_warned_of(tmp_path):
+    (tmp_path / "metrics").mkdir()
+    found = folder(tmp_path)
+    (tmp_path / "metrics.csv").rename(tmp_path / "metrics" / "good.csv")
+    (tmp_path / "metrics" / "comma.csv").write_text(f'device,ts,cpu\nr1,{AT},"7,5"\n', encoding="utf-8")
+    _, report = read_telemetry(found, schema())
+    assert report.metrics.rejected == {"not_a_number": 1} and report.labels.said == []
+    (warning,) = report.to_dict()["metrics"]["warnings"]
+    assert warning == "all rows of metrics/comma.csv were rejected: not_a_number"
+    assert f"  warning: {warning}" in report.lines()

@@ -87,28 +87,41 @@ def test_an_open_alert_that_gets_worse_and_worse_does_not_keep_a_run_from_beginn
     assert next_step(state, replace(PLENTY, rows=1000), NOW, POLICY) == Begin(1000)
 
 
-def test_after_a_rejected_run_rows_count_since_the_alert_was_worst_and_the_rejections_go_on():
+def test_after_two_rejected_runs_rows_count_since_the_alert_was_worst_and_the_rejections_go_on():
     state = take(take(LoopState(), told(alert="a1"), "v1", NOW), worse(2, 11), "v1", NOW)
+    first = state.case.onset
     state = began(state, Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW)
     state = take(state, worse(3, 13), "v1", NOW)
     assert not state.attempt.outdated
     state = take(state, worse(4, 12), "v1", NOW)  # Sent late.
     state = done(state, "rejected")
-    assert (state.case.onset, state.case.rejections) == ("2024-05-03T13:00:00+00:00", 1)
+    # More errors are no second change: what came since the first one is still learned from.
+    assert (state.case.onset, state.case.rejections, outcomes(state)[-1]) == (first, 1, "rejected")
+    growing = replace(POLICY, growth=2.0)
+    assert next_step(state, replace(PLENTY, rows=9_999), NOW, growing).reason.endswith("of 10,000")
+    assert next_step(state, replace(PLENTY, rows=10_000), NOW, growing) == Begin(10_000)
+    state = LoopState.from_dict(json.loads(json.dumps(state.to_dict())))
+    state = tried(state, "rejected")
+    assert (state.case.onset, state.case.rejections) == ("2024-05-03T13:00:00+00:00", 2)
     assert outcomes(state)[-2:] == ["rejected", "newer drift"]
-    assert next_step(state, replace(PLENTY, rows=1000), NOW, replace(POLICY, growth=2.0)) == Begin(1000)
-    # And then it waits for the next rejected run again.
+    assert next_step(state, replace(PLENTY, rows=1000), NOW, growing) == Begin(1000)
+    # And then it waits for two more rejected runs.
     state = take(state, worse(5, 15), "v1", NOW)
     assert (state.case.onset, outcomes(state)[-1]) == ("2024-05-03T13:00:00+00:00", "merged")
-    for _ in range(POLICY.rejections - 1):
+    state = tried(state, "rejected")
+    assert state.case.onset == "2024-05-03T13:00:00+00:00"
+    for _ in range(POLICY.rejections - 3):
         state = tried(state, "rejected")
     assert (state.case, outcomes(state)[-1]) == (None, "champion stays")
 
 
-def test_an_alert_that_gets_worse_after_a_rejected_run_moves_the_onset_once():
+def test_an_alert_that_gets_worse_after_rejected_runs_moves_the_onset_once_and_not_after_the_first():
     state = tried(take(LoopState(), told(alert="a1"), "v1", NOW), "rejected")
+    once = take(state, worse(2, 11), "v1", NOW)
+    assert (once.case.id, once.case.onset) == ("e1", state.case.onset)
+    state = tried(state, "rejected")
     state = take(take(state, worse(2, 11), "v1", NOW), worse(3, 12), "v1", NOW)
-    assert (state.case.onset, state.case.rows_tried, state.case.rejections) == (ONSET, 0, 1)
+    assert (state.case.onset, state.case.rows_tried, state.case.rejections) == (ONSET, 0, 2)
     assert outcomes(state)[-2:] == ["newer drift", "merged"]
 
 

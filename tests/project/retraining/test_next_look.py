@@ -42,6 +42,16 @@ def test_it_names_the_devices_and_how_many_labels_are_missing():
     assert look(opened(), Evidence(units=9)).endswith("labels of 1,000 more readings start a training")
 
 
+def test_after_a_rejected_candidate_it_names_the_run_that_a_person_can_begin_at_once():
+    rejected = replace(opened(), case=replace(opened().case, rejections=1, rows_tried=600))
+    assert look(rejected).endswith(
+        "labels of 560 more readings start a training, in about 93 min; netops run --set "
+        "'training_window=since 2024-05-01T11:00:00+00:00' trains at once on the rows since the change, and "
+        "the gate compares as before"
+    )
+    assert "netops run" not in look(opened())
+
+
 @pytest.mark.parametrize(
     "devices",
     [
