@@ -42,6 +42,7 @@ def retrain(
     from project.retraining import by_person
     from project.retraining.state import StateFile
     from project.retraining.status import status_lines
+    from project.run_lock import holder
     from project.summary.measured_drift import measured_drift_of
 
     settings = Settings.from_environment()
@@ -59,7 +60,10 @@ def retrain(
     elif decline or resume:
         with file.changing() as state:
             if decline and state.attempt is not None:
-                raise NetopsError("a run of the loop is under way; 'netops stop' ends it")
+                by = holder(settings.home, name)
+                raise NetopsError(
+                    f"a run of the loop is under way; {by.remedy if by else 'wait for its end'}"
+                )
             if decline and state.case is None:
                 raise NetopsError(f"project '{name}' must have a drift that is being answered, got none")
             if resume:
