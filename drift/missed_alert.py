@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from drift.detectors.saved_form import saved_mapping
-from drift.detectors.two_rates import divergence
 from drift.drift_event import SEVERITIES, Severity, utc_time
-from drift.missed_limit import NEWEST, Base
 from feature_sets.checks import check_choice, check_integer
 
 SOURCE = "missed_incidents"
@@ -91,21 +88,6 @@ def severity_of_share(base: float, now: float) -> Severity:
     return "moderate" if now <= _MODERATE * base + 1e-9 else "minor"
 
 
-def confidence(incidents: int, caught: int, base: Base) -> float | None:
-    """How sure it is that both are not of one share, 0.5 to 1, see ``Change``; None if either has none.
-
-    :param incidents: the newest.
-    :param caught: how many of them were.
-    """
-    if not incidents or not base.incidents:
-        return None
-    pooled = (caught + base.caught) / (incidents + base.incidents)
-    if not 0 < pooled < 1:
-        return 0.5
-    ratio = divergence(caught, incidents, pooled) + divergence(base.caught, base.incidents, pooled)
-    return 0.5 * math.erfc(-math.sqrt(max(0.0, ratio)))
-
-
 def base_in_words(live: int) -> str:
     """What the base is.
 
@@ -137,9 +119,10 @@ def alert_in_words(alert: Mapping[str, Any]) -> str:
     return f"catches fewer incidents than on its test data: {caught_in_words(*counts)}"
 
 
-def cleared_in_words(caught: int) -> str:
+def cleared_in_words(newest: int, caught: int) -> str:
     """Why an alert is over.
 
-    :param caught: how many of the newest ``NEWEST`` incidents were.
+    :param newest: the newest incidents.
+    :param caught: how many of them were.
     """
-    return f"of the newest {NEWEST} incidents {caught} were caught, as on its test data"
+    return f"of the newest {newest} incidents {caught} were caught, as on its test data"

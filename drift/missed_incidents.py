@@ -23,7 +23,6 @@ from drift.missed_alert import (
     base_in_words,
     caught_in_words,
     cleared_in_words,
-    confidence,
     saved_alert,
     severity_of_share,
 )
@@ -34,6 +33,7 @@ from drift.missed_limit import (
     PROMISED_INCIDENTS,
     Base,
     MissedLimit,
+    confidence,
     missed_limit,
 )
 from feature_sets.checks import InputError, check_integer, check_number
@@ -206,7 +206,7 @@ class MissedIncidents:
         caught = sum(self._newest)
         if self.open.since < NEWEST or caught < limit.calm:
             return []
-        return self._closed(time, cleared_in_words(caught), NEWEST, caught)
+        return self._closed(time, cleared_in_words(NEWEST, caught), NEWEST, caught)
 
     def close(self, time: str, why: str) -> list[DriftEvent]:
         """End the alert that is open, for another reason; what is to be told of that, if there is one.

@@ -24,6 +24,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.change_size import counts_of
+from drift.detectors.two_rates import divergence
 
 LEAST_INCIDENTS = 10
 """Of fewer incidents nothing is concluded."""
@@ -128,6 +129,21 @@ def missed_limit(base: Base, seed: int = 0) -> MissedLimit | None:
     calm = max(1, int(np.quantile(random.binomial(NEWEST, drawn), 0.25, method="lower")))
     found = MissedLimit(*weights, max(limit, weights[0]), calm)
     return found if found.in_a_row <= MOST_MISSED else None
+
+
+def confidence(incidents: int, caught: int, base: Base) -> float | None:
+    """How sure it is that both are not of one share, 0.5 to 1, see ``Change``; None if either has none.
+
+    :param incidents: the newest.
+    :param caught: how many of them were.
+    """
+    if not incidents or not base.incidents:
+        return None
+    pooled = (caught + base.caught) / (incidents + base.incidents)
+    if not 0 < pooled < 1:
+        return 0.5
+    ratio = divergence(caught, incidents, pooled) + divergence(base.caught, base.incidents, pooled)
+    return 0.5 * math.erfc(-math.sqrt(max(0.0, ratio)))
 
 
 def missed_streams(
