@@ -156,8 +156,10 @@ def drift_magnitude(
     together = devices_together(sides, sizes, (base, batch), entity, time, spans, hours)
     chance = compare_with_chance(sides, sizes, permutations, starts, rng, missing, together.variance)
     shifts = _shifts(coded, shares, limits, chance, together.is_enough)
-    judged = [shift for shift, is_enough in zip(shifts, together.is_enough, strict=False) if is_enough]
-    if too_few := together.too_few([shift.name for shift in shifts]):
+    # A share, as of missing readings, may be of each device by itself where the rest is of all at once.
+    decided = together.is_enough[: len(shifts)] | np.array([shift.drifted for shift in shifts])
+    judged = [shift for shift, is_decided in zip(shifts, decided, strict=True) if is_decided]
+    if too_few := together._replace(is_enough=decided).too_few([shift.name for shift in shifts]):
         warnings.append(too_few)
     if not judged:
         return undecided(too_few)

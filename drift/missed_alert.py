@@ -63,8 +63,8 @@ def saved_alert(owner: str, saved: Any) -> MissedAlert | None:
         if name != "cleared" or values[name] is not None:
             values[name] = utc_time(values[name], f"{owner}: {name}")
     check_choice(f"{owner}: severity", values["severity"], SEVERITIES)
-    for name in ("incidents", "base_incidents", "since"):
-        check_integer(f"{owner}: {name}", values[name], at_least=0)
+    for name, least in (("incidents", 1), ("base_incidents", 1), ("since", 0)):
+        check_integer(f"{owner}: {name}", values[name], at_least=least)
     check_integer(f"{owner}: caught", values["caught"], at_least=0, at_most=values["incidents"])
     most = values["base_incidents"]
     check_integer(f"{owner}: base_live", values["base_live"], at_least=0, at_most=most)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,12 +17,13 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
 from feature_sets.ingestion.retold_incidents import END_OF_TIME, told_again
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.telemetry.alarm_rows import joined_alarms, no_alarms, paired_alarms
-from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.alarm_rows import alarm_ids, joined_alarms, no_alarms, paired_alarms
+from feature_sets.telemetry.cell_text import ids_of, texts_of
 from feature_sets.telemetry.device_part import has_device_part
 from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import (
+    ID,
     SOURCE,
     IncidentPart,
     joined_incidents,
@@ -86,11 +87,11 @@ class LabelState:
         content = json.loads(stored.folder.read(MADE_OF)["content"][0].as_py())
         return cls(
             _frame(stored.folder.read(STATEMENTS), no_statements(schema)),
-            _frame(stored.folder.read(INCIDENTS), no_incidents(schema)),
+            _frame(stored.folder.read(INCIDENTS), no_incidents(schema), (ID,)),
             {path: (first, last) for path, (first, last) in content["files"].items()},
             content["attributes"],
             content["newest"],
-            _frame(stored.folder.read(ALARMS), no_alarms(schema))
+            _frame(stored.folder.read(ALARMS), no_alarms(schema), alarm_ids(schema))
             if with_log and stored.folder.has(ALARMS)
             else None,
         )
@@ -237,15 +238,18 @@ def _table(frame: pd.DataFrame) -> pa.Table:
     return pa.table(arrays)
 
 
-def _frame(table: pa.Table, like: pd.DataFrame) -> pd.DataFrame:
-    """Columns of a file with the types that they have in a frame."""
+def _frame(table: pa.Table, like: pd.DataFrame, ids: Collection[str] = ()) -> pd.DataFrame:
+    """Columns of a file with the types that they have in a frame.
+
+    :param ids: columns of ids. An earlier version kept them as they were written, such as 7.0 for 7.
+    """
     columns = {}
     for name, kind in like.dtypes.items():
         if isinstance(kind, pd.DatetimeTZDtype):
             moments = table[name].to_pandas().astype("datetime64[ns]")
             columns[name] = moments.dt.tz_localize("UTC")
         elif kind.kind == "O":
-            columns[name] = texts_of(table[name]).series()
+            columns[name] = (ids_of if name in ids else texts_of)(table[name]).series()
         else:
             columns[name] = table[name].to_pandas().astype(kind)
     return pd.DataFrame(columns)

@@ -64,6 +64,11 @@ def alarm_part(column: str) -> str:
     return f"{_OF}{column}"
 
 
+def alarm_ids(schema: TelemetrySchema) -> tuple[str, ...]:
+    """Columns of the rows with the cells that tell alarms of one device apart."""
+    return tuple(map(alarm_part, _alarm(schema)))
+
+
 def alarm_types(schema: TelemetrySchema) -> dict[str, str]:
     """The columns of rows of an alarm log, with their types; see ``incident_types``."""
     kinds = incident_types(schema)
@@ -71,7 +76,7 @@ def alarm_types(schema: TelemetrySchema) -> dict[str, str]:
         SOURCE: kinds[SOURCE],
         ROW: kinds[ROW],
         **{at(column): "object" for column in scope_columns(schema)},
-        **{alarm_part(column): "object" for column in _alarm(schema)},
+        **dict.fromkeys(alarm_ids(schema), "object"),
         TIME: kinds[START],
         KNOWN: kinds[KNOWN],
         RAISES: "bool",

@@ -150,7 +150,9 @@ def read_incidents(
         }
     ).astype(incident_types(schema))
     wanted = wanted_rows(rows, form.only, whole=whole)
-    kept = found[rows.keep & wanted].reset_index(drop=True)
+    # One that was among those before, as of another severity, is an incident no more.
+    found[CANCELLED] |= ~wanted
+    kept = found[rows.keep & (wanted | found[ID].notna())].reset_index(drop=True)
     rows.accepted([form.start], some=False)
     return IncidentPart(kept, tuple(report.marks))
 
@@ -210,7 +212,8 @@ def note_incidents(
     report.notes.append(f"{len(frame):,} {incidents}, {still:,} of them without an end")
     if others and schema.labels.alarm_log is None:
         rows = "1 row does not count: it was" if others == 1 else f"{others:,} rows do not count: they were"
-        report.notes.append(f"{rows} cancelled, or a later row is about the same incident")
+        left_out = "cancelled, or not in labels.only" if schema.labels.only else "cancelled"
+        report.notes.append(f"{rows} {left_out}, or a later row is about the same incident")
     if not len(frame):
         return
     if schema.labels.scope:

@@ -10,6 +10,7 @@ import pandas as pd
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.alarm_log import AlarmLog
+from feature_sets.telemetry.schema import DEVICE
 from feature_sets.telemetry.table_rows import TableRows
 
 UNWANTED = "not_in_only"
@@ -27,7 +28,8 @@ def wanted_rows(
     """Rows that are incidents, or tell of one, shape (n,); the report says how many are not.
 
     A row of an alarm log that clears often has the word of a cleared alarm for its severity, or none: then it
-    clears whatever was raised.
+    clears whatever was raised. Where columns tell alarms apart, so does one with any value in another column:
+    the severity may be another one than when the alarm was raised.
 
     :param only: see ``LabelForm``.
     :param log: of an alarm log.
@@ -42,6 +44,8 @@ def wanted_rows(
         if log is not None:
             clears = np.array([log.raises(text) is False for text in texts] + [True])[codes]
             states, said = pd.factorize(rows.frame[state])
+            tells_apart = column in (*log.alarm, *rows.schema.labels.scope, DEVICE, *rows.schema.entity)
+            clears |= bool(log.alarm) and not tells_apart
             has |= clears & np.array([log.raises(text) is False for text in said] + [False])[states]
         found &= has
         absent = [repr(word) for word in words if word.lower() not in {text.lower() for text in texts}]

@@ -23,7 +23,7 @@ class MergedReadings:
     A row contradicts if one of its values is another than the first one that there is; it gives nothing then.
     Of the others each metric has the first value that there is. A row of another file gives nothing either,
     as files may come one after the other, nor one that arrived at another time, as live: it says the same as
-    the reading, or contradicts it.
+    the reading, or contradicts it. A part of a reading that is in its own file as well says the same.
 
     :param kept: places of the rows that count, shape (readings,).
     :param source: field -> place of the row with the value of each reading, shape (readings,).
@@ -70,8 +70,13 @@ class MergedReadings:
             source[name] = _first(given[name] & usable, rows, of, kept)
             gives |= given[name] & usable & (source[name][of] == rows)
         other, late = at_once & ~usable, np.flatnonzero(~at_once)
+        parts = pd.DataFrame([of[late], *(common[rows[late]] for common in apart)]).T
+        file = parts.groupby([*parts.columns]).ngroup().to_numpy()
         for name, column in values.items():
-            other[late] |= differs(column, rows[late], source[name][of[late]])
+            has = ~_missing(column, rows[late])
+            elsewhere = np.zeros(len(late), dtype=np.bool_)
+            elsewhere[file[has]] = True  # What another row of its own file has it does not lack.
+            other[late] |= differs(column, rows[late], source[name][of[late]]) & (has | ~elsewhere[file])
         equal, merged = repeats & ~other & ~gives, repeats & gives
         return cls(kept, source, rows[equal], rows[merged], rows[other], of[other])
 

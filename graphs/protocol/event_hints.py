@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from itertools import islice
 from typing import Any
 
@@ -42,9 +42,10 @@ class EventHints:
     :param known: gives the keys of known devices, of which one is an example.
     """
 
-    def __init__(self, schema: TelemetrySchema, known: Callable[[], Iterable[str]] = tuple) -> None:
+    def __init__(self, schema: TelemetrySchema, known: Callable[[], Collection[str]] = tuple) -> None:
         self._schema = schema
         self._known = known
+        self._written: Collection[str] = ()
         self._count, self._writings = 0, OtherWritings(())
         sent_as = {name: " or ".join(names) for name, names in schema.sent_as.items()}
         entity = schema.entity if schema.entity == (DEVICE,) else (DEVICE, *schema.entity)
@@ -91,10 +92,14 @@ class EventHints:
 
     def _other_writing(self, name: object) -> str:
         """The known key that may be meant."""
-        keys = tuple(islice(iter(self._known()), _KEYS)) if isinstance(name, str) else ()
-        if len(keys) != self._count:  # Not made for each refused event: that takes long.
-            self._count, self._writings = len(keys), OtherWritings(keys)
-        return self._writings.hint(name) if isinstance(name, str) else ""
+        if not isinstance(name, str):
+            return ""
+        known = self._known()
+        if known is not self._written or len(known) != self._count:
+            # Not made for each refused event: that takes long.
+            self._written, self._count = known, len(known)
+            self._writings = OtherWritings(tuple(islice(iter(known), _KEYS)))
+        return self._writings.hint(name)
 
     def _example(self, name: str) -> str:
         """A known key, one that ends in a name if there is one."""

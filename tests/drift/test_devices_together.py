@@ -131,6 +131,17 @@ def test_where_nothing_else_is_compared_there_is_not_enough_data():
     assert found.reason.startswith("not enough data: heat: moves on all devices at once, ")
 
 
+def test_a_share_that_each_device_has_by_itself_is_told_of_a_column_that_all_have_at_once(site):
+    base, batch = site
+    batch = batch[batch["time"] < batch["time"].min() + pd.Timedelta(hours=4)].reset_index(drop=True)
+    batch["heat"] = batch["heat"].where(np.random.default_rng(0).random(len(batch)) > 0.3)
+    for columns in (["heat"], ["heat", "load"]):
+        found = drift_magnitude(base, batch, columns, joint=(), entity="device", time="time")
+        assert found.drifted and found.warnings == ()
+        assert found.reason.startswith(f"1 of {len(columns)} columns moved: feature heat")
+        assert not found.shifts[0].by_distance
+
+
 @pytest.mark.skipif(not ROUTER.is_file(), reason="the recording of the real router is not on this machine")
 @pytest.mark.parametrize("minutes", [0.5, 1, 2, 5, 10])
 def test_times_dealt_out_at_random_of_a_real_router_are_no_drift(minutes):

@@ -29,6 +29,12 @@ def watched(caught, seed=1):
     return MissedIncidents.after(base, *GAPS)
 
 
+ALERT = {
+    **{"source": "missed_incidents", "id": "missed_incidents-70", "raised": text(DAY), "onset": text(0)},
+    **{"severity": "severe", "incidents": 12, "caught": 0, "base_incidents": 60, "base_caught": 48},
+    **{"base_live": 0, "since": 3, "cleared": None},
+}
+
 USUAL = 48 * [True] + 12 * [False]
 
 
@@ -156,6 +162,11 @@ def test_a_saved_state_goes_on_exactly_while_it_learns():
         ({"newest": 21 * [0]}, "newest: must be a list of 20 counts"),
         ({"limit": {"missed": 0.0, "caught": -1.0, "limit": 3.0, "calm": 3}}, "limit: missed: must be"),
         ({"alert": {"id": "a"}}, "alert: itself: must be a mapping with the keys"),
+        (
+            {"alert": {**ALERT, "incidents": 0, "caught": 0}},
+            "alert: incidents: must be a whole number",
+        ),
+        ({"cleared_alert": {**ALERT, "base_incidents": 0}}, "base_incidents: must be a whole number"),
         ({"outcomes": {}}, "outcomes: itself: must be a mapping"),
         ({"more": 1}, "itself: must be a mapping with the keys"),
     ],

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
+import pyarrow as pa
 
+from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_state import LabelState, no_statements
 from feature_sets.labels.withdrawn import withdrawn
 from feature_sets.telemetry.alarm_rows import paired_alarms
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_events import made_id
-from feature_sets.telemetry.incident_rows import END, ID, KNOWN, SOURCE, START, IncidentPart
+from feature_sets.telemetry.incident_rows import END, ID, KNOWN, SOURCE, START, IncidentPart, incident_types
 from feature_sets.telemetry.incidents_that_count import LIVE, incidents_that_count
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from tests.feature_sets.telemetry.test_alarm_rows import BEGIN, log, schema, spans
+from tests.feature_sets.telemetry.test_alarm_rows import BEGIN, CONTENT, log, schema, spans
 
 
 def told(state: LabelState, part: IncidentPart, of: TelemetrySchema) -> LabelState:
@@ -108,3 +110,36 @@ def test_rows_of_a_log_that_are_told_with_another_text_or_known_later_are_not_wi
         now = told(before, again, of)
         found = withdrawn(before.incidents, now.incidents, before.alarms, now.alarms, again, of)
         assert found.count == count, rows
+
+
+class Kept:
+    """A history beside which something is kept."""
+
+    def __init__(self, state: LabelState) -> None:
+        self.folder, self._tables = self, state.attachments()
+
+    def has(self, name: str) -> bool:
+        return name in self._tables
+
+    def read(self, name: str) -> pa.Table:
+        return self._tables[name]
+
+
+def test_ids_that_an_earlier_version_kept_as_they_were_written_are_those_of_now() -> None:
+    of = schema("port")
+    kept = cast(
+        "StoredHistory", Kept(told(LabelState.of(None, of), part([(5, "R", "7.0")], of, "a.csv"), of))
+    )
+    state = told(LabelState.of(kept, of), part([(9, "C", "7")], of, "b.csv"), of)
+    assert spans(incidents_that_count(state.incidents, of)) == [(5, 9)] and state.unraised == 0
+    assert LabelState.of(kept, of, with_log=False).alarms is None
+
+    tickets = TelemetrySchema.from_dict({**CONTENT, "labels": {"form": "incidents", "kind": "severity"}})
+    opened = part([(5, "R", "p")], of, "a.csv").frame[list(incident_types(tickets))]
+    first = told(
+        LabelState.of(None, tickets), IncidentPart(opened.assign(**{ID: "7.0"}), ("a.csv",)), tickets
+    )
+    closed = opened.assign(**{SOURCE: "b.csv", ID: "7", END: BEGIN + pd.Timedelta(seconds=9)})
+    known = LabelState.of(cast("StoredHistory", Kept(first)), tickets)
+    state = told(known, IncidentPart(closed, ("b.csv",)), tickets)
+    assert spans(incidents_that_count(state.incidents, tickets)) == [(5, 9)]

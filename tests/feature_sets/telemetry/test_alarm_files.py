@@ -74,6 +74,41 @@ def test_of_a_log_only_rows_with_some_values_count_and_a_clear_may_have_none(tmp
     assert not report.labels.rejected and not report.labels.warnings
 
 
+def test_an_alarm_is_cleared_with_another_severity_where_columns_tell_alarms_apart(tmp_path: Path) -> None:
+    text = (
+        "time,device,kind,severity,state 01:00,r1,link,major,raise 02:00,r1,link,critical,raise "
+        "03:00,r1,link,critical,clear 04:00,r1,heat,major,raise 05:00,r1,link,major,clear"
+    )
+    of = schema({"alarm": ["kind"]}, only={"severity": ["major"]})
+    rows, report = read(tmp_path, {"a.csv": text}, of)
+    assert spans(rows) == [("r1", 1, 3), ("r1", 4, None)]
+    assert report.labels.values == {"not_in_only": {"severity": 1}, "clear_without_raise": {"state": 1}}
+    # Of another kind it is another alarm.
+    of = schema({"alarm": ["kind"]}, only={"kind": ["heat"], "severity": ["major"]})
+    rows, _ = read(tmp_path, {"a.csv": text}, of)
+    assert spans(rows) == [("r1", 4, None)]
+
+
+def test_of_rows_of_one_id_the_last_one_says_whether_it_is_an_incident(tmp_path: Path) -> None:
+    of = TelemetrySchema.from_dict({**CONTENT, "labels": {"form": "incidents", "only": {"prio": 1}}})
+    begin = "2026-01-01T00:0"
+    (tmp_path / "metrics.csv").write_text(f"time,device,cpu\n{begin}0:00Z,r1,1\n")
+    (tmp_path / "incidents").mkdir()
+    header = "id,start,end,device,prio\n"
+    opened = f"A,{begin}1:00Z,,r1,1\nB,{begin}2:00Z,,r1,2\n"
+    later = f"A,{begin}1:00Z,{begin}5:00Z,r1,2\nB,{begin}2:00Z,{begin}6:00Z,r1,1\n,{begin}7:00Z,,r1,2\n"
+    for files in ({"a": opened + later}, {"a": opened, "b": later}):
+        for name, rows in files.items():
+            (tmp_path / "incidents" / f"{name}.csv").write_text(header + rows)
+        told, report = read_telemetry(tmp_path, of)
+        assert told.incidents is not None
+        found = incidents_that_count(told.incidents.frame, of)
+        assert found[[ID, START, END]].astype(str).to_numpy().tolist() == [
+            ["B", "2026-01-01 00:02:00+00:00", "2026-01-01 00:06:00+00:00"]
+        ]
+        assert report.labels.values == {"not_in_only": {"prio": 3}}
+
+
 def test_of_intervals_only_rows_with_some_values_count_and_values_of_none_are_told(tmp_path: Path) -> None:
     of = TelemetrySchema.from_dict(
         {

@@ -104,14 +104,19 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "content"), [("parquet", b"not parquet"), ("parquet", b""), ("csv", b"a\xff\xfe\n")]
+    ("suffix", "content", "rule"),
+    [
+        ("parquet", b"not parquet", "must be a readable file of its kind"),
+        ("parquet", b"", "must be a readable file of its kind"),
+        ("csv", b"a\xff\xfe\n", "must be UTF-8, or UTF-16 with a byte order mark"),
+    ],
 )
-def test_a_broken_file_is_named(tmp_path: Path, suffix: str, content: bytes) -> None:
+def test_a_broken_file_is_named(tmp_path: Path, suffix: str, content: bytes, rule: str) -> None:
     frames = good()
     del frames["metrics"]
     write(tmp_path, frames)
     (tmp_path / f"metrics.{suffix}").write_bytes(content)
-    with pytest.raises(TelemetryError, match=rf"metrics\.{suffix}: must be a readable file of its kind"):
+    with pytest.raises(TelemetryError, match=rf"metrics\.{suffix}: {rule}"):
         read_telemetry(tmp_path, SCHEMA)
 
 

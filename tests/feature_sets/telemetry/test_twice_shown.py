@@ -35,7 +35,7 @@ def read(folder: Path, table: str, labels: dict[str, Any], **more: Any) -> tuple
         ",".join(f"2026-10-25T{cell}:00" if cell[2:3] == ":" else cell for cell in row.split(","))
         for row in rows
     ]
-    (folder / "incidents.csv").write_text("\n".join([header, *lines]))
+    (folder / "incidents.csv").write_text("\n".join([header, *lines, ""]))
     return read_telemetry(folder, of)
 
 
@@ -112,7 +112,7 @@ def test_readings_and_hours_that_never_were_are_still_left_out(tmp_path: Path) -
     times = ["2026-10-25T01:00:00", "2026-10-25T02:30:00", "2026-03-29T01:00:00"]
     (tmp_path / "metrics.csv").write_text("\n".join(["time,device,cpu", *(f"{time},r1,1" for time in times)]))
     rows = ["2026-03-29T01:00:00,r1,raise", "2026-03-29T02:30:00,r1,clear"]
-    (tmp_path / "incidents.csv").write_text("\n".join(["time,device,state", *rows]))
+    (tmp_path / "incidents.csv").write_text("\n".join(["time,device,state", *rows, ""]))
     _, report = read_telemetry(tmp_path, of)
     assert report.metrics.rejected == {"unparsable_time": 1}
     assert report.labels.rejected == {"unparsable_time": 1}

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from feature_sets.telemetry.events import EventError, EventParser
+from feature_sets.telemetry.events import KNOWN_DEVICE, EventError, EventParser
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.event_hints import EventHints, text_hint
 from tests.graphs.conftest import Client, event, make_client
@@ -54,6 +54,21 @@ def test_a_known_device_in_another_writing_is_told(client: Client, name: str, ho
     told = f"must be a known device; 'a/1' is known, which differs {how}"
     assert rule_of(client, "/telemetry", event(name)) == ("device", told)
     assert rule_of(client, "/labels", {"device": name, "timestamp": 1, "is_error": 1}) == ("device", told)
+
+
+def test_writings_are_those_of_the_devices_that_are_known_now() -> None:
+    known: dict[str, Any] = {"r1": {}}
+    plain = {"name": "one", "entity": ["device"], "time": "t", "metrics": {"m": None}, "label": "bad"}
+    hints = EventHints(TelemetrySchema.from_dict(plain), lambda: known)
+
+    def rule(name: str) -> str:
+        return hints.key(EventError("device", KNOWN_DEVICE, name), {}).rule
+
+    assert rule("R1").endswith("'r1' is known, which differs in upper and lower case")
+    known = {"r2": {}}  # As many, after a device was replaced.
+    assert rule("R1") == KNOWN_DEVICE and "'r2' is known" in rule("R2")
+    known["r3"] = {}
+    assert "'r3' is known" in rule("R3")
 
 
 GNMIC = {"name": "sub", "timestamp": 1700000000000000000, "tags": {"source": "r1"}, "values": {"/cpu": 5}}

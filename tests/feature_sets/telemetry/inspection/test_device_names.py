@@ -41,13 +41,13 @@ def test_devices_of_the_static_file_under_another_name_are_taken_whatever_it_is(
 def test_devices_under_two_names_of_columns_that_are_written_alike_are_told(tmp_path: Path) -> None:
     tables = frames()
     del tables["labels"]
-    tables["metrics"] = tables["metrics"].rename(columns={"router": "Cell Name"})
-    static = tables["static"].rename(columns={"router": "Cell"})
+    tables["metrics"] = tables["metrics"].rename(columns={"router": "Tower Name"})
+    static = tables["static"].rename(columns={"router": "Tower"})
     tables["static"] = pd.concat([static, static])  # Each device twice, so not each row names another.
     (sentence, *_) = check_folder(write(tmp_path, tables)).proposal.missing
     assert sentence == (
-        "Nothing names the devices: 'Cell Name' of the metrics and 'Cell' of the static seem to, with values "
-        "such as 'r0' in both. Give both columns one name (rename: {Cell: Cell Name})."
+        "Nothing names the devices: 'Tower Name' of the metrics and 'Tower' of the static seem to, with "
+        "values such as 'r0' in both. Give both columns one name (rename: {Tower: Tower Name})."
     )
 
 
