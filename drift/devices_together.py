@@ -32,6 +32,9 @@ _HOURS = 24
 _LEAST_SPANS = 4
 """Spans of the base from which a correlation can be told; if it has fewer, they are quartered."""
 
+_MOST_BINS = 64
+"""Bins that are counted by device and span: of a column with thousands of values, they would not fit."""
+
 _MOSTLY = 2.0
 """Variance from which on more of it is of all devices together than of each by itself."""
 
@@ -177,6 +180,8 @@ def _design_effect(codes: Index, size: int, units: _Units, around: _Around) -> f
 
     Of a column that does not vary it is 1.
     """
+    if size > _MOST_BINS:  # Some values each count as one: they move together, or do not, all the same.
+        codes, size = codes % _MOST_BINS, _MOST_BINS
     count, cells = len(units.rows), len(around.rows)
     found = np.bincount(codes * count + units.of_row, minlength=size * count).reshape(size, count).T
     shares = np.bincount(codes * cells + around.of_row, minlength=size * cells).reshape(size, cells).T

@@ -96,7 +96,7 @@ def _other_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str
     if season not in _LENGTHS or base.empty or _spanned(base[time], season) != FIXED:
         return ""
     hours = _hours(batch[time], DAY)
-    others = hours[~hours.isin(_hours(base[time], DAY).unique())].nunique()
+    others = hours[~hours.isin(_hours(_in_zone_of(batch[time], base[time]), DAY).unique())].nunique()
     if not others:
         return ""
     return (
@@ -107,19 +107,20 @@ def _other_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str
 def at_the_same_hours(base: pd.DataFrame, batch: pd.DataFrame, time: str, season: str = DAY) -> pd.DataFrame:
     """Base rows of the hours of the day, or week, that the batch lies in.
 
-    Hours are those of the zone that times are in. People, and so load, go by the clock of their place: in
-    UTC, the week after their clocks change has everything an hour too early or late.
+    Hours are those of the zone that times of the batch are in. People, and so load, go by the clock of their
+    place: in UTC, the week after clocks change has everything an hour too early or late.
 
     A base that is shorter than a week says nothing of it: then the same hours of the day. Of one that is
     shorter than a day all rows are taken.
 
-    :param time: column of event times, with a zone, the same one on both sides.
+    :param time: column of event times, with a zone.
     :param season: ``day``, ``week``, or ``fixed`` for all rows.
     """
     season = _spanned(base[time], season)
     if season == FIXED:
         return base
-    same: pd.DataFrame = base[_hours(base[time], season).isin(_hours(batch[time], season).unique())]
+    hours = _hours(_in_zone_of(batch[time], base[time]), season)
+    same: pd.DataFrame = base[hours.isin(_hours(batch[time], season).unique())]
     return same
 
 
@@ -137,10 +138,14 @@ def _span(times: pd.Series) -> pd.Timedelta:
     return span
 
 
+def _in_zone_of(known: pd.Series, times: pd.Series) -> pd.Series:
+    converted: pd.Series = times.dt.tz_convert(known.dt.tz)
+    return converted
+
+
 def _hours(times: pd.Series, season: str) -> pd.Series:
     """Hour of the day, or of the week, of each time, in the zone of the times."""
-    local = times.dt
-    hours: pd.Series = local.hour if season == DAY else 24 * local.dayofweek + local.hour
+    hours: pd.Series = times.dt.hour if season == DAY else 24 * times.dt.dayofweek + times.dt.hour
     return hours
 
 
