@@ -42,10 +42,11 @@ def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
     :param rows: of a whole folder.
     """
     found = [FitNote("labels", sentence) for sentence in _label_notes(rows, schema)]
-    found += [FitNote("labels", sentence) for sentence in _shift_notes(rows, schema)]
+    chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
+    if chunk is not None:
+        found += [FitNote("labels", sentence) for sentence in _shift_notes(rows, chunk, schema)]
     if late := too_late_note(rows.all_readings(schema.time), schema):
         found.append(FitNote("metrics", late))
-    chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
     if chunk is None:
         return found
     order = np.lexsort((chunk.micros, chunk.codes))
@@ -74,51 +75,48 @@ def rejected_notes(report: IngestReport) -> list[FitNote]:
 
 def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:
     """About incidents beside the readings, and labels that are nearly all of one class."""
-    beside = list(_beside_notes(rows, schema))
-    if any(note.startswith("All ") for note in beside):
-        return beside
-    if rows.incidents is not None and not len(rows.incidents.frame):
+    note, are_all = _beside_note(rows, schema)
+    beside = [note] if note else []
+    if are_all or (rows.incidents is not None and not len(rows.incidents.frame)):
         return beside
     labels = labels_at_readings(rows.loaded(), schema)
     if schema.label not in labels:
         return beside
-    note = class_note(int(labels[schema.label].sum()), len(labels), schema.labels.is_derived)
-    return [*beside, *([note] if note else [])]
+    of_class = class_note(int(labels[schema.label].sum()), len(labels), schema.labels.is_derived)
+    return [*beside, *([of_class] if of_class else [])]
 
 
-def _beside_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
-    """About incidents that all lie beside the readings."""
+def _beside_note(rows: Telemetry, schema: TelemetrySchema) -> tuple[str, bool]:
+    """About incidents that lie beside the readings, empty if none does; and whether all of them do."""
     if rows.incidents is None:
-        return
+        return "", False
     frame = incidents_that_count(rows.incidents.frame, schema)
     readings = rows.all_readings(schema.time)
     first, last = readings.first_seen.min(), readings.last
     if not len(frame) or last is None:
-        return
+        return "", False
     early = frame[START] - np.timedelta64(schema.labels.tolerance_seconds, "s")
-    before, after = (frame[END] <= first).to_numpy(), (early > last).to_numpy()
-    if (before | after).all():
-        yield (
+    outside = ((frame[END] <= first) | (early > last)).to_numpy()
+    if outside.all():
+        return (
             f"All {len(frame):,} incidents lie outside of the time of the readings, {first.isoformat()} to "
             f"{last.isoformat()}, so no reading is an error: look at the zone and the unit of their times."
-        )
-        return
-    outside = before | after
+        ), True
     # A few at the edges are as it should be.
     far = (frame[END] < first - (last - first)) | (early > last + (last - first))
     if outside.mean() > _MANY or far.any():
         oldest = frame.loc[far if far.any() else outside, START].min()
-        yield (
+        return (
             f"{outside.sum():,} of {len(frame):,} incidents lie outside of the time of the readings, "
             f"{first.isoformat()} to {last.isoformat()}, such as one of {oldest.isoformat()}: they make no "
             "reading an error."
-        )
+        ), False
+    return "", False
 
 
-def _shift_notes(rows: Telemetry, schema: TelemetrySchema) -> Iterator[str]:
-    """About incidents that are some hours beside what the readings show."""
-    chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
-    if rows.incidents is None or chunk is None:
+def _shift_notes(rows: Telemetry, chunk: KeyedRows, schema: TelemetrySchema) -> Iterator[str]:
+    """About incidents that are some hours beside what the first readings show."""
+    if rows.incidents is None:
         return
     frame = incidents_that_count(rows.incidents.frame, schema)
     if len(frame) and (note := shift_note(chunk, frame, known_attributes(rows), schema)):

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.rows.keyed_rows import Bools, Integers
-from feature_sets.telemetry.repeated_rows import Contradiction, differs
+from feature_sets.telemetry.repeated_rows import Contradiction, differs, missing_at
 
 MERGED = "merged"
 """Why a repeated row is none of its own: the row that counts has taken its values."""
@@ -59,7 +59,7 @@ class MergedReadings:
         at_once = np.ones(len(rows), dtype=np.bool_)
         for common in apart:
             at_once &= common[rows] == common[kept[of]]
-        given = {name: ~_missing(column, rows) & at_once for name, column in values.items()}
+        given = {name: ~missing_at(column, rows) & at_once for name, column in values.items()}
         usable = at_once.copy()
         for name, column in values.items():
             first = _first(given[name], rows, of, kept)
@@ -73,7 +73,7 @@ class MergedReadings:
         parts = pd.DataFrame([of[late], *(common[rows[late]] for common in apart)]).T
         file = parts.groupby([*parts.columns]).ngroup().to_numpy()
         for name, column in values.items():
-            has = ~_missing(column, rows[late])
+            has = ~missing_at(column, rows[late])
             elsewhere = np.zeros(len(late), dtype=np.bool_)
             elsewhere[file[has]] = True  # What another row of its own file has it does not lack.
             other[late] |= differs(column, rows[late], source[name][of[late]]) & (has | ~elsewhere[file])
@@ -89,7 +89,7 @@ class MergedReadings:
         found: list[tuple[bool, int, Contradiction]] = []
         for name, column in values.items():
             kept = self.source[name][self.reading]
-            lacks = _missing(column, rows) | _missing(column, kept)
+            lacks = missing_at(column, rows) | missing_at(column, kept)
             for empty in (False, True):  # Rather two values than one that the other lacks.
                 other = differs(column, rows, kept) & (lacks == empty)
                 if other.any():
@@ -97,11 +97,6 @@ class MergedReadings:
                     shown = Contradiction(int(rows[at]), int(kept[at]), name)
                     found.append((empty, int(numbers[rows[at]]), shown))
         return min(found, default=(False, 0, None), key=lambda one: one[:2])[2]
-
-
-def _missing(column: Any, rows: Integers) -> Bools:
-    values = column.array if isinstance(column, pd.Series) else column
-    return np.asarray(pd.isna(values[rows]), dtype=np.bool_)
 
 
 def _first(given: Bools, rows: Integers, of: Integers, kept: Integers) -> Integers:

@@ -20,6 +20,15 @@ FIRST_ROW, FIRST_TO_ARRIVE = "the first row", "the first to arrive"
 """Which of repeated rows counts."""
 
 
+def missing_at(values: Any, rows: Integers) -> Bools:
+    """Which of some rows have no value in a column, shape (n,).
+
+    :param values: see ``differs``, as are the places.
+    """
+    values = values.array if isinstance(values, pd.Series) else values
+    return np.asarray(pd.isna(values[rows]), dtype=np.bool_)
+
+
 def differs(values: Any, rows: Integers, kept: Integers) -> Bools:
     """Whether rows of a column have another value than those that count; two missing ones are equal.
 

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -18,6 +17,7 @@ from feature_sets.telemetry.repeated_rows import (
     Place,
     contradiction,
     differs,
+    missing_at,
     plain_of,
     repeated,
 )
@@ -65,7 +65,7 @@ def repeats_of(
     others = {name: differs(column, rows, kept) for name, column in values.items()}
     more = np.zeros(len(rows), dtype=np.bool_)
     for name, column in values.items() if parts else ():
-        mine, theirs = _given(column, rows), _given(column, kept)
+        mine, theirs = ~missing_at(column, rows), ~missing_at(column, kept)
         others[name] &= mine & theirs
         more |= mine & ~theirs
     other = np.logical_or.reduce([np.zeros(len(rows), dtype=np.bool_), *others.values()])
@@ -81,12 +81,6 @@ def repeats_of(
     key = {name: plain_value(table.head[name][shown.row]) for name in named}
     example = contradiction(key, shown.column, found, stays, FIRST_ROW)
     return Repeats(len(rows) - count - further, count, example, further)
-
-
-def _given(values: Any, places: Integers) -> Bools:
-    """Which of some rows have a value."""
-    found = values.array if isinstance(values, pd.Series) else values
-    return np.asarray(pd.notna(found[places]), dtype=np.bool_)
 
 
 def _values(table: TableProfile, name: str) -> Any:
