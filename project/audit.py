@@ -246,7 +246,8 @@ class _Served:
         # The answer is looked at all the same, from what the model was given.
         for name, rows in unknown.items():
             history[name] = history[name].where(~rows, served[name])
-            found.left_out[name] += int(np.count_nonzero(rows))
+            if rows.any():
+                found.left_out[name] += int(np.count_nonzero(rows))
         expected: dict[str, Any] = {name: history[name].to_numpy() for name in names}
         differs = {name: differing(served[name], history[name]) for name in names}
         offline = package.session().probability(package.schema.matrix(history))

@@ -91,7 +91,7 @@ class Audit:
                 self.out_of_history,
                 "not compared: left out of the history, too late by the arrival of what files brought",
             ),
-            (self.after_late, "in the order of the journal: a late reading is in their windows"),
+            (self.after_late, "in the order of the journal: a late reading may be in their windows"),
             (self.after_silence, "in the order of the journal: their device was begun anew after a silence"),
             (
                 self.rounded,

@@ -170,7 +170,7 @@ def number_of_text(text: str) -> float | None:
 def number_hint(text: str, decimal: str = ".") -> str:
     """What a text has that is no number, if it is one of another way of writing; else empty.
 
-    >>> number_hint("1 234"), number_hint("0,5"), number_hint("high")
+    >>> number_hint("1 234"), number_hint("4,7E-09"), number_hint("high")
     ('has separators of thousands, which are not read', 'has a decimal comma', '')
 
     :param decimal: of numbers in text, a point or a comma.
@@ -179,7 +179,9 @@ def number_hint(text: str, decimal: str = ".") -> str:
     sign, name = (",", "comma") if decimal == "." else (".", "point")
     thousands = "has separators of thousands, which are not read"
     grouped = THOUSANDS.fullmatch(word) is not None
-    if re.fullmatch(rf"[+-]?[0-9]+\{sign}[0-9]+", word):  # Before three digits it may be either.
+    if re.fullmatch(
+        rf"[+-]?[0-9]*\{sign}[0-9]+([eE][+-]?[0-9]+)?", word
+    ):  # Before three digits it may be either.
         return f"{thousands}, or a decimal {name}" if grouped else f"has a decimal {name}"
     return thousands if grouped else ""
 

@@ -64,7 +64,10 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     if tagged:
         print(f"address of one, as 'netops replay --model' takes it: {model_address(name, tagged)}")
     if up is None:
-        print("no endpoint is up, so none has a role; 'netops serve' starts it")
+        way = "'netops serve' starts it"
+        if not production:
+            way = f"no model is in production, either: 'netops run --project {name} --promote' puts one there"
+        print(f"no endpoint is up, so none has a role; {way}")
     elif routing is None:
         print("the endpoint is of an earlier version, which has no routing; 'netops serve' deploys it anew")
     elif production and champion != production:

@@ -200,6 +200,7 @@ def _change(
     :param declare: done after it; if that fails the routing of before is put in force again.
     :returns: what it is then, for people or in JSON.
     """
+    from project.api_reader import check_production_model
     from project.cli.endpoint import running_endpoint, who_asks
     from project.endpoint_routing import change_routing, read_routing
     from project.registered_versions import find_version, record_primary
@@ -211,6 +212,7 @@ def _change(
     with held(settings.home, project, command, SWAP, PATIENCE_SECONDS):
         up = running_endpoint(session, project)
         if up is None:
+            check_production_model(session.mlrun_dbpath, project)  # Else there is nothing to serve.
             raise NetopsError(f"the endpoint of project '{project}' must be up; 'netops serve' starts it")
         before = read_routing(up.address, token)
         document = changed(before.document)

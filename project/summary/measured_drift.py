@@ -41,6 +41,7 @@ def measured_drift(found: Iterable[Mapping[str, Any]], project: str, champion: s
         f"measured on rows of {last['measured_on']} until {str(last['batch_to'])[:16].replace('T', ' ')} UTC"
     )
     return [
-        f"{what}; {rows}; it starts no training by itself, 'netops run --project {project}' trains on the "
-        "newest rows"
+        f"{what}; {rows}; it starts no training by itself. The newest rows of a run test its model, so one "
+        "that learns from such rows needs a short window: "
+        f"'netops run --project {project} --set training_window=14d'"
     ]

@@ -40,7 +40,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
         ("not_in_history", "are no history yet and are audited with the next run"),
         ("label_not_in_history", "have a label that is no history yet and are audited with the next run"),
         ("out_of_history", "are left out of the history, too late by the arrival of what files brought"),
-        ("after_late", "had a late reading and were compared in the order of the journal"),
+        ("after_late", "follow a late reading and were compared in the order of the journal"),
         ("after_silence", "came after a silence of their device and were, too"),
         ("rounded", "are so but for a thousandth in features relative to the past of their device"),
         ("not_in_journal", "had a late reading, and no journal has them"),

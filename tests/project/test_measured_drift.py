@@ -29,7 +29,8 @@ def going_on(version: str) -> dict[str, Any]:
 
 TOLD = (
     "data drift: 4 of 21 columns moved: cpu 0.57; measured on rows of live traffic until 2026-11-13 "
-    "22:28 UTC; it starts no training by itself, 'netops run --project p' trains on the newest rows"
+    "22:28 UTC; it starts no training by itself. The newest rows of a run test its model, so one that "
+    "learns from such rows needs a short window: 'netops run --project p --set training_window=14d'"
 )
 
 

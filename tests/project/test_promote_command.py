@@ -324,9 +324,28 @@ def test_a_canary_does_not_move_the_tag_and_ends_by_name(up: Endpoint) -> None:
 
 def test_nothing_is_changed_while_no_endpoint_is_up(up: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "running_endpoint", lambda *arguments: None)
+    monkeypatch.setattr(api_reader, "check_production_model", lambda *arguments: None)
     with pytest.raises(NetopsError, match="must be up; 'netops serve' starts it"):
         routing.shadow("tw")
     assert up.asked == []
+
+
+def test_no_endpoint_is_to_be_started_where_no_model_is_in_production(
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def absent(dbpath: str, project: str) -> None:
+        raise NetopsError(f"project '{project}' has no model in production; the gate kept out")
+
+    monkeypatch.setattr(endpoint, "running_endpoint", lambda *arguments: None)
+    monkeypatch.setattr(api_reader, "check_production_model", absent)
+    with pytest.raises(NetopsError, match="has no model in production"):
+        routing.promote("tw", force=True)
+    monkeypatch.setattr(registered_versions, "registered_versions", lambda project: [up.find("", "two")])
+    models.models()
+    assert capsys.readouterr().out.splitlines()[-1] == (
+        "no endpoint is up, so none has a role; no model is in production, either: "
+        "'netops run --project netops --promote' puts one there"
+    )
 
 
 def test_a_version_is_promoted_in_the_middle_of_a_training(

@@ -42,12 +42,10 @@ class SetBack(NamedTuple):
 
     :param hour: its start, on the clocks of the zone.
     :param zones: those that set their clocks back then; one at least.
-    :param rows: in it.
     """
 
     hour: datetime
     zones: tuple[str, ...]
-    rows: int
 
     def sentence(self, tables: str) -> str:
         """What it means, and what the schema says, for people.
@@ -59,7 +57,7 @@ class SetBack(NamedTuple):
         return (
             f"The hour from {self.hour:%Y-%m-%d %H:%M} is there twice, as where clocks are set back, so the "
             f"times in {tables} are local. The schema says assume_timezone: {self.zones[0]}, which sets them "
-            f"back then{such}; it must be true of them. {self.rows:,} readings of that hour are left out, as "
+            f"back then{such}; it must be true of them. Readings of that hour are left out, as "
             "nobody can tell which of the two they are of: times in UTC, or with an offset, would keep them."
         )
 
@@ -79,8 +77,7 @@ def set_back(readings: pd.DataFrame) -> SetBack | None:
     zones = tuple(zone for zone in ZONES if twice and all(_is_set_back(zone, hour) for hour in twice))
     if not zones:
         return None
-    rows = int(hours.isin([pd.Timestamp(hour, tz="UTC") for hour in twice]).sum())
-    return SetBack(twice[0], zones, rows)
+    return SetBack(twice[0], zones)
 
 
 def set_back_in_files(table: TableProfile, entity: Sequence[str], time: str) -> SetBack | None:

@@ -19,7 +19,11 @@ from feature_sets.telemetry.inspection.long_names import numeric_names
 from feature_sets.telemetry.inspection.metric_kinds import MetricKinds
 from feature_sets.telemetry.inspection.repeats import repeats_of
 from feature_sets.telemetry.inspection.table_profile import TableProfile
-from feature_sets.telemetry.inspection.text_numbers import plain_number_hint
+from feature_sets.telemetry.inspection.text_numbers import (
+    both_signs_sentence,
+    has_both_signs,
+    plain_number_hint,
+)
 
 _METRICS = 200
 _SHOWN = 10
@@ -69,6 +73,7 @@ def _wide(
     kinds = MetricKinds(proposal, readings, table.decimal)
     partial: list[str] = []
     unseen: list[str] = []
+    both_signs: list[str] = []
     keys = [choice.column for choice in proposal.choices if choice.role in ("entity", "time")]
     for name in (name for name in keys if name in table.partial):
         without = [file for file, here in zip(table.files, table.present, strict=True) if name not in here]
@@ -84,6 +89,10 @@ def _wide(
         elif hint := plain_number_hint(table, name) if column.kind in ("text", "time") else "":
             proposal.choose("metrics", name, "none", f"text: {hint}", "a metric, if they are plain numbers")
             proposal.decide.append(f"'{name}' has {hint}: it is a metric only if they are plain numbers.")
+        elif column.kind == "text" and has_both_signs(table, name):
+            instead = "a metric, if all have one decimal sign"
+            proposal.choose("metrics", name, "none", "text: numbers with a decimal point or comma", instead)
+            both_signs.append(name)
         elif not column.holds_numbers:
             instead = "a static column, if it is in the static file" if column.kind == "text" else ""
             where = " in the rows looked at" if column.kind == "empty" and table.is_cut else ""
@@ -98,6 +107,8 @@ def _wide(
             proposal.choose("metrics", name, "none", f"is {value} in every row", "a metric")
         else:
             kinds.add(name, table.head[name])
+    if both_signs:
+        proposal.decide.append(both_signs_sentence(table, both_signs))
     if unseen:
         names = listed([f"'{name}'" for name in unseen], _SHOWN)
         proposal.decide.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +21,7 @@ _ROW_NAME = re.compile(r"^(unnamed: ?[0-9.]+|level_[0-9]|#|row[ _]?(id|no|nr|num
 """What the numbers of rows are called, as pandas and R write them."""
 _UNIT = re.compile(r"^[+-]?[0-9][0-9.,]* ?(%|‰|°?[A-Za-zµ]+(/[A-Za-z]+)?)$")
 _LOOKED_AT = 1000
-_MOST_UNITS, _SHOWN = 8, 5
+_MOST_UNITS, _SHOWN, _FILES = 8, 5, 2
 _MOSTLY = 0.8
 _MOST_WORDS = 3
 _FEW = 10
@@ -58,6 +59,36 @@ def plain_number_hint(table: TableProfile, name: str) -> str:
     told = _unit_or_marks(table, name) or _other_sign(table, name)
     # Where nearly all are numbers that could be times, a row of units is one that is left out.
     return told or (_other_words(table, name) if table.columns[name].kind == "text" else "")
+
+
+def has_both_signs(table: TableProfile, name: str) -> bool:
+    """Whether a column of text is numbers, some with a decimal point and some with a decimal comma."""
+    column = table.head[name]
+    point, comma = (numbers_of(column, sign).refused for sign in ".,")
+    return bool(point.any() and comma.any() and not (point & comma).any())
+
+
+def both_signs_sentence(table: TableProfile, names: Sequence[str]) -> str:
+    """What is told of columns with both decimal signs.
+
+    :param names: the columns, one at least.
+    """
+    column = table.head[names[0]]
+    other = numbers_of(column, table.decimal).refused
+    ends = np.cumsum(table.lengths)
+    files = [
+        file
+        for file, begin, end in zip(table.files, ends - table.lengths, ends, strict=False)
+        if other[begin:end].any()
+    ]
+    named = ("comma", "points") if table.decimal == "." else ("point", "commas")
+    value = texts_of(column.filter(pa.array(other))).values[0]
+    columns = listed([f"'{name}'" for name in names], _SHOWN)
+    return (
+        f"A decimal {named[0]}, such as {value!r}, is in {np.count_nonzero(other):,} of the {len(other):,} "
+        f"rows looked at, of {listed(files, _FILES)}; others have decimal {named[1]}. With one sign in all "
+        f"files of the table these are metrics: {columns}."
+    )
 
 
 def _other_words(table: TableProfile, name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -48,6 +49,23 @@ def empty_fields(node: Any) -> list[str]:
 
 def test_no_description_is_cut_at_a_comma(document: dict[str, Any]) -> None:
     assert empty_fields(document) == []
+
+
+def enums(node: Any) -> Iterator[dict[str, Any]]:
+    """Parts of a document that list what may stand there."""
+    if isinstance(node, dict):
+        if isinstance(node.get("enum"), list):
+            yield node
+        node = list(node.values())
+    if isinstance(node, list):
+        for value in node:
+            yield from enums(value)
+
+
+def test_words_that_yaml_takes_for_another_type_are_listed_as_words(document: dict[str, Any]) -> None:
+    of_words = [found["enum"] for found in enums(document) if found.get("type") == "string"]
+    assert [words for words in of_words if not all(isinstance(word, str) for word in words)] == []
+    assert any("off" in words for words in of_words)
 
 
 def references(node: Any) -> set[str]:

@@ -87,7 +87,7 @@ def test_an_hour_that_is_there_twice_tells_the_zone(
 ) -> None:
     found = set_back(readings(local(zone, begin)))
     assert found is not None
-    assert (found.hour.isoformat(timespec="minutes"), found.zones, found.rows) == (hour, others, 24)
+    assert (found.hour.isoformat(timespec="minutes"), found.zones) == (hour, others)
 
 
 def test_other_rows_that_come_twice_tell_no_zone() -> None:
@@ -109,7 +109,7 @@ def test_the_zone_of_clocks_that_were_set_back_is_proposed(tmp_path: Path) -> No
     assert schema.assume_timezone == "Europe/Berlin"
     (sentence,) = (one for one in check.proposal.decide if "assume_timezone" in one)
     assert sentence.startswith("The hour from 2026-10-25 02:00 is there twice, as where clocks are set back")
-    assert "48 readings of that hour are left out" in sentence
+    assert "Readings of that hour are left out" in sentence
     assert not any("contradict" in line for line in check.lines())
     rows, report = read_telemetry(tmp_path, schema)
     assert report.metrics.rejected == report.labels.rejected

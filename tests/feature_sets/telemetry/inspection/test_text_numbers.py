@@ -116,3 +116,38 @@ def test_a_column_with_another_decimal_sign_than_its_table_is_told(tmp_path: Pat
     assert told.startswith(
         "'cpu' has numbers with a decimal point, such as '0.15', where its table has decimal commas"
     )
+
+
+@pytest.mark.parametrize("form", ["{:.2f}", "{:.2E}"])
+def test_files_of_two_decimal_signs_are_told_once_with_their_names(tmp_path: Path, form: str) -> None:
+    (tmp_path / "metrics").mkdir()
+    for file, sign in (("a.csv", ","), ("b.csv", "."), ("c.csv", ",")):
+        rows = [
+            f"r{box};2026-01-0{ord(file[0]) - 96}T00:{minute:02}:00Z;"
+            + ";".join(form.format(minute + box / 7 + place).replace(".", sign) for place in (0, 3))
+            for minute in range(30)
+            for box in (1, 2)
+        ]
+        (tmp_path / "metrics" / file).write_text("\n".join(["device;time;ber;osnr", *rows, ""]))
+    check = check_folder(tmp_path)
+    (told,) = (sentence for sentence in check.proposal.decide if "decimal" in sentence)
+    assert "is in 60 of the 180 rows looked at, of metrics/b.csv; others have decimal commas" in told
+    assert told.endswith("these are metrics: 'ber', 'osnr'.")
+    (why,) = {choice.why for choice in check.proposal.choices if choice.column in ("ber", "osnr")}
+    assert why == "text: numbers with a decimal point or comma"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("4,5E-07", "has a decimal comma"),
+        ("-1,5e3", "has a decimal comma"),
+        (",5", "has a decimal comma"),
+        ("1,234E5", "has a decimal comma"),
+        ("1,234", "has separators of thousands, which are not read, or a decimal comma"),
+        ("4,E", ""),
+    ],
+)
+def test_another_decimal_sign_is_named_in_every_way_to_write_a_number(text: str, told: str) -> None:
+    assert number_hint(text) == told
+    assert number_hint(text.replace(",", "."), decimal=",") == told.replace("comma", "point")
