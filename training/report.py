@@ -118,7 +118,7 @@ def report(
             *lead_time_sections(_frame(lead_times)),
             model_section(model),
         ),
-        footer=f"model version {model.version}, {model_path}, code {model.code_version}",
+        footer=f"times are UTC; model version {model.version}, {model_path}, code {model.code_version}",
     )
     _log_page(context, page)
 

@@ -111,11 +111,11 @@ def _list(schema: TelemetrySchema, live: dict[str, dict[str, Any]], as_json: boo
         "device",
         "state",
         "live",
-        "since",
-        "first reading",
-        "last reading",
+        "since (UTC)",
+        "first reading (UTC)",
+        "last reading (UTC)",
         "attributes",
-        "they hold since",
+        "they hold since (UTC)",
     )
     rows = [
         (

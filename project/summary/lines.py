@@ -134,7 +134,7 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
     lines = []
     by_time = evaluated.get("split", "time") == "time"
     if trained:
-        period = f"{_minute(trained.get('train_start'))} to {_minute(trained.get('train_end'))}"
+        period = f"{_minute(trained.get('train_start'))} to {_minute(trained.get('train_end'))} UTC"
         lines += _fact(
             "training",
             f"on {trained.get('train_rows', 0):,} of {trained.get('train_rows_available', 0):,} "

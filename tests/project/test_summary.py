@@ -159,7 +159,7 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     assert "rejected: 200 duplicate" in text
     assert "rejected labels: 2 end_before_start" in text
     assert "36 computed, 12 selected" in text
-    assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00" in text
+    assert "on 500 of 700 earlier rows, 2024-01-01 00:00 to 2024-01-02 07:00 UTC" in text
     assert "on all 290 later rows: average precision 0.500" in text
     assert "endpoint      none deployed\n" in text, "a model is in production, the run was not to deploy it"
     facts = facts_without_streaming()
