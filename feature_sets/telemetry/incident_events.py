@@ -197,7 +197,17 @@ class IncidentParser:
         self._scope = scope_columns(schema)
         self._entity = (*schema.entity, DEVICE)
         self._texts = texts_about(schema)
-        named = {form.start, form.end, form.id, form.cancelled, form.known, form.kind, *self._texts}
+        named = {
+            form.start,
+            form.end,
+            form.id,
+            form.cancelled,
+            form.known,
+            form.kind,
+            *self._texts,
+            *form.only,
+        }
+        self._only = {column: {word.lower() for word in words} for column, words in form.only.items()}
         self._whom = self._scope if form.scope else self._entity
         named |= set(self._whom)
         self._fields = named | {sent for sent, name in schema.rename.items() if name in named}
@@ -318,6 +328,11 @@ class IncidentParser:
             cancelled = truth_of(self._text(form.cancelled, cancelled))
             if cancelled is None:
                 raise EventError(form.cancelled, "must be true or false", field(body, form.cancelled))
+        told = [column for column in self._only if field(body, column, self) is not self]
+        if not all(self._is_wanted(column, field(body, column)) for column in told):
+            cancelled = True
+        elif told and cancelled is None:  # As where a severity is raised again.
+            cancelled = False
         texts = {
             column: text_of(column, field(body, column))
             for column in self._texts
@@ -326,6 +341,11 @@ class IncidentParser:
         return IncidentEvent(
             name, names, start, end, field(body, form.end, self) is not self, cancelled, texts
         )
+
+    def _is_wanted(self, column: str, value: Any) -> bool:
+        """Whether an incident with a value in a column of ``labels.only`` is one."""
+        text = text_of(column, value)
+        return text is not None and text.lower() in self._only[column]
 
     def _names(self, body: Mapping[str, Any]) -> dict[str, str]:
         """Whom a body names; nothing if it has no such field."""

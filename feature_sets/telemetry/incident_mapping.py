@@ -59,7 +59,7 @@ class IncidentMapping:
             raise InputError(_WHERE, "must be absent unless labels.form is incidents", dict(self.fields))
         if form.start not in self.fields:
             raise InputError(f"{_WHERE}.fields", f"must have {form.start}", list(self.fields))
-        known = dict.fromkeys([form.id, form.start, form.end, form.kind, form.cancelled])
+        known = dict.fromkeys([form.id, form.start, form.end, form.kind, form.cancelled, *form.only])
         for column in self.fields:
             if column not in {**known, **dict.fromkeys(devices), **dict.fromkeys(excluding)}:
                 rule = f"must be among {', '.join([*known, *devices, *excluding])}"

@@ -220,6 +220,10 @@ def _incident(schema: TelemetrySchema, time: dict[str, Any]) -> dict[str, Any]:
         form.start: time,
         form.end: {"anyOf": [*time["anyOf"], {"type": "null", "description": "open"}]},
         **dict.fromkeys(texts_about(schema), text),
+        **{
+            column: {**text, "description": f"it is none unless this is one of: {', '.join(words)}"}
+            for column, words in form.only.items()
+        },
         form.cancelled: {"type": ["boolean", "null"], "description": "it was none"},
     }
     return _object(properties, [])

@@ -195,3 +195,15 @@ def test_a_body_of_no_known_tool_is_told_what_the_mapping_finds_not(
         assert answered.status == 422 and hint in answered.json["error"]["rule"]
         own = client.post("/incidents", {"id": "1", "ennd": None})
         assert own.status == 422 and "incident_mapping" not in own.json["error"]["rule"]
+
+
+def test_a_column_of_labels_only_is_mapped_and_leaves_issues_out(
+    schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    mapping = {**JIRA, "fields": {**JIRA["fields"], "severity": "issue.fields.priority.name"}}
+    changed = with_labels(
+        schema, {"incident_mapping": mapping}, form="incidents", only={"severity": ["High"]}
+    )
+    client = open_client(tmp_path, changed)
+    low, high = issue(priority={"name": "Low"}), issue(priority={"name": "High"})
+    assert statuses(client, low, low, high, low) == ["cancelled", "duplicate", "changed", "cancelled"]

@@ -492,3 +492,25 @@ def test_an_end_that_waits_outlives_what_the_journal_holds(
     last = start()  # A kill: nobody has shut down.
     assert last.step("labeled_join")._book.get("INC1").end == START + 25
     assert last.get("/labeled").json["incidents_waiting_for_start"] == 0
+
+
+def test_what_labels_only_leaves_out_of_files_is_no_incident_live(
+    schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    only = {"severity": ["Major", "critical"], "kind": ["outage"]}
+    changed = with_labels(schema, form="incidents", healthy_after="1m", only=only)
+    client = open_client(tmp_path, changed)
+    fields = openapi_document(changed)["components"]["schemas"]["Incident"]["properties"]
+    assert fields["severity"]["description"] == "it is none unless this is one of: Major, critical"
+    client.post("/telemetry", [event(seconds=at) for at in (0, 10)])
+    sent = {"id": "INC1", "device": "a/1", "start": START, "end": START + 5, "kind": "outage"}
+    minor = {**sent, "severity": "minor"}
+    assert client.post("/incidents", minor).json == told("cancelled")
+    # As in files, the last one decides.
+    assert client.post("/incidents", {**sent, "severity": "MAJOR"}).json == told("changed", labeled=1)
+    assert client.post("/incidents", {"id": "INC1", "end": START + 6}).json["status"] == "changed"
+    assert client.post("/incidents", {"id": "INC1", "severity": None}).json["status"] == "cancelled"
+    assert client.post("/incidents", {**sent, "id": "2", "kind": "work"}).json == told("cancelled", name="2")
+    # Without the columns there is nothing to leave it out by.
+    bare = {"id": "3", "device": "a/1", "start": START + 10}
+    assert client.post("/incidents", bare).json["status"] == "opened"
