@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 from graphs.protocol.errors import ApiError
@@ -178,6 +179,7 @@ def clean_path(path: str) -> str:
     return path.partition("?")[0].rstrip("/")
 
 
+@lru_cache(maxsize=256)
 def find_route(method: str, path: str) -> RouteMatch:
     """Route of a cleaned path; ``HEAD`` has that of ``GET``, and servers leave out the body of its answer.
 

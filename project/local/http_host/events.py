@@ -69,6 +69,11 @@ def _header_name(name: bytes) -> str:
     return "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))
 
 
+@lru_cache(maxsize=256)
+def _says_json(content_type: str) -> bool:
+    return content_type.partition(";")[0].strip().lower() == "application/json"
+
+
 def make_event(
     method: str,
     path: str,
@@ -96,7 +101,7 @@ def event_of(
     """The same as ``make_event``, with headers as the event is to have them."""
     content_type = names.get("Content-Type", "")
     content: Any = body
-    if body and content_type.partition(";")[0].strip().lower() == "application/json":
+    if body and _says_json(content_type):
         content_type = "application/json"
         try:
             content = parse_json(body)
