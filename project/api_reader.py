@@ -120,7 +120,7 @@ def _way(dbpath: str, project: str) -> str:
         return f"'netops run --project {project}' trains one"
     return (
         f"the gate kept out those that were trained: 'netops history --project {project}' tells why, "
-        f"'netops run --project {project} --promote' overrules it"
+        f"'netops promote VERSION --project {project} --force' overrules it"
     )
 
 

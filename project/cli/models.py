@@ -66,7 +66,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     if up is None:
         way = "'netops serve' starts it"
         if not production:
-            way = f"no model is in production, either: 'netops run --project {name} --promote' puts one there"
+            way = "no model is in production, either: 'netops promote VERSION' puts one there"
         print(f"no endpoint is up, so none has a role; {way}")
     elif routing is None:
         print("the endpoint is of an earlier version, which has no routing; 'netops serve' deploys it anew")

@@ -37,7 +37,8 @@ def promote(
 
     Its golden rows are checked first; if that fails the champion stays. The tag production moves with it, so
     the next deployment serves it, too. 'netops rollback' undoes it. Where the tag was left behind, as by a
-    command that was killed, the tag alone moves.
+    command that was killed, the tag alone moves. So it does where no model is in production yet, and so no
+    endpoint is up: 'netops serve' starts one.
     """
     promote_version(Settings.from_environment(), project_name(project), version, why, as_json, force)
 
@@ -92,13 +93,21 @@ def promote_version(
         _check_gate(settings, project, found, force)
         return with_role(document, found.routed(CHAMPION))
 
-    def tag(document: RoutingDocument) -> None:
+    def tag(promoted: RegisteredVersion) -> None:
         import mlrun
 
-        model = find_version(project, document.champion.version).artifact
-        mlrun.get_run_db().tag_artifacts(model, project, tag_name=PRODUCTION)
+        mlrun.get_run_db().tag_artifacts(promoted.artifact, project, tag_name=PRODUCTION)
 
-    after = _change(settings, project, "netops promote", changed, why, as_json, tag)
+    def release() -> RegisteredVersion:
+        found = find_version(project, version)
+        _check_gate(settings, project, found, force)
+        tag(found)
+        return found
+
+    def declare(document: RoutingDocument) -> None:
+        tag(find_version(project, document.champion.version))
+
+    after = _change(settings, project, "netops promote", changed, why, as_json, declare, release)
     if told:
         print(after)
 
@@ -194,13 +203,14 @@ def _change(
     why: str,
     as_json: bool,
     declare: Callable[[RoutingDocument], None] | None = None,
+    release: Callable[[], RegisteredVersion] | None = None,
 ) -> str:
     """Change the routing of the endpoint, unless it is as it should be.
 
     :param declare: done after it; if that fails the routing of before is put in force again.
+    :param release: puts a version into production where none is, so that no endpoint can be up.
     :returns: what it is then, for people or in JSON.
     """
-    from project.api_reader import check_production_model
     from project.cli.endpoint import running_endpoint, who_asks
     from project.endpoint_routing import change_routing, read_routing
     from project.registered_versions import find_version, record_primary
@@ -212,8 +222,7 @@ def _change(
     with held(settings.home, project, command, SWAP, PATIENCE_SECONDS):
         up = running_endpoint(session, project)
         if up is None:
-            check_production_model(session.mlrun_dbpath, project)  # Else there is nothing to serve.
-            raise NetopsError(f"the endpoint of project '{project}' must be up; 'netops serve' starts it")
+            return _without_endpoint(session.mlrun_dbpath, project, release, as_json)
         before = read_routing(up.address, token)
         document = changed(before.document)
         told, declares = None, declare is not None
@@ -234,6 +243,27 @@ def _change(
     champions = {"before": before.document.champion.version, "after": after.document.champion.version}
     content = {"project": project, **champions, "change": told}
     return json.dumps(content) if as_json else "\n".join(_lines(after))
+
+
+def _without_endpoint(
+    dbpath: str, project: str, release: Callable[[], RegisteredVersion] | None, as_json: bool
+) -> str:
+    """Put a version into production where none is; else there is an endpoint to start first.
+
+    :returns: see ``_change``.
+    """
+    from project.api_reader import check_production_model
+    from project.production_model import production_version
+    from project.registered_versions import record_primary
+
+    if release is None or production_version(dbpath, project):
+        check_production_model(dbpath, project)
+        raise NetopsError(f"the endpoint of project '{project}' must be up; 'netops serve' starts it")
+    found = release()
+    record_primary(project, found.artifact)
+    if as_json:
+        return json.dumps({"project": project, "before": None, "after": found.version, "change": None})
+    return f"version {found.version} is in production: 'netops serve --project {project}' has it answer"
 
 
 def _lines(routing: Any) -> list[str]:

@@ -10,7 +10,15 @@ import pytest
 
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.routing.document import CANARY, CHAMPION, RoutedVersion, RoutingDocument
-from project import api_reader, attached_detectors, endpoint_routing, memory, registered_versions, session
+from project import (
+    api_reader,
+    attached_detectors,
+    endpoint_routing,
+    memory,
+    production_model,
+    registered_versions,
+    session,
+)
 from project.cli import endpoint, models, routing
 from project.endpoint_routing import EndpointRouting
 from project.errors import NetopsError
@@ -325,27 +333,42 @@ def test_a_canary_does_not_move_the_tag_and_ends_by_name(up: Endpoint) -> None:
 def test_nothing_is_changed_while_no_endpoint_is_up(up: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(endpoint, "running_endpoint", lambda *arguments: None)
     monkeypatch.setattr(api_reader, "check_production_model", lambda *arguments: None)
+    monkeypatch.setattr(production_model, "production_version", lambda dbpath, project: "one")
     with pytest.raises(NetopsError, match="must be up; 'netops serve' starts it"):
         routing.shadow("tw")
     assert up.asked == []
 
 
-def test_no_endpoint_is_to_be_started_where_no_model_is_in_production(
+def test_a_version_comes_into_production_where_none_is_without_an_endpoint(
     up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def absent(dbpath: str, project: str) -> None:
         raise NetopsError(f"project '{project}' has no model in production; the gate kept out")
 
+    tagging(monkeypatch, lambda model, project, tag_name: up.tagged.append(f"{tag_name}: {model}"))
+    recorded: list[Any] = []
+    monkeypatch.setattr(registered_versions, "record_primary", lambda project, model: recorded.append(model))
     monkeypatch.setattr(endpoint, "running_endpoint", lambda *arguments: None)
     monkeypatch.setattr(api_reader, "check_production_model", absent)
+    monkeypatch.setattr(production_model, "production_version", lambda dbpath, project: "")
     with pytest.raises(NetopsError, match="has no model in production"):
-        routing.promote("tw", force=True)
+        routing.shadow("tw")
     monkeypatch.setattr(registered_versions, "registered_versions", lambda project: [up.find("", "two")])
     models.models()
     assert capsys.readouterr().out.splitlines()[-1] == (
         "no endpoint is up, so none has a role; no model is in production, either: "
-        "'netops run --project netops --promote' puts one there"
+        "'netops promote VERSION' puts one there"
     )
+    up.rejected_for = "it was worse"
+    with pytest.raises(NetopsError, match="rejected by the gate: it was worse; next: --force"):
+        routing.promote("tw")
+    assert up.tagged == recorded == []
+    routing.promote("tw", force=True)
+    assert capsys.readouterr().out == (
+        "version two is in production: 'netops serve --project netops' has it answer\n"
+    )
+    assert up.tagged == [f"production: {up.artifact}"] and recorded == [up.artifact]
+    assert up.asked == up.watched == []
 
 
 def test_a_version_is_promoted_in_the_middle_of_a_training(
