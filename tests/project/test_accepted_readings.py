@@ -20,17 +20,10 @@ from project.jobs import ingest as job
 from project.live_history import LiveJournal, take_live
 from tests.feature_sets.ingestion.folders import Context, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import assert_same_bits
-from tests.mlrun_connection import new_project
 from tests.project.live_network import ARRIVING, GROUPED_ARRIVING, START, Past
 
 LATER = START + pd.Timedelta(days=14)
 """When events of START were sent again."""
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 @dataclass

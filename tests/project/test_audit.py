@@ -30,7 +30,6 @@ from project.jobs import audit as step
 from project.live_history import LiveJournal, take_live
 from project.summary.served import DRIFT, audit_text
 from tests.feature_sets.ingestion.folders import forget_all
-from tests.mlrun_connection import new_project
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.live_network import (
     GROUPED_ARRIVING,
@@ -44,12 +43,6 @@ from tests.project.live_network import (
     open_endpoint,
 )
 from training.report_page.page import Page, Section, render
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 @pytest.mark.parametrize(

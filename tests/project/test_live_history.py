@@ -31,7 +31,6 @@ from project.settings import Settings
 from tests.feature_sets.ingestion.folders import MODELS, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits
 from tests.feature_sets.ingestion.test_append_kills import Death, KilledError
-from tests.mlrun_connection import new_project
 from tests.project.live_network import (
     ARRIVING,
     COUNTING,
@@ -50,12 +49,6 @@ from tests.project.live_network import (
     open_endpoint,
     sent_by,
 )
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def test_the_label_deadline_is_that_of_the_endpoint(project, tmp_path):

@@ -13,16 +13,9 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.live_history import take_live
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits
-from tests.mlrun_connection import new_project
 from tests.project.live_network import START, TICK, open_endpoint
 
 BASE = {**SCHEMA.to_dict(), "horizon": "0s", "exclude_labels": {"kind": "test"}}
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def of(**labels: Any) -> TelemetrySchema:

@@ -22,7 +22,6 @@ from project.live_history import take_live
 from tests.feature_sets.ingestion.folders import forget_all, run, states
 from tests.feature_sets.ingestion.histories import assert_same_bits
 from tests.graphs.conftest import write_package
-from tests.mlrun_connection import new_project
 from tests.project.live_network import (
     ARRIVING,
     INPUTS,
@@ -37,12 +36,6 @@ from tests.project.live_network import (
 )
 
 MANY = "3650d"
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def with_metrics(schema: TelemetrySchema, metrics: dict[str, Any]) -> TelemetrySchema:
