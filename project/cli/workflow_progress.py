@@ -50,46 +50,13 @@ def run_to_end(
     """
     settle(settings, session)
     if workflow in _DEPLOYING:
-        try:
-            changes = changed_settings(settings, session.mlrun_dbpath, project)
-        except UnreachableError as error:  # The workflow itself says so if the API is really gone.
-            changes = [f"changes of settings unknown: {error}"]
-        for line in changes:
-            console.print(f"  {line}", highlight=False, soft_wrap=True)
+        _tell_changes(settings, session, project, console)
     deployments = Deployments(settings, project) if workflow in _TOLD and session.owned else None
     if deployments is not None:
         console.print("  start  the workflow, which loads the project", highlight=False)
     process = WorkflowProcess.start(settings, project, workflow, arguments)
     try:
-        with Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        ) as progress:
-            current = progress.add_task("starting the workflow")
-            shown: set[str] = set()
-            while True:
-                running = process.is_running()
-                status = process.status()
-                if status["run_id"]:
-                    _show_steps(
-                        session,
-                        project,
-                        status["run_id"],
-                        shown,
-                        console,
-                        lambda text: progress.update(current, description=text),
-                    )
-                if deployments is not None:
-                    for line in deployments.news():
-                        console.print(line, highlight=False)
-                if not running:
-                    break
-                _check_alive(settings, session)
-                time.sleep(_POLL_SECONDS)
+        _follow(settings, session, project, process, deployments, console)
     except KeyboardInterrupt:
         console.print(f"interrupted: ending workflow {workflow} ...", highlight=False)
         process.end("interrupted, by Ctrl-C or SIGTERM")
@@ -106,6 +73,56 @@ def run_to_end(
     if status["state"] != "succeeded":
         raise NetopsError(f"workflow {workflow} failed: {status['error']}\nlog: {process.log_path}")
     return str(status["run_id"])
+
+
+def _tell_changes(settings: Settings, session: Session, project: str, console: Console) -> None:
+    """What a deployment changes of the settings of the endpoint."""
+    try:
+        changes = changed_settings(settings, session.mlrun_dbpath, project)
+    except UnreachableError as error:  # The workflow itself says so if the API is really gone.
+        changes = [f"changes of settings unknown: {error}"]
+    for line in changes:
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
+
+
+def _follow(
+    settings: Settings,
+    session: Session,
+    project: str,
+    process: WorkflowProcess,
+    deployments: Deployments | None,
+    console: Console,
+) -> None:
+    """Show the steps of a workflow as they end, until its process does.
+
+    :param deployments: whose news are shown, too; None for none.
+    :raises ControlPlaneGoneError: if the local control plane ends before it.
+    """
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        current = progress.add_task("starting the workflow")
+        shown: set[str] = set()
+
+        def describe(text: str) -> None:
+            progress.update(current, description=text)
+
+        while True:
+            running = process.is_running()
+            run_id = process.status()["run_id"]
+            if run_id:
+                _show_steps(session, project, run_id, shown, console, describe)
+            for line in deployments.news() if deployments is not None else ():
+                console.print(line, highlight=False)
+            if not running:
+                return
+            _check_alive(settings, session)
+            time.sleep(_POLL_SECONDS)
 
 
 def _check_alive(settings: Settings, session: Session) -> None:
