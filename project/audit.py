@@ -31,8 +31,8 @@ from project.arrivals import Arrivals, arrivals
 from project.audit_account import Audit
 from project.labeled_files import newest_files, read_pairs
 from project.live_history import LiveJournal, taken_until
-from project.live_order import LiveOrder
-from project.same_answers import answers_differ
+from project.offline_answers import answers_differ
+from project.windows_by_arrival import LiveOrder
 from training.dataset.vector_rows import read_vector
 
 _MICRO = 1_000_000

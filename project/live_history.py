@@ -30,12 +30,12 @@ from graphs.state.journal import TOLD
 from graphs.state.placed_labels import placed_labels
 from graphs.state.settings import ServingSettings
 from project.function_names import SERVING
-from project.live_anew import anew_lines, lacking_by_metric
-from project.live_answers import without_refused
 from project.live_incidents import live_incidents
 from project.live_rows import LiveRows, as_id, just_before, live_rows
-from project.live_too_late import newest_before
+from project.refused_labels import without_refused
+from project.schema_change_text import anew_lines, lacking_by_metric
 from project.settings import Settings
+from project.too_late_readings import newest_before
 
 COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),

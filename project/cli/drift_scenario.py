@@ -32,7 +32,7 @@ from project.retraining.state import StateFile
 from project.scenarios.alerts_told import alert_line, alerts_told
 from project.scenarios.drift import ARGUMENTS, Timeline, labeled_rows, outcome, shortcomings, store, watch
 from project.scenarios.drift_traffic import DriftingNetwork, TrafficReport, send
-from project.scenarios.trouble import NONE, FailingTraining, Kills, Trouble, WorseModel
+from project.scenarios.injected_faults import NONE, FailingTraining, Kills, Trouble, WorseModel
 from project.session import Session, local_stack
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess

@@ -167,8 +167,8 @@ def _of_live(settings: Settings, project: str, schema: str) -> str:
     # Only now, because these take seconds to load.
     from feature_sets.telemetry.schema import TelemetrySchema
     from graphs.state.accepted_entries import requests_by_columns
-    from project.live_anew import expected
     from project.live_history import LiveJournal
+    from project.schema_change_text import expected
 
     journal = LiveJournal.of(project, settings)
     requests = requests_by_columns(journal.url, journal.key, journal.archive)

@@ -20,8 +20,8 @@ from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
 from project.report_sections import add_section
 from project.settings import Settings
+from project.summary.audit_text import DRIFT, STREAMING, audit_text
 from project.summary.drift_section import drift_section
-from project.summary.served import DRIFT, STREAMING, audit_text
 from training.report_page.page import Section, Table
 
 _COUNTS = {

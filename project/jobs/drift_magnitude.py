@@ -30,12 +30,12 @@ from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project.base_rows import base_of_served
+from project.drift_base import base_of_served
+from project.drift_batch import LIVE, LabeledRows, RowCount, Wanted, chosen_rows
 from project.endpoints import endpoint_address
 from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
 from project.label_maturity import mature_until
-from project.measured_rows import LIVE, LabeledRows, RowCount, Wanted, chosen_rows
 from project.report_sections import add_section
 from project.settings import Settings
 from training.report_page.page import Section

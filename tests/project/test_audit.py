@@ -28,7 +28,7 @@ from project.audit import audit
 from project.audit_account import Audit
 from project.jobs import audit as step
 from project.live_history import LiveJournal, take_live
-from project.summary.served import DRIFT, audit_text
+from project.summary.audit_text import DRIFT, audit_text
 from tests.feature_sets.ingestion.folders import forget_all
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.live_network import (

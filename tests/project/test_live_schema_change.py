@@ -17,8 +17,8 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.accepted_entries import requests_by_columns
 from project import audit as audits
 from project.audit import audit
-from project.live_anew import expected
 from project.live_history import take_live
+from project.schema_change_text import expected
 from tests.feature_sets.ingestion.folders import forget_all, run, states
 from tests.feature_sets.ingestion.histories import assert_same_bits
 from tests.graphs.conftest import write_package
