@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from project.api_reader import runs
 from project.changed_settings import changed_settings
-from project.cli.deployments import Deployments
 from project.errors import NetopsError
+from project.function_names import SERVING
 from project.http_json import UnreachableError
+from project.local.api.deployments.records import BUILDING, READY
+from project.local.servers import ServerError
 from project.local.workflow_records import ABORTED
 from project.orphaned_runs import settle
 from project.session import Session, local_stack
@@ -26,6 +28,8 @@ _DEPLOYING = ("main", "serve", "release")
 """Workflows that deploy the endpoint."""
 _TOLD = ("serve", "release")
 """Those of them that do little else, so that what is deployed is all there is to tell for long."""
+
+_WHAT = {SERVING: ", which loads the model and goes on from snapshot and journal"}
 
 
 class ControlPlaneGoneError(NetopsError):
@@ -167,3 +171,31 @@ def _duration(run: dict[str, Any]) -> str:
     except (KeyError, ValueError):
         return ""
     return f"{(end - start).total_seconds():6.1f} s"
+
+
+class Deployments:
+    """Tells when a function of a project begins to be deployed, and when that is done.
+
+    :param clock: monotonic, seconds.
+    """
+
+    def __init__(self, settings: Settings, project: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stack, self._project, self._clock = local_stack(settings), project, clock
+        self._since: dict[str, float] = {}
+
+    def news(self) -> Iterator[str]:
+        """A line for each change since this was asked last; none while the control plane does not answer."""
+        try:
+            found = self._stack.deployments()
+        except ServerError:  # Whoever waits for the workflow looks for that, and tells it.
+            return
+        for each in found:
+            if each.project != self._project:
+                continue
+            if each.state == BUILDING and each.name not in self._since:
+                self._since[each.name] = self._clock()
+                yield f"  deploy {each.name}{_WHAT.get(each.name, '')}"
+            elif each.state != BUILDING and each.name in self._since:
+                mark = "done  " if each.state == READY else "FAILED"
+                seconds = self._clock() - self._since.pop(each.name)
+                yield f"  {mark} {each.name:22} {seconds:6.1f} s"
