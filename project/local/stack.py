@@ -122,26 +122,26 @@ class Stack:
 
         :returns: whether anything was running.
         """
-        from project.local import left_functions
+        from project.local import offline_state
 
         with stack_lock(self.home):
             try:
-                stopped = [control_plane.stop(self.home), left_functions.stop(self.home)]
+                stopped = [control_plane.stop(self.home), offline_state.stop(self.home)]
             finally:  # Also where the database cannot be read.
                 store_stopped = valkey.stop(self.home)
             return any(stopped) or store_stopped
 
     def orphans(self) -> list[tuple[str, str, str]]:
         """Project, name and address of the functions that live, read without the control plane."""
-        from project.local import left_functions
+        from project.local import offline_state
 
-        return left_functions.running(self.home)
+        return offline_state.running(self.home)
 
     def dead_functions(self) -> list[tuple[str, str, str]]:
         """The same of functions that died; the next control plane starts them again."""
-        from project.local import left_functions
+        from project.local import offline_state
 
-        return left_functions.dead(self.home)
+        return offline_state.dead(self.home)
 
     def store_url(self) -> str:
         """Address of the online store, or empty while it is down; asked without the control plane."""
@@ -157,9 +157,9 @@ class Stack:
 
     def waiting_schedules(self) -> list[dict[str, Any]]:
         """Schedules as the control plane answers them, read without it; nothing starts them meanwhile."""
-        from project.local import left_functions
+        from project.local import offline_state
 
-        return left_functions.schedules(self.home)
+        return offline_state.schedules(self.home)
 
     def deployments(self) -> list[DeployedFunction]:
         """Deployed functions as they are now.
