@@ -170,20 +170,12 @@ class Stack:
         return [_function(item) for item in answer["deployments"]]
 
     def stop_function(self, project: str, name: str) -> DeployedFunction:
-        """Stop a function; it can be started again.
+        """Stop a function; it can be deployed again.
 
         :raises ServerError: if the control plane is not running or knows no such function.
         """
         path = f"/local/v1/deployments/{project}/{name}/stop"
         return _function(control_plane.ask(self._port(), "POST", path, timeout=60.0))
-
-    def start_function(self, project: str, name: str) -> DeployedFunction:
-        """Start a function again as it was deployed, and wait until it is ready or has failed.
-
-        :raises ServerError: if the control plane is not running or knows no such function.
-        """
-        path = f"/local/v1/deployments/{project}/{name}/start"
-        return _function(control_plane.ask(self._port(), "POST", path, timeout=180.0))
 
     def _port(self) -> int:
         state = control_plane.find(self.home, self._patience)

@@ -14,8 +14,9 @@ from training.report_page.page import Page, Section, render
 
 
 @pytest.fixture(autouse=True)
-def nobody_streams(monkeypatch):
+def nothing_runs(monkeypatch):
     monkeypatch.setattr(step, "generator_address", lambda _: "")
+    monkeypatch.setattr(step, "read_drift", lambda project: (None, f"no endpoint of {project}"))
 
 
 def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monkeypatch):
