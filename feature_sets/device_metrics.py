@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import mlrun.feature_store as fstore
 from mlrun.datastore.targets import ParquetTarget, RedisNoSqlTarget
 from storey.aggregation_utils import is_aggregation_name
@@ -41,27 +43,7 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
     """
     check_engine(engine)
     if engine == STOREY:
-        if schema.arrival is not None:
-            rule = (
-                "must be absent for storey, which takes events in event order; the vectorized engine does not"
-            )
-            raise SchemaError("schema field 'arrival'", rule, schema.arrival)
-        if schema.expected_interval is not None:
-            rule = "must be absent for storey; the vectorized engine computes what is made of it"
-            raise SchemaError("schema field 'expected_interval'", rule, schema.expected_interval)
-        if schema.counter_metrics:
-            rule = "must be of gauges for storey; the vectorized engine alone computes rates of counters"
-            names = [metric.name for metric in schema.counter_metrics]
-            raise SchemaError("schema field 'metrics'", rule, names)
-        if schema.group_features:
-            rule = "must be absent for storey; the vectorized engine computes what depends on other devices"
-            raise SchemaError(
-                "schema fields 'derived.neighbors', 'derived.peers'", rule, list(schema.group_features)
-            )
-        if schema.relative_features:
-            rule = "must be absent for storey; the vectorized engine computes what depends on earlier rows"
-            raise SchemaError("schema field 'derived.relative'", rule, list(schema.relative_features))
-        _check_operations(schema)
+        _check_for_storey(schema)
     feature_set = fstore.FeatureSet(
         NAME,
         description="Raw metrics and rolling windows of each device",
@@ -103,7 +85,38 @@ def device_metrics(schema: TelemetrySchema, engine: str = VECTORIZED) -> fstore.
     return feature_set
 
 
-def _check_operations(schema: TelemetrySchema) -> None:
+def _check_for_storey(schema: TelemetrySchema) -> None:
+    """Raise SchemaError if storey does not compute what a schema asks for, or not rightly."""
+    refused: tuple[tuple[str, str, Any], ...] = (
+        (
+            "schema field 'arrival'",
+            "must be absent for storey, which takes events in event order; the vectorized engine does not",
+            schema.arrival,
+        ),
+        (
+            "schema field 'expected_interval'",
+            "must be absent for storey; the vectorized engine computes what is made of it",
+            schema.expected_interval,
+        ),
+        (
+            "schema field 'metrics'",
+            "must be of gauges for storey; the vectorized engine alone computes rates of counters",
+            [metric.name for metric in schema.counter_metrics],
+        ),
+        (
+            "schema fields 'derived.neighbors', 'derived.peers'",
+            "must be absent for storey; the vectorized engine computes what depends on other devices",
+            list(schema.group_features),
+        ),
+        (
+            "schema field 'derived.relative'",
+            "must be absent for storey; the vectorized engine computes what depends on earlier rows",
+            list(schema.relative_features),
+        ),
+    )
+    for where, rule, asked in refused:
+        if asked is not None and asked != []:
+            raise SchemaError(where, rule, asked)
     for operation in schema.windows.operations:
         if not is_aggregation_name(operation):
             rule = "must be among those of storey; the vectorized engine computes it"

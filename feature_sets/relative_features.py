@@ -15,8 +15,6 @@ from feature_sets.telemetry.relative import LEVEL, OF_MAX, SAME_HOUR
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.baselines import Baselines
 
-Floats = npt.NDArray[np.float64]
-
 _ROWS = 4096
 """Rows that are turned at a time: as many as the processor's cache holds."""
 _HOUR = 3_600_000_000

@@ -23,7 +23,7 @@ from graphs.state.longest_reach import longest_reach
 from graphs.state.placed_labels import placed_labels
 from project.live_history import CLOCKS_APART_SECONDS, LiveJournal
 from project.live_rows import ARRIVED, live_rows
-from project.live_too_late import journaled_readings
+from project.too_late_readings import journaled_readings
 
 _MICRO = 1_000_000
 

@@ -17,6 +17,7 @@ from feature_sets.checks import InputError, duration_seconds
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.device_metrics import NAME as DEVICE_METRICS
 from feature_sets.feature_vector import ALL_FEATURES
+from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
@@ -30,9 +31,9 @@ from graphs.state.reading_history import stored_readings
 from project.arrivals import Arrivals, arrivals
 from project.audit_account import Audit
 from project.labeled_files import newest_files, read_pairs
-from project.live_history import LiveJournal, taken_until
-from project.live_order import LiveOrder
-from project.same_answers import answers_differ
+from project.live_history import LiveJournal, plain_value, taken_until
+from project.offline_answers import answers_differ
+from project.windows_by_arrival import LiveOrder
 from training.dataset.vector_rows import read_vector
 
 _MICRO = 1_000_000
@@ -87,7 +88,7 @@ def audit(
     begin = _begin(since, max(column_micros(file[PREDICTED_AT]).max() for file in files))
     files = [file[column_micros(file[PREDICTED_AT]) >= begin] for file in files]
     files = [file for file in files if len(file)]
-    found.since = _moment(begin)
+    found.since = utc(begin)
     readings = stored_readings(f"store://feature-sets/{project}/{DEVICE_METRICS}", schema)
     came, live = arrivals(journal, schema, files), LiveOrder(journal, schema, readings)
     taken = taken_until(history, journal.function)
@@ -135,7 +136,7 @@ class _Served:
         pairs = pairs.drop_duplicates([DEVICE, schema.time], ignore_index=True)
         times = column_micros(pairs[schema.time])
         found.pairs += len(pairs)
-        earliest, latest = _moment(times.min()), _moment(times.max())
+        earliest, latest = utc(times.min()), utc(times.max())
         found.first = min(found.first or earliest, earliest)
         found.last = max(found.last or latest, latest)
         package = model_of(self.project, str(pairs[VERSION].iloc[0]))
@@ -272,15 +273,10 @@ class _Served:
                     "time": at[self.schema.time].isoformat(),
                     "file": str(at[_FILE]),
                     "column": column,
-                    "expected": _plain(expected[column][row]),
-                    "found": _plain(at[column]),
+                    "expected": plain_value(expected[column][row]),
+                    "found": plain_value(at[column]),
                 }
             )
-
-
-def _plain(value: Any) -> Any:
-    """A value as JSON has it; None where there is none."""
-    return None if pd.isna(value) else getattr(value, "item", lambda: value)()
 
 
 def _begin(since: str, newest: int) -> int:
@@ -296,10 +292,6 @@ def _begin(since: str, newest: int) -> int:
         return round(pd.Timestamp(since).tz_convert("UTC").timestamp() * _MICRO)
     except (ValueError, TypeError) as error:
         raise InputError("since", "must be a length such as 7d, or a time with a zone", since) from error
-
-
-def _moment(micros: int) -> str:
-    return pd.Timestamp(int(micros), unit="us", tz="UTC").isoformat()
 
 
 def differing(values: pd.Series, others: pd.Series) -> npt.NDArray[np.bool_]:

@@ -14,6 +14,8 @@ from urllib.request import Request, urlopen
 
 from project.errors import NetopsError
 
+_TIMEOUT = 30.0
+
 
 class UnreachableError(NetopsError):
     """A server that does not answer, or not in JSON; the message names the address."""
@@ -38,7 +40,7 @@ class BusyError(UnreachableError):
         self.wait = wait
 
 
-def get_json(address: str, timeout: float = 30.0, **query: str | int) -> Any:
+def get_json(address: str, timeout: float = _TIMEOUT, **query: str | int) -> Any:
     """Content of the answer to a GET request.
 
     :param address: http or https address, without a query.
@@ -53,35 +55,35 @@ def get_json(address: str, timeout: float = 30.0, **query: str | int) -> Any:
     return _answer(Request(url), address, timeout)  # noqa: S310 - addresses of the user's own servers
 
 
-def get_guarded(address: str, token: str, timeout: float = 30.0) -> Any:
+def get_guarded(address: str, token: str, timeout: float = _TIMEOUT) -> Any:
     """The same of a route that takes a bearer token."""
     return _answer(Request(address, headers=_bearer(token)), address, timeout)  # noqa: S310 - as above
 
 
-def patch_json(address: str, body: Any, timeout: float = 30.0) -> Any:
+def patch_json(address: str, body: Any) -> Any:
     """Content of the answer to a PATCH request with a JSON body, see ``post_json``."""
-    return _sent("PATCH", address, body, timeout)
+    return _sent("PATCH", address, body)
 
 
-def put_json(address: str, body: Any, timeout: float = 30.0, token: str = "") -> Any:
+def put_json(address: str, body: Any, token: str = "") -> Any:
     """Content of the answer to a PUT request with a JSON body, see ``post_json``."""
-    return _sent("PUT", address, body, timeout, token)
+    return _sent("PUT", address, body, token)
 
 
-def post_json(address: str, body: Any, timeout: float = 30.0, token: str = "") -> Any:
+def post_json(address: str, body: Any, token: str = "") -> Any:
     """Content of the answer to a POST request with a JSON body.
 
     :param address: http or https address.
     :param token: bearer token, or empty.
     :raises UnreachableError: unless the server answers with a status of success and JSON.
     """
-    return _sent("POST", address, body, timeout, token)
+    return _sent("POST", address, body, token)
 
 
-def _sent(method: str, address: str, body: Any, timeout: float, token: str = "") -> Any:
+def _sent(method: str, address: str, body: Any, token: str = "") -> Any:
     headers = {"Content-Type": "application/json", **_bearer(token)}
     request = Request(address, json.dumps(body).encode(), headers, method=method)  # noqa: S310 - as above
-    return _answer(request, address, timeout)
+    return _answer(request, address, _TIMEOUT)
 
 
 def _bearer(token: str) -> dict[str, str]:

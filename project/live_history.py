@@ -30,12 +30,12 @@ from graphs.state.journal import TOLD
 from graphs.state.placed_labels import placed_labels
 from graphs.state.settings import ServingSettings
 from project.function_names import SERVING
-from project.live_anew import anew_lines, lacking_by_metric
-from project.live_answers import without_refused
 from project.live_incidents import live_incidents
 from project.live_rows import LiveRows, as_id, just_before, live_rows
-from project.live_too_late import newest_before
+from project.refused_labels import without_refused
+from project.schema_change_text import anew_lines, lacking_by_metric
 from project.settings import Settings
+from project.too_late_readings import newest_before
 
 COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
@@ -208,14 +208,11 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         known = LabelState.of(history.labels, schema, with_log=False).incidents
         incidents = live_incidents(known, found.incidents, schema)
         rows = replace(rows, incidents=incidents.part)
+    # Of the history as it is before they are added.
     unknown = set(found.rows.metrics[DEVICE]) - history.device_keys
-    late = _new_ones(found.late, history, schema)
-    too_late = _new_ones(found.too_late, history, schema)
+    late, too_late = (_new_ones(rows_of, history, schema) for rows_of in (found.late, found.too_late))
     rows = replace(rows, maintenance=_calendar(found, history, schema))
     done = append_telemetry(rows, schema, history, LIVE, read)
-    taken = done.labels.new + done.labels.known + done.labels.duplicates
-    if done.retold is not None:  # Of those that belong to no reading of the population nothing is made.
-        taken = done.retold.new + done.retold.known
     repeats = _repeats(found.rows.metrics, schema)
     counts = {
         **found.counts,
@@ -223,8 +220,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         # A file may have brought what the endpoint had forgotten, or never had.
         "readings_too_late": too_late,
         "readings_taken_before": found.counts["readings_taken_before"] + len(found.too_late) - too_late,
-        "labels_outside_population": len(found.rows.labels) - taken,
-        "labels_contradicting": refused if done.retold else _contradicting(found.rows.labels, schema),
+        **_label_counts(found, refused, done, schema),
         "incidents": len(found.incidents),
         "incidents_quarantined": incidents.quarantined if incidents else 0,
         "incidents_unknown": incidents.unknown if incidents else len(found.incidents),
@@ -243,6 +239,22 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
         **results,
         "metrics_lacking": lacking_by_metric(found),
         "report_lines": [first, *anew_lines(found), *others],
+    }
+
+
+def _label_counts(
+    found: LiveRows, refused: int, done: TelemetryAppended, schema: TelemetrySchema
+) -> dict[str, int]:
+    """Labels that count for nothing: of devices outside the population, or against what was said before.
+
+    :param refused: labels that an incident contradicts.
+    """
+    taken = done.labels.new + done.labels.known + done.labels.duplicates
+    if done.retold is not None:  # Of those that belong to no reading of the population nothing is made.
+        taken = done.retold.new + done.retold.known
+    return {
+        "labels_outside_population": len(found.rows.labels) - taken,
+        "labels_contradicting": refused if done.retold else _contradicting(found.rows.labels, schema),
     }
 
 
@@ -283,13 +295,13 @@ def _repeats(metrics: pd.DataFrame, schema: TelemetrySchema) -> list[dict[str, A
     for row, stays in zip(rows[other].tolist(), kept[other].tolist(), strict=True):
         shown = first_contradiction(values, np.array([row]), np.array([stays]), np.zeros(1, dtype=np.int64))
         key = {"key": metrics[DEVICE].iloc[row], "time": metrics[schema.time].iloc[row].isoformat()}
-        kept_value, given = (_plain(metrics[shown.column].iloc[place]) for place in (stays, row))
+        kept_value, given = (plain_value(metrics[shown.column].iloc[place]) for place in (stays, row))
         found.append({**key, "column": shown.column, "kept": kept_value, "given": given})
     return found
 
 
-def _plain(value: Any) -> Any:
-    """A value as JSON has it."""
+def plain_value(value: Any) -> Any:
+    """A value as JSON has it; None where there is none."""
     return None if pd.isna(value) else getattr(value, "item", lambda: value)()
 
 

@@ -26,7 +26,7 @@ from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.journal import TOLD
 from graphs.state.journal_entries import RawEntry
 from graphs.state.read_anew import ReadAnew
-from project.live_too_late import NewestBuckets
+from project.too_late_readings import NewestBuckets
 
 ARRIVED = "(arrived)"
 """Column of the arrival in ``LiveRows.late``."""

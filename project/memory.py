@@ -15,9 +15,9 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_choice
 from project import parameters
+from project.conflicting_arguments import overruled, without_effect
 from project.http_json import AbsentError, get_json
 from project.model_addresses import artifacts_address
-from project.overruled import overruled, without_effect
 from training.job.training_window import is_since
 
 KEY = "project-memory"

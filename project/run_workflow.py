@@ -35,7 +35,7 @@ from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import load_project, register_mapping
 from project.retention.prune import prune_after_run
-from project.run_notes import read_notes_as_json
+from project.run_state_json import read_notes_as_json
 from project.session import local_stack
 from project.settings import Settings
 from project.workflow import WORKFLOWS

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_WIDTH = 60
+
 
 def column_lines(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> list[str]:
     """Aligned columns, nothing cut: an address must be there whole to be copied.
@@ -29,11 +31,11 @@ def print_columns(header: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> N
         print(line)
 
 
-def compact(values: Mapping[str, Any] | None, width: int = 60) -> str:
-    """Plain values as ``key=value``, cut at ``width``."""
+def compact(values: Mapping[str, Any] | None) -> str:
+    """Plain values as ``key=value``, cut at ``_WIDTH``."""
     text = ", ".join(
         f"{key}={value:.4g}" if isinstance(value, float) else f"{key}={value}"
         for key, value in (values or {}).items()
         if not isinstance(value, dict | list)
     )
-    return text if len(text) <= width else text[: width - 1] + "…"
+    return text if len(text) <= _WIDTH else text[: _WIDTH - 1] + "…"

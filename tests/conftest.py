@@ -86,3 +86,12 @@ def local_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalStack
         yield LocalStack(stack, stack.up())
     finally:
         stack.stop()
+
+
+@pytest.fixture(scope="module")
+def project(local_stack: LocalStack) -> Iterator[str]:
+    """Name of an empty project, the active one of MLRun's client while the tests of one module run."""
+    from tests.mlrun_connection import new_project
+
+    with new_project(local_stack.info.mlrun_dbpath) as name:
+        yield name

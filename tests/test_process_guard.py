@@ -32,7 +32,8 @@ httpx.post(api, json={"metadata": {"name": "demo"}}).raise_for_status()
 spec = {"function_handler": "tests.project.local.deployed:echo"}
 function = {"kind": "nuclio", "metadata": {"name": "echo"}, "spec": spec}
 httpx.post(f"{api}/demo/nuclio/echo/deploy", json={"function": function}).raise_for_status()
-host = stack.start_function("demo", "echo")
+while (host := stack.deployments()[0]).state == "building":
+    time.sleep(0.05)
 print(info.api_pid, info.valkey_pid, host.pid, host.state, flush=True)
 if guarded:
     time.sleep(600)

@@ -12,18 +12,23 @@ import plotly.graph_objects as go
 from feature_sets.checks import InputError, check_integer
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.feature_columns import feature_columns
-from training.exploration.class_plots import scatter_figure, violin_figure
 from training.exploration.class_samples import scatter_points, strongest_pairs, violin_values
-from training.exploration.episodes_plot import episodes_figure
 from training.exploration.error_episodes import error_episodes
 from training.exploration.exploration_sample import (
     ExplorationSample,
     exploration_sample_of,
     read_exploration_sample,
 )
-from training.exploration.plots import correlation_figure, histogram_figure, strongest_features
+from training.exploration.plots import (
+    correlation_figure,
+    episodes_figure,
+    histogram_figure,
+    scatter_figure,
+    staleness_figure,
+    strongest_features,
+    violin_figure,
+)
 from training.exploration.staleness import staleness
-from training.exploration.staleness_plot import staleness_figure
 from training.exploration.tables import class_balance, class_histograms, correlations, feature_summary
 from training.job.defaults import SAMPLE_RATIO, SEED, TRAINING_WINDOW
 from training.job.parameter_rules import checked

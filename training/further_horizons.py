@@ -51,6 +51,12 @@ from training.train import train
 TABLE_KEY = "lead_times"
 NO_LABELS = "no error is known to start within it"
 
+_ROWS = ("seed", "test_fraction", "test_devices", "train_rows", "training_window", "split")
+_SELECT = (*_ROWS, "select_k", "min_votes", "max_correlation", "max_drift")
+_TRAIN = (*_ROWS, "search", "combinations", "threshold_rule", "scores_by")
+_EVALUATE = (*_ROWS, "promote", "rehearse", "approve", "trial", "scores_by")
+"""Arguments that each of the three jobs is given."""
+
 
 def train_further_horizons(
     context: mlrun.MLClientCtx,
@@ -115,26 +121,14 @@ def train_further_horizons(
     :param approve: the same.
     :param trial: the same.
     """
+    arguments = dict(locals())  # By name, before there are other variables.
     telemetry = TelemetrySchema.load(schema)
     primary = fetch_model_package(model_path).schema
     figures = {}
     if not primary.unlabeled:  # Without labels nobody knows what it caught.
         figures = figures_of(telemetry.horizon, test_scores_table.as_df(), test_episodes.as_df())
     leads = [LeadTime(telemetry.horizon, promotion, promotion_reason, primary.version, figures)]
-    rows = {
-        "seed": seed,
-        "test_fraction": test_fraction,
-        "test_devices": test_devices,
-        "train_rows": train_rows,
-        "training_window": training_window,
-        "split": split,
-    }
-    limits = {"select_k": select_k, "min_votes": min_votes}
-    limits |= {"max_correlation": max_correlation, "max_drift": max_drift}
-    plan = {"search": search, "combinations": combinations, "threshold_rule": threshold_rule}
-    gate = {"promote": promote, "rehearse": rehearse, "approve": approve, "trial": trial}
-    told = {"scores_by": scores_by}
-    given = _Given({**rows, **limits}, {**rows, **plan, **told}, {**rows, **gate, **told})
+    given = _Given(*({name: arguments[name] for name in names} for names in (_SELECT, _TRAIN, _EVALUATE)))
     too_long = {} if primary.unlabeled else horizons_too_long(feature_vector, telemetry)
     for horizon, one in further(telemetry).items():
         if primary.unlabeled:

@@ -11,16 +11,14 @@ from feature_sets.checks import check_integer
 from feature_sets.model_package.package import fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from training.job.run_artifacts import artifact_path
-from training.report_page.candidates_section import candidates_section
 from training.report_page.data_section import data_section
 from training.report_page.drivers_section import drivers_sections
 from training.report_page.evaluation_section import evaluation_section
 from training.report_page.headline import facts, what_is_predicted
 from training.report_page.labels_section import labels_sections
 from training.report_page.lead_time_section import lead_time_sections
-from training.report_page.model_section import model_section
+from training.report_page.model_sections import candidates_section, model_section, selection_section
 from training.report_page.page import Page, Section, render
-from training.report_page.selection_section import selection_section
 from training.report_page.split_section import split_sections
 from training.report_page.unlabeled_sections import unlabeled_candidates_section, unlabeled_evaluation_section
 

@@ -15,7 +15,7 @@ from feature_sets.checks import InputError
 from feature_sets.feature_vector import selected_features
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.column_medians import column_medians
-from training.dataset.feature_columns import feature_columns, useless_features
+from training.dataset.feature_columns import feature_columns, no_inputs, useless_features
 from training.dataset.horizons_fit import horizons_too_long
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
@@ -46,7 +46,6 @@ from training.selection.feature_votes import (
     Election,
     elect_features,
 )
-from training.selection.no_inputs import no_inputs
 from training.selection.selection_mark import mark_selection
 from training.selection.selection_plots import scaled_scores_figure, votes_figure
 from training.selection.selection_rows import WHOLE, SelectionRows, selection_rows

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 from mlrun.datastore.targets import TargetTypes
 
-from feature_sets.ingestion.group_report import without_others
+from feature_sets.ingestion.absent_values import without_others, without_rate
 from feature_sets.ingestion.history.computed import ComputedColumns, WindowFeatures
 from feature_sets.ingestion.history.merged_rows import (
     NEW,
@@ -27,7 +27,6 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.typed_table import column_types, typed
 from feature_sets.ingestion.newest_rows import write_rows
 from feature_sets.ingestion.next_history import NextHistory
-from feature_sets.ingestion.rate_report import without_rate
 from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.online_store.redis_table import OnlineTable
 from feature_sets.online_store.redis_write import OnlineWrite

@@ -13,13 +13,12 @@ from feature_sets.checks import InputError
 from feature_sets.device_labels import device_labels
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.feature_vector import all_features
+from feature_sets.ingestion.absent_values import group_lines, rate_lines
 from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
-from feature_sets.ingestion.group_report import group_lines
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.merged_rows import Accepted
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
-from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
 from feature_sets.ingestion.telemetry_append import append_telemetry, conflict_warning, dropped_warning
 from feature_sets.ingestion.telemetry_history import TelemetryHistory

@@ -15,7 +15,7 @@ import pyarrow as pa
 from feature_sets.ingestion.history.added_rows import SAMPLES
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
-from feature_sets.ingestion.retold_incidents import END_OF_TIME, told_again
+from feature_sets.ingestion.incident_changes import END_OF_TIME, told_again
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.alarm_rows import alarm_ids, joined_alarms, no_alarms, paired_alarms
 from feature_sets.telemetry.cell_text import ids_of, texts_of

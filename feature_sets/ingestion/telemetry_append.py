@@ -11,11 +11,11 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.device_labels import device_labels, plain_integers, within_population
 from feature_sets.device_metrics import device_metrics
+from feature_sets.ingestion.absent_values import group_lines, rate_lines
 from feature_sets.ingestion.added_calendar import check_scope, with_empty_calendar
 from feature_sets.ingestion.append import Appended, prepare_rows
 from feature_sets.ingestion.appended_readings import prepare_readings
 from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
-from feature_sets.ingestion.group_report import group_lines
 from feature_sets.ingestion.history.computed import ComputedColumns
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
 from feature_sets.ingestion.history.label_columns import LabelColumns
@@ -24,7 +24,6 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_history import append_labels
 from feature_sets.ingestion.label_state import LabelState, Retold
 from feature_sets.ingestion.maintenance_history import CalendarChange, Sources, with_calendar
-from feature_sets.ingestion.rate_report import rate_lines
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import METRIC_OPTIONS, recorded_schema
 from feature_sets.ingestion.topology_history import with_links

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+import mlrun.feature_store as fstore
 import pandas as pd
 from mlrun.data_types.infer import InferOptions
 
@@ -14,7 +15,7 @@ from feature_sets.device_labels import device_labels, plain_integers, within_pop
 from feature_sets.device_metrics import STOREY, VECTORIZED, check_engine, device_metrics
 from feature_sets.devices import as_names, devices
 from feature_sets.groups import Groups
-from feature_sets.ingestion.device_history import device_changes, ingest_devices
+from feature_sets.ingestion.device_history import DeviceChanges, device_changes, ingest_devices
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_history import made_labels
@@ -30,6 +31,7 @@ from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.intervals import Intervals
 from feature_sets.telemetry.links import following
+from feature_sets.telemetry.readings import Readings
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 
@@ -64,56 +66,72 @@ def ingest_telemetry(
     readings = rows.all_readings(schema.time)
     calendar = intervals_of(schema, rows.maintenance or {}, changes.attributes)
     state = LabelState.of(None, schema).told(rows, schema)
-    is_derived = schema.labels.is_derived
-    left_out: dict[str, int] = {}
-    rates: dict[str, Any] = {}
     if engine == STOREY:
-        metrics = KeyedRows.of(readings.frame(), DEVICE, schema.time).in_event_order()
-        devices(schema, rows.static).ingest(as_names(rows.static, schema.static), return_df=False)
-        ingested = ingest_with_storey(feature_set, metrics.frame, schema)
-        told = Told(state.statements, state.incidents, changes.attributes)
-        given = derived_labels(metrics, told, schema) if is_derived else rows.labels
-        labels = _label_rows(given, schema, changes.attributes, calendar)
-        device_labels(schema).ingest(labels, return_df=False)
-    else:
-        contents = {
-            table: Contents(recorded_schema(schema), {source: (read or {}).get(table, {})} if source else {})
-            for table in ("static", "metrics", "labels")
-        }
-        sources = with_calendar(
-            schema, contents["labels"].sources, {}, source, rows.maintenance, changes.attributes
-        )
-        contents["labels"] = replace(contents["labels"], sources=sources)
-        ingest_devices(schema, changes, None, contents["static"])
-        links = following(rows.links, {}, None)
-        contents["metrics"] = replace(
-            contents["metrics"],
-            attachments=attachments(schema, links),
-            groups=Groups(schema, links, changes.attributes),
-        )
-        done = ingest_vectorized(feature_set, readings, METRIC_OPTIONS, schema.arrival, contents["metrics"])
-        ingested = done.rows
-        rates = {"without_rate": dict(done.without_rate)} if schema.counter_metrics else {}
-        rates |= {"without_others": dict(done.without_others)} if schema.group_features else {}
-        if schema.arrival is not None:
-            left_out = {f"rows_{name}": done.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
-        label_contents, given = contents["labels"], rows.labels
-        if is_derived:
-            stored = StoredHistory.of(feature_set)
-            state = state.at_readings(stored, changes.attributes, schema)
-            label_contents = replace(label_contents, attachments=state.attachments())
-            given = made_labels(state, stored, changes.attributes, schema) if stored else given.head(0)
-        labels = _label_rows(given, schema, changes.attributes, calendar)
-        ingest_vectorized(device_labels(schema), labels, contents=label_contents)
-    if ingested + sum(left_out.values()) != len(readings):
-        raise IngestError(f"every row must be ingested, got {ingested} of {len(readings)}; see the log")
-    return {
-        "devices": len(rows.static),
-        "rows_ingested": ingested,
-        **left_out,
-        **rates,
-        "label_rows": len(labels),
+        return _with_storey(feature_set, rows, readings, schema, changes, state, calendar)
+    contents = _contents(rows, schema, changes, source, read or {})
+    ingest_devices(schema, changes, None, contents["static"])
+    done = ingest_vectorized(feature_set, readings, METRIC_OPTIONS, schema.arrival, contents["metrics"])
+    label_contents, given = contents["labels"], rows.labels
+    if schema.labels.is_derived:
+        stored = StoredHistory.of(feature_set)
+        state = state.at_readings(stored, changes.attributes, schema)
+        label_contents = replace(label_contents, attachments=state.attachments())
+        given = made_labels(state, stored, changes.attributes, schema) if stored else given.head(0)
+    labels = _label_rows(given, schema, changes.attributes, calendar)
+    ingest_vectorized(device_labels(schema), labels, contents=label_contents)
+    left_out: dict[str, int] = {}
+    if schema.arrival is not None:
+        left_out = {f"rows_{name}": done.left_out.get(name, 0) for name in (TOO_LATE, QUARANTINED)}
+    _check_all(done.rows, sum(left_out.values()), len(readings))
+    rates: dict[str, Any] = {"without_rate": dict(done.without_rate)} if schema.counter_metrics else {}
+    rates |= {"without_others": dict(done.without_others)} if schema.group_features else {}
+    counts = {"devices": len(rows.static), "rows_ingested": done.rows}
+    return {**counts, **left_out, **rates, "label_rows": len(labels)}
+
+
+def _with_storey(
+    feature_set: fstore.FeatureSet,
+    rows: Telemetry,
+    readings: Readings,
+    schema: TelemetrySchema,
+    changes: DeviceChanges,
+    state: LabelState,
+    calendar: Intervals,
+) -> dict[str, Any]:
+    """The same with MLRun's own engine; the schema has nothing that it cannot compute."""
+    metrics = KeyedRows.of(readings.frame(), DEVICE, schema.time).in_event_order()
+    devices(schema, rows.static).ingest(as_names(rows.static, schema.static), return_df=False)
+    ingested = ingest_with_storey(feature_set, metrics.frame, schema)
+    told = Told(state.statements, state.incidents, changes.attributes)
+    given = derived_labels(metrics, told, schema) if schema.labels.is_derived else rows.labels
+    labels = _label_rows(given, schema, changes.attributes, calendar)
+    device_labels(schema).ingest(labels, return_df=False)
+    _check_all(ingested, 0, len(readings))
+    return {"devices": len(rows.static), "rows_ingested": ingested, "label_rows": len(labels)}
+
+
+def _contents(
+    rows: Telemetry, schema: TelemetrySchema, changes: DeviceChanges, source: str, read: Mapping[str, Any]
+) -> dict[str, Contents]:
+    """What the history of each table is made of."""
+    contents = {
+        table: Contents(recorded_schema(schema), {source: read.get(table, {})} if source else {})
+        for table in ("static", "metrics", "labels")
     }
+    labels, links = contents["labels"], following(rows.links, {}, None)
+    sources = with_calendar(schema, labels.sources, {}, source, rows.maintenance, changes.attributes)
+    groups = Groups(schema, links, changes.attributes)
+    return {
+        **contents,
+        "labels": replace(labels, sources=sources),
+        "metrics": replace(contents["metrics"], attachments=attachments(schema, links), groups=groups),
+    }
+
+
+def _check_all(ingested: int, left_out: int, read: int) -> None:
+    """Raise IngestError unless every row was ingested, or left out because of its arrival time."""
+    if ingested + left_out != read:
+        raise IngestError(f"every row must be ingested, got {ingested} of {read}; see the log")
 
 
 def _label_rows(

@@ -29,7 +29,6 @@ from mlrun.datastore.targets import (
 
 from feature_sets.groups import Groups
 from feature_sets.ingestion import vectorized_support
-from feature_sets.ingestion.arrow_table import arrow_table
 from feature_sets.ingestion.errors import IngestError
 from feature_sets.ingestion.feature_chunks import Given, feature_chunks, is_one_chunk
 from feature_sets.ingestion.history.manifest import HistoryFile, Manifest
@@ -39,7 +38,13 @@ from feature_sets.ingestion.history.row_sample import GrowingSample
 from feature_sets.ingestion.history.stored_history import StoredHistory, stored_record
 from feature_sets.ingestion.history.switch import clear_leftovers, point_to, purge
 from feature_sets.ingestion.history.target_folder import SAMPLE, TargetFolder
-from feature_sets.ingestion.history.typed_table import column_types, described_frame, note_whole_columns
+from feature_sets.ingestion.history.typed_table import (
+    column_types,
+    described_frame,
+    note_whole_columns,
+    noted,
+    typed_table,
+)
 from feature_sets.ingestion.newest_rows import NewestRows
 from feature_sets.ingestion.statistics import describe_sample, preview, preview_rows, statistics
 from feature_sets.ingestion.window_columns import FeatureColumns
@@ -305,3 +310,20 @@ def _stats(columns: FeatureColumns, infer_options: int) -> dict[str, Any]:
     if InferOptions.get_common_options(infer_options, InferOptions.Index):
         described = {columns.entity: columns.keys, **described}
     return statistics(described, infer_options)
+
+
+def arrow_table(
+    feature_set: fstore.FeatureSet, columns: FeatureColumns, like: pa.Schema | None = None
+) -> pa.Table:
+    """Time, features in the order of the feature set, key: the columns of MLRun's files.
+
+    Numbers are shared with ``columns``, not copied.
+
+    :param like: schema of rows before these, with the notes for pandas; None if these are the first.
+    :raises InputError: if a column does not hold what its type says, which is that of the first rows.
+    """
+    given = {**columns.values, columns.entity: columns.keys}
+    table = typed_table(column_types(feature_set), given, columns.count)
+    if like is not None:
+        return table.replace_schema_metadata(like.metadata)
+    return noted(table, columns.frame(slice(0, 1)))

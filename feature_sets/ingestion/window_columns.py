@@ -17,8 +17,7 @@ from feature_sets.checks import InputError
 from feature_sets.derived_features import DerivedFeatures
 from feature_sets.groups import Groups
 from feature_sets.ingestion import one_hot, vectorized_support
-from feature_sets.ingestion.group_report import without_others
-from feature_sets.ingestion.rate_report import without_rate
+from feature_sets.ingestion.absent_values import without_others, without_rate
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.windows import event_status

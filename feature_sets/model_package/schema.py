@@ -18,9 +18,8 @@ from feature_sets.checks import InputError, check_number
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.families import OWN_LEVEL_DISTANCE
-from feature_sets.model_package.histogram import Histogram
 from feature_sets.model_package.imputation import replace_missing
-from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.model_input import Histogram, ModelInput
 from feature_sets.model_package.schema_content import schema_arguments
 from feature_sets.telemetry.schema import TelemetrySchema
 

@@ -8,8 +8,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_mapping, check_number
 from feature_sets.model_package.calibration import Calibration
-from feature_sets.model_package.histogram import Histogram
-from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.model_input import Histogram, ModelInput
 from feature_sets.telemetry.schema import TelemetrySchema
 
 

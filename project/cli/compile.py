@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +29,11 @@ def compile_workflow(
     settings = Settings.from_environment()
     open_session(settings)
     # Imports mlrun, which asks the API just found or started.
-    from project.compile import compile_to
+    from project.project_setup import WORKFLOW_FILE, load_project
 
-    compile_to(file.resolve(), project_name(project), settings)
+    # MLRun reports on standard output; the command says in one line what it wrote.
+    with contextlib.redirect_stdout(io.StringIO()):
+        loaded = load_project(project_name(project), settings)
+        loaded.set_workflow("main", str(WORKFLOW_FILE), engine="kfp", handler="pipeline")
+        loaded.save_workflow("main", str(file.resolve()))
     print(f"wrote {file}")

@@ -32,7 +32,7 @@ from project.retraining.state import StateFile
 from project.scenarios.alerts_told import alert_line, alerts_told
 from project.scenarios.drift import ARGUMENTS, Timeline, labeled_rows, outcome, shortcomings, store, watch
 from project.scenarios.drift_traffic import DriftingNetwork, TrafficReport, send
-from project.scenarios.trouble import NONE, FailingTraining, Kills, Trouble, WorseModel
+from project.scenarios.injected_faults import NONE, FailingTraining, Kills, Trouble, WorseModel
 from project.session import Session, local_stack
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess
@@ -70,11 +70,7 @@ def run_drift(
     folder.mkdir(parents=True)
     mlrun.utils.logger.set_logger_level("WARNING")
     mlrun.get_or_create_project(project, context=str(project_folder(project, settings)))
-    write_folder(folder / "telemetry", network.recorded(), network.schema)
-    schema_file = folder / "schema.yaml"
-    schema_file.write_text(yaml.safe_dump(network.schema.to_dict(), sort_keys=False), encoding="utf-8")
-    source = {"telemetry": str(folder / "telemetry"), "schema": str(schema_file)}
-
+    source = _recorded(network, folder)
     report, stop = TrafficReport(), threading.Event()
     timeline = Timeline(lambda line: console.print(line, highlight=False, soft_wrap=True))
     known = recall(session.mlrun_dbpath, project)
@@ -120,6 +116,14 @@ def run_drift(
     }
     found["shortcomings"] = shortcomings(found, wrong)
     return {**found, "stored": str(store(found, folder))}
+
+
+def _recorded(network: DriftingNetwork, folder: Path) -> dict[str, str]:
+    """Write what the network has sent before it drifts, and its schema; gives both as arguments of a run."""
+    write_folder(folder / "telemetry", network.recorded(), network.schema)
+    schema_file = folder / "schema.yaml"
+    schema_file.write_text(yaml.safe_dump(network.schema.to_dict(), sort_keys=False), encoding="utf-8")
+    return {"telemetry": str(folder / "telemetry"), "schema": str(schema_file)}
 
 
 def _champions_since(endpoint: Endpoint, settings: Settings) -> list[str]:

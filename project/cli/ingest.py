@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -21,17 +21,13 @@ from project.cli.options import JsonOption, ProjectOption, SchemaOption, SetOpti
 from project.settings import Settings
 from project.summary.live_labels import contradiction_lines
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 _COUNTS = (
     *("rows_read", "rows_rejected", "rows_too_late", "rows_quarantined", "rows_known", "rows_new"),
-    *(
-        "rows_rewritten",
-        "rows_dropped",
-        "rows_conflicting",
-        "rows_ingested",
-        "label_rows",
-        "labels_changed",
-        "devices",
-    ),
+    *("rows_rewritten", "rows_dropped", "rows_conflicting", "rows_ingested"),
+    *("label_rows", "labels_changed", "devices"),
 )
 _ALWAYS = ("rows_read", "rows_rejected", "rows_new", "rows_ingested", "label_rows", "devices")
 _WIDTH = 17
@@ -88,16 +84,26 @@ def ingest(
         if replace:
             of_live = _of_live(settings, name, str(resolved.arguments.get("schema", "")))
             said = _replacement(name, session.mlrun_dbpath, is_asked=not yes) + of_live
-            if yes:
-                console.print(said, highlight=False, soft_wrap=True)
-            elif not typer.confirm(said, default=False, err=as_json):
-                console.print("nothing was changed", highlight=False)
-                raise typer.Exit(1)
+            _confirm(said, yes, as_json, console)
         run_id = run_to_end(settings, session, name, workflow, resolved.arguments, console)
     results = _results(session.mlrun_dbpath, name, run_id)
     if as_json:
         print(json.dumps(results, default=str))
-        return
+    else:
+        _print_results(results, live, console)
+
+
+def _confirm(said: str, yes: bool, as_json: bool, console: Console) -> None:
+    """Tell what a replacement loses and ask whether to go on, unless that was answered already."""
+    if yes:
+        console.print(said, highlight=False, soft_wrap=True)
+    elif not typer.confirm(said, default=False, err=as_json):
+        console.print("nothing was changed", highlight=False)
+        raise typer.Exit(1)
+
+
+def _print_results(results: dict[str, Any], live: bool, console: Console) -> None:
+    """Counts of the rows, and what became of them in words; of live rows alone there are no counts."""
     if not live:
         for key in _COUNTS:
             if key in _ALWAYS or results.get(key):
@@ -161,8 +167,8 @@ def _of_live(settings: Settings, project: str, schema: str) -> str:
     # Only now, because these take seconds to load.
     from feature_sets.telemetry.schema import TelemetrySchema
     from graphs.state.accepted_entries import requests_by_columns
-    from project.live_anew import expected
     from project.live_history import LiveJournal
+    from project.schema_change_text import expected
 
     journal = LiveJournal.of(project, settings)
     requests = requests_by_columns(journal.url, journal.key, journal.archive)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from project.api_reader import Endpoint, endpoints
-from project.cli.stream_progress import wait_for_stream
+from project.api_reader import Endpoint, endpoints, ready_endpoint
 from project.cli.workflow_progress import run_to_end
 from project.endpoint_routing import ChampionChange, routing_if_any
 from project.errors import NetopsError
-from project.function_names import SERVING
+from project.function_names import GENERATOR, SERVING
+from project.http_json import get_json
 from project.latest_report import latest_reports
 from project.memory import Resolved
 from project.run_lock import tell_run_id
 from project.session import Session
 from project.settings import Settings
 from project.summary.facts import begun, collect_facts, read_steps, simulated_stream
+
+_POLL_SECONDS = 0.5
 
 
 def run_main_job(
@@ -71,3 +75,27 @@ def _changed_meanwhile(
         console.print(f"whether a person has changed the champion is not known: {error}", soft_wrap=True)
         return None
     return None if routing is None else routing.changed_by_a_person(since)
+
+
+def wait_for_stream(session: Session, project: str, console: Console) -> dict[str, Any]:
+    """Follow the telemetry generator to its end.
+
+    :returns: its last report.
+    """
+    generator = ready_endpoint(session.mlrun_dbpath, project, GENERATOR)
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("streaming telemetry: {task.completed:,.0f} events"),
+        BarColumn(pulse_style="cyan"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        task = progress.add_task("stream", total=None)
+        while True:
+            report: dict[str, Any] = get_json(generator.address)
+            progress.update(task, completed=report["events_sent"])
+            if report["done"]:
+                return report
+            time.sleep(_POLL_SECONDS)

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
 from project.tables import print_columns
+
+if TYPE_CHECKING:
+    from project.endpoint_routing import EndpointRouting
+    from project.registered_versions import RegisteredVersion
 
 
 def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
@@ -33,24 +38,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
     end_promotion(name)
     registered = registered_versions(name)
-    roles = {each.version: each for each in (routing.document.versions if routing else ())}
-    newest = {each.version: each for each in reversed(registered)}
-    rows: list[dict[str, Any]] = []
-    for version in dict.fromkeys([*roles, *(each.version for each in registered)]):
-        known, routed = newest.get(version), roles.get(version)
-        rows.append(
-            {
-                "version": version,
-                "role": routed.role if routed else "",
-                "share": routed.share if routed and routed.share else None,
-                "devices": routing.devices.get(version) if routing else None,
-                "tags": list(known.tags) if known else [],
-                "gate": known.gate if known else "",
-                "rejected_for": known.rejected_for if known else "",
-                "algorithm": known.algorithm if known else "",
-                "registered": known.registered if known else "",
-            }
-        )
+    rows = _rows(registered, routing)
     production = next((each.version for each in registered if PRODUCTION in each.tags), "")
     champion = routing.document.champion.version if routing else ""
     if as_json:
@@ -75,6 +63,29 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
             f"the endpoint answers with {champion}, and {production} has the tag production: "
             f"'netops promote {champion}' moves the tag, 'netops serve' deploys what has it"
         )
+
+
+def _rows(registered: Sequence[RegisteredVersion], routing: EndpointRouting | None) -> list[dict[str, Any]]:
+    """What is known of each version, those that the endpoint has first."""
+    roles = {each.version: each for each in (routing.document.versions if routing else ())}
+    newest = {each.version: each for each in reversed(registered)}
+    rows: list[dict[str, Any]] = []
+    for version in dict.fromkeys([*roles, *(each.version for each in registered)]):
+        known, routed = newest.get(version), roles.get(version)
+        rows.append(
+            {
+                "version": version,
+                "role": routed.role if routed else "",
+                "share": routed.share if routed and routed.share else None,
+                "devices": routing.devices.get(version) if routing else None,
+                "tags": list(known.tags) if known else [],
+                "gate": known.gate if known else "",
+                "rejected_for": known.rejected_for if known else "",
+                "algorithm": known.algorithm if known else "",
+                "registered": known.registered if known else "",
+            }
+        )
+    return rows
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:

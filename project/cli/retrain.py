@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -15,6 +16,7 @@ from project.errors import NetopsError
 from project.settings import Settings
 
 if TYPE_CHECKING:
+    from project.retraining.state import LoopState, StateFile
     from project.session import Session
 
 _TIMEOUT = 30.0
@@ -39,10 +41,7 @@ def retrain(
     that is said.
     """
     from project.api_reader import check_project
-    from project.retraining import by_person
     from project.retraining.state import StateFile
-    from project.retraining.status import status_lines
-    from project.run_lock import holder
     from project.summary.measured_drift import measured_drift_of
 
     settings = Settings.from_environment()
@@ -58,22 +57,7 @@ def retrain(
         _approve(settings, name, as_json)
         session, no_session = _session(settings)  # The release may have started one.
     elif decline or resume:
-        with file.changing() as state:
-            if decline and state.attempt is not None:
-                by = holder(settings.home, name)
-                raise NetopsError(
-                    f"a run of the loop is under way; {by.remedy if by else 'wait for its end'}"
-                )
-            if decline and state.case is None:
-                raise NetopsError(f"project '{name}' must have a drift that is being answered, got none")
-            if resume:
-                file.write(by_person.resumed(state, now))
-            elif state.trial is not None:
-                from project.retraining import trial
-
-                file.write(trial.declined(state, state.trial, now))
-            else:
-                file.write(by_person.declined(state, now, settings.retraining))
+        _decide(settings, file, name, decline, now)
     told, failure = (None, no_session) if session is None else _of_runner(settings, session, name)
     known = file.read()
     measured = measured_drift_of(session.mlrun_dbpath, name) if session is not None else []
@@ -83,16 +67,48 @@ def retrain(
         asked = told or {"mode": None, "outlook": None}
         about = {**{key: asked[key] for key in ("mode", "outlook")}, "measured_drift": measured}
         print(json.dumps({"project": name, **about, "no_runner": failure or None, **content}))
-        return
+    else:
+        _print_told(known, told, failure, measured, now)
+        if session is not None and known.case is None:
+            for line in _not_usable(session, name):
+                print(line)
+
+
+def _decide(settings: Settings, file: StateFile, project: str, decline: bool, now: datetime) -> None:
+    """Turn down what waits, or let the loop go on."""
+    from project.retraining import by_person, trial
+    from project.run_lock import holder
+
+    with file.changing() as state:
+        if decline and state.attempt is not None:
+            by = holder(settings.home, project)
+            raise NetopsError(f"a run of the loop is under way; {by.remedy if by else 'wait for its end'}")
+        if decline and state.case is None:
+            raise NetopsError(f"project '{project}' must have a drift that is being answered, got none")
+        if not decline:
+            file.write(by_person.resumed(state, now))
+        elif state.trial is not None:
+            file.write(trial.declined(state, state.trial, now))
+        else:
+            file.write(by_person.declined(state, now, settings.retraining))
+
+
+def _print_told(
+    known: LoopState, told: dict[str, Any] | None, failure: str, measured: Sequence[str], now: datetime
+) -> None:
+    """What the loop does and waits for, in lines.
+
+    :param told: what the runner says; None if none answers, for which ``failure`` says why.
+    :param measured: how far the rows have moved.
+    """
+    from project.retraining.status import status_lines
+
     if failure:
         print(f"no runner answers, so nothing is begun and nobody knows its mode: {failure}")
     for line in status_lines(known, told, now):
         print(line)
     for line in measured:
         print(f"rows: {line}")
-    if session is not None and known.case is None:
-        for line in _not_usable(session, name):
-            print(line)
 
 
 def _not_usable(session: Session, project: str) -> list[str]:

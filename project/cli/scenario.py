@@ -57,7 +57,7 @@ def run_scenario(
     with passing_session(settings, keep, own) as session:
         # mlrun takes the address of its API when it is imported, from the session.
         from project.scenarios.drift import POLICY as DRIFT_POLICY
-        from project.scenarios.trouble import FailingTraining, Kills, WorseModel
+        from project.scenarios.injected_faults import FailingTraining, Kills, WorseModel
 
         known = own & set(projects(session.mlrun_dbpath))
         if known:

@@ -19,8 +19,7 @@ from project.retraining.status import held_up
 from project.run_lock import Holder, holders
 from project.settings import Settings
 from project.summary.alerts import told_of_drift
-from project.summary.earlier_horizons import earlier_horizons_of
-from project.summary.horizons_without_model import horizons_without_model_of
+from project.summary.further_horizons import earlier_horizons_of, horizons_without_model_of
 from project.summary.live_labels import late_labels_of
 from project.summary.measured_drift import measured_drift_of
 from project.summary.readiness import not_ready
@@ -35,8 +34,8 @@ if TYPE_CHECKING:
 class StatusFacts:
     """What runs; sentences are by project.
 
-    :param dbpath: address of the MLRun API; empty if it does not run.
-    :param online: address of the online store; empty if it does not run.
+    :param mlrun_dbpath: address of the MLRun API; empty if it does not run.
+    :param redis_url: address of the online store; empty if it does not run.
     :param disk: why nothing can be written in the home; empty if it can.
     :param endpoints: as JSON has them, with how they lived.
     :param drift: what detectors have found of live traffic.
@@ -54,8 +53,8 @@ class StatusFacts:
     :param reports: project -> newest page.
     """
 
-    dbpath: str
-    online: str
+    mlrun_dbpath: str
+    redis_url: str
     disk: str
     endpoints: list[dict[str, Any]]
     drift: dict[str, list[str]]
@@ -75,20 +74,10 @@ class StatusFacts:
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         return {
-            "mlrun_dbpath": self.dbpath or None,
-            "redis_url": self.online or None,
+            **vars(self),
+            "mlrun_dbpath": self.mlrun_dbpath or None,
+            "redis_url": self.redis_url or None,
             "disk": self.disk or None,
-            "endpoints": self.endpoints,
-            "drift": self.drift,
-            "measured_drift": self.measured_drift,
-            "alerts": self.alerts,
-            "none_usable": self.none_usable,
-            "loops": self.loops,
-            "late_labels": self.late_labels,
-            "unknown_tokens": self.unknown_tokens,
-            "not_deleted": self.not_deleted,
-            "earlier_horizons": self.earlier_horizons,
-            "horizons_without_model": self.horizons_without_model,
             "schedules": [vars(schedule) for schedule in self.schedules],
             "under_way": [vars(holder) for holder in self.under_way],
             "reports": {name: str(path) for name, path in self.reports.items()},
@@ -127,8 +116,8 @@ def status_facts(
     # Without the control plane nobody knows which models are in production.
     asked = live if session.mlrun_dbpath else ()
     return StatusFacts(
-        dbpath=session.mlrun_dbpath,
-        online=online,
+        mlrun_dbpath=session.mlrun_dbpath,
+        redis_url=online,
         disk=write_failure(settings.home) if settings.home.is_dir() else "",
         endpoints=shown,
         drift={name: told.summary for name, told in drift.items()},

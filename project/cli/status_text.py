@@ -21,7 +21,7 @@ def print_text(told: StatusFacts, store_restarts: int) -> None:
     :param store_restarts: how often the online store was started again.
     """
     again = f" (died and was started again, {store_restarts}×)" if store_restarts else ""
-    print(f"MLRun API     {told.dbpath or _DOWN}\nonline store  {told.online or _DOWN}{again}")
+    print(f"MLRun API     {told.mlrun_dbpath or _DOWN}\nonline store  {told.redis_url or _DOWN}{again}")
     if told.disk:
         print(f"disk          {told.disk}")
     for holder in told.under_way:
@@ -37,7 +37,7 @@ def print_text(told: StatusFacts, store_restarts: int) -> None:
     else:
         print("endpoints     none")
     if told.schedules:
-        if not told.dbpath:
+        if not told.mlrun_dbpath:
             print("schedules     nothing starts them until the control plane runs")
         header = ("project", "schedule", "cron", "next (UTC)", "last time (UTC)", "not started")
         print_columns(header, [_schedule_row(schedule) for schedule in told.schedules])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +12,11 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from project.api_reader import runs
 from project.changed_settings import changed_settings
-from project.cli.deployments import Deployments
 from project.errors import NetopsError
+from project.function_names import SERVING
 from project.http_json import UnreachableError
+from project.local.api.deployments.records import BUILDING, READY
+from project.local.servers import ServerError
 from project.local.workflow_records import ABORTED
 from project.orphaned_runs import settle
 from project.session import Session, local_stack
@@ -26,6 +28,8 @@ _DEPLOYING = ("main", "serve", "release")
 """Workflows that deploy the endpoint."""
 _TOLD = ("serve", "release")
 """Those of them that do little else, so that what is deployed is all there is to tell for long."""
+
+_WHAT = {SERVING: ", which loads the model and goes on from snapshot and journal"}
 
 
 class ControlPlaneGoneError(NetopsError):
@@ -50,46 +54,13 @@ def run_to_end(
     """
     settle(settings, session)
     if workflow in _DEPLOYING:
-        try:
-            changes = changed_settings(settings, session.mlrun_dbpath, project)
-        except UnreachableError as error:  # The workflow itself says so if the API is really gone.
-            changes = [f"changes of settings unknown: {error}"]
-        for line in changes:
-            console.print(f"  {line}", highlight=False, soft_wrap=True)
+        _tell_changes(settings, session, project, console)
     deployments = Deployments(settings, project) if workflow in _TOLD and session.owned else None
     if deployments is not None:
         console.print("  start  the workflow, which loads the project", highlight=False)
     process = WorkflowProcess.start(settings, project, workflow, arguments)
     try:
-        with Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}"),
-            TimeElapsedColumn(),
-            console=console,
-            transient=True,
-            disable=not console.is_terminal,
-        ) as progress:
-            current = progress.add_task("starting the workflow")
-            shown: set[str] = set()
-            while True:
-                running = process.is_running()
-                status = process.status()
-                if status["run_id"]:
-                    _show_steps(
-                        session,
-                        project,
-                        status["run_id"],
-                        shown,
-                        console,
-                        lambda text: progress.update(current, description=text),
-                    )
-                if deployments is not None:
-                    for line in deployments.news():
-                        console.print(line, highlight=False)
-                if not running:
-                    break
-                _check_alive(settings, session)
-                time.sleep(_POLL_SECONDS)
+        _follow(settings, session, project, process, deployments, console)
     except KeyboardInterrupt:
         console.print(f"interrupted: ending workflow {workflow} ...", highlight=False)
         process.end("interrupted, by Ctrl-C or SIGTERM")
@@ -106,6 +77,56 @@ def run_to_end(
     if status["state"] != "succeeded":
         raise NetopsError(f"workflow {workflow} failed: {status['error']}\nlog: {process.log_path}")
     return str(status["run_id"])
+
+
+def _tell_changes(settings: Settings, session: Session, project: str, console: Console) -> None:
+    """What a deployment changes of the settings of the endpoint."""
+    try:
+        changes = changed_settings(settings, session.mlrun_dbpath, project)
+    except UnreachableError as error:  # The workflow itself says so if the API is really gone.
+        changes = [f"changes of settings unknown: {error}"]
+    for line in changes:
+        console.print(f"  {line}", highlight=False, soft_wrap=True)
+
+
+def _follow(
+    settings: Settings,
+    session: Session,
+    project: str,
+    process: WorkflowProcess,
+    deployments: Deployments | None,
+    console: Console,
+) -> None:
+    """Show the steps of a workflow as they end, until its process does.
+
+    :param deployments: whose news are shown, too; None for none.
+    :raises ControlPlaneGoneError: if the local control plane ends before it.
+    """
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as progress:
+        current = progress.add_task("starting the workflow")
+        shown: set[str] = set()
+
+        def describe(text: str) -> None:
+            progress.update(current, description=text)
+
+        while True:
+            running = process.is_running()
+            run_id = process.status()["run_id"]
+            if run_id:
+                _show_steps(session, project, run_id, shown, console, describe)
+            for line in deployments.news() if deployments is not None else ():
+                console.print(line, highlight=False)
+            if not running:
+                return
+            _check_alive(settings, session)
+            time.sleep(_POLL_SECONDS)
 
 
 def _check_alive(settings: Settings, session: Session) -> None:
@@ -150,3 +171,31 @@ def _duration(run: dict[str, Any]) -> str:
     except (KeyError, ValueError):
         return ""
     return f"{(end - start).total_seconds():6.1f} s"
+
+
+class Deployments:
+    """Tells when a function of a project begins to be deployed, and when that is done.
+
+    :param clock: monotonic, seconds.
+    """
+
+    def __init__(self, settings: Settings, project: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stack, self._project, self._clock = local_stack(settings), project, clock
+        self._since: dict[str, float] = {}
+
+    def news(self) -> Iterator[str]:
+        """A line for each change since this was asked last; none while the control plane does not answer."""
+        try:
+            found = self._stack.deployments()
+        except ServerError:  # Whoever waits for the workflow looks for that, and tells it.
+            return
+        for each in found:
+            if each.project != self._project:
+                continue
+            if each.state == BUILDING and each.name not in self._since:
+                self._since[each.name] = self._clock()
+                yield f"  deploy {each.name}{_WHAT.get(each.name, '')}"
+            elif each.state != BUILDING and each.name in self._since:
+                mark = "done  " if each.state == READY else "FAILED"
+                seconds = self._clock() - self._since.pop(each.name)
+                yield f"  {mark} {each.name:22} {seconds:6.1f} s"

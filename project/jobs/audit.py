@@ -12,14 +12,16 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.audit import MOST, SINCE, audit
 from project.audit_account import Audit
+from project.endpoints import endpoint_address
 from project.errors import NetopsError
-from project.jobs.drift_by_now import read_drift
+from project.function_names import SERVING
+from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
 from project.live_history import LiveJournal
 from project.report_sections import add_section
 from project.settings import Settings
+from project.summary.audit_text import DRIFT, STREAMING, audit_text
 from project.summary.drift_section import drift_section
-from project.summary.served import DRIFT, STREAMING, audit_text
 from training.report_page.page import Section, Table
 
 _COUNTS = {
@@ -37,6 +39,8 @@ _COUNTS = {
     "of a model with features of another schema": "of_other_schema",
     "with an input that is no history": "without_input",
 }
+
+_TIMEOUT = 5.0
 
 
 def audit_served(
@@ -110,3 +114,14 @@ def _audited(project: str, schema: str, pairs: int, since: str) -> Audit:
     settings = Settings.from_environment()
     directory, journal = settings.labeled_pairs(project), LiveJournal.of(project, settings)
     return audit(project, directory, journal, TelemetrySchema.load(schema), pairs, since)
+
+
+def read_drift(project: str) -> tuple[dict[str, Any] | None, str]:
+    """What the endpoint of a project tells of drift by now, and why it does not; one of both is empty.
+
+    :param project: name of the project.
+    """
+    try:
+        return get_json(f"{endpoint_address(project, SERVING)}/drift", _TIMEOUT), ""
+    except (NetopsError, mlrun.errors.MLRunBaseError) as error:
+        return None, str(error)

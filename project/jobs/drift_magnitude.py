@@ -30,12 +30,12 @@ from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project.base_rows import base_of_served
+from project.drift_base import base_of_served
+from project.drift_batch import LIVE, LabeledRows, RowCount, Wanted, chosen_rows
 from project.endpoints import endpoint_address
 from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
 from project.label_maturity import mature_until
-from project.measured_rows import LIVE, LabeledRows, RowCount, Wanted, chosen_rows
 from project.report_sections import add_section
 from project.settings import Settings
 from training.report_page.page import Section
@@ -144,6 +144,16 @@ def measure_drift_magnitude(
     # Detectors watch live traffic, and nothing of a rehearsal.
     told = _found(get_json(f"{address}/drift")) if found.source == LIVE else Found()
     document = _measured(base, found.rows, telemetry, drift_reference, min_rows, told)
+    _log(context, document)
+    verdict = (
+        document["reason"] if document["drifted"] is None else f"{document['kind']}: {document['reason']}"
+    )
+    said = (verdict, _measured_on(document, found), by_then, instead, *document["warnings"])
+    _tell(context, report, "; ".join(filter(None, said)))
+
+
+def _log(context: mlrun.MLClientCtx, document: Mapping[str, Any]) -> None:
+    """Log what was measured: all of it as an artifact, and what a reader looks for as results."""
     context.log_artifact(
         "drift_magnitude",
         body=json.dumps(document, indent=1),
@@ -153,11 +163,6 @@ def measure_drift_magnitude(
     for name in ("batch_rows", "batch_from", "batch_to", "base_rows_same_hours", "drifted", "kind"):
         context.log_result(name, document[name])
     context.log_result("severity", (document["event"] or {}).get("severity", ""))
-    verdict = (
-        document["reason"] if document["drifted"] is None else f"{document['kind']}: {document['reason']}"
-    )
-    said = (verdict, _measured_on(document, found), by_then, instead, *document["warnings"])
-    _tell(context, report, "; ".join(filter(None, said)))
 
 
 def _found(drift: Mapping[str, Any]) -> Found:

@@ -10,7 +10,7 @@ from drift.detector_choice import DetectorChoice
 from feature_sets.devices import NAME as DEVICES
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.attached_detectors import attach_detectors
-from project.base_rows import base_of_served
+from project.drift_base import base_of_served
 from project.endpoints import endpoint_address
 from project.function_names import RUNNER
 from project.settings import Settings

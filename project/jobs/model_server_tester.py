@@ -18,7 +18,7 @@ from feature_sets.model_package.tags import MODEL_KEY
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import MODEL
-from project.same_answers import answers_differ
+from project.offline_answers import answers_differ
 from training.evaluation_log import PREDICTIONS_KEY
 
 _BATCH = 200

@@ -122,26 +122,26 @@ class Stack:
 
         :returns: whether anything was running.
         """
-        from project.local import left_functions
+        from project.local import offline_state
 
         with stack_lock(self.home):
             try:
-                stopped = [control_plane.stop(self.home), left_functions.stop(self.home)]
+                stopped = [control_plane.stop(self.home), offline_state.stop(self.home)]
             finally:  # Also where the database cannot be read.
                 store_stopped = valkey.stop(self.home)
             return any(stopped) or store_stopped
 
     def orphans(self) -> list[tuple[str, str, str]]:
         """Project, name and address of the functions that live, read without the control plane."""
-        from project.local import left_functions
+        from project.local import offline_state
 
-        return left_functions.running(self.home)
+        return offline_state.running(self.home)
 
     def dead_functions(self) -> list[tuple[str, str, str]]:
         """The same of functions that died; the next control plane starts them again."""
-        from project.local import left_functions
+        from project.local import offline_state
 
-        return left_functions.dead(self.home)
+        return offline_state.dead(self.home)
 
     def store_url(self) -> str:
         """Address of the online store, or empty while it is down; asked without the control plane."""
@@ -157,9 +157,9 @@ class Stack:
 
     def waiting_schedules(self) -> list[dict[str, Any]]:
         """Schedules as the control plane answers them, read without it; nothing starts them meanwhile."""
-        from project.local import left_functions
+        from project.local import offline_state
 
-        return left_functions.schedules(self.home)
+        return offline_state.schedules(self.home)
 
     def deployments(self) -> list[DeployedFunction]:
         """Deployed functions as they are now.
@@ -170,20 +170,12 @@ class Stack:
         return [_function(item) for item in answer["deployments"]]
 
     def stop_function(self, project: str, name: str) -> DeployedFunction:
-        """Stop a function; it can be started again.
+        """Stop a function; it can be deployed again.
 
         :raises ServerError: if the control plane is not running or knows no such function.
         """
         path = f"/local/v1/deployments/{project}/{name}/stop"
         return _function(control_plane.ask(self._port(), "POST", path, timeout=60.0))
-
-    def start_function(self, project: str, name: str) -> DeployedFunction:
-        """Start a function again as it was deployed, and wait until it is ready or has failed.
-
-        :raises ServerError: if the control plane is not running or knows no such function.
-        """
-        path = f"/local/v1/deployments/{project}/{name}/start"
-        return _function(control_plane.ask(self._port(), "POST", path, timeout=180.0))
 
     def _port(self) -> int:
         state = control_plane.find(self.home, self._patience)

@@ -20,7 +20,7 @@ from project.retraining import state as words
 from project.retraining.state import Decision, LoopState
 from project.retraining.told_drift import size_of
 from project.scenarios.drift_traffic import TrafficReport
-from project.scenarios.trouble import NONE, Trouble
+from project.scenarios.injected_faults import NONE, Trouble
 
 ARGUMENTS: dict[str, Any] = {"combinations": 5, "train_rows": 5000, "stream_seconds": 5}
 """Arguments of the first run beside telemetry and schema; the loop repeats them."""

@@ -16,7 +16,7 @@ from feature_sets.model_package.columns import PROBABILITY, VERSION
 from feature_sets.model_package.package import ModelPackage
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.audit import differing, model_of
-from project.same_answers import answers_differ
+from project.offline_answers import answers_differ
 from training.dataset.vector_rows import read_vector
 
 TABLES = (devices.NAME, device_metrics.NAME, device_labels.NAME)

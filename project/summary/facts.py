@@ -10,7 +10,7 @@ from project.api_reader import Endpoint, runs
 from project.endpoint_routing import ChampionChange
 from project.function_names import SERVING
 from project.http_json import get_json
-from project.summary.served import DRIFT
+from project.summary.audit_text import DRIFT
 
 Run = dict[str, Any]
 

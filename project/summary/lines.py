@@ -9,8 +9,8 @@ from typing import Any
 from drift.drift_event import utc_time
 from graphs.protocol.label_status import LabelStatus
 from project.summary.alerts import alert_texts
+from project.summary.audit_text import audit_text
 from project.summary.live_labels import contradiction_lines, late_label_lines
-from project.summary.served import audit_text
 
 _WIDTH = 110
 _INDENT = 14

@@ -8,15 +8,8 @@ import numpy as np
 import pytest
 
 from tests.benchmarks import append, ingestion, mlrun_serving, online_features
-from tests.mlrun_connection import new_project
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def test_both_ways_of_ingestion_agree(project):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from feature_sets.rows.whole_numbers import whole_array
@@ -18,7 +20,7 @@ from feature_sets.windows.whole_readings import wholes_of_list
 from graphs.preprocess import Preprocess
 from graphs.protocol.request import Request
 from project.live_history import LiveJournal
-from tests.feature_sets.ingestion.folders import MODELS, Folder
+from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import (
     COUNTED,
     COUNTED_WITH_ARRIVAL,
@@ -28,6 +30,7 @@ from tests.feature_sets.ingestion.histories import (
     RELATIVE_WITH_ARRIVAL,
     SCHEMA,
     WITH_ARRIVAL,
+    State,
     counted,
     labels,
     readings,
@@ -257,3 +260,32 @@ def label_rows(requests: list[tuple[str, list[dict[str, Any]]]]) -> pd.DataFrame
     frame = pd.DataFrame(found)
     frame["timestamp"] = pd.to_datetime(frame["timestamp"], utc=True, format="ISO8601")
     return frame.assign(repair=frame["repair"].astype(object).where(frame["repair"].notna(), None))
+
+
+def offline_rows(table: pa.Table, served: Iterable[tuple[str, float]]) -> pd.DataFrame:
+    """Offline rows of the events that were served, by device and time."""
+    frame = table.to_pandas()
+    frame["timestamp"] = frame["timestamp"].dt.tz_localize("UTC")
+    keys = [(device, pd.Timestamp(round(time * 1e6), unit="us", tz="UTC")) for device, time in served]
+    return frame.set_index([DEVICE, "timestamp"]).loc[keys]
+
+
+def at_once(
+    folder: Folder, schema: TelemetrySchema, endpoint: Endpoint, requests: list[tuple[str, Any]]
+) -> list[State]:
+    """States after one ingestion of everything from files.
+
+    :param folder: of what was ingested before, of this schema.
+    """
+    accepted = endpoint.accepted()
+    if schema.arrival is None:  # Nobody knows then that these were from the future, or too late.
+        accepted = accepted[~accepted["status"].isin(["quarantined", "too_late"])].drop(columns="received")
+    for name in schema.sent_fields:
+        if name not in accepted:
+            accepted[name] = np.nan
+    forget_all()
+    # After "past" in the order of names, so that of equal ones those of the past stay.
+    folder.add("metrics", "then", accepted.drop(columns="status"))
+    folder.add("labels", "then", label_rows(requests))
+    folder.ingest()
+    return states(endpoint.redis_url)

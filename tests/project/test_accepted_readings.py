@@ -19,18 +19,11 @@ from project.accepted_readings import AcceptedReadings
 from project.jobs import ingest as job
 from project.live_history import LiveJournal, take_live
 from tests.feature_sets.ingestion.folders import Context, Folder, forget_all, states
-from tests.feature_sets.ingestion.histories import assert_same_bits
-from tests.mlrun_connection import new_project
+from tests.feature_sets.ingestion.histories import assert_same_rows
 from tests.project.live_network import ARRIVING, GROUPED_ARRIVING, START, Past
 
 LATER = START + pd.Timedelta(days=14)
 """When events of START were sent again."""
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 @dataclass
@@ -90,9 +83,7 @@ def test_a_file_that_repeats_accepted_readings_takes_nothing_away(
     found = context.results
     assert (found["rows_dropped"], found["rows_known"], found["rows_new"]) == (0, 60, 0)
     assert found["rows_rewritten"] == found["rows_too_late"] == 0
-    for mine, theirs in zip(states(local_stack.info.redis_url), before, strict=True):
-        assert_same_bits(mine.table, theirs.table)
-        assert mine.online == theirs.online
+    assert_same_rows(states(local_stack.info.redis_url), before)
 
     # By the arrival of the file the device would have been ahead of what it sent live.
     other.add("metrics", "once-more", again)

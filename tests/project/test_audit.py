@@ -1,9 +1,7 @@
 """What was served against the history: nothing differs, and what does differ is found and named."""
 
 import math
-from collections import Counter
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import orjson
@@ -25,13 +23,8 @@ from graphs.state.longest_reach import longest_reach
 from project import arrivals, live_history
 from project import audit as audits
 from project.audit import audit
-from project.audit_account import Audit
-from project.jobs import audit as step
 from project.live_history import LiveJournal, take_live
-from project.summary.served import DRIFT, audit_text
 from tests.feature_sets.ingestion.folders import forget_all
-from tests.mlrun_connection import new_project
-from tests.project.fake_endpoint import fake_endpoint
 from tests.project.live_network import (
     GROUPED_ARRIVING,
     GROUPED_PLAIN,
@@ -43,13 +36,28 @@ from tests.project.live_network import (
     conversation,
     open_endpoint,
 )
-from training.report_page.page import Page, Section, render
 
 
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
+@pytest.fixture
+def audited(project, local_stack, tmp_path, monkeypatch):
+    """Begins a random history with an endpoint beside it, and gives what audits the pairs of that."""
+
+    def begin(generator, schema, inputs=INPUTS, **settings):
+        forget_all()
+        Past.random(generator).folder(tmp_path / "files", schema).ingest()
+        all_features(schema).save()
+        pairs, redis_url = tmp_path / "pairs", local_stack.info.redis_url
+        settings |= {"labeled_directory": str(pairs)}
+        endpoint = open_endpoint(tmp_path, project, redis_url, schema, inputs, **settings)
+        package = fetch_model_package(str(endpoint.package))
+        monkeypatch.setattr(audits, "model_of", lambda project, version: package)
+
+        def look(most=1_000_000, since="3650d"):
+            return audit(project, pairs, endpoint.journal, schema, most, since)
+
+        return endpoint, pairs, look
+
+    return begin
 
 
 @pytest.mark.parametrize(
@@ -57,29 +65,11 @@ def project(local_stack):
     [PLAIN, GROUPED_PLAIN, GROUPED_ARRIVING],
     ids=["plain", "groups", "groups-arrival"],
 )
-def test_what_was_served_is_what_the_history_says(project, local_stack, tmp_path, monkeypatch, schema):
-    forget_all()
+def test_what_was_served_is_what_the_history_says(audited, monkeypatch, schema):
     generator = np.random.default_rng(8)
-    past = Past.random(generator)
-    past.folder(tmp_path / "files", schema).ingest()
-    all_features(schema).save()
-    pairs = tmp_path / "pairs"
     of_others = DerivedFeatures(schema).groups.names[:1] + DerivedFeatures(schema).groups.names[-1:]
-    endpoint = open_endpoint(
-        tmp_path,
-        project,
-        local_stack.info.redis_url,
-        schema,
-        (*INPUTS, *of_others),
-        labeled_directory=str(pairs),
-    )
+    endpoint, pairs, look = audited(generator, schema, (*INPUTS, *of_others))
     client = endpoint.start()
-    package = fetch_model_package(str(endpoint.package))
-    monkeypatch.setattr(audits, "model_of", lambda project, version: package)
-
-    def look(most=1_000_000, since="3650d"):
-        return audit(project, pairs, endpoint.journal, schema, most, since)
-
     assert look().pairs == 0
     assert look().lines() == [
         "no labeled pairs yet: what is served is compared once it is labeled and history: with the next run, "
@@ -207,22 +197,11 @@ def test_a_device_that_was_silent_for_long_may_have_begun_anew():
 
 
 @pytest.mark.parametrize("course", ["nothing", "ingested before", "ingested amid", "restarted amid"])
-def test_pairs_after_a_silence_are_held_against_what_the_journal_says(
-    project, local_stack, tmp_path, monkeypatch, course
-):
-    forget_all()
+def test_pairs_after_a_silence_are_held_against_what_the_journal_says(audited, course):
     generator = np.random.default_rng(11)
-    Past.random(generator).folder(tmp_path / "files", PLAIN).ingest()
-    all_features(PLAIN).save()
-    pairs = tmp_path / "pairs"
-    redis_url = local_stack.info.redis_url
     of_clock = {"clock": "arrival", "arrival_clock_in_production": True}
-    endpoint = open_endpoint(
-        tmp_path, project, redis_url, PLAIN, INPUTS, labeled_directory=str(pairs), **of_clock
-    )
+    endpoint, pairs, look = audited(generator, PLAIN, **of_clock)
     client = endpoint.start()
-    package = fetch_model_package(str(endpoint.package))
-    monkeypatch.setattr(audits, "model_of", lambda project, version: package)
     labels = []
 
     def send(device, *seconds):
@@ -267,9 +246,6 @@ def test_pairs_after_a_silence_are_held_against_what_the_journal_says(
     client.shut_down()
     take_live(endpoint.journal, PLAIN)
 
-    def look():
-        return audit(project, pairs, endpoint.journal, PLAIN, 10_000, "3650d")
-
     found = look()
     assert found.compared == found.pairs == len(labels) and found.mismatches == 0, found.lines()
     assert bool(found.after_silence) == (course != "ingested before")
@@ -302,27 +278,15 @@ def serve_a_device(endpoint, generator, readings, late):
     client.shut_down()
 
 
-def test_late_readings_are_no_difference_and_what_was_changed_is_told(
-    project, local_stack, tmp_path, monkeypatch
-):
-    forget_all()
+def test_late_readings_are_no_difference_and_what_was_changed_is_told(audited):
     generator = np.random.default_rng(15)
-    Past.random(generator).folder(tmp_path / "files", PLAIN).ingest()
-    all_features(PLAIN).save()
-    pairs = tmp_path / "pairs"
-    redis_url = local_stack.info.redis_url
-    endpoint = open_endpoint(tmp_path, project, redis_url, PLAIN, INPUTS, labeled_directory=str(pairs))
-    package = fetch_model_package(str(endpoint.package))
-    monkeypatch.setattr(audits, "model_of", lambda project, version: package)
+    endpoint, pairs, look = audited(generator, PLAIN)
 
     def late(_second):
         return float(generator.integers(5, 55)) + 0.5 if generator.random() < 0.05 else 0.0
 
     serve_a_device(endpoint, generator, 600, late)
     take_live(endpoint.journal, PLAIN)
-
-    def look():
-        return audit(project, pairs, endpoint.journal, PLAIN, 10_000, "3650d")
 
     found = look()
     assert (found.mismatches, found.after_silence, found.not_in_history) == (0, 0, 0)
@@ -358,27 +322,14 @@ def test_late_readings_are_no_difference_and_what_was_changed_is_told(
         look()
 
 
-def test_a_label_that_came_after_its_reading_was_history_is_waited_for_and_is_no_difference(
-    project, local_stack, tmp_path, monkeypatch
-):
-    forget_all()
-    generator = np.random.default_rng(17)
-    Past.random(generator).folder(tmp_path / "files", PLAIN).ingest()
-    all_features(PLAIN).save()
-    pairs = tmp_path / "pairs"
-    redis_url = local_stack.info.redis_url
-    endpoint = open_endpoint(tmp_path, project, redis_url, PLAIN, INPUTS, labeled_directory=str(pairs))
-    package = fetch_model_package(str(endpoint.package))
-    monkeypatch.setattr(audits, "model_of", lambda project, version: package)
+def test_a_label_that_came_after_its_reading_was_history_is_waited_for_and_is_no_difference(audited):
+    endpoint, _, look = audited(np.random.default_rng(17), PLAIN)
     client, times = endpoint.start(), []
     for second in range(60):
         times.append((START + pd.Timedelta(seconds=second)).isoformat())
         event = {"device": "dev-1", "timestamp": times[-1], "cpu": float(second), "latency": 2.0}
         assert endpoint.send("/telemetry", [event]).status == 200
     told = [{"device": "dev-1", "timestamp": at, "is_error": 0} for at in times]
-
-    def look():
-        return audit(project, pairs, endpoint.journal, PLAIN, 10_000, "3650d")
 
     assert endpoint.send("/labels", told[:40]).status == 200
     take_live(endpoint.journal, PLAIN)
@@ -395,29 +346,11 @@ def test_a_label_that_came_after_its_reading_was_history_is_waited_for_and_is_no
     assert (found.compared, found.label_not_in_history, found.mismatches) == (60, 0, 0), found.lines()
 
 
-def test_a_late_reading_is_no_difference_of_features_relative_to_the_past(
-    project, local_stack, tmp_path, monkeypatch
-):
-    forget_all()
-    generator = np.random.default_rng(16)
-    Past.random(generator).folder(tmp_path / "files", RELATIVE_PLAIN).ingest()
-    all_features(RELATIVE_PLAIN).save()
-    pairs, relative = tmp_path / "pairs", DerivedFeatures(RELATIVE_PLAIN).relative.names[:2]
-    endpoint = open_endpoint(
-        tmp_path,
-        project,
-        local_stack.info.redis_url,
-        RELATIVE_PLAIN,
-        (*INPUTS, *relative),
-        labeled_directory=str(pairs),
-    )
-    package = fetch_model_package(str(endpoint.package))
-    monkeypatch.setattr(audits, "model_of", lambda project, version: package)
+def test_a_late_reading_is_no_difference_of_features_relative_to_the_past(audited, monkeypatch):
+    generator, relative = np.random.default_rng(16), DerivedFeatures(RELATIVE_PLAIN).relative.names[:2]
+    endpoint, pairs, look = audited(generator, RELATIVE_PLAIN, (*INPUTS, *relative))
     serve_a_device(endpoint, generator, 1500, lambda second: 7.5 if second == 700 else 0.0)
     take_live(endpoint.journal, RELATIVE_PLAIN)
-
-    def look(since="3650d"):
-        return audit(project, pairs, endpoint.journal, RELATIVE_PLAIN, 10_000, since)
 
     found = look()
     assert (found.mismatches, found.pairs, found.compared) == (0, 1500, 1500), found.lines()
@@ -432,7 +365,7 @@ def test_a_late_reading_is_no_difference_of_features_relative_to_the_past(
     monkeypatch.setattr(audits, "arrivals", ordered)
     answered = pd.concat([pd.read_parquet(path)["predicted_at"] for path in pairs.glob("*.parquet")])
     later = answered.sort_values().iloc[900].isoformat()
-    found = look(later)
+    found = look(since=later)
     assert (found.mismatches, found.compared, found.left_out) == (0, 600, {}), found.lines()
     assert found.rounded > 500 and found.after_late == 0
     path = max(pairs.glob("*.parquet"))
@@ -440,142 +373,5 @@ def test_a_late_reading_is_no_difference_of_features_relative_to_the_past(
     rows.loc[rows.index[-1], relative[0]] *= 1.01
     rows.loc[rows.index[-1], relative[0]] += 0.01
     rows.to_parquet(path)
-    found = look(later)
+    found = look(since=later)
     assert found.mismatches == 1 and found.by_feature[relative[0]] == 1, found.lines()
-
-
-@pytest.fixture(autouse=True)
-def nobody_streams(monkeypatch):
-    monkeypatch.setattr(step, "generator_address", lambda _: "")
-
-
-def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monkeypatch):
-    monkeypatch.setattr(
-        step, "LiveJournal", SimpleNamespace(of=lambda *_: None)
-    )  # It has MLRun write an address.
-    found = Audit(pairs=9, compared=7, mismatches=2, not_in_history=2, since="x", first="a", last="b")
-    found.by_feature["cpu"] = 2
-    given, results, errors = [], {}, []
-    monkeypatch.setattr(step, "audit", lambda *arguments: given.append(arguments) or found)
-    context = SimpleNamespace(
-        project="p", log_results=results.update, logger=SimpleNamespace(error=errors.append)
-    )
-    step.audit_served(context)
-    assert given[0][-2:] == (100_000, "7d")
-    assert (results["mismatches"], results["by_feature"], results["not_in_history"]) == (2, {"cpu": 2}, 2)
-    assert errors == found.lines()
-    text = audit_text(results)
-    assert text.startswith("DIFFERENT: 2 of 7 served pairs are not what the history says (cpu 2)")
-    first = Audit(pairs=9, not_in_history=9, since="x", first="a", last="b")
-    assert first.lines()[1:] == [
-        "nothing to compare yet",
-        "  9 are compared once their readings are history: with the next run, or 'netops ingest --live'",
-    ]
-    found.mismatches, errors[:] = 0, []
-    step.audit_served(context)
-    assert errors == [] and audit_text(results) == (
-        "7 of 9 served pairs compared with the history, equal to the last bit; "
-        "2 are no history yet and are audited with the next run"
-    )
-    none = {**results, "compared": 0, "not_in_history": 9, "left_out": {"x": 3}}
-    assert audit_text(none) == (
-        "9 served pairs become history with the next run, which audits them; "
-        "1 features not looked at where their order of arrival is not known"
-    )
-    assert audit_text({"pairs": 0}).endswith("from now on is audited with the next run")
-    some = {**results, "compared": 0, "not_in_history": 7, "not_in_journal": 2}
-    assert audit_text(some) == (
-        "7 served pairs become history with the next run, which audits them; "
-        "2 had a late reading, and no journal has them"
-    )
-    with fake_endpoint(lambda *_: (200, {"done": False})) as address:
-        monkeypatch.setattr(step, "generator_address", lambda _: address)
-        step.audit_served(context)
-    assert results["while_streaming"] is True and audit_text(results).endswith(
-        "; these were in files while the network still streamed, and the next run audits the rest"
-    )
-    del results["while_streaming"]
-    with fake_endpoint(lambda *_: (200, {"done": True})) as address:
-        monkeypatch.setattr(step, "generator_address", lambda _: address)
-        step.audit_served(context)
-    assert "while_streaming" not in results
-    late = {**results, "compared": 0, "not_in_history": 0, "not_in_journal": 9}
-    assert audit_text(late) == (
-        "none of 9 served pairs could be compared; 9 had a late reading, and no journal has them"
-    )
-    silent = {**results, "compared": 9, "not_in_history": 0, "after_silence": 2}
-    assert audit_text(silent).endswith("2 came after a silence of their device and were, too")
-    other = {**results, "without_input": 9, "absent": {"cpu": 9}}
-    assert audit_text(other).endswith("9 are of a model whose inputs cpu are no history")
-
-
-class Stored:
-    """A report in a store."""
-
-    def __init__(self, html: str) -> None:
-        self.html = html
-
-    def get(self, encoding: str) -> str:
-        return self.html
-
-    def put(self, html: str) -> None:
-        self.html = html
-
-
-def test_the_figures_are_the_last_section_of_the_report_also_when_the_step_runs_again(monkeypatch):
-    logged: list[str] = []
-    context = SimpleNamespace(
-        project="p",
-        log_result=lambda *_: None,
-        log_results=lambda _: None,
-        logger=SimpleNamespace(error=logged.append),
-    )
-    given = render(Page("a network", "Good.", {"F1": "0.9"}, (Section("Model <1>", ("text",)),)))
-    report = Stored(given)
-    found = Audit(pairs=9, compared=7, not_in_history=2, mismatches=2, after_late=3)
-    found.by_feature["cpu"] = 2
-    monkeypatch.setattr(step, "_audited", lambda *_: found)
-    monkeypatch.setattr(step, "read_drift", lambda project: (None, f"none in {project}"))
-    monkeypatch.setattr(step, "drift_section", lambda drift, why: Section("Drift", (why,)))
-    step.audit_served(context, report=report)
-    assert report.html.index('<section id="drift">') < report.html.index('<section id="audit-of-what')
-    assert report.html.count("none in p") == 1
-    assert "<th>in the order of the journal, after a late reading</th>" in report.html
-    assert report.html.count('<section id="audit-of-what-was-served">') == 1
-    assert report.html.count('<a href="#audit-of-what-was-served">') == 1
-    assert "DIFFERENT: 2 of 7 served pairs are not what" in report.html
-    assert "<th>pairs that differ</th>" in report.html
-    found.mismatches, found.by_feature = 0, Counter()
-    step.audit_served(context, report=report)
-    assert report.html.count('<section id="audit-of-what-was-served">') == 1
-    assert report.html.count('<a href="#audit-of-what-was-served">') == 1
-    assert "DIFFERENT" not in report.html and "7 of 9 served pairs compared" in report.html
-    without = report.html.replace('<a href="#audit-of-what-was-served">Audit of what was served</a>', "")
-    without = without.replace('<a href="#drift">Drift</a>', "")
-    begin, end = without.index('<section id="drift'), without.index("</main>")
-    assert without[:begin] + without[end:] == given
-    logged.clear()
-    step.audit_served(context, report=Stored("<html>"))
-    assert logged == [
-        f"the report has no section '{title}': page must be a report of ours, "
-        "got one without </nav> or </main>"
-        for title in ("Drift", "Audit of what was served")
-    ]
-
-
-def test_a_step_that_cannot_compare_says_so_and_ends_no_run(monkeypatch):
-    def fails(*_):
-        raise InputError("history", "must have been begun", "none")
-
-    monkeypatch.setattr(step, "audit", fails)
-    told = {"summary": "in control"}
-    monkeypatch.setattr(step, "read_drift", lambda project: (told, ""))
-    results, errors = {}, []
-    step.audit_served(
-        SimpleNamespace(
-            project="p", log_result=results.__setitem__, logger=SimpleNamespace(error=errors.append)
-        )
-    )
-    assert errors == ["nothing was audited: history: must have been begun, got 'none'"]
-    assert results[DRIFT] == told
-    assert audit_text(results) == "NOT AUDITED: history: must have been begun, got 'none'; see 'netops audit'"

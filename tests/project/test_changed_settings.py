@@ -9,7 +9,7 @@ import pytest
 
 from project import changed_settings as module
 from project.changed_settings import changed_settings
-from project.cli.deployments import Deployments
+from project.cli.workflow_progress import Deployments
 from project.local.servers import ServerError
 from project.settings import Settings
 

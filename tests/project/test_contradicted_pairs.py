@@ -1,7 +1,6 @@
 """Labeled pairs against the labels of the history, with a horizon and columns that exclude."""
 
 import pandas as pd
-import pytest
 
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -9,13 +8,6 @@ from project.contradicted_pairs import contradicted_pairs
 from project.summary.live_labels import COMPARED, CONTRADICTED
 from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA
-from tests.mlrun_connection import new_project
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def test_pairs_are_held_against_what_the_history_says_of_them(project, local_stack, tmp_path):

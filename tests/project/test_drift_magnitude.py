@@ -8,13 +8,13 @@ import pytest
 
 from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project import base_rows, measured_rows
+from project import drift_base, drift_batch
+from project.drift_batch import LIVE, REHEARSED, LabeledRows, RowCount, Wanted, chosen_rows
 from project.errors import NetopsError
 from project.http_json import get_json
 from project.jobs import drift_magnitude, stream_state
 from project.jobs.drift_magnitude import Found, measure_drift_magnitude, wait_for_stream
 from project.label_maturity import mature_until
-from project.measured_rows import LIVE, REHEARSED, LabeledRows, RowCount, Wanted, chosen_rows
 from tests.feature_sets.labels.forms import schema
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -116,9 +116,9 @@ def test_an_alert_that_began_after_the_rows_says_nothing_of_them():
 
 
 def test_a_batch_is_read_once_while_rows_are_waited_for(tmp_path, monkeypatch):
-    read, opened = measured_rows.read_pairs, []
+    read, opened = drift_batch.read_pairs, []
     monkeypatch.setattr(
-        measured_rows, "read_pairs", lambda file, *how: opened.append(file.name) or read(file, *how)
+        drift_batch, "read_pairs", lambda file, *how: opened.append(file.name) or read(file, *how)
     )
     count = RowCount(tmp_path / "labeled", wanted())
     assert count.now() == 0
@@ -161,7 +161,7 @@ def evaluated(monkeypatch, rows):
             raise NetopsError("its evaluation is gone")
         return "model", rows
 
-    monkeypatch.setattr(base_rows, "evaluated_model", found)
+    monkeypatch.setattr(drift_base, "evaluated_model", found)
 
 
 class Context:
@@ -193,7 +193,7 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
     monkeypatch.setattr(drift_magnitude, "wait_for_stream", None)
     context = Context()
     times = pd.date_range("2024-01-01", periods=3, freq=f"{seconds}s", tz="UTC")
-    monkeypatch.setattr(base_rows, "get_json", get_json)
+    monkeypatch.setattr(drift_base, "get_json", get_json)
     evaluated(monkeypatch, pd.DataFrame({DEVICE: "a", SCHEMA.time: times}))
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
         measure_drift_magnitude(context, None, "serving", generator="telemetry-generator")
@@ -339,7 +339,7 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
     monkeypatch.setenv("MLRUN_DBPATH", "")
     monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: "http://here")
-    for module in (drift_magnitude, base_rows):
+    for module in (drift_magnitude, drift_base):
         monkeypatch.setattr(module, "get_json", lambda address: answers[address[len("http://here") :]])
     evaluated(monkeypatch, stream(0.0))
     rows = LabeledRows(stream(0.0), source, "so")
@@ -416,7 +416,7 @@ def test_the_base_is_of_the_model_that_is_served_and_the_batch_is_later(tmp_path
     (tmp_path / "labeled").mkdir()
     live.assign(version="champion").to_parquet(tmp_path / "labeled" / "1.parquet")
     monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: "http://here")
-    for module in (drift_magnitude, base_rows):
+    for module in (drift_magnitude, drift_base):
         monkeypatch.setattr(module, "get_json", lambda address: answers[address[len("http://here") :]])
     evaluated(monkeypatch, None if gone else own)
     context = Context()

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from project.errors import NetopsError
-from project.jobs import drift_by_now
+from project.jobs import audit
 from project.summary.drift_section import drift_section, tell_drift
 from tests.project.fake_endpoint import fake_endpoint
 from training.report_page.page import Page, Section, render, with_section
@@ -46,16 +46,16 @@ ALERT = {
 )
 def test_the_summary_and_each_alert_are_told(monkeypatch, alerts, said):
     with fake_endpoint(lambda *_: (200, {"summary": "glr: no drift", **alerts})) as address:
-        monkeypatch.setattr(drift_by_now, "endpoint_address", lambda *_: address)
-        assert list(drift_section(*drift_by_now.read_drift("p")).text) == ["glr: no drift", *said]
+        monkeypatch.setattr(audit, "endpoint_address", lambda *_: address)
+        assert list(drift_section(*audit.read_drift("p")).text) == ["glr: no drift", *said]
 
 
 def test_an_endpoint_that_is_gone_is_said(monkeypatch):
     def gone(*_):
         raise NetopsError("function 'serving' must be deployed, got none")
 
-    monkeypatch.setattr(drift_by_now, "endpoint_address", gone)
-    assert drift_section(*drift_by_now.read_drift("p")).text == (
+    monkeypatch.setattr(audit, "endpoint_address", gone)
+    assert drift_section(*audit.read_drift("p")).text == (
         "Not known: function 'serving' must be deployed, got none",
     )
 

@@ -9,7 +9,7 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project import base_rows
+from project import drift_base
 from project.attached_detectors import missed_incidents_after
 from project.jobs import init_detectors as job
 from tests.graphs.conftest import make_client, write_package
@@ -44,7 +44,7 @@ def test_a_run_that_serves_the_same_model_keeps_what_its_detectors_have_seen(con
     )
     # What a run has evaluated may be rows of a model that was kept out; those of the served one count.
     test_set = SimpleNamespace(as_df=lambda: base.iloc[:50])
-    monkeypatch.setattr(base_rows, "evaluated_model", lambda *_: ("model", base))
+    monkeypatch.setattr(drift_base, "evaluated_model", lambda *_: ("model", base))
 
     def answer(method, path, body):
         answered = graph.send(method, path, body)
@@ -107,7 +107,7 @@ def test_what_the_model_caught_of_its_test_data_is_the_base_of_missed_incidents(
     times = pd.to_datetime(seconds, unit="s", utc=True)
     of_one = pd.DataFrame({SCHEMA.time: times, **labels, PROBABILITY: 0.5})
     base = pd.concat([of_one.assign(**{DEVICE: name}) for name in ("a", "b")]).sample(frac=1, random_state=1)
-    monkeypatch.setattr(base_rows, "evaluated_model", lambda *_: ("model", base))
+    monkeypatch.setattr(drift_base, "evaluated_model", lambda *_: ("model", base))
 
     def answer(method, path, body):
         answered = graph.send(method, path, body)

@@ -29,9 +29,8 @@ from project.function_names import SERVING
 from project.live_history import LiveJournal, take_live
 from project.settings import Settings
 from tests.feature_sets.ingestion.folders import MODELS, forget_all, states
-from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits
+from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits, assert_same_rows
 from tests.feature_sets.ingestion.test_append_kills import Death, KilledError
-from tests.mlrun_connection import new_project
 from tests.project.live_network import (
     ARRIVING,
     COUNTING,
@@ -43,19 +42,13 @@ from tests.project.live_network import (
     RELATIVE_PLAIN,
     START,
     TICK,
-    Endpoint,
     Past,
+    at_once,
     conversation,
-    label_rows,
+    offline_rows,
     open_endpoint,
     sent_by,
 )
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def test_the_label_deadline_is_that_of_the_endpoint(project, tmp_path):
@@ -79,31 +72,9 @@ both_schemas = pytest.mark.parametrize(
 )
 
 
-def at_once(tmp_path, schema: TelemetrySchema, past: Past, endpoint: Endpoint, requests, url: str):
-    """States after one ingestion of everything from files."""
-    accepted = endpoint.accepted()
-    if schema.arrival is None:  # Nobody knows then that these were from the future, or too late.
-        accepted = accepted[~accepted["status"].isin(["quarantined", "too_late"])].drop(columns="received")
-    forget_all()
-    folder = past.folder(tmp_path / "at-once", schema)
-    # After "past" in the order of names, so that of equal ones those of the past stay.
-    folder.add("metrics", "then", accepted.drop(columns="status"))
-    folder.add("labels", "then", label_rows(requests))
-    folder.ingest()
-    return states(url)
-
-
-def offline_features(table: pa.Table, served) -> pd.DataFrame:
-    """Offline rows of the events that were served, by device and time."""
-    frame = table.to_pandas()
-    frame["timestamp"] = frame["timestamp"].dt.tz_localize("UTC")
-    keys = [(device, pd.Timestamp(round(time * 1e6), unit="us", tz="UTC")) for device, time in served]
-    return frame.set_index([DEVICE, "timestamp"]).loc[keys]
-
-
 def different(schema: TelemetrySchema, table: pa.Table, served) -> list[tuple[str, float]]:
     """Served events with a feature of other bits than offline."""
-    offline = offline_features(table, served)
+    offline = offline_rows(table, served)
     names = list(schema.live_features)
     made = np.array([[row[name] for name in names] for row in served.values()], dtype=np.float64)
     stored = np.ascontiguousarray(offline[names].to_numpy(dtype=np.float64))
@@ -170,10 +141,8 @@ def test_live_becomes_history_as_if_it_had_been_in_files(project, local_stack, t
             moments = came_late.loc[came_late[DEVICE] == device, "timestamp"]
             assert ((moments - pd.Timestamp(time, unit="s", tz="UTC")).abs() <= reach).any(), (device, time)
 
-    once = at_once(tmp_path, schema, past, endpoint, requests, url)
-    for mine, theirs in zip(first, once, strict=True):
-        assert_same_bits(mine.table, theirs.table)
-        assert mine.online == theirs.online
+    once = at_once(past.folder(tmp_path / "at-once", schema), schema, endpoint, requests)
+    assert_same_rows(first, once)
     forget_all()
 
 
@@ -262,9 +231,7 @@ def test_live_may_be_killed_at_any_step(project, local_stack, tmp_path, monkeypa
             with contextlib.suppress(KilledError):
                 take_live(endpoint.journal, PLAIN)
         result = take_live(endpoint.journal, PLAIN)
-        for mine, theirs in zip(states(url), expected, strict=True):
-            assert_same_bits(mine.table, theirs.table)
-            assert mine.online == theirs.online
+        assert_same_rows(states(url), expected)
         if not death.dead:
             assert result["readings"] == 0
             break
@@ -443,7 +410,7 @@ def test_with_a_horizon_the_label_itself_becomes_history(project, local_stack, t
     assert (found["labels_of_other_column"], found["labels"]) == (1, 4 * 14 + 1)
     endpoint.client.shut_down()
     first = states(url)
-    once = at_once(tmp_path, SCHEMA, past, endpoint, requests, url)
+    once = at_once(past.folder(tmp_path / "at-once", SCHEMA), SCHEMA, endpoint, requests)
     for mine, theirs in zip(first, once, strict=True):
         assert_same_bits(mine.table, theirs.table)
     forget_all()

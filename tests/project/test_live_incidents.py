@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import mlrun.feature_store as fstore
@@ -13,20 +14,22 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.live_history import take_live
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits
-from tests.mlrun_connection import new_project
 from tests.project.live_network import START, TICK, open_endpoint
 
 BASE = {**SCHEMA.to_dict(), "horizon": "0s", "exclude_labels": {"kind": "test"}}
 
 
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
-
-
 def of(**labels: Any) -> TelemetrySchema:
     return TelemetrySchema.from_dict({**BASE, "labels": {"form": "incidents", **labels}})
+
+
+def of_incidents(tmp_path: Path, schema: TelemetrySchema) -> Folder:
+    """A folder without label rows, for a history that begins anew."""
+    forget_all()
+    folder = Folder(tmp_path / "files", schema)
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    return folder
 
 
 def reading(device: str, at: pd.Timestamp) -> dict[str, Any]:
@@ -65,11 +68,8 @@ def labels_of(state) -> dict[tuple[str, int], int]:
 @pytest.mark.parametrize("labels", [{"healthy_after": "1m"}, {"tolerance": "3s", "healthy_after": "1m"}])
 def test_live_incidents_become_history(project, local_stack, tmp_path, seed, labels):
     url, schema = local_stack.info.redis_url, of(**labels)
-    forget_all()
     generator = np.random.default_rng(seed)
-    folder = Folder(tmp_path / "files", schema)
-    (folder.path / "labels").rmdir()
-    folder.static(MODELS)
+    folder = of_incidents(tmp_path, schema)
     times = pd.date_range(end=START - pd.Timedelta(seconds=TICK), periods=20, freq=f"{TICK}s")
     past = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 50.0, "latency": 5.0})
     folder.add("metrics", "past", past)
@@ -135,10 +135,7 @@ def test_live_incidents_become_history(project, local_stack, tmp_path, seed, lab
 
 def test_an_incident_that_was_live_before_is_changed_by_a_later_one(project, local_stack, tmp_path):
     url, schema = local_stack.info.redis_url, of()
-    forget_all()
-    folder = Folder(tmp_path / "files", schema)
-    (folder.path / "labels").rmdir()
-    folder.static(MODELS)
+    folder = of_incidents(tmp_path, schema)
     folder.add(
         "metrics",
         "past",
@@ -194,10 +191,7 @@ def with_labels(generator: np.random.Generator, beside: int, ticks: int = 60):
 @pytest.mark.parametrize(("seed", "beside"), [(0, 0), (1, 0), (2, 2), (3, 2)])
 def test_what_the_endpoint_refused_is_no_history_either(project, local_stack, tmp_path, seed, beside):
     url, schema = local_stack.info.redis_url, of(healthy_after="1m", tolerance=f"{beside}s")
-    forget_all()
-    folder = Folder(tmp_path / "files", schema)
-    (folder.path / "labels").rmdir()
-    folder.static(MODELS)
+    folder = of_incidents(tmp_path, schema)
     past = pd.DataFrame({DEVICE: "dev-0", "timestamp": [START - pd.Timedelta("1h")], "cpu": 50.0})
     folder.add("metrics", "past", past.assign(latency=5.0))
     pd.DataFrame({"box": [], "start": [], "end": [], "kind": []}).to_csv(
@@ -243,10 +237,7 @@ def test_what_the_endpoint_refused_is_no_history_either(project, local_stack, tm
 
 def test_a_file_that_ends_an_incident_otherwise_than_live_is_told(project, local_stack, tmp_path):
     url, schema = local_stack.info.redis_url, of()
-    forget_all()
-    folder = Folder(tmp_path / "files", schema)
-    (folder.path / "labels").rmdir()
-    folder.static(MODELS)
+    folder = of_incidents(tmp_path, schema)
     past = pd.DataFrame({DEVICE: "dev-0", "timestamp": [START], "cpu": 50.0, "latency": 5.0})
     folder.add("metrics", "past", past)
     at = [(START + pd.Timedelta(seconds=TICK * number)).isoformat() for number in range(5)]
@@ -286,10 +277,7 @@ def test_a_file_that_ends_an_incident_otherwise_than_live_is_told(project, local
 @pytest.mark.parametrize("between", [True, False])
 def test_an_end_before_its_start_becomes_the_same_history(project, local_stack, tmp_path, between):
     url, schema = local_stack.info.redis_url, of()
-    forget_all()
-    folder = Folder(tmp_path / "files", schema)
-    (folder.path / "labels").rmdir()
-    folder.static(MODELS)
+    folder = of_incidents(tmp_path, schema)
     past = pd.DataFrame({DEVICE: "dev-0", "timestamp": [START], "cpu": 50.0, "latency": 5.0})
     folder.add("metrics", "past", past)
 

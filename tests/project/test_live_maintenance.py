@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import mlrun.feature_store as fstore
 import pandas as pd
-import pytest
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.live_history import take_live
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
-from tests.feature_sets.ingestion.histories import assert_same_state
-from tests.mlrun_connection import new_project
+from tests.feature_sets.ingestion.histories import assert_same_states
 from tests.project.live_network import PLAIN, START, open_endpoint
 
 SCHEMA = TelemetrySchema.from_dict({**PLAIN.to_dict(), "maintenance": {}})
 BEFORE = START - pd.Timedelta(minutes=5)
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def at(seconds: int, start: pd.Timestamp = START) -> str:
@@ -126,8 +118,7 @@ def test_what_is_posted_becomes_history_and_what_is_in_files_is_known_live(proje
             {"device": "dev-0", "start": at(0, BEFORE), "end": at(-280)},
         ],
     ).ingest()
-    for one, other_state in zip(found, states(url), strict=True):
-        assert_same_state(one, other_state)
+    assert_same_states(found, states(url))
 
 
 def test_a_calendar_that_is_ingested_is_taken_over_by_an_endpoint_that_is_up(project, local_stack, tmp_path):

@@ -7,22 +7,20 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import pytest
 import yaml
 
 from feature_sets.feature_vector import all_features
 from feature_sets.model_package.package import fetch_model_package
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.accepted_entries import requests_by_columns
 from project import audit as audits
 from project.audit import audit
-from project.live_anew import expected
 from project.live_history import take_live
+from project.schema_change_text import expected
 from tests.feature_sets.ingestion.folders import forget_all, run, states
-from tests.feature_sets.ingestion.histories import assert_same_bits
+from tests.feature_sets.ingestion.histories import assert_same_rows
 from tests.graphs.conftest import write_package
-from tests.mlrun_connection import new_project
 from tests.project.live_network import (
     ARRIVING,
     INPUTS,
@@ -31,18 +29,13 @@ from tests.project.live_network import (
     TICK,
     Endpoint,
     Past,
+    at_once,
     conversation,
-    label_rows,
+    offline_rows,
     open_endpoint,
 )
 
 MANY = "3650d"
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def with_metrics(schema: TelemetrySchema, metrics: dict[str, Any]) -> TelemetrySchema:
@@ -69,28 +62,6 @@ def anew(past: Past, path: Any, schema: TelemetrySchema, endpoint: Endpoint) -> 
     forget_all()
     files_of(past, path, schema).ingest()
     return take_live(endpoint.journal, schema)
-
-
-def at_once(past: Past, path: Any, schema: TelemetrySchema, endpoint: Endpoint, requests: Any, url: str):
-    """States after one ingestion of everything from files."""
-    accepted = endpoint.accepted()
-    if schema.arrival is None:
-        accepted = accepted[~accepted["status"].isin(["quarantined", "too_late"])].drop(columns="received")
-    for name in schema.metric_names:
-        if name not in accepted:
-            accepted[name] = np.nan
-    forget_all()
-    folder = files_of(past, path, schema)
-    folder.add("metrics", "then", accepted.drop(columns="status"))
-    folder.add("labels", "then", label_rows(requests))
-    folder.ingest()
-    return states(url)
-
-
-def assert_same_states(mine: Any, theirs: Any) -> None:
-    for one, other in zip(mine, theirs, strict=True):
-        assert_same_bits(one.table, other.table)
-        assert one.online == other.online
 
 
 @pytest.mark.parametrize("schema", [PLAIN, ARRIVING], ids=["no arrival", "arrival"])
@@ -123,10 +94,10 @@ def test_a_metric_more_or_less_or_back_is_as_if_it_had_been_in_files(project, lo
         again = take_live(endpoint.journal, changed)
         assert again["readings"] == again["labels"] == 0
         if changed == schema:
-            assert_same_states(mine, before)
+            assert_same_rows(mine, before)
         else:
             path = tmp_path / f"at-once-{number}"
-            assert_same_states(mine, at_once(past, path, changed, endpoint, requests, url))
+            assert_same_rows(mine, at_once(files_of(past, path, changed), changed, endpoint, requests))
     assert sorted((path.name, path.stat().st_size) for path in endpoint.archive.iterdir()) == archived
     forget_all()
 
@@ -198,13 +169,6 @@ def test_devices_with_fewer_columns_than_the_entity_are_left_out_and_counted(pro
     forget_all()
 
 
-def offline(table: pa.Table, served: dict, names: list[str]) -> np.ndarray:
-    frame = table.to_pandas()
-    frame["timestamp"] = frame["timestamp"].dt.tz_localize("UTC")
-    keys = [(device, pd.Timestamp(round(time * 1e6), unit="us", tz="UTC")) for device, time in served]
-    return frame.set_index([DEVICE, "timestamp"]).loc[keys][names].to_numpy(dtype=np.float64)
-
-
 @pytest.mark.parametrize("killed", [False, True], ids=["goes on", "killed"])
 def test_an_endpoint_of_the_new_schema_goes_on_with_the_windows_of_the_old_one(
     project, local_stack, tmp_path, monkeypatch, killed
@@ -247,7 +211,7 @@ def test_an_endpoint_of_the_new_schema_goes_on_with_the_windows_of_the_old_one(
     new.client.shut_down()
     take_live(new.journal, changed)
     names = list(changed.live_features)
-    stored = offline(states(url)[0].table, new.served, names)
+    stored = offline_rows(states(url)[0].table, new.served)[names].to_numpy(dtype=np.float64)
     made = np.array([[row[name] for name in names] for row in new.served.values()], dtype=np.float64)
     same = (made == stored) | (np.isnan(made) & np.isnan(stored))
     assert same.all(), [name for name, alike in zip(names, same.all(axis=0), strict=True) if not alike]

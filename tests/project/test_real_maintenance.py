@@ -18,7 +18,6 @@ from project.live_telemetry import label_bodies, telemetry_bodies
 from project.settings import SOURCE_ROOT
 from tests.feature_sets.ingestion.folders import forget_all, run
 from tests.graphs.conftest import make_client, write_package
-from tests.mlrun_connection import new_project
 from training.dataset.known_rows import labeled_rows
 from training.dataset.label_history import read_label_history
 
@@ -29,12 +28,6 @@ SCHEMA = TelemetrySchema.from_dict({**PLAIN.to_dict(), "maintenance": {}})
 pytestmark = pytest.mark.skipif(
     not RECORDING.is_dir(), reason="the recording of the real router is not on this machine"
 )
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 @pytest.fixture(scope="module")

@@ -19,16 +19,9 @@ from project.live_history import take_live
 from project.summary.live_labels import COMPARED, CONTRADICTED, contradiction_lines
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA
-from tests.mlrun_connection import new_project
 from tests.project.live_network import START, TICK, Endpoint, open_endpoint
 
 BASE = {**SCHEMA.to_dict(), "horizon": "0s", "exclude_labels": {"kind": "test"}}
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 @pytest.fixture(autouse=True)

@@ -2,19 +2,11 @@
 
 import numpy as np
 import pandas as pd
-import pytest
 
 from feature_sets.feature_vector import all_features
 from feature_sets.telemetry.schema import DEVICE
 from tests.feature_sets.ingestion.folders import forget_all
-from tests.mlrun_connection import new_project
 from tests.project.live_network import INPUTS, PLAIN, START, Past, open_endpoint
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def test_a_reload_brings_what_a_restart_would(project, local_stack, tmp_path):

@@ -14,6 +14,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 from feature_sets.telemetry.schema import DEVICE
 from training.exploration.device_timeline import bars, set_axes
 
+_COLORS = ("#1f77b4", "#7f7f7f", "#2ca02c", "#9467bd")
 MAX_POINTS = 500
 """Points a curve is drawn with; more only make the page heavy."""
 BINS = 10
@@ -42,9 +43,26 @@ def score_figure(
         subplot_titles=("Precision and recall", "ROC", f"Decisions at threshold {threshold:.3g}"),
         horizontal_spacing=0.1,
     )
-    colors = ("#1f77b4", "#7f7f7f", "#2ca02c", "#9467bd")
+    _draw_curves(figure, labels, scores)
+    _mark_threshold(figure, confusion)
+    _draw_decisions(figure, confusion)
+    for column, (x_title, y_title) in enumerate(
+        (("recall", "precision"), ("false positive rate", "recall"), ("predicted", "label")), start=1
+    ):
+        figure.update_xaxes(title_text=x_title, row=1, col=column)
+        figure.update_yaxes(title_text=y_title, row=1, col=column)
+    figure.update_layout(
+        template="plotly_white", legend={"orientation": "h", "y": -0.2}, title="Evaluation on the test rows"
+    )
+    return figure
+
+
+def _draw_curves(
+    figure: go.Figure, labels: npt.NDArray[np.int8], scores: Mapping[str, npt.NDArray[np.float64]]
+) -> None:
+    """Both curves of each score, in its color."""
     for index, (name, score) in enumerate(scores.items()):
-        line = {"color": colors[index % len(colors)]}
+        line = {"color": _COLORS[index % len(_COLORS)]}
         precision, recall, _ = precision_recall_curve(labels, score)
         kept = _thin(recall, precision)
         figure.add_scatter(
@@ -62,6 +80,10 @@ def score_figure(
             row=1,
             col=2,
         )
+
+
+def _mark_threshold(figure: go.Figure, confusion: Mapping[str, float]) -> None:
+    """Where the model is on both curves with its threshold."""
     wrong, right = confusion["false_positives"], confusion["true_positives"]
     recall_there = right / max(1, right + confusion["false_negatives"])
     at = [
@@ -75,11 +97,15 @@ def score_figure(
             name="at the threshold",
             legendgroup="at the threshold",
             mode="markers",
-            marker={"color": colors[0], "size": 10, "symbol": "circle-open", "line": {"width": 2}},
+            marker={"color": _COLORS[0], "size": 10, "symbol": "circle-open", "line": {"width": 2}},
             showlegend=column == 1,
             row=1,
             col=column,
         )
+
+
+def _draw_decisions(figure: go.Figure, confusion: Mapping[str, float]) -> None:
+    """The confusion matrix."""
     cells = [
         [confusion["true_negatives"], confusion["false_positives"]],
         [confusion["false_negatives"], confusion["true_positives"]],
@@ -95,15 +121,6 @@ def score_figure(
         row=1,
         col=3,
     )
-    for column, (x_title, y_title) in enumerate(
-        (("recall", "precision"), ("false positive rate", "recall"), ("predicted", "label")), start=1
-    ):
-        figure.update_xaxes(title_text=x_title, row=1, col=column)
-        figure.update_yaxes(title_text=y_title, row=1, col=column)
-    figure.update_layout(
-        template="plotly_white", legend={"orientation": "h", "y": -0.2}, title="Evaluation on the test rows"
-    )
-    return figure
 
 
 def calibration_figure(

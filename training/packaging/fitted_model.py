@@ -14,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from feature_sets.checks import InputError
-from feature_sets.model_package.histogram import Histogram
+from feature_sets.model_package.model_input import Histogram
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.feature_columns import feature_columns, useless_features

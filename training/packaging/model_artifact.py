@@ -1,7 +1,8 @@
-"""Logging a model package as an MLRun model artifact."""
+"""Logging a model package as an MLRun model artifact, signed with the key of the user, if there is one."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,13 @@ from mlrun.features import Feature
 from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.golden import GOLDEN_FILE
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
-from feature_sets.model_package.signature import sign_package
+from feature_sets.model_package.signature import PrivateKey, private_key, sign_package
 from feature_sets.model_package.tags import MODEL_KEY
+from feature_sets.secret_files import secret_of_file
 from training.job.run_artifacts import artifact_path
-from training.packaging.signing_key import find_signing_key
+
+SIGNING_KEY = "NETOPS_SIGNING_KEY"
+"""Name of the secret, or with ``_FILE`` of the variable with the path, of a private key in PEM."""
 
 
 def log_model_package(
@@ -60,3 +64,12 @@ def log_model_package(
         feature_vector=feature_vector,
     )
     return str(artifact.uri)
+
+
+def find_signing_key(context: mlrun.MLClientCtx) -> PrivateKey | None:
+    """The key, from a secret of the project or a file that only its owner can read; None without one.
+
+    :raises InputError: if there is one that cannot be used.
+    """
+    text = context.get_secret(SIGNING_KEY) or secret_of_file(os.environ, SIGNING_KEY)
+    return private_key(str(text)) if text else None

@@ -24,11 +24,12 @@ from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
 from feature_sets.model_package.model_input import ModelInput
 from feature_sets.model_package.onnx_session import OnnxSession
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
+from feature_sets.telemetry.expected_interval import AGE
+from feature_sets.telemetry.peers import DIFFERENCE
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.column_medians import column_medians
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.decision.calibration import calibrated
-from training.packaging.input_units import input_units
 from training.packaging.onnx_export import export_onnx
 from training.search.pipelines import error_margin
 
@@ -147,3 +148,34 @@ def write_files(directory: Path, schema: ModelSchema, graph: bytes, golden: Gold
         (directory / GOLDEN_FILE).write_bytes(golden.to_bytes())
     content = json.dumps(schema.to_dict(), indent=2, allow_nan=False)
     (directory / SCHEMA_FILE).write_text(content + "\n", encoding="utf-8")
+
+
+def input_units(schema: TelemetrySchema) -> dict[str, str]:
+    """Feature name -> unit, for every raw metric, rolling feature and derived feature of a schema.
+
+    A change and a difference have the unit of their metric, a window of neighbors that of the window, an age
+    is in seconds; a ratio, a coefficient of variation and the share of expected readings have none (``""``).
+    A one-hot column is not in it: it has no unit.
+    """
+    units = {metric.name: metric.unit for metric in schema.metrics}
+    for metric in schema.metrics:
+        for operation in schema.windows.operations:
+            unit = metric.unit
+            if operation == "count":
+                unit = "readings"
+            elif operation in ("stdvar", "sqr") and unit:
+                unit = f"({unit})^2"
+            for length in schema.windows.lengths:
+                units[f"{metric.name}_{operation}_{length}"] = unit
+    for name in schema.presence_features:
+        units[name] = "s" if name == AGE else ""
+    for feature in schema.derived.features(schema.metric_names):
+        units[feature.name] = units[feature.metric] if feature.kind == "change" else ""
+    units |= dict.fromkeys(schema.relative_features, "")
+    neighbors, peers = schema.derived.neighbors, schema.derived.peers
+    if neighbors is not None:
+        units |= {part.name: units[part.window_feature] for part in neighbors.features(schema.metric_names)}
+    if peers is not None:
+        for part in peers.features(schema.metric_names):
+            units[part.name] = units[part.metric] if part.comparison == DIFFERENCE else ""
+    return units

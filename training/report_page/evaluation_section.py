@@ -72,12 +72,6 @@ def evaluation_section(
     labels, probability = predictions[telemetry.target].to_numpy(), predictions[PROBABILITY].to_numpy()
     of_model = {str(name): value for name, value in scores.iloc[0].items()}
     times = predictions[telemetry.time]
-    failing = devices[devices["positives"] > 0].sort_values("average_precision", kind="stable")
-    noisy = devices[devices["false_alarms"] > 0].sort_values(
-        "false_alarms_per_day", ascending=False, kind="stable"
-    )
-    missed = episodes[episodes["counted"]].sort_values(["caught", "start"], kind="stable")
-    lag = lag_column(telemetry.horizon_seconds)
     return Section(
         "Evaluation",
         (
@@ -90,29 +84,8 @@ def evaluation_section(
         ),
         (
             Table(score_rows(scores), "Model and baselines"),
-            Table(
-                missed[[DEVICE, "start", "end", "rows", "caught", "first_alarm", lag]].head(SHOWN_ROWS),
-                f"Error episodes, missed ones first, {how_many_of(missed)}",
-            ),
-            Table(
-                failing[_DEVICE_COLUMNS].head(SHOWN_ROWS),
-                f"Devices with errors, lowest average precision first, {how_many_of(failing)}",
-            ),
-            Table(
-                noisy[_DEVICE_COLUMNS].head(SHOWN_ROWS),
-                f"Devices with false alarms, most per day first, {how_many_of(noisy)}",
-            ),
-            *(
-                Table(
-                    group_rows(table.head(SHOWN_ROWS)),
-                    f"{caption}, most errors first, {how_many_of(table)}{_on_weights(table)}",
-                )
-                for table, caption in (
-                    (groups, "Groups of the test part"),
-                    (left_out, "Groups of the training part, each left out in turn"),
-                )
-                if table is not None and len(table)
-            ),
+            *_device_tables(devices, episodes, telemetry.horizon_seconds),
+            *_group_tables(groups, left_out),
         ),
         (
             score_figure(labels, {MODEL: probability}, of_model, model.threshold),
@@ -122,6 +95,39 @@ def evaluation_section(
             alarms_figure(episodes, false_alarms, (times.min(), times.max())),
         ),
     )
+
+
+def _device_tables(devices: pd.DataFrame, episodes: pd.DataFrame, horizon_seconds: int) -> list[Table]:
+    """Episodes, devices with errors and devices with false alarms, the worst first."""
+    failing = devices[devices["positives"] > 0].sort_values("average_precision", kind="stable")
+    noisy = devices[devices["false_alarms"] > 0].sort_values(
+        "false_alarms_per_day", ascending=False, kind="stable"
+    )
+    missed = episodes[episodes["counted"]].sort_values(["caught", "start"], kind="stable")
+    shown = [DEVICE, "start", "end", "rows", "caught", "first_alarm", lag_column(horizon_seconds)]
+    return [
+        Table(rows[columns].head(SHOWN_ROWS), f"{caption}, {how_many_of(rows)}")
+        for rows, columns, caption in (
+            (missed, shown, "Error episodes, missed ones first"),
+            (failing, _DEVICE_COLUMNS, "Devices with errors, lowest average precision first"),
+            (noisy, _DEVICE_COLUMNS, "Devices with false alarms, most per day first"),
+        )
+    ]
+
+
+def _group_tables(groups: pd.DataFrame | None, left_out: pd.DataFrame | None) -> list[Table]:
+    """Scores of groups, where there are any."""
+    return [
+        Table(
+            group_rows(table.head(SHOWN_ROWS)),
+            f"{caption}, most errors first, {how_many_of(table)}{_on_weights(table)}",
+        )
+        for table, caption in (
+            (groups, "Groups of the test part"),
+            (left_out, "Groups of the training part, each left out in turn"),
+        )
+        if table is not None and len(table)
+    ]
 
 
 def _on_intervals(intervals: str, groups: Sequence[pd.DataFrame | None]) -> str:

@@ -13,7 +13,7 @@ from sklearn.pipeline import Pipeline
 from feature_sets.checks import InputError
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.families import OWN_LEVEL_DISTANCE
-from feature_sets.model_package.histogram import Histogram
+from feature_sets.model_package.model_input import Histogram
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.relative import OF_MAX
 from feature_sets.telemetry.schema import TelemetrySchema

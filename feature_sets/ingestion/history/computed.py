@@ -91,21 +91,25 @@ class ComputedColumns(Protocol):
         """
 
 
-@dataclass(frozen=True)
-class NothingComputed:
-    """Rows that do not depend on each other."""
+class AnyArrival:
+    """Rows that count whenever they come, so that none is early."""
 
-    names: tuple[str, ...] = ()
-    inputs: tuple[str, ...] = ()
     arrival: str | None = None
-    whole_devices: bool = False
-    behind: int = 0
-    ahead: int = 0
-    again: Ranges = ()
+    whole_devices = False
 
     def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
         """None."""
         return np.zeros(len(micros), dtype=np.bool_)
+
+
+class NothingComputed(AnyArrival):
+    """Rows that do not depend on each other."""
+
+    names: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    behind = 0
+    ahead = 0
+    again: Ranges = ()
 
     def recompute(self, rows: KeyedRows, added: Bools, is_whole: bool = False) -> Recomputed:
         """The added rows alone."""

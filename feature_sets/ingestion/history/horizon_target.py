@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from feature_sets.ingestion.history.computed import Ranges, Recomputed
+from feature_sets.ingestion.history.computed import AnyArrival, Ranges, Recomputed
 from feature_sets.labels.horizon import with_target
 from feature_sets.rows.keyed_rows import Bools, KeyedRows
 from feature_sets.telemetry.each_horizon import ahead_targets, longest_horizon_seconds
@@ -15,7 +14,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 
 
 @dataclass(frozen=True)
-class HorizonTarget:
+class HorizonTarget(AnyArrival):
     """What is predicted ahead, a column for each horizon; H is the longest of them.
 
     A label at s says something of rows after s − H: an error that starts within H of them, or an excluded
@@ -27,7 +26,6 @@ class HorizonTarget:
 
     schema: TelemetrySchema
     again: Ranges = ()
-    whole_devices: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -41,11 +39,6 @@ class HorizonTarget:
         return tuple(dict.fromkeys([self.schema.label, *excluding]))
 
     @property
-    def arrival(self) -> str | None:
-        """Labels count whenever they come."""
-        return None
-
-    @property
     def behind(self) -> int:
         """Twice the longest horizon."""
         return 2 * longest_horizon_seconds(self.schema) * 1_000_000
@@ -54,10 +47,6 @@ class HorizonTarget:
     def ahead(self) -> int:
         """Twice the longest horizon."""
         return self.behind
-
-    def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
-        """None."""
-        return np.zeros(len(micros), dtype=np.bool_)
 
     def recompute(self, rows: KeyedRows, added: Bools, is_whole: bool = False) -> Recomputed:
         """Targets of the added rows and of those up to twice the horizon before one of them."""

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 
-from feature_sets.ingestion.history.computed import Ranges, Recomputed
+from feature_sets.ingestion.history.computed import AnyArrival, Ranges, Recomputed
 from feature_sets.ingestion.history.horizon_target import HorizonTarget
 from feature_sets.labels.maintenance import with_maintenance
 from feature_sets.rows.keyed_rows import Bools, KeyedRows
@@ -18,7 +17,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 
 
 @dataclass(frozen=True)
-class LabelColumns:
+class LabelColumns(AnyArrival):
     """Whether a device is in maintenance and, with a horizon, what is predicted.
 
     :param schema: with ``maintenance``.
@@ -29,7 +28,6 @@ class LabelColumns:
     schema: TelemetrySchema
     calendar: Intervals
     again: Ranges = ()
-    whole_devices: bool = False
 
     @property
     def _target(self) -> HorizonTarget | None:
@@ -46,11 +44,6 @@ class LabelColumns:
         return self._target.inputs if self._target else ()
 
     @property
-    def arrival(self) -> str | None:
-        """Labels count whenever they come."""
-        return None
-
-    @property
     def behind(self) -> int:
         """As far as the target sees."""
         return self._target.behind if self._target else 0
@@ -59,10 +52,6 @@ class LabelColumns:
     def ahead(self) -> int:
         """As far as the target sees."""
         return self._target.ahead if self._target else 0
-
-    def early(self, micros: npt.NDArray[np.int64], arrivals: npt.NDArray[np.int64]) -> Bools:
-        """None."""
-        return np.zeros(len(micros), dtype=np.bool_)
 
     def recompute(self, rows: KeyedRows, added: Bools, is_whole: bool = False) -> Recomputed:
         """Both columns of added rows, of those in ``again``, and of rows whose target may see one of them."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 from feature_sets.secret_files import FILE
 from project.local.api.documents import Document, get_in
-from project.local.api.records.secrets import secret_values
+from project.local.api.records.entries import list_entries
 from project.local.api.records.store import Store
 from project.local.api.settings import Settings
 
@@ -65,3 +66,12 @@ def function_workdir(settings: Settings, function: Document) -> Path | None:
     workdir = get_in(function, "spec.workdir")
     folder = settings.source_root / str(workdir or "")
     return folder if workdir and folder.is_dir() else None
+
+
+def secret_values(store: Store, project: str) -> dict[str, str]:
+    """Secrets of a project, as text."""
+    entries = list_entries(store, "secret", project)
+    return {
+        name: value if isinstance(value := body["value"], str) else json.dumps(value)
+        for name, body in entries.items()
+    }

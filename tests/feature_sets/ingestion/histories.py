@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -237,6 +238,13 @@ def online_rows(feature_set: fstore.FeatureSet, redis_url: str) -> dict[str, dic
     }
 
 
+def readings_of(schema: TelemetrySchema, generator: np.random.Generator) -> pd.DataFrame:
+    """Readings as a schema has them: counters if it has any, and no arrival unless it asks for one."""
+    rows = readings(generator)
+    rows = counted(rows) if schema.counter_metrics else rows
+    return rows if schema.arrival else rows.drop(columns="received")
+
+
 def assert_same_bits(one: pa.Table, other: pa.Table) -> None:
     assert one.schema.equals(other.schema)
     assert one.num_rows == other.num_rows
@@ -251,10 +259,21 @@ def assert_same_bits(one: pa.Table, other: pa.Table) -> None:
 
 
 def assert_same_state(one: State, other: State) -> None:
-    assert_same_bits(one.table, other.table)
-    assert one.online == other.online
+    assert_same_rows([one], [other])
     assert one.stats == other.stats
     assert one.last_written == other.last_written
+
+
+def assert_same_states(mine: Iterable[State], theirs: Iterable[State]) -> None:
+    for one, other in zip(mine, theirs, strict=True):
+        assert_same_state(one, other)
+
+
+def assert_same_rows(mine: Iterable[State], theirs: Iterable[State]) -> None:
+    """Statistics and the time of writing may differ."""
+    for one, other in zip(mine, theirs, strict=True):
+        assert_same_bits(one.table, other.table)
+        assert one.online == other.online
 
 
 def links() -> pd.DataFrame:

@@ -18,7 +18,7 @@ from feature_sets.ingestion.vectorized_ingest import Contents, ingest_vectorized
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import TelemetrySchema
 from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget_all, states
-from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_state, labels, parts, readings
+from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_states, labels, parts, readings
 from tests.feature_sets.ingestion.test_label_forms import incidents
 from tests.feature_sets.ingestion.test_label_forms import schema as incidents_schema
 from tests.feature_sets.ingestion.test_maintenance_history import calendar, entry, marked, random_entries
@@ -73,8 +73,7 @@ def test_in_the_end_all_is_as_if_it_always_had_one(
     forget_all()
     folder.ingest()
     assert marked() == inside
-    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
-        assert_same_state(one, other)
+    assert_same_states(found, states(local_stack.info.redis_url))
 
 
 @pytest.fixture

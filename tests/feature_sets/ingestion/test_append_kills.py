@@ -27,6 +27,7 @@ from tests.feature_sets.ingestion.histories import (
     SCHEMA,
     assert_same_bits,
     assert_same_state,
+    assert_same_states,
     forget,
     parts,
     readings,
@@ -190,8 +191,7 @@ def test_the_job_may_be_killed_at_every_step(project, local_stack, monkeypatch, 
 
     def check() -> None:
         folder.ingest()
-        for one, other in zip(states(url), new, strict=True):
-            assert_same_state(one, other)
+        assert_same_states(states(url), new)
         found = fstore.get_feature_set("devices").to_dataframe().sort_index()
         pd.testing.assert_frame_equal(found, devices)
 

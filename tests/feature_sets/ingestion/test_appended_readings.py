@@ -24,11 +24,10 @@ from tests.feature_sets.ingestion.histories import (
     RELATIVE,
     SCHEMA,
     WITH_ARRIVAL,
-    assert_same_state,
-    counted,
+    assert_same_states,
     labels,
     parts,
-    readings,
+    readings_of,
 )
 
 SCHEMAS = {
@@ -45,11 +44,7 @@ SCHEMAS = {
 def tables_of(schema: TelemetrySchema, seed: int) -> list[dict[str, pd.DataFrame]]:
     """A history, and what is added to it: rows before, among and after it."""
     generator = np.random.default_rng([seed, 7])
-    rows = readings(generator)
-    if schema.counter_metrics:
-        rows = counted(rows)
-    if not schema.arrival:
-        rows = rows.drop(columns="received")
+    rows = readings_of(schema, generator)
     known = labels(generator, rows)
     cut = parts(generator, rows, 4)
     # Some rows again, and some of them with something else in them.
@@ -104,8 +99,7 @@ def test_steps_leave_what_one_addition_leaves(tmp_path, project, local_stack, mo
     sizes = in_small_steps(monkeypatch)
     found = folder.ingest()
     assert len(sizes) == 1 if schema is RELATIVE else len(sizes) > 3
-    for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
-        assert_same_state(one, other)
+    assert_same_states(states(local_stack.info.redis_url), before)
     for counts in (found, expected):
         # A row that one step finds too late is given again in another: known at once, too late by then.
         counts["rows_known_or_too_late"] = counts.pop("rows_known") + counts.pop("rows_too_late", 0)
@@ -150,8 +144,7 @@ def test_what_a_failure_leaves_is_completed_by_the_next_ingestion(
             folder.ingest()
     found = folder.ingest()
     assert 0 < found["rows_new"] < before[1].table.num_rows - begun or schema.arrival
-    for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
-        assert_same_state(one, other)
+    assert_same_states(states(local_stack.info.redis_url), before)
 
 
 def test_a_part_that_is_one_step_after_all_is_noted_as_read(tmp_path, project, local_stack, monkeypatch):
@@ -191,5 +184,4 @@ def test_a_first_ingestion_that_failed_is_made_good_chunk_by_chunk(
     monkeypatch.setattr(appended_readings, "prepare_rows", failing)
     monkeypatch.setattr(Readings, "frame", failing)
     folder.ingest()
-    for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
-        assert_same_state(one, other)
+    assert_same_states(states(local_stack.info.redis_url), before)

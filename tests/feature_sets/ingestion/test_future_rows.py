@@ -10,7 +10,7 @@ import pytest
 from feature_sets.ingestion import ingest as ingest_job
 from feature_sets.ingestion.sources import FolderSource
 from tests.feature_sets.ingestion.folders import MODELS, Folder, day_of, forget_all, states
-from tests.feature_sets.ingestion.histories import assert_same_state
+from tests.feature_sets.ingestion.histories import assert_same_states
 
 
 def test_rows_of_tomorrow_join_tomorrow(
@@ -38,5 +38,4 @@ def test_rows_of_tomorrow_join_tomorrow(
     found = states(local_stack.info.redis_url)
     forget_all()
     assert folder.ingest()["rows_rejected"] == 0
-    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
-        assert_same_state(one, other)
+    assert_same_states(found, states(local_stack.info.redis_url))

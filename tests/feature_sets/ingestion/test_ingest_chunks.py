@@ -37,11 +37,12 @@ from tests.feature_sets.ingestion.histories import (
     RELATIVE_WITH_ARRIVAL,
     SCHEMA,
     WITH_ARRIVAL,
-    assert_same_state,
+    assert_same_states,
     counted,
     labels,
     parts,
     readings,
+    readings_of,
 )
 
 SCHEMAS = {
@@ -60,11 +61,7 @@ SCHEMAS = {
 @pytest.mark.parametrize("schema", SCHEMAS.values(), ids=SCHEMAS)
 def test_chunks_leave_what_one_leaves(tmp_path, project, local_stack, monkeypatch, schema):
     generator = np.random.default_rng(11)
-    rows = readings(generator)
-    if schema.counter_metrics:
-        rows = counted(rows)
-    if not schema.arrival:
-        rows = rows.drop(columns="received")
+    rows = readings_of(schema, generator)
     telemetry = Folder(tmp_path / "telemetry", schema)
     telemetry.static(MODELS)
     for number, part in enumerate(parts(generator, rows, 4)):
@@ -79,8 +76,7 @@ def test_chunks_leave_what_one_leaves(tmp_path, project, local_stack, monkeypatc
     monkeypatch.setattr(row_sort, "_BLOCK_BYTES", 2_000)
     forget_all()
     found = telemetry.ingest()
-    for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
-        assert_same_state(one, other)
+    assert_same_states(states(local_stack.info.redis_url), before)
     assert found == expected
 
 
@@ -125,8 +121,7 @@ def test_an_ingestion_that_fails_midway_leaves_what_was_there(folder, local_stac
         folder.ingest(replace=True)
     assert done == [23, 23, 23]
     assert len(list(runs.iterdir())) == 1
-    for one, other in zip(states(local_stack.info.redis_url), before, strict=True):
-        assert_same_state(one, other)
+    assert_same_states(states(local_stack.info.redis_url), before)
 
 
 def test_twice_the_readings_need_no_more_memory(project, monkeypatch):

@@ -17,7 +17,7 @@ from tests.feature_sets.ingestion.histories import (
     MIDNIGHT,
     SCHEMA,
     WITH_ARRIVAL,
-    assert_same_state,
+    assert_same_states,
     parts,
     readings,
 )
@@ -61,8 +61,7 @@ def grow_and_compare(folder: Folder, local_stack, add) -> list[dict[str, Any]]:
     found = states(local_stack.info.redis_url)
     forget_all()
     folder.ingest()
-    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
-        assert_same_state(one, other)
+    assert_same_states(found, states(local_stack.info.redis_url))
     return done
 
 

@@ -15,7 +15,7 @@ from tests.feature_sets.ingestion.folders import MODELS, Folder, add_day, forget
 from tests.feature_sets.ingestion.histories import (
     MIDNIGHT,
     SCHEMA,
-    assert_same_state,
+    assert_same_states,
     labels,
     parts,
     readings,
@@ -178,8 +178,7 @@ def test_in_the_end_all_is_as_if_ingested_at_once(tmp_path, project, local_stack
     found = states(local_stack.info.redis_url)
     forget_all()
     growing.ingest()
-    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
-        assert_same_state(one, other)
+    assert_same_states(found, states(local_stack.info.redis_url))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -208,8 +207,7 @@ def test_labels_made_of_incidents_are_in_maintenance_too(tmp_path, project, loca
     found = states(local_stack.info.redis_url)
     forget_all()
     growing.ingest()
-    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
-        assert_same_state(one, other)
+    assert_same_states(found, states(local_stack.info.redis_url))
 
 
 def test_labels_of_before_a_part_of_the_key_was_compared_are_made_anew():

@@ -28,11 +28,10 @@ from tests.feature_sets.ingestion.histories import (
     COUNTED_WITH_ARRIVAL,
     SCHEMA,
     WITH_ARRIVAL,
-    assert_same_state,
-    counted,
+    assert_same_states,
     labels,
     parts,
-    readings,
+    readings_of,
 )
 
 EXPECTING = [
@@ -52,11 +51,7 @@ EXPECTING = [
 )
 def test_a_folder_that_grows_equals_the_folder_read_at_once(tmp_path, project, local_stack, seed, schema):
     generator = np.random.default_rng([seed, 3])
-    rows = readings(generator)
-    if schema.counter_metrics:
-        rows = counted(rows)
-    if not schema.arrival:
-        rows = rows.drop(columns="received")
+    rows = readings_of(schema, generator)
     tables = {"metrics": parts(generator, rows, 4), "labels": parts(generator, labels(generator, rows), 4)}
     forget_all()
     growing = Folder(tmp_path / "growing", schema)
@@ -72,8 +67,7 @@ def test_a_folder_that_grows_equals_the_folder_read_at_once(tmp_path, project, l
 
     forget_all()
     whole = growing.ingest()
-    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
-        assert_same_state(one, other)
+    assert_same_states(found, states(local_stack.info.redis_url))
     pd.testing.assert_frame_equal(devices, fstore.get_feature_set("devices").to_dataframe())
     last = done[-1]
     for count in ("rows_read", "rows_ingested", "label_rows", "devices", "first_event", "last_event"):
@@ -298,8 +292,7 @@ def test_labels_count_by_the_attributes_that_held_at_their_time(tmp_path, projec
     )
     frame.to_parquet(growing.path / "static.parquet", index=False)
     assert growing.ingest()["devices"] == 2
-    for one, other in zip(found, states(local_stack.info.redis_url), strict=True):
-        assert_same_state(one, other)
+    assert_same_states(found, states(local_stack.info.redis_url))
     assert growing.ingest()["devices_changed"] == 0
 
 

@@ -15,8 +15,7 @@ from feature_sets.checks import InputError
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.files import MODEL_FILE, file_sha256, read_model_schema
-from feature_sets.model_package.histogram import Histogram
-from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.model_input import Histogram, ModelInput
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 

@@ -34,7 +34,7 @@ def _until(condition):
         time.sleep(0.02)
 
 
-def test_a_serving_graph_is_deployed_redeployed_killed_and_started_again(client, local_stack, tmp_path):
+def test_a_serving_graph_is_deployed_redeployed_killed_and_stopped(client, local_stack, tmp_path):
     stack, project, end = local_stack.stack, new_project(), tmp_path / "ended"
     first = client("deployments.deploy_serving", project, "adder", "sync", 1, str(end))
     assert first["state"] == "ready"
@@ -63,8 +63,6 @@ def test_a_serving_graph_is_deployed_redeployed_killed_and_started_again(client,
     assert (stopped.state, stopped.reason, stopped.pid) == ("offline", "stopped", None)
     time.sleep(2.5)
     assert _deployed(stack, project, "adder").state == "offline", "a stop is not undone"
-    started = stack.start_function(project, "adder")
-    assert (started.state, started.url) == ("ready", first["address"])
     client("functions.delete_function", project, "adder")
     assert [item for item in stack.deployments() if item.project == project] == []
 

@@ -176,7 +176,7 @@ def test_asking_for_functions_when_nothing_runs_says_so(stack):
         stack.deployments()
     stack.up()
     with pytest.raises(ServerError, match="no function demo/absent was deployed"):
-        stack.start_function("demo", "absent")
+        stack.stop_function("demo", "absent")
 
 
 def test_a_control_plane_that_can_not_start_says_what_its_log_says(stack):
@@ -213,13 +213,3 @@ def test_a_command_that_only_looks_imports_little():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
-
-
-def test_the_shutdown_route_ends_the_control_plane_only(stack):
-    info = stack.up()
-    state = json.loads((stack.home / "stack.json").read_text())
-    assert httpx.post(f"{info.mlrun_dbpath}/local/v1/shutdown", timeout=30).status_code == 200
-    process = Process(state["pid"], state["created"])
-    assert process.exit_reason() == "exited with code 0"
-    assert stack.find() is None
-    assert stack.up().valkey_pid == info.valkey_pid

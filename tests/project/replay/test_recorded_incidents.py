@@ -16,7 +16,6 @@ from project.replay.timeline import timeline
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA
 from tests.graphs.conftest import make_client, write_package
-from tests.mlrun_connection import new_project
 from tests.project.live_network import INPUTS
 
 START = pd.Timestamp("2024-01-03T06:00:00Z")
@@ -30,12 +29,6 @@ FORMS: dict[str, dict[str, Any]] = {
     "ahead": {"labels": {**INCIDENTS, "healthy_after": "30s"}, "horizon": "60s"},
     "positives": {"labels": {"form": "positives", "watched": "readings", "healthy_after": "30s"}},
 }
-
-
-@pytest.fixture(scope="module")
-def project(local_stack):
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        yield name
 
 
 def metrics(generator: np.random.Generator) -> pd.DataFrame:

@@ -20,13 +20,12 @@ from project.replay.recording import KNOWN, read_recording
 from project.replay.timeline import timeline
 from tests.graphs.conftest import write_package
 from tests.integration.made_networks import START, write_network
-from tests.mlrun_connection import new_project
 
 INPUTS = ("metric_0", "metric_0_avg_1m", "metric_0_avg_5m", "metric_0_stddev_5m", "metric_1_max_5m")
 
 
 @pytest.fixture(scope="module")
-def history(local_stack, tmp_path_factory):
+def history(project, tmp_path_factory):
     """A project with a history of readings of which some arrive up to ten minutes late; its schema."""
     folder = tmp_path_factory.mktemp("telemetry") / "late"
     schema = TelemetrySchema.from_yaml(
@@ -34,9 +33,8 @@ def history(local_stack, tmp_path_factory):
             folder, devices=3, metrics=2, ticks=240, tick_seconds=10, errors="shown", late_share=0.2
         )
     )
-    with new_project(local_stack.info.mlrun_dbpath) as name:
-        ingest_telemetry(read_telemetry(folder, schema)[0], schema)
-        yield name, schema
+    ingest_telemetry(read_telemetry(folder, schema)[0], schema)
+    return project, schema
 
 
 def stored(name):

@@ -12,7 +12,7 @@ from feature_sets.telemetry.simulator import SimulatedNetwork
 from project.retraining.state import Decision, LoopState
 from project.scenarios.drift import Patience, Timeline, realized, shortcomings, watch
 from project.scenarios.drift_traffic import _START, ARRIVAL, DriftingNetwork, TrafficReport, send
-from project.scenarios.trouble import Trouble
+from project.scenarios.injected_faults import Trouble
 
 NETWORK = DriftingNetwork(devices=10, history=30, stable=30)
 

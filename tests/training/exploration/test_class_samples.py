@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.exploration.class_plots import scatter_figure, violin_figure
 from training.exploration.class_samples import (
     MAX_POINTS,
     scatter_points,
@@ -14,6 +13,7 @@ from training.exploration.class_samples import (
     thin_by_class,
     violin_values,
 )
+from training.exploration.plots import scatter_figure, violin_figure
 from training.exploration.tables import correlations
 
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from training.exploration.episodes_plot import MAX_DEVICES, MAX_EPISODES, episodes_figure
 from training.exploration.error_episodes import error_episodes
+from training.exploration.plots import MAX_DEVICES, MAX_EPISODES, episodes_figure
 
 START = pd.Timestamp("2024-03-01T00:00:00Z")
 

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from training.exploration.plots import MAX_COLUMNS, staleness_figure
 from training.exploration.staleness import staleness
-from training.exploration.staleness_plot import MAX_COLUMNS, staleness_figure
 
 START = pd.Timestamp("2024-03-01T00:00:00Z")
 NAN = np.nan

@@ -23,10 +23,10 @@ from tests.training.network import make_frame, make_schema
 from tests.training.trained import fit
 from training.dataset.time_split import split_by_time
 from training.decision.calibration import calibrated
-from training.packaging.input_units import input_units
 from training.packaging.onnx_export import export_onnx
 from training.packaging.package_writer import (
     check_equal,
+    input_units,
     model_inputs,
     write_model_package,
 )

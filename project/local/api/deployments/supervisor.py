@@ -66,17 +66,6 @@ class Supervisor:
         self._launcher.drop(project, name)  # It may have imported what is older than this.
         return self._bring_up(deployment)
 
-    def start(self, project: str, name: str) -> Deployment:
-        """Start the recorded function again as it was deployed; a ready one is left alone."""
-        with self._store.write():
-            before = self._deployments.get(project, name)
-            if before.state in {READY, BUILDING}:
-                return before
-            deployment = self._next(before)
-            write_deployment(self._store, deployment)
-        self._launcher.drop(project, name)
-        return self._bring_up(deployment)
-
     def revive(self, project: str, name: str) -> None:
         """Start a function whose process died, unless it was stopped or deployed meanwhile."""
         with self._store.write():
@@ -140,7 +129,7 @@ class Supervisor:
                 )
 
     def stop(self, project: str, name: str) -> Deployment:
-        """Stop a function; its record stays, and it can be started again."""
+        """Stop a function; its record stays, and it can be deployed again."""
         with self._store.write():
             before = self._deployments.get(project, name)
             generation = before.generation + 1

@@ -24,9 +24,9 @@ from project.local.api.records.store import encode
 log = logging.getLogger("netops.api")
 
 
-def json_response(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+def json_response(content: Any, status: int = 200) -> Response:
     """JSON answer; a NaN in the content becomes null."""
-    return Response(encode(content), status_code=status, media_type="application/json", headers=headers)
+    return Response(encode(content), status_code=status, media_type="application/json")
 
 
 def error_response(error: ApiError) -> Response:

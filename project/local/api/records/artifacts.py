@@ -53,24 +53,8 @@ def store_artifact(
         return _mark_best(store, project, key, artifact)
     tag = tag or "latest"
     check_tag(tag)
-    if not _KEY.fullmatch(key):
-        raise InvalidError(f"artifact key must not be empty or contain '/' or '\\', got {key!r}")
-    for part in ("metadata", "spec"):
-        artifact[part] = {
-            name: value for name, value in (artifact.get(part) or {}).items() if value is not None
-        }
-    metadata, spec = artifact["metadata"], artifact["spec"]
-    metadata.setdefault("key", key)
-    if metadata.setdefault("project", project) != project:
-        raise InvalidError(
-            f"artifact project must be '{project}' as in the path, got {metadata['project']!r}"
-        )
-    computed = artifact_uid(artifact, iteration, tree)
-    if uid and uid != computed:
-        raise InvalidError("Changing uid for an object referenced by its uid")
-    spec["db_key"] = spec.get("db_key") or key
-    artifact["kind"] = artifact.get("kind") or "artifact"
-    metadata.pop("tag", None)
+    computed = _identified(artifact, project, key, iteration, tree, uid)
+    metadata = artifact["metadata"]
     producer = str(metadata.get("tree") or tree)
     time = now()
     with store.write() as connection:
@@ -100,6 +84,32 @@ def store_artifact(
         tag_artifacts(store, project, tag, [identity])
         if not known and tag != "latest":
             tag_artifacts(store, project, "latest", [identity])
+    return computed
+
+
+def _identified(artifact: Document, project: str, key: str, iteration: int, tree: str, uid: str) -> str:
+    """Check an artifact and fill in what is not given; gives its uid.
+
+    :param uid: where given, the artifact must hash to it.
+    """
+    if not _KEY.fullmatch(key):
+        raise InvalidError(f"artifact key must not be empty or contain '/' or '\\', got {key!r}")
+    for part in ("metadata", "spec"):
+        artifact[part] = {
+            name: value for name, value in (artifact.get(part) or {}).items() if value is not None
+        }
+    metadata, spec = artifact["metadata"], artifact["spec"]
+    metadata.setdefault("key", key)
+    if metadata.setdefault("project", project) != project:
+        raise InvalidError(
+            f"artifact project must be '{project}' as in the path, got {metadata['project']!r}"
+        )
+    computed = artifact_uid(artifact, iteration, tree)
+    if uid and uid != computed:
+        raise InvalidError("Changing uid for an object referenced by its uid")
+    spec["db_key"] = spec.get("db_key") or key
+    artifact["kind"] = artifact.get("kind") or "artifact"
+    metadata.pop("tag", None)
     return computed
 
 

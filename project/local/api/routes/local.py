@@ -1,9 +1,8 @@
-"""Our own routes, outside MLRun's namespace: who this is, deployments, shutdown."""
+"""Our own routes, outside MLRun's namespace: who this is, and deployments."""
 
 from __future__ import annotations
 
 import os
-import signal
 
 from starlette.routing import Route
 
@@ -12,9 +11,6 @@ from project.local.api.documents import Document
 from project.local.api.errors import InvalidError
 from project.local.api.http.calls import Call
 from project.local.api.http.routing import route
-
-# A function is ready or has failed by then.
-_START_SECONDS = 150.0
 
 
 def identity(call: Call) -> Document:
@@ -52,23 +48,8 @@ def list_deployments(call: Call) -> Document:
 
 
 def stop(call: Call) -> Document:
-    """Stop a function; it can be started again."""
+    """Stop a function; it can be deployed again."""
     return _describe(call, call.context.supervisor.stop(call.project, call.path["name"]))
-
-
-def start(call: Call) -> Document:
-    """Start a function again as it was deployed; answers when it is ready or has failed."""
-    name = call.path["name"]
-    call.context.supervisor.start(call.project, name)
-    return _describe(call, call.context.deployments.wait(call.project, name, _START_SECONDS))
-
-
-def shutdown(call: Call) -> Document:
-    """Stop all functions, then end."""
-    call.context.supervisor.stop_all()
-    # Our own server ends as it does on this signal.
-    os.kill(os.getpid(), signal.SIGTERM)
-    return {}
 
 
 ROUTES: list[Route] = [
@@ -76,6 +57,4 @@ ROUTES: list[Route] = [
     route("/local/v1/redis-url", "PUT", set_redis_url),
     route("/local/v1/deployments", "GET", list_deployments),
     route("/local/v1/deployments/{project}/{name}/stop", "POST", stop),
-    route("/local/v1/deployments/{project}/{name}/start", "POST", start),
-    route("/local/v1/shutdown", "POST", shutdown),
 ]

@@ -192,7 +192,7 @@ def test_a_stop_is_not_undone(world):
     assert read_deployment(store, "p", SERVING).state == OFFLINE
 
 
-def test_one_that_is_left_says_so_with_the_end_of_its_log_and_can_be_started(world):
+def test_one_that_is_left_says_so_with_the_end_of_its_log(world):
     store, deployments, supervisor, settings = world
     found = deployments.get("p", SERVING)
     log = settings.function_log("p", SERVING)
@@ -205,8 +205,6 @@ def test_one_that_is_left_says_so_with_the_end_of_its_log_and_can_be_started(wor
     )
     supervisor.revive("p", SERVING)
     assert read_deployment(store, "p", SERVING).state == ERROR
-    supervisor.start("p", SERVING)
-    assert read_deployment(store, "p", SERVING).state == BUILDING
 
 
 def test_a_fault_with_one_function_of_whatever_kind_keeps_no_other_from_being_started(caplog):

@@ -7,7 +7,7 @@ import pytest
 from project.retraining import state as words
 from project.retraining.state import Attempt, Case, Decision, LoopState, Trial
 from project.scenarios.drift_traffic import DriftingNetwork
-from project.scenarios.trouble import NONE, FailingTraining, Kills, WorseModel
+from project.scenarios.injected_faults import NONE, FailingTraining, Kills, WorseModel
 
 CASE = LoopState(case=Case("e1", "v1", {}, "2024-05-01T00:00:00+00:00", "2024-05-01T00:00:00+00:00"))
 RUN = replace(CASE, attempt=Attempt("k", "main", 9, "", "v1"))

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from feature_sets.ingestion.retold_incidents import END_OF_TIME, told_again
+from feature_sets.ingestion.incident_changes import END_OF_TIME, told_again
 from feature_sets.telemetry.incident_rows import joined_incidents, no_incidents
 from feature_sets.telemetry.schema import DEVICE
 from tests.feature_sets.labels.forms import incident_frame, schema

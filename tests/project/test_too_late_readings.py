@@ -11,9 +11,9 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state import accepted_entries
 from graphs.state.accepted_entries import AcceptedEntries
 from graphs.state.journal_entries import RawEntry, encoded
-from project import live_too_late
+from project import too_late_readings
 from project.live_rows import live_rows
-from project.live_too_late import NewestBuckets, newest_before
+from project.too_late_readings import NewestBuckets, newest_before
 
 SCHEMA = TelemetrySchema.from_dict(
     {
@@ -63,7 +63,7 @@ def test_what_was_before_is_read_for_old_readings_only(
     def fail(entries: AcceptedEntries, directory: Path) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(live_too_late, "all_entries", fail)
+    monkeypatch.setattr(too_late_readings, "all_entries", fail)
     assert left_out(AcceptedEntries([entry(2, ("r1", 10), ("r1", 50))], [])) == 0
     arriving = TelemetrySchema.from_dict({**SCHEMA.to_dict(), "arrival": "received"})
     assert newest_before(AcceptedEntries([entry(2, ("r1", -NOW))], []), Path(), arriving) is None

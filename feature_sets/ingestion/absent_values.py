@@ -1,4 +1,4 @@
-"""What an ingestion tells of readings of counters that have no rate."""
+"""What an ingestion tells of rows that lack values: counters without a rate, neighbors and peers too old."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feature_sets.derived_features import DerivedFeatures
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.windows.definition import WindowDefinition
 
@@ -39,4 +40,35 @@ def rate_lines(found: Mapping[str, int], rows: int) -> list[str]:
         f"{metric}: {count:,} of {rows:,} new rows have a counter without a rate ({why})"
         for metric, count in found.items()
         if count
+    ]
+
+
+def without_others(
+    derived: DerivedFeatures | None, values: Mapping[str, npt.NDArray[np.float64]]
+) -> dict[str, int]:
+    """What others are -> how many rows have none of their values.
+
+    :param values: the derived features by name, shape (n,).
+    """
+    if derived is None:
+        return {}
+    return {
+        what: int(np.count_nonzero(np.all([np.isnan(values[name]) for name in names], axis=0)))
+        for what, names in derived.groups.by_relation.items()
+    }
+
+
+def group_lines(missing: Mapping[str, int], rows: int) -> list[str]:
+    """A line for each of the others, for people.
+
+    >>> group_lines({"upstream": 5}, 20)
+    ['upstream: 5 of 20 rows (25.0 %) have no value that is new enough; their features are missing']
+
+    :param rows: of which these are.
+    """
+    why = "have no value that is new enough; their features are missing"
+    return [
+        f"{what}: {count:,} of {rows:,} rows ({100 * count / rows:.1f} %) {why}"
+        for what, count in missing.items()
+        if count and rows
     ]

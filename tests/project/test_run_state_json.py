@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from mlrun.execution import MLClientCtx
 
-from project.run_notes import read_notes_as_json
+from project.run_state_json import read_notes_as_json
 from tests.training.memory_run_db import MemoryRunDB
 
 
