@@ -79,6 +79,7 @@ def ingest(
         results = _replaced(part, telemetry_schema, engine)
     else:
         results = _added(part, telemetry_schema, history, accepted)
+    results["files_refused"] = part.report.refused
     results |= rows_in_maintenance(telemetry_schema) if engine == VECTORIZED else {}
     if results.get("label_rows_in_maintenance"):
         results["report_lines"].append(f"labels: {results['label_rows_in_maintenance']:,} in maintenance")

@@ -101,7 +101,7 @@ def read_alarms(
             f"{what} an alarm, but {were} left out above: it stays open unless a later row clears it"
         )
     frame = rows.frame
-    if report.rows_read and not rows.keep.any():
+    if whole and report.rows_read and not rows.keep.any():
         rows.accepted([time], some=True)
     if now < math.inf:
         rows.reject_from_future(time, now, duration_seconds(schema.windows.future_tolerance))
