@@ -30,8 +30,11 @@ from feature_sets.telemetry.incident_rows import (
 )
 from feature_sets.telemetry.incidents_that_count import incidents_of
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.twice_shown import TwiceShown, taken_of_alarms
 
 TIME, RAISES = "time", "raises"
+LATER = "later"
+"""Column of the later moment of a row whose local time clocks show twice; its time is the earlier one."""
 _OF = "of."
 _NEVER = np.iinfo(np.int64).max
 
@@ -78,6 +81,7 @@ def alarm_types(schema: TelemetrySchema) -> dict[str, str]:
         **{at(column): "object" for column in scope_columns(schema)},
         **dict.fromkeys(alarm_ids(schema), "object"),
         TIME: kinds[START],
+        LATER: kinds[START],
         KNOWN: kinds[KNOWN],
         RAISES: "bool",
         **{said(column): "object" for column in texts_about(schema)},
@@ -122,7 +126,9 @@ def paired_alarms(
     keys: Integers = (
         rows[columns].groupby(columns, dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
     )
-    micros, raises = column_micros(rows[TIME]), rows[RAISES].to_numpy(dtype=np.bool_)
+    raises = rows[RAISES].to_numpy(dtype=np.bool_)
+    rows = _settled(rows, raises, keys)
+    micros = column_micros(rows[TIME])
     known = rows[KNOWN].to_numpy(dtype="datetime64[ns]").astype(np.int64)  # That of nobody is the smallest.
     sources = pd.factorize(rows[SOURCE], sort=True)[0]
     tie: tuple[Integers, ...] = (rows[ROW].to_numpy(), sources, known)
@@ -140,6 +146,18 @@ def paired_alarms(
     return PairedAlarms(
         _incidents(rows, keys[: len(rows)], found, schema), np.sort(found.repeated), np.sort(found.unraised)
     )
+
+
+def _settled(rows: pd.DataFrame, raises: Bools, keys: Integers) -> pd.DataFrame:
+    """Rows of which each has one time, see ``taken_of_alarms``: all rows that there are tell which it is."""
+    places = np.flatnonzero(rows[LATER].notna())
+    if not len(places):
+        return rows
+    micros = column_micros(rows[TIME])
+    twice = TwiceShown(places, micros[places], column_micros(rows[LATER].iloc[places]))
+    micros[places] = taken_of_alarms(twice, micros, raises, keys)
+    moments = pd.DatetimeIndex(micros.astype("datetime64[us]").astype("datetime64[ns]"), tz="UTC")
+    return rows.assign(**{TIME: pd.Series(moments, index=rows.index)})
 
 
 class _Clears(NamedTuple):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.telemetry.alarm_rows import (
+    LATER,
     RAISES,
     TIME,
     alarm_part,
@@ -48,6 +49,7 @@ def log(rows: list[tuple[Any, ...]], of: TelemetrySchema, source: str = "a.csv")
             at(DEVICE): "r1",
             alarm_part("port"): [row[2] for row in given],
             TIME: [BEGIN + pd.Timedelta(seconds=row[0]) for row in given],
+            LATER: pd.to_datetime([None] * len(given), utc=True),
             KNOWN: BEGIN + pd.to_timedelta([row[4] for row in given], unit="s"),
             RAISES: [row[1] == "R" for row in given],
             said("severity"): [row[3] for row in given],
