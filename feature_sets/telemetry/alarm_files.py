@@ -43,6 +43,7 @@ from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows
 
 UNRAISED, REPEATED, SEEN = "clear_without_raise", "raise_repeated", "acknowledged"
+HELD = "raise_in_hold_off"
 """What the report counts."""
 
 
@@ -130,6 +131,7 @@ def read_alarms(
         does, field = ("clears", "cleared") if raises else ("raises", "raised")
         report.warnings.append(f"no row {does} an alarm: labels.alarm_log.{field} names the words that do")
     report.count(REPEATED, state, len(paired.repeated))
+    report.count(HELD, state, paired.held)
     alone = places[paired.unraised]
     if len(alone) and whole:
         report.count(UNRAISED, state, len(alone))

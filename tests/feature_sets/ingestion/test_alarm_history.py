@@ -84,8 +84,9 @@ def test_files_of_the_hour_that_clocks_show_twice_may_come_one_by_one(
         (LOG, {"horizon": "0s"}),
         (LOG, {"horizon": ["0s", "90s"], "exclude_labels": {"kind": "test"}}),
         ({"time": "at"}, {"horizon": "0s"}),
+        ({**LOG, "hold_off": "40s"}, {"horizon": "0s"}),
     ],
-    ids=["alarms", "horizon", "devices"],
+    ids=["alarms", "horizon", "devices", "hold-off"],
 )
 def test_logs_that_grow_in_any_order_equal_those_read_at_once(
     tmp_path: Path, project: str, local_stack: Any, seed: int, log: dict[str, Any], content: dict[str, Any]
