@@ -18,7 +18,7 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
-from feature_sets.telemetry.other_writings import OtherWritings
+from feature_sets.telemetry.other_writings import hint_of
 from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -217,7 +217,7 @@ class CheckedRows:
 
     def _alike(self, cells: Mapping[str, object]) -> str:
         """That there is a device whose key differs in its writing only."""
-        hint = OtherWritings(list(self.known)).hint(self.schema.separator.join(map(str, cells.values())))
+        hint = hint_of(self.schema.separator.join(map(str, cells.values())), self.known)
         return f": {hint}" if hint else ""
 
     def _other_separator(self, cells: Mapping[str, object]) -> str:

@@ -151,7 +151,8 @@ def test_the_ingest_command_prints_the_report(installation, tmp_path):
     for line in ("rows_read        2", "rows_known       1", "rows_new         1", "rows_conflicting 1"):
         assert line in done.stdout
     assert "rows_ingested    401" in done.stdout and "label_rows       401" in done.stdout
-    assert "a at 2024-01-01T00:00:00+00:00: load is 0.0, given 9.0" in " ".join(done.stdout.split())
+    assert "such as load of a at 2024-01-01T00:00:00+00:00: 0.0 there, 9.0 given" in done.stdout
+    assert done.stdout.count("2024-01-01T00:00:00+00:00: ") == 1, "it is told once"
     assert "static: a changed: role 'core' to 'edge'" in done.stdout
     done = installation.netops("ingest", *source)
     assert "rows_known       2" in done.stdout and "rows_ingested    401" in done.stdout
