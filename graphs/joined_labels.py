@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
+from feature_sets.telemetry.events import LabelEvent
 from feature_sets.telemetry.incident_events import IncidentStatus
 from graphs.excluded_labels import ExcludedLabels
 from graphs.joined_incidents import JoinedIncidents
@@ -15,7 +16,9 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.state.ahead_stream import AheadStream
 from graphs.state.derived_ledger import DerivedLedger
+from graphs.state.kept_labels import KeptLabels
 from graphs.state.ledger import LabelOf, PredictionLedger
+from graphs.state.ledger_counts import Conflict
 
 _SEVERAL = 8
 """Labels of a list that are noted at once, at least: fewer are quicker one by one."""
@@ -30,6 +33,7 @@ class JoinedLabels:
     :param by_request: knows the events of labels that name a request.
     :param ahead: is told of rows that do not count.
     :param incidents: takes incidents; None where the schema has labels in another form.
+    :param kept: remembers labels that join no prediction, as those with a horizon.
     """
 
     def __init__(
@@ -39,9 +43,11 @@ class JoinedLabels:
         by_request: LabelsByRequest,
         ahead: AheadStream,
         incidents: JoinedIncidents | None,
+        kept: KeptLabels,
     ) -> None:
         self._ledger, self._excluded = ledger, excluded
         self._by_request, self._ahead, self._incidents = by_request, ahead, incidents
+        self._kept = kept
 
     def take(self, request: Request) -> None:
         """Take the labels and incidents of a request; gives it the pairs that they complete."""
@@ -94,21 +100,18 @@ class JoinedLabels:
                 record.status = told.value
                 return
             record.event = event = told
+        if event.label is None and event.observed is not None:
+            record.status = self._observed(request, event, event.observed, arrived).value
+            return
         ledger, excluded = self._ledger, self._excluded.has(event)
-        if isinstance(ledger, DerivedLedger) and (event.label is not None or excluded):
+        if isinstance(ledger, DerivedLedger):
             label = None if excluded else event.label
             status, pairs = ledger.add_label(event.device, event.time, label, arrived)
             record.status = status.value
             self.give(request, pairs)
             return
-        if isinstance(ledger, DerivedLedger):
-            record.status = ledger.add_observed(event.device, event.time, arrived).value
-            return
         if event.label is None or excluded:
-            future = ledger.from_future(event.time, arrived)
-            if excluded and not future:
-                self._ahead.exclude(event.device, event.time, ledger.newest)
-            record.status = (LabelStatus.QUARANTINED if future else LabelStatus.KEPT).value
+            record.status = self._left_out(event, excluded, arrived).value
             return
         status, pair = ledger.add_label(
             event.device, event.time, event.label, arrived, request.position(index)
@@ -116,6 +119,39 @@ class JoinedLabels:
         record.status = status.value
         if pair is not None:
             request.pairs.append(pair)
+
+    def _observed(self, request: Request, event: LabelEvent, said: int, arrived: float) -> LabelStatus:
+        """Take a label that says whether the device is in error: with a horizon it joins no prediction.
+
+        :param said: 0 or 1.
+        """
+        ledger, kept = self._ledger, self._kept
+        status = LabelStatus.KEPT
+        if not ledger.from_future(event.time, arrived):
+            status = kept.status(event.device, event.time, said, ledger.newest)
+        if status is LabelStatus.CONFLICTING:
+            before = kept.said(event.device, event.time)
+            ledger.note_conflict(Conflict(event.device, event.time, before, said, arrived))
+        if status is not LabelStatus.KEPT:
+            return status
+        excluded = self._excluded.has(event)
+        if not isinstance(ledger, DerivedLedger):
+            status = self._left_out(event, excluded, arrived)
+        elif excluded:
+            status, pairs = ledger.add_label(event.device, event.time, None, arrived)
+            self.give(request, pairs)
+        else:
+            status = ledger.add_observed(event.device, event.time, arrived)
+        if status is LabelStatus.KEPT:  # Last: who tries again must not find it as a repeat.
+            kept.note(event.device, event.time, said, ledger.newest)
+        return status
+
+    def _left_out(self, event: LabelEvent, excluded: bool, arrived: float) -> LabelStatus:
+        """Take a label of a row that is joined with no prediction."""
+        future = self._ledger.from_future(event.time, arrived)
+        if excluded and not future:
+            self._ahead.exclude(event.device, event.time, self._ledger.newest)
+        return LabelStatus.QUARANTINED if future else LabelStatus.KEPT
 
     def _incident(self, request: Request, record: IncidentRecord, arrived: float) -> None:
         """Note an incident; the ingress takes none, unless the schema has its labels in that form."""

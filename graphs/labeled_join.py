@@ -33,6 +33,7 @@ from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.incident_book import IncidentBook
 from graphs.state.journal import Journal, JournalEvent
+from graphs.state.kept_labels import KeptLabels
 from graphs.state.labeled_batches import LabeledBatches
 from graphs.state.ledger import PredictionLedger
 from graphs.state.ledger_records import warm_up
@@ -92,8 +93,9 @@ class LabeledJoin(RequestStep):
         self._silenced = None if state.calendar is None else SilencedPredictions(deadline, most)
         self._inputs = state.package.schema.input_names
         self._excluded = ExcludedLabels(schema, state.calendar)
+        self._kept = KeptLabels(deadline, most)
         self._labels = JoinedLabels(
-            self._ledger, self._excluded, self._by_request, self._ahead, self._incidents
+            self._ledger, self._excluded, self._by_request, self._ahead, self._incidents, self._kept
         )
         self._predictions = JoinedPredictions(
             self._ledger,
@@ -182,6 +184,8 @@ class LabeledJoin(RequestStep):
         found = SavedState.of_parts(parts)
         if isinstance(self._ledger, DerivedLedger):
             found.plain["book"] = self._book.saved()
+        if kept := self._kept.saved():
+            found.plain["kept_labels"] = kept
         if self._early is not None:
             found.plain["early"] = self._early.saved()
         changes = None if self._incidents is None else self._incidents.changes()
@@ -199,6 +203,7 @@ class LabeledJoin(RequestStep):
             self._silenced.restore(state.part("silenced"), self._inputs)
         if isinstance(self._ledger, DerivedLedger):
             self._book.restore(state.plain["book"])
+        self._kept.restore(state.plain.get("kept_labels", []))  # Snapshots of before have none.
         if self._early is not None and "early" in state.plain:  # Snapshots of before have none.
             self._early.restore(state.plain["early"])
         if self._batches is not None and "batches" in state.plain:

@@ -20,7 +20,12 @@ from feature_sets.ingestion.history.merged_rows import Accepted
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
-from feature_sets.ingestion.telemetry_append import append_telemetry, conflict_warning, dropped_warning
+from feature_sets.ingestion.telemetry_append import (
+    append_telemetry,
+    conflict_warning,
+    dropped_warning,
+    further_conflicts,
+)
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
 from feature_sets.labels.class_notes import class_note
@@ -78,6 +83,7 @@ def ingest(
         results = _replaced(part, telemetry_schema, engine)
     else:
         results = _added(part, telemetry_schema, history, accepted)
+    results["files_refused"] = part.report.refused
     results |= rows_in_maintenance(telemetry_schema) if engine == VECTORIZED else {}
     if results.get("label_rows_in_maintenance"):
         results["report_lines"].append(f"labels: {results['label_rows_in_maintenance']:,} in maintenance")
@@ -191,7 +197,7 @@ def _added(
     }
     if warning := conflict_warning(metrics):
         report.metrics.warnings.append(warning)
-        results["report_lines"].append(f"metrics: warning: {warning}")
+        results["report_lines"] += [f"metrics: warning: {warning}", *further_conflicts(metrics)]
     if warning := done.withdrawn.warning():
         report.labels.warnings.append(warning)
         results["report_lines"].append(f"labels: warning: {warning}")

@@ -17,7 +17,7 @@ from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.history.whole_rows import Stretches
 from feature_sets.ingestion.incident_changes import END_OF_TIME, told_again
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.telemetry.alarm_rows import alarm_ids, joined_alarms, no_alarms, paired_alarms
+from feature_sets.telemetry.alarm_rows import LATER, alarm_ids, joined_alarms, no_alarms, paired_alarms
 from feature_sets.telemetry.cell_text import ids_of, texts_of
 from feature_sets.telemetry.device_part import has_device_part
 from feature_sets.telemetry.events import label_columns
@@ -244,8 +244,10 @@ def _frame(table: pa.Table, like: pd.DataFrame, ids: Collection[str] = ()) -> pd
     :param ids: columns of ids. An earlier version kept them as they were written, such as 7.0 for 7.
     """
     columns = {}
-    for name, kind in like.dtypes.items():
-        if isinstance(kind, pd.DatetimeTZDtype):
+    for name, kind in ((str(column), kind) for column, kind in like.dtypes.items()):
+        if name == LATER and name not in table.column_names:  # Of an earlier version, which kept one time.
+            columns[name] = pd.Series(pd.NaT, index=range(table.num_rows), dtype=kind)
+        elif isinstance(kind, pd.DatetimeTZDtype):
             moments = table[name].to_pandas().astype("datetime64[ns]")
             columns[name] = moments.dt.tz_localize("UTC")
         elif kind.kind == "O":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -83,13 +83,11 @@ class TelemetryAppended:
                     "nobody says what they are now" if name == "labels" else "with these, they were too late"
                 )
                 out.append(f"  {done.dropped:,} earlier rows left out: {why}")
+            if name == "metrics":  # A warning tells of them.
+                continue
             if done.conflicting:
                 out.append(f"  {done.conflicting:,} rows say something else than the history, which stays:")
-            out += [
-                f"  {conflict['key']} at {conflict['time']}: {conflict['column']} is {conflict['kept']!r}, "
-                f"given {conflict['given']!r}"
-                for conflict in done.conflicts
-            ]
+            out += _conflict_lines(done.conflicts)
         out += self.contradicted.lines()
         if self.unraised:
             clear = rows_that(self.unraised, "clear")
@@ -113,6 +111,20 @@ def dropped_warning(count: int) -> str:
         f"{count:,} rows are in the history no more: by the arrival of new ones, their device was too far "
         "ahead when they came. If that arrival is wrong, correct it and use --replace"
     )
+
+
+def _conflict_lines(conflicts: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Rows that say something else than what stays, one a line."""
+    return [
+        f"  {conflict['key']} at {conflict['time']}: {conflict['column']} is {conflict['kept']!r}, "
+        f"given {conflict['given']!r}"
+        for conflict in conflicts
+    ]
+
+
+def further_conflicts(done: Appended) -> list[str]:
+    """Those that ``conflict_warning`` does not show, one a line."""
+    return _conflict_lines(done.conflicts[1:])
 
 
 def conflict_warning(done: Appended) -> str:

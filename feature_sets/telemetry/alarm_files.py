@@ -15,10 +15,10 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.checks import duration_seconds
-from feature_sets.rows.event_micros import column_micros
-from feature_sets.rows.keyed_rows import Bools, Integers
+from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.alarm_log import AlarmLog
 from feature_sets.telemetry.alarm_rows import (
+    LATER,
     RAISES,
     TIME,
     alarm_part,
@@ -41,11 +41,10 @@ from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.table_files import Columns, has_column
 from feature_sets.telemetry.table_rows import TableRows
-from feature_sets.telemetry.twice_shown import taken_of_alarms
 
 UNRAISED, REPEATED, SEEN = "clear_without_raise", "raise_repeated", "acknowledged"
+HELD = "raise_in_hold_off"
 """What the report counts."""
-_EPOCH = pd.Timestamp(0, tz="UTC")
 
 
 def read_alarms(
@@ -88,8 +87,7 @@ def read_alarms(
     seen = np.array([log.acknowledges(word) for word in words] + [False])[codes]
     unknown = np.array([one is None for one in meanings] + [True])[codes]
     up: Bools = np.array([bool(one) for one in meanings] + [False])[codes]
-    of = [name for name in (*scope_columns(schema), *alarm) if name in rows.frame]
-    _settle_twice(rows, time, of, up, unknown)
+    later = _later(rows, time)
     rows.reject_times(time, "time")
     for column in times[1:]:
         rows.reject_times(column, "known", optional=True)
@@ -101,7 +99,7 @@ def read_alarms(
             f"{what} an alarm, but {were} left out above: it stays open unless a later row clears it"
         )
     frame = rows.frame
-    if report.rows_read and not rows.keep.any():
+    if whole and report.rows_read and not rows.keep.any():
         rows.accepted([time], some=True)
     if now < math.inf:
         rows.reject_from_future(time, now, duration_seconds(schema.windows.future_tolerance))
@@ -114,6 +112,7 @@ def read_alarms(
             **{at(column): frame[column] for column in scope_columns(schema)},
             **{alarm_part(column): frame[column] for column in alarm},
             TIME: frame[time],
+            LATER: later,
             KNOWN: frame[form.known] if form.known in here else never,
             RAISES: up,
             **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
@@ -132,6 +131,7 @@ def read_alarms(
         does, field = ("clears", "cleared") if raises else ("raises", "raised")
         report.warnings.append(f"no row {does} an alarm: labels.alarm_log.{field} names the words that do")
     report.count(REPEATED, state, len(paired.repeated))
+    report.count(HELD, state, paired.held)
     alone = places[paired.unraised]
     if len(alone) and whole:
         report.count(UNRAISED, state, len(alone))
@@ -145,21 +145,17 @@ def read_alarms(
     return IncidentPart(paired.incidents, tuple(report.marks), kept)
 
 
-def _settle_twice(rows: TableRows, time: str, of: Sequence[str], raises: Bools, unknown: Bools) -> None:
-    """Give rows whose local time clocks show twice one of both moments: a clear must end what it clears.
+def _later(rows: TableRows, time: str) -> pd.Series:
+    """The later moment of rows whose local time clocks show twice; they are taken for the earlier one so far.
 
-    :param of: columns that tell alarms apart.
-    :param raises: whether each row raises.
-    :param unknown: whether it neither raises nor clears.
+    Which of both it is depends on rows that may be in other files, see ``paired_alarms``.
     """
     twice = rows.twice(time)
-    if not len(twice.rows):
-        return
-    alarms = rows.frame[list(of)].groupby(list(of), dropna=False, sort=False).ngroup()
-    timed = rows.frame[time].notna().to_numpy()
-    timed[twice.rows] = True
-    keys: Integers = np.where(timed & ~unknown, alarms.to_numpy(dtype=np.int64), -1).astype(np.int64)
-    taken = taken_of_alarms(twice, column_micros(rows.frame[time].fillna(_EPOCH)), raises, keys)
-    rows.settle(time, twice, taken)
-    said = "a raise is of the earlier one and a clear of the later one, unless the rows of the alarm tell"
-    rows.note_twice(time, twice, said)
+    rows.settle(time, twice, twice.first)
+    found = pd.Series(pd.NaT, index=rows.frame.index, dtype="datetime64[ns, UTC]")
+    if len(twice.rows):
+        moments = twice.second.astype("datetime64[us]").astype("datetime64[ns]")
+        found.iloc[twice.rows] = pd.DatetimeIndex(moments, tz="UTC")
+        said = "a raise is of the earlier one and a clear of the later one, unless the rows of the alarm tell"
+        rows.note_twice(time, twice, said)
+    return found

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from functools import cached_property
 from typing import Any
 
-from feature_sets.checks import InputError, check_column_name, check_mapping, check_names
+from feature_sets.checks import InputError, check_column_name, check_mapping, check_names, duration_seconds
 from feature_sets.telemetry.cell_text import cell_text, id_text
 
 RAISED = (
@@ -52,6 +52,8 @@ class AlarmLog:
         device has one alarm at most at a time.
     :param raised: words that raise, in capitals or not; those that are given are the only ones.
     :param cleared: words that clear, the same.
+    :param hold_off: an alarm that is raised again at most that long after it was cleared is the same
+        incident, which goes on in between; ``0s`` for none.
     """
 
     state: str = "state"
@@ -59,6 +61,7 @@ class AlarmLog:
     alarm: tuple[str, ...] = ()
     raised: tuple[str, ...] = ()
     cleared: tuple[str, ...] = ()
+    hold_off: str = "0s"
 
     def __post_init__(self) -> None:
         check_column_name(f"{WHERE}.state", self.state)
@@ -70,11 +73,17 @@ class AlarmLog:
         for column in columns:
             if columns.count(column) > 1:
                 raise InputError(WHERE, "must name a column once", column)
+        duration_seconds(self.hold_off, f"{WHERE}.hold_off")
         raised = {word.lower() for word in self.raised}
         for word in self.cleared:
             if word.lower() in raised:
                 rule = "must have other words than raised, in capitals or not"
                 raise InputError(f"{WHERE}.cleared", rule, word)
+
+    @property
+    def hold_off_micros(self) -> int:
+        """How long after its clear a raise goes on with an incident, microseconds."""
+        return duration_seconds(self.hold_off) * 1_000_000
 
     @cached_property
     def _meanings(self) -> dict[str, bool]:
@@ -135,7 +144,7 @@ class AlarmLog:
         given = check_mapping(
             WHERE, {} if content is None else content, {field.name for field in fields(cls)}
         )
-        for name in ("state", "time"):
+        for name in ("state", "time", "hold_off"):
             if name in given and not isinstance(given[name], str):
                 raise InputError(f"{WHERE}.{name}", "must be text", given[name])
         alarm = given.get("alarm") or []

@@ -30,8 +30,11 @@ from feature_sets.telemetry.incident_rows import (
 )
 from feature_sets.telemetry.incidents_that_count import incidents_of
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.twice_shown import TwiceShown, taken_of_alarms
 
 TIME, RAISES = "time", "raises"
+LATER = "later"
+"""Column of the later moment of a row whose local time clocks show twice; its time is the earlier one."""
 _OF = "of."
 _NEVER = np.iinfo(np.int64).max
 
@@ -43,11 +46,13 @@ class PairedAlarms:
     :param incidents: see ``incident_types``; one that was known as open before it was closed has two rows.
     :param repeated: places of rows that raise what is open already; of those of one alarm and time the first.
     :param unraised: places of rows that clear what is not open, the same.
+    :param held: how many raises go on with an incident that was cleared, by ``hold_off``.
     """
 
     incidents: pd.DataFrame
     repeated: Integers
     unraised: Integers
+    held: int = 0
 
 
 def rows_that(count: int, does: str) -> str:
@@ -78,6 +83,7 @@ def alarm_types(schema: TelemetrySchema) -> dict[str, str]:
         **{at(column): "object" for column in scope_columns(schema)},
         **dict.fromkeys(alarm_ids(schema), "object"),
         TIME: kinds[START],
+        LATER: kinds[START],
         KNOWN: kinds[KNOWN],
         RAISES: "bool",
         **{said(column): "object" for column in texts_about(schema)},
@@ -110,7 +116,9 @@ def paired_alarms(
         rows         R     R     C     C     R C         C: clears nothing
         incidents    [───────────)           ·           the last one ends when it starts
 
-    What was closed live is raised anew by a row at that end or later, as if the log had cleared it.
+    What was closed live is raised anew by a row at that end or later, as if the log had cleared it. With a
+    ``hold_off`` an incident goes on if its alarm is raised again so soon after a row has cleared it; what was
+    closed live does not.
 
     :param rows: of all files, see ``alarm_types``.
     :param live: incidents that were sent to the endpoint, see ``incident_types``.
@@ -122,11 +130,14 @@ def paired_alarms(
     keys: Integers = (
         rows[columns].groupby(columns, dropna=False, sort=False).ngroup().to_numpy().astype(np.int64)
     )
-    micros, raises = column_micros(rows[TIME]), rows[RAISES].to_numpy(dtype=np.bool_)
+    raises = rows[RAISES].to_numpy(dtype=np.bool_)
+    rows = _settled(rows, raises, keys)
+    micros = column_micros(rows[TIME])
     known = rows[KNOWN].to_numpy(dtype="datetime64[ns]").astype(np.int64)  # That of nobody is the smallest.
     sources = pd.factorize(rows[SOURCE], sort=True)[0]
     tie: tuple[Integers, ...] = (rows[ROW].to_numpy(), sources, known)
-    found = AlarmPairs.of(keys, micros, raises, tie)
+    hold = schema.labels.alarm_log.hold_off_micros if schema.labels.alarm_log else 0
+    found = AlarmPairs.of(keys, micros, raises, tie).held_off(keys, micros, hold, len(rows))
     if live is not None and len(live):
         ends = _live_ends(live, schema)
         while len((clears := _closed_live(rows, keys, micros, found, ends, schema)).keys):
@@ -134,12 +145,25 @@ def paired_alarms(
             keys = np.concatenate([keys, clears.keys])
             micros = np.concatenate([micros, clears.micros])
             raises = np.append(raises, np.zeros(more, dtype=np.bool_))
-            tie = tuple(np.append(part, np.zeros(more, dtype=np.int64)) for part in tie)
-            found = AlarmPairs.of(keys, micros, raises, tie)
+            tie = tuple(
+                np.append(part, np.full(more, _NEVER)) for part in tie
+            )  # A row that clears counts first.
+            found = AlarmPairs.of(keys, micros, raises, tie).held_off(keys, micros, hold, len(rows))
     found.closed[found.closed >= len(rows)] = -1  # No file says so: what was sent live closes it.
-    return PairedAlarms(
-        _incidents(rows, keys[: len(rows)], found, schema), np.sort(found.repeated), np.sort(found.unraised)
-    )
+    made = _incidents(rows, keys[: len(rows)], found, schema)
+    return PairedAlarms(made, np.sort(found.repeated), np.sort(found.unraised), found.held)
+
+
+def _settled(rows: pd.DataFrame, raises: Bools, keys: Integers) -> pd.DataFrame:
+    """Rows of which each has one time, see ``taken_of_alarms``: all rows that there are tell which it is."""
+    places = np.flatnonzero(rows[LATER].notna())
+    if not len(places):
+        return rows
+    micros = column_micros(rows[TIME])
+    twice = TwiceShown(places, micros[places], column_micros(rows[LATER].iloc[places]))
+    micros[places] = taken_of_alarms(twice, micros, raises, keys)
+    moments = pd.DatetimeIndex(micros.astype("datetime64[us]").astype("datetime64[ns]"), tz="UTC")
+    return rows.assign(**{TIME: pd.Series(moments, index=rows.index)})
 
 
 class _Clears(NamedTuple):
@@ -174,7 +198,7 @@ def _closed_live(
     end = np.array([ends.get(name, _NEVER) for name in ids], dtype=np.int64)
     again = (micros[found.raised] >= end[found.incident]) & (end > start)[found.incident]
     which = np.unique(found.incident[again & (micros[found.raised] > start[found.incident])])
-    return _Clears(keys[found.opened][which], end[which])
+    return _Clears(keys[found.opened][which], found.cleared_by(which, end[which]))
 
 
 def _alarm(schema: TelemetrySchema) -> tuple[str, ...]:
@@ -226,6 +250,52 @@ class AlarmPairs:
         # The same row in a copy of the file is the same raise, and the same clear.
         self.unraised = order[first_down[has_down & ~has_up & ~is_open]]
         self.repeated = order[first_up[has_up & ~opens]]
+        self._starts = micros[self.opened]
+        self._ends = np.where(self.closed >= 0, micros[self.closed], _NEVER)
+        self._first: Integers = np.arange(len(self.opened))
+        self.held = 0
+        """How many incidents went on with the one before them."""
+
+    def held_off(self, keys: Integers, micros: Integers, hold: int, log: int) -> AlarmPairs:
+        """The same where incidents that begin soon after the one before them ended are one with it.
+
+        :param keys: number of the alarm of each row.
+        :param micros: its time.
+        :param hold: longest time in between, microseconds; 0 leaves all as they are.
+        :param log: so many rows are of the log. Those that follow are ends that were sent live: an incident
+            that begins at one or after it is another.
+        """
+        if not hold or len(self.opened) < 2:
+            return self
+        key, start, end = keys[self.opened], self._starts, self._ends
+        goes_on = np.zeros(len(key), dtype=np.bool_)
+        goes_on[1:] = (key[1:] == key[:-1]) & (self.closed[:-1] >= 0) & (self.closed[:-1] < log)
+        goes_on[1:] &= start[1:] <= np.minimum(end[:-1], _NEVER - hold) + hold
+        for one, moment in zip(keys[log:].tolist(), micros[log:].tolist(), strict=True):
+            first, last = np.searchsorted(key, [one, one + 1]).tolist()
+            after = first + int(np.searchsorted(start[first:last], moment))
+            if first < after < last and end[after - 1] <= moment:
+                goes_on[after] = False
+        begins = np.flatnonzero(~goes_on)
+        self._first = begins
+        self.opened, self.closed = self.opened[begins], self.closed[np.append(begins[1:], len(key)) - 1]
+        self.incident = (np.cumsum(~goes_on) - 1)[self.incident]
+        self.held = int(np.count_nonzero(goes_on))
+        return self
+
+    def cleared_by(self, incidents: Integers, ends: Integers) -> Integers:
+        """When the alarms of incidents were cleared that were closed live: before it, if a row had done so.
+
+        :param incidents: their numbers.
+        :param ends: at which they were closed, microseconds, after their starts.
+        """
+        lasts = np.append(self._first[1:], len(self._starts))
+        found = []
+        for one, moment in zip(incidents.tolist(), ends.tolist(), strict=True):
+            first = int(self._first[one])
+            parts = self._starts[first : int(lasts[one])]
+            found.append(min(moment, int(self._ends[first + int(np.searchsorted(parts, moment)) - 1])))
+        return np.array(found, dtype=np.int64)
 
 
 def _first_of_each(number: Integers, wanted: Bools, count: int) -> Integers:

@@ -18,10 +18,12 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
-from feature_sets.telemetry.other_writings import OtherWritings
+from feature_sets.telemetry.other_writings import hint_of
 from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
 
+_MOST_EMPTIED = 20
+"""Files without a row that is accepted, of which one is shown, at most."""
 _BYTES = 16
 """Of bytes in a cell that are shown."""
 
@@ -145,6 +147,18 @@ class CheckedRows:
             if column:
                 self.sample(reason, newly, column)
         self.keep &= ~newly
+        if count:
+            self._note_emptied(reason, newly, column)
+
+    def _note_emptied(self, reason: str, newly: Bools, column: str) -> None:
+        """Have the report show a row of each file of which no row is left here: it may be one without any."""
+        emptied, left = (np.bincount(self.file[rows], minlength=1) for rows in (newly, self.keep))
+        emptied[: len(left)][left[: len(emptied)] > 0] = 0
+        for number in np.flatnonzero(emptied).tolist():
+            name, told = self.tally.names[number], self.report.emptied
+            if name not in told and len(told) < _MOST_EMPTIED:
+                row = int(np.argmax(newly & (self.file == number)))
+                told[name] = f"{reason}: {self.shown(reason, row, column).removeprefix(' in ')}"
 
     def reject_from_future(self, column: str, now: float, tolerance: float) -> None:
         """Leave out rows whose time is further ahead of the clock than the tolerance, as live events.
@@ -203,7 +217,7 @@ class CheckedRows:
 
     def _alike(self, cells: Mapping[str, object]) -> str:
         """That there is a device whose key differs in its writing only."""
-        hint = OtherWritings(list(self.known)).hint(self.schema.separator.join(map(str, cells.values())))
+        hint = hint_of(self.schema.separator.join(map(str, cells.values())), self.known)
         return f": {hint}" if hint else ""
 
     def _other_separator(self, cells: Mapping[str, object]) -> str:

@@ -62,7 +62,8 @@ class EarlyIncidents:
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on from what ``saved`` gave."""
-        self._waiting = {row["id"]: IncidentEvent.of_row(row) for row in saved["waiting"]}
+        events = map(IncidentEvent.of_row, saved["waiting"])
+        self._waiting = {event.id: event for event in events}
         self.forgotten, self.refused_ends = saved["forgotten"], saved["refused_ends"]
 
 

@@ -80,8 +80,8 @@ class IncidentEvent(NamedTuple):
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> IncidentEvent:
-        """The inverse of ``row``."""
-        return cls(**row)
+        """The inverse of ``row``. An earlier version kept ids as they were sent, such as 7.0 for 7."""
+        return cls(**{**row, "id": id_text(row["id"])})
 
 
 @dataclass(frozen=True)
@@ -108,11 +108,16 @@ class Incident:
     changed: float = field(default=0.0, compare=False)
 
     def plain(self) -> dict[str, Any]:
-        """Its fields, for JSON; ``Incident(**plain)`` reads them back.
+        """Its fields, for JSON; ``of_plain`` reads them back.
 
         ``dataclasses.asdict`` copies what is never changed, which takes ten times as long.
         """
         return dict(vars(self))
+
+    @classmethod
+    def of_plain(cls, content: Mapping[str, Any]) -> Incident:
+        """The inverse of ``plain``; ids are read as by ``IncidentEvent.of_row``."""
+        return cls(**{**content, "id": id_text(content["id"])})
 
     def whole(self, event: IncidentEvent) -> IncidentEvent:
         """An event with all that is known beside it, so that it can be read without."""

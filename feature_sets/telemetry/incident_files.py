@@ -131,7 +131,7 @@ def read_incidents(
         rows.reject("end_before_start", (frame[form.end] < frame[form.start]).to_numpy(), form.end)
     elif unread:
         report.notes.append(f"no column '{form.end}': all incidents are open")
-    if report.rows_read and not rows.keep.any():
+    if whole and report.rows_read and not rows.keep.any():
         rows.accepted([form.start], some=True)
     if now < math.inf:
         rows.reject_from_future(form.start, now, duration_seconds(schema.windows.future_tolerance))

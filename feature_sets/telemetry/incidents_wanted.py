@@ -10,6 +10,7 @@ import pandas as pd
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.alarm_log import AlarmLog
+from feature_sets.telemetry.alarm_rows import rows_that
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.telemetry.table_rows import TableRows
 
@@ -55,5 +56,16 @@ def wanted_rows(
                 f"{listed([repr(text) for text in texts], _SHOWN)}"
             )
     unwanted = rows.keep & ~found
+    if log is not None and not log.alarm:
+        codes, texts = pd.factorize(rows.frame[state])
+        cleared = np.array([log.raises(text) is False for text in texts] + [False])[codes] & unwanted
+        if cleared.any():
+            column = next(iter(only))
+            such = rows.shown("", int(np.argmax(cleared)), column)
+            rows.report.notes.append(
+                f"{rows_that(int(cleared.sum()), 'clear')} nothing, as labels.only leaves out what they are "
+                f"about, such as {such}. If an alarm is cleared with another value than it was raised with, "
+                "name the columns that tell alarms apart in labels.alarm_log.alarm"
+            )
     rows.report.count(UNWANTED, ", ".join(only), int(unwanted.sum()))
     return found

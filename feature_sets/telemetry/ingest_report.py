@@ -6,6 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from feature_sets.telemetry.errors import TelemetryError
+
+REPEATS = ("duplicate", "merged", "contradicting")
+"""Reasons for which a row is left out as another one says it already, or another thing of the same."""
+_SHOWN = 5
+"""Files of which an error tells more than the name."""
+
 
 @dataclass(frozen=True)
 class FileMark:
@@ -31,6 +38,11 @@ class FileMark:
     def rows_accepted(self) -> int:
         """Rows that were not left out."""
         return self.rows - sum(self.rejected.values())
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether it has rows and none was accepted; a copy of another file is not refused."""
+        return self.rows > 0 and not self.rows_accepted and not self.rejected.keys() <= set(REPEATS)
 
     def is_of(self, other: FileMark, devices: int, now: float = 0.0) -> bool:
         """Whether a file with another mark need not be read again.
@@ -71,6 +83,7 @@ class FileReport:
     :param marks: file -> its mark; of those that were read.
     :param unchanged: the same of files that are as they were when they were ingested. They were not read;
         ``rows_read`` and ``rejected`` count them as they were then.
+    :param emptied: file of which a part was left without a row -> the cell that was to blame, and where.
     """
 
     name: str
@@ -83,6 +96,22 @@ class FileReport:
     warnings: list[str] = field(default_factory=list)
     marks: dict[str, FileMark] = field(default_factory=dict)
     unchanged: dict[str, FileMark] = field(default_factory=dict)
+    emptied: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Files of which no row was accepted -> how many there were, why, and one of them.
+
+        Those that were not read again count as well: they are as they were.
+        """
+        found = {}
+        for name, mark in {**self.unchanged, **self.marks}.items():
+            if mark.is_refused:
+                rows = "1 row" if mark.rows == 1 else f"{mark.rows:,} rows"
+                reasons = ", ".join(f"{reason}: {count:,}" for reason, count in sorted(mark.rejected.items()))
+                such = f"; such as {self.emptied[name]}" if name in self.emptied else ""
+                found[name] = f"{rows} ({reasons}{such})"
+        return found
 
     @property
     def rows_unchanged(self) -> int:
@@ -146,6 +175,7 @@ class FileReport:
             "samples": dict(self.samples),
             "notes": list(self.notes),
             **({"warnings": self.said} if self.said else {}),
+            **({"refused": self.refused} if self.refused else {}),
         }
 
 
@@ -174,6 +204,11 @@ class IngestReport:
         """Plain content for JSON."""
         return {report.name: report.to_dict() for report in self.tables}
 
+    @property
+    def refused(self) -> dict[str, str]:
+        """Files of all tables of which no row was accepted, see ``FileReport``."""
+        return {name: text for report in self.tables for name, text in report.refused.items()}
+
     def lines(self, more: Sequence[tuple[str, str]] = ()) -> list[str]:
         """The report for people, one fact a line.
 
@@ -195,3 +230,20 @@ class IngestReport:
             out += [f"  note: {note}" for note in report.notes]
             out += [f"  {line}" for table, line in more if table == report.name]
         return out
+
+
+def refused_error(refused: Mapping[str, str]) -> TelemetryError:
+    """What is told at the end of an ingestion of files of which no row was accepted.
+
+    :param refused: see ``FileReport``; at least one file.
+    """
+    names = list(refused)
+    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+    told = [f"{name}: {refused[name]}" if more else refused[name] for name in names[:_SHOWN]]
+    told += [f"{len(names) - _SHOWN:,} more"] if len(names) > _SHOWN else []
+    return TelemetryError(
+        f"{names[0]}{more}",
+        "must hold at least one usable row; what other files have is in the history. Correct the file, or "
+        "take it out of the folder",
+        "; ".join(told),
+    )

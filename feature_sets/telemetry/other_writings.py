@@ -21,6 +21,10 @@ _WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
 """How names of one device may differ, and what of them is the same then."""
 
 
+_MOST_NEAR = 10_000
+"""Known names that are compared with one, at most."""
+
+
 class Alike(NamedTuple):
     """Names that differ from known ones in one way only: how, and the pairs of both."""
 
@@ -56,3 +60,22 @@ class OtherWritings:
         """
         found = next(((one.how, one.pairs[0][1]) for one in self.of([name]) if one.pairs), None)
         return f"{found[1]!r} is known, which differs {found[0]}" if found else ""
+
+
+def hint_of(name: str, known: Iterable[str]) -> str:
+    """``OtherWritings.hint`` of one name alone, without looking at each known one in every way.
+
+    In whatever way two names are alike, the known one has all runs of letters and digits that the other has
+    before its first point, but for zeros at its front. Of a name that 10,000 have them nothing is said.
+
+    >>> hint_of("R1.example.net", ["r1", "r2"]), hint_of("r3", ["r1"])
+    ("'r1' is known, which differs in the domain after the name", '')
+    >>> hint_of("007", ["7", "8"])
+    "'7' is known, which differs in zeros at the front"
+    """
+    runs = re.findall(r"[^\W_]+", name.casefold().partition(".")[0].lstrip("0"))
+    near: Iterable[str] = known
+    for run in sorted(runs, key=len, reverse=True):
+        near = [one for one in near if run in one.casefold()]
+    near = list(near)
+    return OtherWritings(near).hint(name) if len(near) <= _MOST_NEAR else ""

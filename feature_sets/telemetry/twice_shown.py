@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -84,17 +85,12 @@ def taken_of_alarms(twice: TwiceShown, micros: Integers, raises: Bools, keys: In
     :param keys: number of the alarm, of all rows.
     """
     taken = np.where(raises[twice.rows], twice.first, twice.second)
-    settled = np.ones(len(micros), dtype=np.bool_)
-    settled[twice.rows] = False
-    for group in _groups(twice, keys[twice.rows]):
+    others = _Others.of(twice, micros, raises, keys)
+    for group in _groups(twice, raises[twice.rows], keys[twice.rows]):
         if len(group) < 2:
             continue
         moments, order = twice.first[group], raises[twice.rows[group]]
-        others = np.flatnonzero(settled & (keys == keys[twice.rows[group[0]]]))
-        before = others[micros[others] < moments[0]]
-        after = others[micros[others] > moments[-1]]
-        opens = bool(raises[before[np.argmax(micros[before])]]) if len(before) else None
-        goes_on = bool(raises[after[np.argmin(micros[after])]]) if len(after) else None
+        opens, goes_on = others.around(int(keys[twice.rows[group[0]]]), int(moments[0]), int(moments[-1]))
         told = [*([] if opens is None else [opens]), *_turns(moments, order)]
         told += [] if goes_on is None else [goes_on]
         by_turns = all(one != other for one, other in pairwise(told))
@@ -104,11 +100,43 @@ def taken_of_alarms(twice: TwiceShown, micros: Integers, raises: Bools, keys: In
     return taken
 
 
-def _groups(twice: TwiceShown, keys: Integers) -> list[Integers]:
+class _Others(NamedTuple):
+    """Rows whose moment is known, by alarm and time: shape (n,) each."""
+
+    keys: Integers
+    micros: Integers
+    raises: Bools
+
+    @classmethod
+    def of(cls, twice: TwiceShown, micros: Integers, raises: Bools, keys: Integers) -> _Others:
+        """Those of alarms that have a row in such an hour; the parameters are of all rows."""
+        known = np.isin(keys, keys[twice.rows])
+        known[twice.rows] = False
+        places = np.flatnonzero(known)
+        places = places[np.lexsort((raises[places], micros[places], keys[places]))]
+        return cls(keys[places], micros[places], raises[places])
+
+    def around(self, key: int, first: int, last: int) -> tuple[bool | None, bool | None]:
+        """Whether the last row of an alarm before a moment raises, and the first one after another moment.
+
+        None stands for no such row.
+        """
+        begin, end = np.searchsorted(self.keys, [key, key + 1]).tolist()
+        moments = self.micros[begin:end]
+        before = begin + int(np.searchsorted(moments, first)) - 1
+        after = begin + int(np.searchsorted(moments, last, side="right"))
+        return (
+            bool(self.raises[before]) if before >= begin else None,
+            bool(self.raises[after]) if after < end else None,
+        )
+
+
+def _groups(twice: TwiceShown, raises: Bools, keys: Integers) -> list[Integers]:
     """Places in ``twice`` of the rows of one alarm and one change of clocks, by local time."""
     if not len(keys):
         return []
-    order = np.lexsort((twice.first, keys))
+    # Rows of one local time in an order of their own: it must not matter in which files they are.
+    order = np.lexsort((raises, twice.first, keys))
     key, moment = keys[order], twice.first[order]
     begins = np.flatnonzero((key[1:] != key[:-1]) | (moment[1:] - moment[:-1] > HOUR_APART)) + 1
     return [np.asarray(part) for part in np.split(order, begins)]

@@ -61,7 +61,7 @@ class IncidentBook:
     def restore(self, saved: Iterable[Mapping[str, Any]]) -> None:
         """Remember incidents beside those that are known."""
         for incident in saved:
-            self.put(Incident(**incident))
+            self.put(Incident.of_plain(incident))
 
     def get(self, name: str) -> Incident | None:
         """The incident of an id, if it is remembered."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from feature_sets.telemetry.cell_text import id_text
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.incident_book import IncidentBook
@@ -94,7 +95,7 @@ class KeptIncidents:
         unread = [
             (at, incident)
             for at, incident in (kept["changes"] if kept else ())
-            if tuple(at) > place and (tuple(at), incident["id"]) not in self._changes
+            if tuple(at) > place and (tuple(at), id_text(incident["id"])) not in self._changes
         ]
         return {"changes": [*own["changes"], *unread]}
 
@@ -119,4 +120,4 @@ def _read(content: dict[str, Any] | None) -> list[tuple[EntryId, Incident | Inci
 
 
 def _of_plain(content: dict[str, Any]) -> Incident | IncidentEvent:
-    return IncidentEvent.of_row(content) if "ended" in content else Incident(**content)
+    return IncidentEvent.of_row(content) if "ended" in content else Incident.of_plain(content)

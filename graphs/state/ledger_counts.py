@@ -6,6 +6,8 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
+from feature_sets.telemetry.cell_text import id_text
+
 _STATES = ("waiting_for_label", "waiting_for_prediction", "joined")
 
 
@@ -219,6 +221,6 @@ class ErrorTimes:
     def restore(self, saved: Mapping[str, Any]) -> None:
         """Go on from saved counts; those of before do not say which incidents they are of."""
         self.timely, self.late = saved["timely"], saved["late"]
-        self._told = dict(saved.get("told", {}))
+        self._told = {id_text(name): delay for name, delay in saved.get("told", {}).items()}
         self._delays.extend(saved["delays"])
         self._forgotten.extend((device, micros) for device, micros in saved["forgotten"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -56,7 +57,7 @@ def ingest(
 
     Rows are added by device and time: what is there already changes nothing, and files that did not change
     are not read again. What arrived live since the last time is added as well. With --replace the history is
-    replaced.
+    replaced. A file of which no row is accepted stops no other one; the command exits with 1 then.
     """
     from rich.console import Console
 
@@ -91,6 +92,7 @@ def ingest(
         print(json.dumps(results, default=str))
     else:
         _print_results(results, live, console)
+    _check_files(results)
 
 
 def _confirm(said: str, yes: bool, as_json: bool, console: Console) -> None:
@@ -112,6 +114,14 @@ def _print_results(results: dict[str, Any], live: bool, console: Console) -> Non
         console.print(f"{'events':{_WIDTH}}{events}", highlight=False)
     for line in [*results.get("report_lines", ()), *_live_lines(results["live"], always=live)]:
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def _check_files(results: Mapping[str, Any]) -> None:
+    """Raise TelemetryError if no row of a file was accepted; what the others have is in the history."""
+    from feature_sets.telemetry.ingest_report import refused_error
+
+    if refused := results.get("files_refused"):
+        raise refused_error(refused)
 
 
 def _results(dbpath: str, project: str, run_id: str) -> dict[str, Any]:

@@ -126,6 +126,46 @@ def test_what_excludes_by_the_label_itself_excludes_live_as_in_files(
     assert client.get("/labeled").json["joined"] == (status == "joined")
 
 
+@pytest.mark.parametrize("form", ["rows", "positives", "incidents"])
+@pytest.mark.parametrize("excluded", [False, True])
+@pytest.mark.parametrize("snapshots", [False, True])
+def test_with_a_horizon_a_label_that_contradicts_is_conflicting_after_a_restart_too(
+    schema: TelemetrySchema, tmp_path: Path, redis_url: str, form: str, excluded: bool, snapshots: bool
+) -> None:
+    of = dataclasses.replace(
+        schema,
+        horizon="30s",
+        labels=LabelForm(form, watched="readings" if form == "positives" else None),
+        exclude_labels={"phase": "test"} if excluded else {},
+    )
+    package = write_package(tmp_path, of)
+    sent = [{**label(seconds=at, is_error=said), "phase": "test"} for at, said in ((0, 1), (10, 0), (0, 0))]
+
+    def started() -> Client:
+        return make_client(
+            package,
+            redis_url=redis_url,
+            journal_key=f"kept-{form}-{excluded}-{snapshots}",
+            label_deadline_seconds=100,
+            snapshot_directory=str(tmp_path / "snapshots") if snapshots else None,
+        )
+
+    client = started()
+    client.post("/telemetry", [event(seconds=0), event(seconds=10)])
+    assert [row["status"] for row in client.post("/labels", sent).json] == ["kept", "kept", "conflicting"]
+    client.shut_down()
+    assert bool(list(tmp_path.glob("snapshots/*.npz"))) == snapshots
+    after = started()
+    again = [after.post("/labels", one).json["status"] for one in sent]
+    assert again == ["duplicate", "duplicate", "conflicting"]
+    summary = after.get("/labeled").json
+    assert (summary["conflicting"], summary["joined"]) == (2, 0)
+    assert [(one["kept"], one["other"]) for one in summary["conflicts"]] == [(1, 0)] * 2
+    after.post("/telemetry", event(seconds=1000))
+    late = {*("kept", "expired")}
+    assert after.post("/labels", sent[2]).json["status"] in late, "what it contradicts is forgotten"
+
+
 def test_a_label_in_words_of_the_schema_is_joined_as_what_it_means(
     tmp_path: Path, schema: TelemetrySchema
 ) -> None:

@@ -151,18 +151,31 @@ def test_the_ingest_command_prints_the_report(installation, tmp_path):
     for line in ("rows_read        2", "rows_known       1", "rows_new         1", "rows_conflicting 1"):
         assert line in done.stdout
     assert "rows_ingested    401" in done.stdout and "label_rows       401" in done.stdout
-    assert "a at 2024-01-01T00:00:00+00:00: load is 0.0, given 9.0" in " ".join(done.stdout.split())
+    assert "such as load of a at 2024-01-01T00:00:00+00:00: 0.0 there, 9.0 given" in done.stdout
+    assert done.stdout.count("2024-01-01T00:00:00+00:00: ") == 1, "it is told once"
     assert "static: a changed: role 'core' to 'edge'" in done.stdout
     done = installation.netops("ingest", *source)
     assert "rows_known       2" in done.stdout and "rows_ingested    401" in done.stdout
+
+    # No row of a table is accepted: the others are, and the exit code tells.
+    (folder / "labels.csv").write_text("device,time,bad\na,2024-01-02T00:00:00Z,maybe\n")
+    (folder / "metrics.csv").write_text("device,time,load\na,2024-01-02T00:00:10Z,1\n")
+    refused = installation.netops("ingest", *source, check=False)
+    assert refused.returncode == 1 and "rows_new         1" in refused.stdout
+    assert "labels.csv: must hold at least one usable row" in refused.stderr
+    assert "in row 1 of labels.csv: must be 0 or 1" in refused.stderr
+    refused = installation.netops("ingest", *source, "--json", check=False)
+    assert refused.returncode == 1 and list(json.loads(refused.stdout)["files_refused"]) == ["labels.csv"]
+    (folder / "labels.csv").write_text("device,time,bad\na,2024-01-02T00:00:00Z,0\n")
+    (folder / "metrics.csv").write_text("device,time,load\na,2024-01-02T00:00:00Z,1\n" + rows[0] + "9\n")
 
     # To replace it has to be said, and confirmed.
     refused = installation.netops("ingest", *source, "--replace", check=False)
     assert refused.returncode == 2 and "--replace: must be confirmed: add --yes" in refused.stderr
     done = installation.netops("ingest", *source, "--replace", "--yes")
     assert "rows_ingested    2" in done.stdout
-    assert "Replacing the history of project 'netops-tiny', 401 rows and 401 labels from " in done.stdout
-    assert "had 2 rows: readings that are in none of the files now" in done.stdout
+    assert "Replacing the history of project 'netops-tiny', 402 rows and 401 labels from " in done.stdout
+    assert "had 1 rows: readings that are in none of the files now" in done.stdout
 
     # Another schema in the same project is refused with the way out, before a run is started.
     before = installation.api("projects/netops-tiny/runs")["runs"]

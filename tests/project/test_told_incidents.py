@@ -184,6 +184,56 @@ def test_no_prediction_in_an_incident_of_a_file_is_called_healthy(project, local
     assert take_live(steady.journal, INCIDENTS)["labels_changed"] == 0
 
 
+def test_an_alarm_that_flaps_is_one_incident_live_as_far_as_it_is_told_in_time(
+    project, local_stack, tmp_path
+):
+    flaps = of(form="incidents", healthy_after="30s", alarm_log={"time": "at", "hold_off": "10s"})
+    folder = past_of(tmp_path, flaps)
+    (folder.path / "labels").rmdir()
+    (folder.path / "incidents").mkdir()
+
+    def add(name: str, *rows: tuple[int, str]) -> None:
+        told = pd.DataFrame(
+            {
+                "box": "dev-0",
+                "at": [at(row[0]) for row in rows],
+                "state": [row[1] for row in rows],
+                "kind": "link",
+            }
+        )
+        told.to_csv(folder.path / "incidents" / f"{name}.csv", index=False)
+        folder.ingest()
+
+    add("begin", (-500, "raise"), (-490, "clear"))
+    endpoint = serve(tmp_path, project, local_stack.info.redis_url, flaps, "flaps")
+    endpoint.start()
+    for number in range(60):
+        if number == 7:
+            add("first", (20, "raise"), (30, "clear"))
+        if number == 9:  # What is in between is not taken as healthy yet.
+            add("second", (40, "raise"), (45, "clear"))
+        if number == 30:
+            add("third", (100, "raise"), (105, "clear"))
+        if number == 40:  # Now it is.
+            add("late", (115, "raise"), (120, "clear"), (131, "raise"), (134, "clear"))
+        if number in (7, 9, 30, 40):
+            assert endpoint.send("/devices/reload", None).json["incidents"] > 0
+        assert endpoint.send("/telemetry", tick(number)).status == 200
+    contradicted = endpoint.client.get("/labeled").json["contradicted"]
+    endpoint.client.shut_down()
+    take_live(endpoint.journal, flaps)
+    history = labels_of(states(local_stack.info.redis_url)[1].table.to_pandas())
+    errors = [*range(20, 45, 5), *range(100, 120, 5)]
+    assert (
+        sorted(at for (name, at), label in history.items() if name == "dev-0" and at >= 0 and label) == errors
+    )
+    found = labels_of(pairs(endpoint))
+    assert all(found["dev-0", at] == 1 for at in range(20, 45, 5))
+    differing = {key for key, label in found.items() if history.get(key) != label}
+    assert differing <= {("dev-0", at) for at in errors if at >= 100} and ("dev-0", 110) in differing
+    assert contradicted == len(differing)
+
+
 def test_positives_of_files_are_known_before_their_predictions_are_healthy(project, local_stack, tmp_path):
     url = local_stack.info.redis_url
     folder = past_of(tmp_path, POSITIVES)

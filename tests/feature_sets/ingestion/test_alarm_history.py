@@ -41,6 +41,42 @@ def alarms(generator: np.random.Generator, count: int = 60) -> pd.DataFrame:
     )
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_files_of_the_hour_that_clocks_show_twice_may_come_one_by_one(
+    tmp_path: Path, project: str, local_stack: Any, seed: int
+) -> None:
+    generator = np.random.default_rng([seed, 21])
+    of = schema(
+        {"form": "incidents", "alarm_log": LOG},
+        horizon="0s",
+        assume_timezone="Europe/Madrid",
+    )
+    forget_all()
+    folder = Folder(tmp_path / "growing", of)
+    (folder.path / "labels").rmdir()
+    (folder.path / "incidents").mkdir()
+    folder.static(MODELS)
+    times = pd.date_range("2026-10-24T23:00:00Z", "2026-10-25T04:00:00Z", freq="5min")
+    rows = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
+    folder.add("metrics", "day", rows)
+    minutes = np.sort(generator.integers(60, 240, 60))
+    told = pd.DataFrame(
+        {
+            "box": "dev-0",
+            "at": [f"2026-10-25T{minute // 60:02}:{minute % 60:02}:00" for minute in minutes],
+            "alarm": generator.choice(["link", "fan", "power"], len(minutes)),
+            "state": generator.choice(["raise", "clear"], len(minutes)),
+        }
+    )
+    files = generator.integers(0, 4, len(told)) if seed % 2 else np.arange(len(told)) * 4 // len(told)
+
+    def add(day: int) -> None:
+        told[files == day].to_csv(folder.path / "incidents" / f"{day}.csv", index=False)
+
+    done = grow_and_compare(folder, local_stack, add)
+    assert sum(day["labels_changed"] for day in done) > 0
+
+
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize(
     ("log", "content"),
@@ -48,8 +84,9 @@ def alarms(generator: np.random.Generator, count: int = 60) -> pd.DataFrame:
         (LOG, {"horizon": "0s"}),
         (LOG, {"horizon": ["0s", "90s"], "exclude_labels": {"kind": "test"}}),
         ({"time": "at"}, {"horizon": "0s"}),
+        ({**LOG, "hold_off": "40s"}, {"horizon": "0s"}),
     ],
-    ids=["alarms", "horizon", "devices"],
+    ids=["alarms", "horizon", "devices", "hold-off"],
 )
 def test_logs_that_grow_in_any_order_equal_those_read_at_once(
     tmp_path: Path, project: str, local_stack: Any, seed: int, log: dict[str, Any], content: dict[str, Any]

@@ -153,6 +153,8 @@ def test_a_file_that_is_delivered_again_with_corrected_rows_is_told_with_what_to
     )
     assert warning.endswith("take them with --replace, from a folder with all files")
     assert f"metrics: warning: {warning}" in done["report_lines"]
+    told = [line for line in done["report_lines"] if "1000.0" in line or "something else" in line]
+    assert len(told) == 1, "each is told once"
     # With it, what was corrected counts.
     assert folder.ingest(replace=True)["rows_ingested"] == len(rows)
     again = folder.ingest()

@@ -72,6 +72,11 @@ def test_of_a_log_only_rows_with_some_values_count_and_a_clear_may_have_none(tmp
     assert spans(rows) == [("r1", 3, 5), ("r2", 6, 7)]
     assert report.labels.values == {"not_in_only": {"severity": 4}}
     assert not report.labels.rejected and not report.labels.warnings
+    (note,) = (note for note in report.labels.notes if "labels.only" in note)
+    assert note.startswith(
+        "2 rows clear nothing, as labels.only leaves out what they are about, such as severity"
+    )
+    assert "'minor' in row 2 of incidents/a.csv" in note and "labels.alarm_log.alarm" in note
 
 
 def test_an_alarm_is_cleared_with_another_severity_where_columns_tell_alarms_apart(tmp_path: Path) -> None:

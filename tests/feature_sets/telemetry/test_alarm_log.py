@@ -96,7 +96,12 @@ def test_words_that_are_given_are_the_only_ones() -> None:
         ({"state": "a", "alarm": ["a"]}, "alarm_log': must name a column once, got 'a'"),
         ({"state": 3}, "alarm_log.state': must be text, got 3"),
         ({"alarm": [3]}, "alarm_log.alarm'"),
-        ({"status": "x"}, "alarm_log': must be among alarm, cleared, raised, state, time, got 'status'"),
+        (
+            {"status": "x"},
+            "alarm_log': must be among alarm, cleared, hold_off, raised, state, time, got 'status'",
+        ),
+        ({"hold_off": "soon"}, "alarm_log.hold_off': must be a whole number with a unit.*'soon'"),
+        ({"hold_off": 5}, "alarm_log.hold_off': must be text, got 5"),
         ("state", "alarm_log': must be a mapping, got 'state'"),
     ],
 )

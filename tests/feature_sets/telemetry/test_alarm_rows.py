@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.telemetry.alarm_rows import (
+    LATER,
     RAISES,
     TIME,
     alarm_part,
@@ -30,8 +31,8 @@ CONTENT: dict[str, Any] = {
 }
 
 
-def schema(*alarm: str) -> TelemetrySchema:
-    labels = {"form": "incidents", "kind": "severity", "alarm_log": {"alarm": list(alarm)}}
+def schema(*alarm: str, **log: Any) -> TelemetrySchema:
+    labels = {"form": "incidents", "kind": "severity", "alarm_log": {"alarm": list(alarm), **log}}
     return TelemetrySchema.from_dict({**CONTENT, "labels": labels})
 
 
@@ -48,6 +49,7 @@ def log(rows: list[tuple[Any, ...]], of: TelemetrySchema, source: str = "a.csv")
             at(DEVICE): "r1",
             alarm_part("port"): [row[2] for row in given],
             TIME: [BEGIN + pd.Timedelta(seconds=row[0]) for row in given],
+            LATER: pd.to_datetime([None] * len(given), utc=True),
             KNOWN: BEGIN + pd.to_timedelta([row[4] for row in given], unit="s"),
             RAISES: [row[1] == "R" for row in given],
             said("severity"): [row[3] for row in given],
@@ -211,3 +213,65 @@ def test_one_that_is_known_before_it_is_over_is_told_twice_and_ends_once(
     ]
     assert seconds == expected
     assert spans(incidents_that_count(found, of)) == [(1, 5)]
+
+
+def held(found: list[tuple[float, float | None]], hold: float) -> list[tuple[float, float | None]]:
+    """Incidents of one alarm where those that begin so soon after another are one with it: by a loop."""
+    joined: list[tuple[float, float | None]] = []
+    for start, end in sorted(found, key=by_time):
+        if joined and joined[-1][1] is not None and start - joined[-1][1] <= hold:
+            joined[-1] = joined[-1][0], end
+        else:
+            joined.append((start, end))
+    return joined
+
+
+@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize("hold", [0, 1, 5])
+def test_an_alarm_that_flaps_is_one_incident_as_a_loop_finds(seed: int, hold: int) -> None:
+    random = np.random.default_rng([seed, hold, 5])
+    of, plain = schema("port", hold_off=f"{hold}s"), schema("port")
+    seconds = random.choice(120, 40, replace=False)
+    rows = [(int(at), str(random.choice(["R", "C"])), str(random.choice(["p1", "p2"]))) for at in seconds]
+    frame = log(rows, of)
+    frame[SOURCE] = random.choice(["a.csv", "b.csv"], len(rows))
+    expected, before = [], 0
+    for _, alarm in frame.groupby(alarm_part("port")):
+        single = spans(paired_alarms(alarm.reset_index(drop=True), plain).incidents)
+        expected += held(single, hold) if hold else single
+        before += len(single)
+    found = paired_alarms(frame, of)
+    assert spans(found.incidents) == sorted(expected, key=by_time)
+    assert found.held == before - len(expected)
+    mixed = paired_alarms(frame.sample(frac=1, random_state=seed, ignore_index=True), of)
+    assert spans(mixed.incidents) == spans(found.incidents)
+
+
+def test_one_that_flaps_is_called_by_its_first_raise_and_says_what_was_said_last() -> None:
+    of = schema("port", hold_off="1m")
+    rows = [(0, "R", "p1", "minor"), (10, "C", "p1"), (70, "R", "p1", "major"), (90, "C", "p1")]
+    (whole,) = paired_alarms(log(rows, of), of).incidents.to_dict("records")
+    (first,) = paired_alarms(log(rows[:2], of), of).incidents.to_dict("records")
+    assert (whole[ID], whole[START], whole[said("severity")]) == (first[ID], first[START], "major")
+    assert whole[END] == BEGIN + pd.Timedelta(seconds=90)
+    apart = [*rows[:2], (71, "R", "p1", "major"), rows[3]]
+    assert spans(paired_alarms(log(apart, of), of).incidents) == [(0, 10), (71, 90)]
+
+
+@pytest.mark.parametrize(
+    ("live", "expected"),
+    [
+        (5, [(0, None), (20, 40)]),  # No row says so: what was sent live ends the first.
+        (10, [(0, 10), (20, 40)]),
+        (15, [(0, 10), (20, 40)]),
+        (20, [(0, 10), (20, 40)]),
+        (25, [(0, 40)]),
+        (99, [(0, 40)]),
+    ],
+)
+def test_what_was_closed_live_does_not_go_on(live: int, expected: list[tuple[float, float | None]]) -> None:
+    of = schema("port", hold_off="1m")
+    rows = log([(0, "R", "p1"), (10, "C", "p1"), (20, "R", "p1"), (40, "C", "p1")], of)
+    first = paired_alarms(rows, of).incidents
+    sent = first.assign(**{SOURCE: "live", END: BEGIN + pd.Timedelta(seconds=live)})
+    assert spans(paired_alarms(rows, of, sent).incidents) == expected

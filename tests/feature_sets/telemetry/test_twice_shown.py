@@ -61,6 +61,9 @@ def minutes(found: Telemetry) -> list[tuple[float, float | None]]:
         ("01:53,r1,raise 02:48,r1,clear 02:50,r1,raise 04:00,r1,clear", [(113, 168), (170, 300)]),
         ("02:48,r1,clear 02:50,r1,raise 04:00,r1,clear 01:53,r1,raise", [(113, 168), (170, 300)]),
         ("02:10,r1,raise 02:20,r1,clear 02:30,r1,raise 02:40,r1,clear", [(130, 140), (150, 220)]),
+        # What is open before the hour is cleared in it; without that its raise may be the earlier one.
+        ("00:30,r1,raise 02:10,r1,clear 02:20,r1,raise", [(30, 130), (140, None)]),
+        ("02:10,r1,clear 02:20,r1,raise", [(140, 190)]),
         # The same rows in a copy.
         ("02:10,r1,raise 02:20,r1,clear 02:10,r1,raise 02:20,r1,clear", [(130, 200)]),
         # A row that acknowledges is no clear.

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 
-from feature_sets.telemetry.incident_events import Incident, IncidentEvent
+from feature_sets.telemetry.early_incidents import take
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus
 from feature_sets.telemetry.incidents_that_count import LIVE
+from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state import kept_incidents
+from graphs.state.incident_book import IncidentBook
 from graphs.state.kept_incidents import SENT, KeptIncidents
 from graphs.state.told_labels import told_event
 
@@ -49,6 +52,29 @@ def test_nothing_was_kept() -> None:
     loaded = KeptIncidents(lambda name: True)
     loaded.load(None)
     assert not list(loaded.before(None)) and loaded.is_saved
+
+
+def test_an_id_that_an_earlier_version_kept_as_it_was_sent_is_closed_by_what_it_is_called_now(
+    schema: TelemetrySchema,
+) -> None:
+    of = TelemetrySchema.from_dict({**schema.to_dict(), "labels": {"form": "incidents"}})
+    book = IncidentBook(of, lambda device, time: {}, 100)
+    book.restore([incident("7.0").plain(), incident("INC8.0").plain()])
+    book.early.restore({**book.early.saved(), "waiting": [ended("9.0", 30.0).row()]})
+    status, found = take(book.get("7"), book.early, ended("7", 20.0), 100.0)
+    assert (status, found) == (IncidentStatus.CLOSED, incident("7", 20.0))
+    assert book.get("INC8.0") is not None and "9" in book.early
+
+    kept = KeptIncidents(lambda name: True)
+    kept.load({"changes": [[[1, 0], incident("7.0").plain()], [[2, 0], ended("9.0", 30.0).row()]]})
+    assert [told.id for told in kept.before(None)] == ["7", "9"]
+    before = {"changes": [[[1, 0], incident("7.0").plain()]]}
+    assert len(kept.merged(before, (0, 0))["changes"]) == 2
+    assert IncidentEvent.of_row(ended("7.0", 20.0).row()).id == "7", "as of a journal"
+
+
+def ended(name: str, end: float) -> IncidentEvent:
+    return IncidentEvent(name, {}, None, end, True, None, {})
 
 
 class Book(dict[str, Incident]):
