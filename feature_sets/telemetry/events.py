@@ -295,8 +295,11 @@ class EventParser:
 
         :raises EventError: unless it names a known one, or one that may be known later.
         """
-        has_levels = all(self.field_of(body, column, self) is not self for column in self._entity)
-        columns = self._entity if has_levels else (DEVICE,)
+        columns: tuple[str, ...] = (DEVICE,)
+        if self._entity != columns and all(
+            self.field_of(body, column, self) is not self for column in self._entity
+        ):
+            columns = self._entity
         parts = []
         for column in columns:
             part = self.field_of(body, column)

@@ -172,10 +172,11 @@ class Intervals:
 
     def meets(self, device: str, first: int, last: int) -> bool:
         """Whether a device is in an interval at any time from the first to the last microsecond."""
-        if self.at(device, first) is not None:
-            return True
-        starts = self._reach(device).starts if self._named else []
-        return bisect_right(starts, first) < bisect_right(starts, last)
+        if not self._named:
+            return False
+        reach = self._reach(device)
+        begun = bisect_right(reach.starts, first)
+        return (begun > 0 and first < reach.ends[begun - 1]) or begun < bisect_right(reach.starts, last)
 
     def covers(self, scope: Scope, device: str) -> bool:
         """Whether a device is in a scope at any time."""

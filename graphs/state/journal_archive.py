@@ -37,7 +37,8 @@ _SCHEMA = pa.schema(
         ("names", pa.string()),
     ]
 )
-_WITHOUT_EVENTS = ["milliseconds", "sequence", "kind", "schema"]
+_ID = ("milliseconds", "sequence")
+_WITHOUT_EVENTS = [*_ID, "kind", "schema"]
 _EMPTY = {"kind": "", "schema": "", "label": "", "arrival": 0.0, "events": b"", "names": ""}
 """Fields of an entry after its id, where they were not read."""
 
@@ -184,15 +185,16 @@ def archived(directory: Path, after: EntryId, with_events: bool = True) -> Itera
         path = directory / name
         with reading(path, _ADVICE):
             table = pq.read_table(path, columns=None if with_events else _WITHOUT_EVENTS)
-        for row in table.to_pylist():
-            entry = RawEntry(
-                (row["milliseconds"], row["sequence"]),
-                # Earlier files have no names.
-                *(row.get(name, empty) for name, empty in _EMPTY.items()),
-            )
-            if entry.id > last:
-                last = entry.id
-                yield entry
+        # As arrays they come out several times as fast as cell by cell; earlier files have no names.
+        milliseconds, sequence = (table.column(name).to_numpy().tolist() for name in _ID)
+        rest = (
+            table.column(name).to_numpy().tolist() if name in table.column_names else [empty] * len(table)
+            for name, empty in _EMPTY.items()
+        )
+        for entry_id, *fields in zip(zip(milliseconds, sequence, strict=True), *rest, strict=True):
+            if entry_id > last:
+                last = entry_id
+                yield RawEntry(entry_id, *fields)
 
 
 def _files(directory: Path) -> list[tuple[EntryId, str]]:

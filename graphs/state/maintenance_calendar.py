@@ -184,7 +184,7 @@ class MaintenanceCalendar:
     def meets(self, device: str, time: float, seconds: float) -> bool:
         """Whether a device is in maintenance at a time, or within so many seconds after it."""
         first = event_micros(time)
-        return self._intervals.meets(device, first, first + event_micros(seconds))
+        return self._intervals.meets(device, first, first + round(seconds * 1_000_000))
 
     def covers(self, scope: Scope, device: str) -> bool:
         """Whether a device is in a scope at any time."""

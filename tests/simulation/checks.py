@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -151,21 +152,21 @@ def _row(pair: Pair | AheadPair, said: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def nothing_is_dropped(world: World) -> None:
     """Every entry that the store took is in the journal or in its archive."""
-    kept = {entry.id for entry in archived(world.folder / "accepted", BEFORE_ALL)} | set(world.store.ids)
+    entries = archived(world.folder / "accepted", BEFORE_ALL, with_events=False)
+    kept = {entry.id for entry in entries} | set(world.store.ids)
     equal("entries in neither", [entry.id for entry in world.store.log if entry.id not in kept], [])
 
 
 def _rows(folder: Path, label: str) -> list[tuple[Any, ...]]:
     """What the files of a labeled stream have, in their order."""
-    tables = [read_table(path) for path in sorted(folder.glob("*.parquet"))]
-    if not tables:
-        return []
+    return [row for path in sorted(folder.glob("*.parquet")) for row in _rows_of(read_table(path), label)]
+
+
+def _rows_of(table: pa.Table, label: str) -> Iterator[tuple[Any, ...]]:
+    """The same of one file; numbers come out much faster as an array than one by one."""
     instants, names = ("timestamp", "predicted_at", "labeled_at"), ("version", "prediction", "probability")
-    wanted = ("device", *instants, *names, label, SHADOWS)
-    own = [table.select([name for name in wanted if name in table.column_names]) for table in tables]
-    table = pa.concat_tables(own, promote_options="default")
     told = table.column(SHADOWS).to_pylist() if SHADOWS in table.column_names else [()] * len(table)
     shadows = [tuple(tuple(one[name] for name in names) for one in each or ()) for each in told]
-    times = [table.column(name).cast("int64").to_pylist() for name in instants]
-    device, *said, labels = (table.column(name).to_pylist() for name in ("device", *names, label))
-    return list(zip(device, *times, *said, shadows, labels, strict=True))
+    times = [table.column(name).cast("int64").to_numpy().tolist() for name in instants]
+    device, version, *said = (table.column(name).to_numpy().tolist() for name in ("device", *names, label))
+    return zip(device, *times, version, *said[:2], shadows, said[2], strict=True)

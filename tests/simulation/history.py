@@ -89,7 +89,7 @@ class History:
                     self._start()
                 continue
             self._traffic()
-            if self._is_always_watched and self.oracle.drift() is None:
+            if self._is_always_watched and not self.oracle.is_watched:
                 self._attach()
         self._heal()
         for end in (self._kill_all, self._end_all):

@@ -68,11 +68,17 @@ def horizons_of(schema: TelemetrySchema) -> dict[str, TelemetrySchema]:
 
 def score(version: str, inputs: list[float]) -> float:
     """Probability of an error; the version of a further horizon is that beside it and the horizon."""
-    base, _, horizon = version.partition("-")
-    total = float(HORIZONS.get(horizon, 0))
-    for weight, value in zip(_WEIGHTS[base], inputs, strict=True):
+    total, weights = _terms(version)
+    for weight, value in zip(weights, inputs, strict=True):
         total += weight * value
     return (total % 97) / 97
+
+
+@cache
+def _terms(version: str) -> tuple[float, tuple[int, ...]]:
+    """What a version adds to each sum, and its weights."""
+    base, _, horizon = version.partition("-")
+    return float(HORIZONS.get(horizon, 0)), _WEIGHTS[base]
 
 
 def digest(version: str) -> str:

@@ -135,6 +135,11 @@ class Oracle:
         """Have detectors watch the champion from now on."""
         self._monitor, self._watched = GroupedMonitor.from_dict(detectors), self.champion
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether detectors are attached."""
+        return self._monitor is not None
+
     def drift(self) -> dict[str, Any] | None:
         """State of the detectors; None without any."""
         return None if self._monitor is None else self._monitor.status()
