@@ -16,7 +16,7 @@ that time changes nothing. What no label of its device ends is ended by the labe
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -35,11 +35,31 @@ class Outcome(NamedTuple):
     :param start: event time of its first positive label, epoch seconds.
     :param devices: how many it is of.
     :param caught: whether at least half of them were predicted.
+    :param missed: keys of those that were not.
+    :param predicted: keys of those that were.
     """
 
     start: float
     devices: int
     caught: bool
+    missed: tuple[str, ...] = ()
+    predicted: tuple[str, ...] = ()
+
+    def without(self, left_out: Collection[str]) -> Outcome | None:
+        """The incident of the other devices; None if it is of none of them.
+
+        >>> Outcome(0.0, 3, False, ("a", "b"), ("c",)).without(["a"])
+        Outcome(start=0.0, devices=2, caught=True, missed=('b',), predicted=('c',))
+        """
+        missed, predicted = (
+            tuple(each for each in keys if each not in left_out) for keys in (self.missed, self.predicted)
+        )
+        return Outcome.of(self.start, missed, predicted) if missed or predicted else None
+
+    @classmethod
+    def of(cls, start: float, missed: tuple[str, ...], predicted: tuple[str, ...]) -> Outcome:
+        """The incident of some devices, by which of them it was predicted on."""
+        return cls(start, len(missed) + len(predicted), len(predicted) >= len(missed), missed, predicted)
 
 
 @dataclass
@@ -69,7 +89,7 @@ class IncidentOutcomes:
     >>> outcomes.add("ap-1", 0.0, is_error=True, is_predicted=False)
     []
     >>> outcomes.add("ap-1", 100.0, is_error=False, is_predicted=False)
-    [Outcome(start=0.0, devices=1, caught=False)]
+    [Outcome(start=0.0, devices=1, caught=False, missed=('ap-1',), predicted=())]
 
     :param gap: longest time between two positive labels of one incident of a device, in seconds.
     :param together: from the start of the first one, until incidents of other devices are further ones.
@@ -137,12 +157,16 @@ class IncidentOutcomes:
         due: list[tuple[float, Outcome]] = []
         self._next = math.inf
         for incident in self._incidents():
-            ends = max(min(own.last + self.gap, own.start + LONGEST) for own in incident)
-            at = max(ends, incident[0].start + self.together) + self.wait
+            ends = max(min(own.last + self.gap, own.start + LONGEST) for _, own in incident)
+            start = incident[0][1].start
+            at = max(ends, start + self.together) + self.wait
             if at < newest:
-                caught = 2 * sum(own.caught for own in incident) >= len(incident)
-                due.append((at, Outcome(incident[0].start, len(incident), caught)))
-                for own in incident:
+                missed, predicted = (
+                    tuple(device for device, own in incident if own.caught is caught)
+                    for caught in (False, True)
+                )
+                due.append((at, Outcome.of(start, missed, predicted)))
+                for _, own in incident:
                     own.counted = True
             else:
                 self._next = min(self._next, at)
@@ -156,13 +180,15 @@ class IncidentOutcomes:
                 del self._open[device]
         return [outcome for _, outcome in sorted(due)]
 
-    def _incidents(self) -> Iterator[list[_Own]]:
-        """Those that are open, the earliest first, of several devices together."""
-        owns = [own for device in sorted(self._open) for own in self._open[device] if not own.counted]
-        owns.sort(key=lambda own: own.start)
+    def _incidents(self) -> Iterator[list[tuple[str, _Own]]]:
+        """Those that are open, the earliest first, of several devices together, with the device of each."""
+        owns = [
+            (device, own) for device in sorted(self._open) for own in self._open[device] if not own.counted
+        ]
+        owns.sort(key=lambda each: each[1].start)
         first = 0
         for place in range(1, len(owns) + 1):
-            if place == len(owns) or owns[place].start > owns[first].start + self.together:
+            if place == len(owns) or owns[place][1].start > owns[first][1].start + self.together:
                 yield owns[first:place]
                 first = place
 

@@ -17,6 +17,7 @@ from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
 from drift.incident_outcomes import IncidentOutcomes, Outcome
 from drift.missed_alert import (
+    MOST_APART,
     SOURCE,
     MissedAlert,
     alert_in_words,
@@ -24,6 +25,7 @@ from drift.missed_alert import (
     caught_in_words,
     cleared_in_words,
     saved_alert,
+    saved_keys,
     severity_of_share,
 )
 from drift.missed_limit import (
@@ -36,13 +38,15 @@ from drift.missed_limit import (
     confidence,
     missed_limit,
 )
+from drift.missed_since import MissedSince, seen_devices
+from drift.newest_devices import LEAST_FLEET
 from feature_sets.checks import InputError, check_integer, check_number
 
 State = Literal["not_enough_data", "nothing_to_lose", "in_control", "drift"]
 
-FORMAT = 1
+FORMAT = 2
 _FIELDS = (
-    *("format", "outcomes", "base", "base_live", "limit", "statistic", "since", "incidents", "caught"),
+    *("format", "outcomes", "base", "base_live", "limit", "since", "fleet", "incidents", "caught"),
     *("newest", "found", "alert", "cleared_alert"),
 )
 
@@ -66,19 +70,6 @@ class LabeledPrediction(NamedTuple):
     is_predicted: bool
 
 
-class _Since(NamedTuple):
-    """The incidents since the statistic was 0.
-
-    :param incidents: how many there are.
-    :param caught: how many of them were.
-    :param onset: when the first began, epoch seconds; None without any.
-    """
-
-    incidents: int = 0
-    caught: int = 0
-    onset: float | None = None
-
-
 class MissedIncidents:
     """The detector and its alert, at most one of them open; one thread at a time.
 
@@ -87,7 +78,12 @@ class MissedIncidents:
 
     Drift raises an alert. It is cleared when of the newest ``NEWEST`` incidents, all later, as many are
     caught as by a model that is as it was: three of four times such a model does. Until then nothing else
-    is looked for.
+    is looked for, but for an alert of one device.
+
+    In a fleet of ``LEAST_FLEET`` devices, one whose incidents are always missed is not the fleet. If without
+    its own incidents half the limit is not reached, the alert is of this device, and ``minor``. From then on
+    its incidents say nothing of the others: those are counted anew. If they are missed, too, the alert is
+    told again: of a second device by itself, or of the fleet.
 
     :param outcomes: puts labels together to incidents. The detector owns it from now on.
     :param base: what is known of the model.
@@ -97,7 +93,8 @@ class MissedIncidents:
         self._outcomes = outcomes
         self._base, self._base_live = base, 0
         self._limit: MissedLimit | None = None
-        self._statistic, self._since = 0.0, _Since()
+        self._since = MissedSince()
+        self._fleet: tuple[str, ...] = ()
         self._incidents = self._caught = self._found = 0
         self._newest: deque[int] = deque(maxlen=NEWEST)
         self.open: MissedAlert | None = None
@@ -117,11 +114,15 @@ class MissedIncidents:
         """
         of_base = IncidentOutcomes(gap, together, 0.0)
         found: list[Outcome] = []
+        fleet: tuple[str, ...] = ()
         for device, time, is_error, is_predicted in base:
+            fleet = seen_devices(fleet, device, LEAST_FLEET)
             found += of_base.add(device, time, is_error=is_error, is_predicted=is_predicted)
         found += of_base.close()
         missed = [int(not outcome.caught) for outcome in found]
-        return cls(IncidentOutcomes(gap, together, wait), Base.of(missed))
+        detector = cls(IncidentOutcomes(gap, together, wait), Base.of(missed))
+        detector._fleet = fleet
+        return detector
 
     @property
     def _knows_enough(self) -> bool:
@@ -146,6 +147,7 @@ class MissedIncidents:
         :returns: what is to be told.
         """
         seconds = datetime.fromisoformat(time).timestamp()
+        self._fleet = seen_devices(self._fleet, device, LEAST_FLEET)
         decided = self._outcomes.add(device, seconds, is_error=is_error, is_predicted=is_predicted)
         return [event for outcome in decided for event in self._take(outcome, time)]
 
@@ -164,32 +166,31 @@ class MissedIncidents:
         if self._limit is None:
             return []
         if self.open is not None:
-            return self._while_open(self.open, self._limit, time)
-        self._statistic += self._limit.caught if caught else self._limit.missed
-        if self._statistic <= 0:
-            self._statistic, self._since = 0.0, _Since()
-            return []
-        onset = outcome.start if self._since.onset is None else self._since.onset
-        self._since = _Since(self._since.incidents + 1, self._since.caught + caught, onset)
-        return self._raised(self._limit, onset, time) if self._statistic > self._limit.limit else []
+            return self._while_open(self.open, self._limit, outcome, time)
+        return self._found_now(self._limit, time) if self._since.take(outcome, self._limit) else []
 
-    def _raised(self, limit: MissedLimit, onset: float, time: str) -> list[DriftEvent]:
-        """Raise an alert for the incidents since the statistic was 0, and begin anew."""
-        since, base = self._since, self._base
+    def _found_now(self, limit: MissedLimit, time: str) -> list[DriftEvent]:
+        """Tell of the incidents since the statistic was 0, and begin anew."""
+        since, base, known = self._since, self._base, self.open
+        apart = () if known is None else known.apart
+        one = since.of_one(limit) if len(self._fleet) == LEAST_FLEET and len(apart) < MOST_APART else ""
         share, before = since.caught / since.incidents, base.caught / base.incidents
+        onset = datetime.fromtimestamp(since.onset or 0.0, UTC).isoformat()
         self._found += 1
         self.open = MissedAlert(
-            id=f"{SOURCE}-{self._incidents}",
-            raised=time,
-            onset=datetime.fromtimestamp(onset, UTC).isoformat(),
-            severity=severity_of_share(before, share),
+            id=f"{SOURCE}-{self._incidents}" if known is None else known.id,
+            raised=time if known is None else known.raised,
+            onset=onset,
+            severity="minor" if one else severity_of_share(before, share),
             incidents=since.incidents,
             caught=since.caught,
             base_incidents=base.incidents,
             base_caught=base.caught,
             base_live=self._base_live,
+            devices=since.where(one),
+            apart=(*apart, one) if one else (),
         )
-        event = self._event(self.open, time, self._statistic, limit.limit)
+        event = self._event(self.open, time, since.statistic, limit.limit)
         event = replace(
             event,
             detail=alert_in_words(self.open.to_dict()),
@@ -197,16 +198,22 @@ class MissedIncidents:
             confidence=confidence(since.incidents, since.caught, base),
             sample_labels=since.incidents,
             sample_rate=1 - share,
+            devices=self.open.devices,
         )
-        self._statistic, self._since = 0.0, _Since()
+        self._since = MissedSince()
         return [event]
 
-    def _while_open(self, alert: MissedAlert, limit: MissedLimit, time: str) -> list[DriftEvent]:
+    def _while_open(
+        self, alert: MissedAlert, limit: MissedLimit, outcome: Outcome, time: str
+    ) -> list[DriftEvent]:
         self.open = replace(alert, since=alert.since + 1)
         caught = sum(self._newest)
-        if self.open.since < NEWEST or caught < limit.calm:
+        if self.open.since >= NEWEST and caught >= limit.calm:
+            return self._closed(time, cleared_in_words(NEWEST, caught), NEWEST, caught)
+        of_others = outcome.without(alert.apart) if alert.apart else None
+        if of_others is None or not self._since.take(of_others, limit):
             return []
-        return self._closed(time, cleared_in_words(NEWEST, caught), NEWEST, caught)
+        return self._found_now(limit, time)
 
     def close(self, time: str, why: str) -> list[DriftEvent]:
         """End the alert that is open, for another reason; what is to be told of that, if there is one.
@@ -220,7 +227,7 @@ class MissedIncidents:
         if self.open is None:
             return []
         alert = self.last_cleared = replace(self.open, cleared=time or self.open.raised)
-        self.open = None
+        self.open, self._since = None, MissedSince()
         now = None if not incidents else 1 - caught / incidents
         event = self._event(alert, alert.cleared or alert.raised, now, None)
         return [replace(event, level="cleared", detail=why, sample_labels=incidents or None, sample_rate=now)]
@@ -253,7 +260,7 @@ class MissedIncidents:
             "late_labels": self._outcomes.late,
             "newest": {"incidents": len(newest), "caught": sum(newest)},
             "base": {"incidents": base.incidents, "caught": base.caught, "live": self._base_live},
-            "statistic": self._statistic,
+            "statistic": self._since.statistic,
             "limit": None if limit is None else limit.limit,
             "missed_in_a_row": None if limit is None else limit.in_a_row,
             "drifts": self._found,
@@ -287,8 +294,8 @@ class MissedIncidents:
             "base": list(self._base),
             "base_live": self._base_live,
             "limit": self._limit and asdict(self._limit),
-            "statistic": self._statistic,
-            "since": list(self._since),
+            "since": self._since.to_dict(),
+            "fleet": list(self._fleet),
             "incidents": self._incidents,
             "caught": self._caught,
             "newest": list(self._newest),
@@ -299,11 +306,12 @@ class MissedIncidents:
 
     @classmethod
     def from_dict(cls, saved: Mapping[str, Any]) -> MissedIncidents:
-        """Inverse of ``to_dict``.
+        """Inverse of ``to_dict``; also of what was saved before alerts named devices.
 
         :raises InputError: naming the field, the rule and what was given, if the form is not one of ours.
         """
         owner = "saved missed incidents"
+        saved = _without_devices(owner, saved)
         saved = saved_mapping(owner, "itself", saved, _FIELDS)
         if saved["format"] != FORMAT:
             raise InputError(f"{owner}: format", f"must be {FORMAT}", saved["format"])
@@ -319,12 +327,8 @@ class MissedIncidents:
         if missed._limit is not None and not missed._knows_enough:
             rule = f"must be null, of fewer than {LEAST_INCIDENTS} incidents"
             raise InputError(f"{owner}: limit", rule, saved["limit"])
-        missed._statistic = check_number(f"{owner}: statistic", saved["statistic"], at_least=0)
-        if not isinstance(saved["since"], list) or len(saved["since"]) != 3:
-            raise InputError(f"{owner}: since", "must be incidents, caught and onset", saved["since"])
-        counts, onset = _integers(f"{owner}: since", saved["since"][:2], 2), saved["since"][2]
-        onset = None if onset is None else check_number(f"{owner}: since", onset)
-        missed._since = _Since(counts[0], counts[1], onset)
+        missed._since = MissedSince.from_dict(f"{owner}: since", saved["since"])
+        missed._fleet = saved_keys(f"{owner}: fleet", saved["fleet"], LEAST_FLEET)
         for name in ("incidents", "caught", "found"):
             setattr(missed, f"_{name}", check_integer(f"{owner}: {name}", saved[name], at_least=0))
         missed._newest.extend(_integers(f"{owner}: newest", saved["newest"], NEWEST, at_most=1))
@@ -333,8 +337,26 @@ class MissedIncidents:
         return missed
 
 
+def _without_devices(owner: str, saved: Any) -> Any:
+    """What an earlier version saved, in the form of now; anything else as it is.
+
+    The incidents that it counted are of nobody knows which devices. So they may still raise an alert, of the
+    fleet.
+    """
+    names = {"statistic", *_FIELDS} - {"fleet"}
+    if not isinstance(saved, Mapping) or saved.get("format") != 1 or set(saved) != names:
+        return saved
+    since = saved["since"]
+    if not isinstance(since, list) or len(since) != 3:
+        raise InputError(f"{owner}: since", "must be incidents, caught and onset", since)
+    known = dict(zip(("incidents", "caught", "onset"), since, strict=True))
+    known |= {"statistic": saved["statistic"], "zero": None, "devices": {}}
+    kept = {name: value for name, value in saved.items() if name != "statistic"}
+    return {**kept, "format": FORMAT, "since": known, "fleet": []}
+
+
 def _integers(owner: str, saved: Any, most: int, at_most: int | None = None) -> list[int]:
-    """A list of so many counts at most; the three of a base and the two of ``since`` are all there."""
+    """A list of so many counts at most; the three of a base are all there."""
     if not isinstance(saved, list) or len(saved) > most or (at_most is None and len(saved) != most):
         raise InputError(owner, f"must be a list of {most} counts", saved)
     return [check_integer(owner, value, at_least=0, at_most=at_most) for value in saved]

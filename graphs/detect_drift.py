@@ -11,6 +11,8 @@ from typing import Any, ClassVar
 from drift.drift_event import SEVERITIES, DriftEvent
 from drift.drift_summary import rare_errors
 from drift.grouped_monitor import GroupedMonitor
+from drift.missed_alert import SOURCE as MISSED
+from drift.missed_alert import missed_on
 from drift.performance_watch import SCORES, BasePerformance, PerformanceWatch
 from drift.wrong_devices import devices_in_words
 from feature_sets.checks import InputError
@@ -318,7 +320,8 @@ class DetectDrift(RequestStep):
     def _report(self, event: DriftEvent) -> None:
         self._count([(event.source, event.level, self._found[event.source, event.level] + 1)])
         about = f" of group {event.group}" if event.group else ""
-        where = devices_in_words(event.devices.to_dict() if event.devices else None)
+        in_words = missed_on if event.source == MISSED else devices_in_words
+        where = in_words(event.devices.to_dict() if event.devices else None)
         found = f"{event.level}{about} by {event.source} at {event.event_time}: {event.value}"
         self._logger.warn(f"{found}; {where}" if where else found)
         self._unsaved = max(self._unsaved, _SAVE_EVERY)

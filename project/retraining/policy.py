@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drift.drift_event import utc_time
-from drift.wrong_devices import devices_in_words, is_of_one_device
+from drift.wrong_devices import is_of_one_device
 from project.retraining import kept_drift
 from project.retraining import state as words
 from project.retraining.newer_drift import (
@@ -24,7 +24,7 @@ from project.retraining.newer_drift import (
     with_merged,
 )
 from project.retraining.state import Attempt, Case, Decision, LoopState, Trial
-from project.retraining.told_drift import found_by, of_group
+from project.retraining.told_drift import found_by, of_group, where_of
 from project.retraining_policy import RetrainingPolicy
 
 LONGEST_CHANGE = timedelta(minutes=30)
@@ -92,9 +92,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         reason = f"version {version[:8]} is not in production any more"
         return seen.told(_decision(now, words.IGNORED, reason, **about))
     if is_of_one_device(event) and not (state.case is not None and is_told_again(event, state.case)):
-        reason = (
-            f"{found_by(event)}, {devices_in_words(event['devices'])}: nothing is trained, look at the device"
-        )
+        reason = f"{found_by(event)}, {where_of(event)}: nothing is trained, look at the device"
         return seen.told(_decision(now, words.ONE_DEVICE, reason, **about))
     if state.case is not None and version != state.case.version:
         reason = f"drift {state.case.id} of version {state.case.version[:8]} is being answered first"

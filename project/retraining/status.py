@@ -6,12 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from drift.wrong_devices import devices_in_words
 from project.retraining.by_person import ROLLBACK_HOLD
 from project.retraining.newer_drift import time_of
 from project.retraining.policy import is_before
 from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
-from project.retraining.told_drift import found_by, of_group
+from project.retraining.told_drift import found_by, of_group, where_of
 from project.retraining_policy import OFF
 
 _UNDER_WAY = " is under way"
@@ -32,7 +31,7 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
     else:
         event, newest = state.case.event, outlook.get("newest") or {}
         lines.append(f"{found_by(event)}{_since(state.case)}{_cleared(state.case.cleared)}")
-        where = devices_in_words(newest.get("devices") or event.get("devices"))
+        where = where_of(newest) or where_of(event)
         lines += [where] if where else []
         if state.case.reopened:
             lines.append(f"it goes on, as version {state.case.version[:8]} is in production again")

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from drift.missed_alert import SOURCE as MISSED
-from drift.wrong_devices import devices_in_words
+from drift.missed_alert import missed_on
+from drift.wrong_devices import devices_in_words, is_of_one_device
 
 _NEARLY_CERTAIN = 0.9999
 
@@ -26,6 +27,15 @@ def found_by(event: Mapping[str, Any]) -> str:
     return f"{event['source']} found drift{of_group(event)} at {event['event_time'][:19]}"
 
 
+def where_of(event: Mapping[str, Any]) -> str:
+    """On which devices a drift shows; empty where nobody knows."""
+    devices = event.get("devices")
+    if event.get("source") != MISSED:
+        return devices_in_words(devices)
+    one = "of 1 device, the others are as before: " if is_of_one_device(event) else ""
+    return f"{one}{missed_on(devices)}"
+
+
 def evidence_of(event: Mapping[str, Any]) -> str:
     """What was measured, on which labels, how much it was, and of which devices."""
     if event["source"] == WEAK:
@@ -37,7 +47,8 @@ def evidence_of(event: Mapping[str, Any]) -> str:
     sample = f", {event['since_onset']:,} of them since" if event.get("since_onset") is not None else ""
     what = f" ({about})" if about else ""
     at = f"{event['source']}{of_group(event)}{measured} at {event['event_time'][:19]}{what}"
-    more = [size_of(event), devices_in_words(event.get("devices"))]
+    # What an alert of missed incidents is about tells its devices, too.
+    more = [size_of(event), "" if event["source"] == MISSED else where_of(event)]
     counted = "incidents" if event["source"] == MISSED else "labels"
     return "; ".join([f"{at}{since}; {event['n_seen']:,} {counted} seen{sample}", *filter(None, more)])
 

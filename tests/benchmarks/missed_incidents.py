@@ -1,7 +1,8 @@
 """How soon a model that catches fewer incidents is found, and how often one that does not: table in the docs.
 
 Streams of 20 devices that report once a minute and fail for five minutes, each by itself. The model catches
-0.8 of the incidents, and calls one healthy reading of a thousand an error. A base has 40 incidents.
+0.8 of the incidents, and calls one healthy reading of a thousand an error. A base has 40 incidents. Last come
+streams in which one device fails ten times as often as the others, and is never caught.
 
     python -m tests.benchmarks.missed_incidents
 """
@@ -17,6 +18,7 @@ from drift.incident_outcomes import IncidentOutcomes, Outcome
 from drift.missed_incidents import MissedIncidents
 from drift.missed_limit import Base
 from drift.warm_up import DetectorSettings, warmed_monitor
+from drift.wrong_devices import is_of_one_device
 from tests.drift.incident_streams import text
 
 SHARES = (0.002, 0.005, 0.02, 0.1)
@@ -26,15 +28,20 @@ GAP, TOGETHER = 300.0, 60.0
 BASE, CALM, CHANGED = 40, 400, 60
 STREAMS, OF_RATE, SEED = 20, 4, 20_261_128
 CAUGHT, FALSE = 0.8, 0.001
+BAD, OFTEN, OF_ONE = 7, 10, 200
+"""The device that is never caught, how much more often it fails, and incidents of those streams."""
 
 Row = tuple[str, int, int, int]
 
 
-def rows(share: float, caught: float, random: np.random.Generator, start: int = 0) -> Iterator[Row]:
+def rows(
+    share: float, caught: float, random: np.random.Generator, start: int = 0, *, one_is_bad: bool = False
+) -> Iterator[Row]:
     """Device, second, label and prediction of each reading, without an end.
 
     :param share: of readings that are errors.
     :param caught: share of incidents that the model catches.
+    :param one_is_bad: whether there is the device that is never caught.
     """
     begins = share / (LENGTH * (1 - share) + share)
     left, alarm, second = [0] * DEVICES, [-1] * DEVICES, start
@@ -42,9 +49,11 @@ def rows(share: float, caught: float, random: np.random.Generator, start: int = 
         chances = random.random((1000, 2, DEVICES)).tolist()
         for starts, wrong in chances:
             for device in range(DEVICES):
-                if not left[device] and starts[device] < begins:
+                bad = one_is_bad and device == BAD
+                if not left[device] and starts[device] < begins * (OFTEN if bad else 1):
                     left[device] = LENGTH
-                    alarm[device] = int(random.integers(LENGTH)) if random.random() < caught else -1
+                    is_caught = random.random() < caught and not bad
+                    alarm[device] = int(random.integers(LENGTH)) if is_caught else -1
                 place = LENGTH - left[device]
                 fails = left[device] > 0
                 said = 0 <= alarm[device] <= place if fails else wrong[device] < FALSE
@@ -64,15 +73,16 @@ def base_of(stream: Iterator[Row]) -> tuple[Base, list[int], int]:
     raise AssertionError
 
 
-def watched(missed: MissedIncidents, stream: Iterator[Row], most: int) -> list[int]:
-    """Number of the incident, as they are decided, at which each alert was raised."""
-    alarms = []
+def watched(missed: MissedIncidents, stream: Iterator[Row], most: int) -> list[tuple[int, bool]]:
+    """Number of the incident, as they are decided, at which each drift was told, and whether it is of one."""
+    alarms: list[tuple[int, bool]] = []
     for device, second, label, said in stream:
         if not label and device != "ap-0":  # It only tells that time goes on, as those of one device do.
             continue
         events = missed.add(device, text(second), is_error=bool(label), is_predicted=bool(said))
         decided = missed.status()["incidents"] if events or second % 3600 == 0 else 0
-        alarms += [decided for event in events if event.level == "drift"]
+        drifts = [event for event in events if event.level == "drift"]
+        alarms += [(decided, is_of_one_device(event.to_dict())) for event in drifts]
         if decided >= most:
             return alarms
     raise AssertionError
@@ -94,7 +104,7 @@ def by_error_rate(flags: list[int], stream: Iterator[Row], most: int) -> int | N
 def main() -> None:
     """Print a row for each share of errors."""
     for share in SHARES:
-        false = 0
+        false = of_one = of_fleet = 0
         delays: dict[float, list[int]] = {0.0: [], 0.3: []}
         rates: dict[float, list[int]] = {0.0: [], 0.3: []}
         for number in range(STREAMS):
@@ -103,10 +113,14 @@ def main() -> None:
             new = MissedIncidents(IncidentOutcomes(GAP, TOGETHER, 0.0), base)
             calm = rows(share, CAUGHT, np.random.default_rng([*seed, 1]), end)
             false += bool(watched(new, calm, CALM))
+            new = MissedIncidents(IncidentOutcomes(GAP, TOGETHER, 0.0), base)
+            bad = rows(share, CAUGHT, np.random.default_rng([*seed, 3]), end, one_is_bad=True)
+            kinds = {is_of_one for _, is_of_one in watched(new, bad, OF_ONE)}
+            of_one, of_fleet = of_one + (True in kinds), of_fleet + (False in kinds)
             for now, found in delays.items():
                 new = MissedIncidents(IncidentOutcomes(GAP, TOGETHER, 0.0), base)
                 alarms = watched(new, rows(share, now, np.random.default_rng([*seed, 2]), end), CHANGED)
-                found += alarms[:1]
+                found += [at for at, _ in alarms[:1]]
                 if number < OF_RATE:
                     stream = rows(share, now, np.random.default_rng([*seed, 2]), end)
                     at = by_error_rate(flags, stream, CHANGED)
@@ -114,6 +128,7 @@ def main() -> None:
         told = [f"{share:.1%}", f"{false} of {STREAMS}"]
         for now in delays:
             told += [_told(delays[now], STREAMS), _told(rates[now], OF_RATE)]
+        told += [f"{of_one} of {STREAMS}", f"{of_fleet} of {STREAMS}"]
         print("| " + " | ".join(told) + " |", flush=True)
 
 

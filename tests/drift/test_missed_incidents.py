@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from drift.incident_outcomes import IncidentOutcomes
 from drift.missed_incidents import LabeledPrediction, MissedIncidents
-from drift.missed_limit import LEAST_INCIDENTS, NEWEST
+from drift.missed_limit import LEAST_INCIDENTS, NEWEST, Base
 from feature_sets.checks import InputError
 from tests.drift.incident_streams import START, fed, rows, text
 
@@ -33,6 +34,11 @@ ALERT = {
     **{"source": "missed_incidents", "id": "missed_incidents-70", "raised": text(DAY), "onset": text(0)},
     **{"severity": "severe", "incidents": 12, "caught": 0, "base_incidents": 60, "base_caught": 48},
     **{"base_live": 0, "since": 3, "cleared": None},
+}
+
+SINCE = {
+    **{"statistic": 1.0, "incidents": 1, "caught": 0, "onset": 5.0, "zero": None},
+    "devices": {"ap-1": [1, 1, 1, 1]},
 }
 
 USUAL = 48 * [True] + 12 * [False]
@@ -151,13 +157,20 @@ def test_a_saved_state_goes_on_exactly_while_it_learns():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format": 2}, "format: must be 1, got 2"),
+        ({"format": 3}, "format: must be 2, got 3"),
         ({"base": [10, 11, 0]}, "base: must have no more caught and missed than incidents"),
         ({"base": [10, 5]}, "base: must be a list of 3 counts"),
         ({"base": [3, 3, 0]}, "limit: must be null, of fewer than 10 incidents"),
         ({"base_live": 61}, "base_live: must be a whole number of at least 0 and at most 60"),
-        ({"statistic": -1.0}, "statistic: must be a number of at least 0"),
-        ({"since": [1, 0]}, "since: must be incidents, caught and onset"),
+        ({"since": {**SINCE, "statistic": -1.0}}, "statistic: must be a number of at least 0"),
+        ({"since": [1, 0]}, "since: itself: must be a mapping"),
+        ({"since": {**SINCE, "onset": None}}, "onset: must be of the first incident"),
+        ({"since": {**SINCE, "devices": {"ap-1": [1, 1, 2, 1]}}}, "devices: ap-1: must be incidents, missed"),
+        ({"since": {**SINCE, "devices": []}}, "devices: must be counts of at most 1000"),
+        ({"fleet": ["a", "a"]}, "fleet: must be at most 5, each once"),
+        ({"fleet": [""]}, "fleet: must be a list of device keys"),
+        ({"alert": {**ALERT, "apart": ["a", "b", "c"]}}, "apart: must be at most 2, each once"),
+        ({"alert": {**ALERT, "devices": {"named": 1}}}, "alert: devices: must be a mapping"),
         ({"newest": [0, 2]}, "newest: must be a whole number of at least 0 and at most 1"),
         ({"newest": 21 * [0]}, "newest: must be a list of 20 counts"),
         ({"limit": {"missed": 0.0, "caught": -1.0, "limit": 3.0, "calm": 3}}, "limit: missed: must be"),
@@ -174,3 +187,123 @@ def test_a_saved_state_goes_on_exactly_while_it_learns():
 def test_a_saved_form_that_breaks_a_rule_is_refused(change, message):
     with pytest.raises(InputError, match=message):
         MissedIncidents.from_dict({**usual().to_dict(), **change})
+
+
+def one_always_missed(rng, count, share, one="ap-0", often=0.4, others=0.8):
+    """Rows of a fleet of 12, of which one device fails more often, and its incidents are caught so seldom."""
+    stream = []
+    for number in range(count):
+        fails = one if rng.random() < often else f"ap-{1 + rng.integers(11)}"
+        is_caught = rng.random() < (share if fails == one else others)
+        for place in range(120):
+            second, error = number * 7200 + place * 60, place < 5
+            stream.append((fails, second, int(error), int(error and is_caught)))
+            stream.append(("ap-11" if fails != "ap-11" else "ap-10", second, 0, 0))
+    return stream
+
+
+def test_an_alert_says_on_which_devices_incidents_were_missed_and_of_how_many():
+    missed, rng = usual(), np.random.default_rng(2)
+    ((_, event),) = fed(missed, rows(20 * [False], rng))
+    where = event.devices
+    assert (where.of_one, where.standing_out) == (False, 0)
+    assert where.wrong == where.labels == event.since_onset == 8
+    named = [(each.device, each.wrong, each.labels) for each in where.named]
+    assert sum(wrong for _, wrong, _ in named) >= 5 and named == sorted(
+        named, key=lambda each: (-each[1], each[0])
+    )
+    assert f"; missed on {where.with_wrong} of {where.devices} devices: {named[0][0]} " in event.detail
+    assert missed.status()["alert"]["devices"] == where.to_dict()
+    assert missed.status()["alert"]["apart"] == []
+
+
+def test_one_device_that_is_always_missed_is_told_as_one_and_as_minor_and_not_as_the_fleet():
+    told = [fed(usual(), one_always_missed(np.random.default_rng([9, seed]), 100, 0.0)) for seed in range(20)]
+    found = [events[0][1] for events in told if events]
+    assert len(found) >= 18
+    of_one = [event for event in found if event.devices.of_one]
+    assert len(of_one) >= 17
+    for event in of_one:
+        assert (event.severity, event.devices.named[0].device) == ("minor", "ap-0")
+        assert "misses incidents of 1 device, ap-0, and of the others as many as before" in event.detail
+
+
+def test_others_that_are_missed_after_one_device_was_told_make_it_the_alert_of_the_fleet():
+    rng = np.random.default_rng(3)
+    first = one_always_missed(rng, 40, 0.0)
+    then = one_always_missed(rng, 40, 0.0, often=0.1, others=0.0)
+    later = [(device, second + 40 * 7200, *rest) for device, second, *rest in then]
+    missed = usual()
+    one, fleet = (event for _, event in fed(missed, first + later))
+    assert (one.devices.of_one, fleet.devices.of_one) == (True, False)
+    assert one.alert == fleet.alert and fleet.level == "drift"
+    assert (one.severity, fleet.severity) == ("minor", "severe")
+    # The incidents of the device that was told say nothing of the others, and are not counted with them.
+    assert "ap-0" not in {each.device for each in fleet.devices.named}
+    assert fleet.onset >= text(30 * 7200)
+    assert missed.status()["alert"]["since"] < 40
+
+
+def test_a_second_device_is_told_by_itself_too_and_a_third_is_the_fleet():
+    rng, stream = np.random.default_rng(5), []
+    for number, one in enumerate(("ap-0", "ap-1", "ap-2")):
+        part = one_always_missed(rng, 25, 0.0, one=one, often=0.7, others=1.0)
+        stream += [(device, second + number * 25 * 7200, *rest) for device, second, *rest in part]
+    told = [event for _, event in fed(usual(), stream) if event.level == "drift"]
+    assert [(event.devices.of_one, event.devices.named[0].device) for event in told] == [
+        *[(True, "ap-0"), (True, "ap-1"), (False, "ap-2")]
+    ]
+    assert "misses incidents of each of 2 devices, ap-0 and ap-1, and" in told[1].detail
+
+
+@pytest.mark.parametrize("devices", [1, 4])
+def test_a_device_of_fewer_than_five_is_the_fleet(devices):
+    missed = MissedIncidents(IncidentOutcomes(*GAPS), Base(60, 48))
+    stream = [(f"ap-{n % devices}", n, 0, 0) for n in range(10)]
+    stream += [("ap-0", 100 + 1000 * n, 1, 0) for n in range(20)]
+    ((_, event),) = fed(missed, stream)
+    assert (event.devices.of_one, event.severity) == (False, "severe")
+
+
+def test_a_stream_that_tells_no_devices_names_none():
+    missed = MissedIncidents(IncidentOutcomes(*GAPS), Base(60, 48))
+    ((_, event),) = fed(missed, [("", 1000 * n, 1, 0) for n in range(20)])
+    assert event.devices is None and "missed on" not in event.detail
+
+
+def test_the_onset_is_where_the_statistic_was_zero_for_the_last_time():
+    missed = MissedIncidents(IncidentOutcomes(*GAPS), Base(60, 48))
+    # Missed, caught, caught, and again: each time it is at 0 behind them.
+    early = [("ap-0", 2000 * n, 1, int(n % 3 > 0)) for n in range(30)]
+    late = [(f"ap-{n % 5}", 60_000 + 2000 * n, 1, 0) for n in range(12)]
+    ((_, event),) = fed(missed, early + late)
+    assert event.onset == text(60_000)
+
+
+def test_an_incident_that_began_long_before_the_last_zero_is_no_onset():
+    missed = MissedIncidents(IncidentOutcomes(*GAPS), Base(60, 48))
+    long = [("ap-9", 300 * n, 1, 0) for n in range(200)]  # Decided after 60,000 s, when others were caught.
+    caught = [(f"ap-{n % 5}", 2000 * n + 1, 1, 1) for n in range(1, 28)]
+    late = [(f"ap-{n % 5}", 62_000 + 2000 * n, 1, 0) for n in range(12)]
+    ((_, event),) = fed(missed, sorted(long + caught + late, key=lambda row: row[1]))
+    assert event.onset == text(54_001)
+
+
+def test_what_was_saved_before_alerts_named_devices_goes_on():
+    rng = np.random.default_rng(8)
+    stream = rows(shares(rng, (25, 0.8), (30, 0.0), (60, 0.8)), rng)
+    whole, first, cut = usual(), usual(), 240 * 27
+    told = fed(whole, stream)
+    before = fed(first, stream[:cut])
+    saved = first.to_dict()
+    since = saved.pop("since")
+    saved.pop("fleet")
+    saved |= {"format": 1, "statistic": since["statistic"]}
+    saved["since"] = [since["incidents"], since["caught"], since["onset"]]
+    assert since["incidents"]
+    again = before + fed(MissedIncidents.from_dict(json.loads(json.dumps(saved))), stream[cut:], cut)
+    assert [(at, e.level, e.alert, e.severity) for at, e in again] == [
+        (at, e.level, e.alert, e.severity) for at, e in told
+    ]
+    with pytest.raises(InputError, match="since: must be incidents, caught and onset"):
+        MissedIncidents.from_dict({**saved, "since": [1]})

@@ -284,6 +284,19 @@ def test_missed_incidents_open_a_case_and_their_end_is_noted():
     assert ended.case.cleared == MISSED["event_time"]
 
 
+def test_missed_incidents_of_one_device_open_no_case_until_those_of_others_are_missed():
+    named = [{"device": "ap-7", "wrong": 8, "labels": 8}]
+    one = {"devices": 3, "labels": 11, "wrong": 9, "with_wrong": 2, "standing_out": 1, "wrong_of_those": 8}
+    where = {**one, "named": named, "of_one": True}
+    state = take(LoopState(), told(**MISSED, devices=where), "v1", NOW)
+    assert (outcomes(state), state.case) == (["one device"], None)
+    assert "of 1 device, the others are as before: missed on 2 of 3 devices: ap-7 8 of 8 and 1 more" in (
+        state.decisions[-1].reason
+    )
+    fleet = take(state, told(2, **MISSED, devices={**where, "of_one": False}), "v1", NOW)
+    assert outcomes(fleet) == ["one device", "opened"]
+
+
 def test_missed_incidents_of_the_change_that_the_error_rate_shows_join_its_case_and_either_end_is_its_own():
     both = take(take(LoopState(), told(alert="glr-900"), "v1", NOW), told(2, **MISSED), "v1", NOW)
     assert (outcomes(both), both.case.id) == (["opened", "merged"], "e1")
