@@ -12,6 +12,8 @@ share readings; then one row of each of its episodes is compared, as these do no
 even episodes are too few, a shift of the labels may be either.
 
 Where the features moved and the model is more often wrong, rows alone do not say whether p(y | x) moved too.
+Where they moved on some devices only, it is these of which it is asked whether the model misses more errors:
+among all of them that may go under.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ import pandas as pd
 
 from drift.coded_columns import Index
 from drift.magnitude import drift_magnitude
+from drift.moved_devices import MovedDevices, chance_of_fewer, moved_devices
 from drift.reference_rows import LEAST_BLOCKS
 from drift.shift import ColumnShift, DriftMagnitude
 
@@ -33,6 +36,10 @@ BOTH = "data drift with more errors"
 EITHER = "label shift or concept drift"
 UNKNOWN = "not enough data"
 WRONG = "the model is more often wrong"
+_MOST_LOCATED = 3
+"""Moved features of which it is looked for where, the heaviest."""
+_RISK = 0.01
+"""Chance of calling an unchanged model worse on the devices of one of them."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +62,7 @@ def kind_of_drift(
     label: str,
     found: DriftMagnitude,
     errors_rose: bool,
+    prediction: str | None = None,
     **how: Any,
 ) -> KindOfDrift:
     """Name the drift of a batch.
@@ -66,6 +74,7 @@ def kind_of_drift(
     :param found: what was found of these frames.
     :param errors_rose: whether detectors found that the model is more often wrong; the rows themselves may
         show it as well.
+    :param prediction: column of predictions, 0 and 1; None does not look at devices apart.
     :param how: arguments of the comparison within each class, see ``drift_magnitude``.
     """
     if found.drifted is None:
@@ -82,8 +91,10 @@ def kind_of_drift(
         if not within.moved and not moved and within.too_few:
             few = f"rows of {label} {', '.join(within.too_few)} are too few to be compared by themselves"
             return KindOfDrift(EITHER, f"{labels} moved, and no feature; {few}")
-    if moved and errors_rose:
-        return KindOfDrift(BOTH, f"{_named(moved)} moved, and {WRONG}")
+    worse = _worse_where_moved(base, batch, moved, label, prediction, how) if moved else None
+    if moved and (errors_rose or worse is not None):
+        where = "" if worse is None else f" on {worse}"
+        return KindOfDrift(BOTH, f"{_named(moved)} moved, and {WRONG}{where}")
     if moved:
         return KindOfDrift(DATA, f"{_named(moved)} moved, and the model is as often right as before")
     predictions = found.prediction_shift
@@ -94,6 +105,28 @@ def kind_of_drift(
     if errors_rose or (labels is not None and labels.drifted):
         return KindOfDrift(CONCEPT, f"{WRONG if errors_rose else f'{labels} moved'}, and no feature moved")
     return KindOfDrift(NONE, found.reason)
+
+
+def _worse_where_moved(
+    base: pd.DataFrame,
+    batch: pd.DataFrame,
+    moved: Sequence[ColumnShift],
+    label: str,
+    prediction: str | None,
+    how: dict[str, Any],
+) -> MovedDevices | None:
+    """The devices on which a feature moved and the model misses more errors; None without such ones."""
+    entity, time = how.get("entity"), how.get("time")
+    if prediction is None or entity is None or time is None:
+        return None
+    features = sorted((shift for shift in moved if shift.kind == "feature"), key=lambda shift: shift.weight)
+    looked_at = features[-_MOST_LOCATED:]
+    for shift in reversed(looked_at):
+        apart = how.get("block_rows", 1)
+        found = moved_devices(base, batch, shift.name, label, prediction, entity, time, apart)
+        if found is not None and chance_of_fewer(found.before, found.now) <= _RISK / len(looked_at):
+            return found
+    return None
 
 
 class _Within(NamedTuple):

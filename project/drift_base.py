@@ -26,17 +26,12 @@ class BaseRows(NamedTuple):
     version: str
     instead: str = ""
 
-    def span(self, time: str) -> tuple[pd.Timestamp, pd.Timestamp] | tuple[None, None]:
-        """When they begin and end; None without rows.
-
-        What is older tells nothing of what has changed since. What is live and later is none of them.
+    def end(self, time: str) -> pd.Timestamp | None:
+        """When they end; None without rows. What is live and later is none of them.
 
         :param time: name of the time column.
         """
-        if self.rows.empty:
-            return None, None
-        times = utc_times(self.rows[time])
-        return times.min(), times.max()
+        return None if self.rows.empty else utc_times(self.rows[time]).max()
 
 
 def base_of_served(project: str, address: str, test_set: mlrun.DataItem) -> BaseRows:

@@ -1,4 +1,4 @@
-"""Labeled rows that the magnitude of drift is measured on: of live traffic, or of the rehearsal."""
+"""Labeled rows of live traffic, which the magnitude of drift is measured on."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ import pandas as pd
 
 from feature_sets.model_package.columns import VERSION
 from feature_sets.rows.stored_rows import utc_times
-from project.label_maturity import mature_of_files
 from project.labeled_files import read_pairs
 
-LIVE, REHEARSED = "live traffic", "the rehearsal"
-"""Where labeled rows are from."""
+LIVE = "live traffic"
+"""Where labeled rows are from; those of a rehearsal are rows of the base, and cannot have moved."""
 
 
 class Wanted(NamedTuple):
@@ -23,20 +22,13 @@ class Wanted(NamedTuple):
     :param version: of the model that predicted them.
     :param time: name of the time column.
     :param after: live rows up to then lie before or in the base, and do not count; None counts all.
-    :param healthy_later: column of the label, where errors are told and healthy is what nothing was told of
-        for long; empty where labels say both. Of a rehearsal, rows later than its newest healthy one are left
-        out.
     :param until: live rows later than that are not mature: of some only errors are known; None counts all.
-    :param since: rows of a rehearsal before that are older than the base, and say nothing of what has changed
-        since; None counts all.
     """
 
     version: str
     time: str
     after: pd.Timestamp | None = None
-    healthy_later: str = ""
     until: pd.Timestamp | None = None
-    since: pd.Timestamp | None = None
 
 
 @dataclass(frozen=True)
@@ -44,8 +36,8 @@ class LabeledRows:
     """Labeled rows of one model version, and where they are from.
 
     :param rows: of the batches in order.
-    :param source: ``LIVE`` or ``REHEARSED``; empty without any row.
-    :param why: why not others, for people; empty for enough live ones.
+    :param source: ``LIVE``; empty without any row.
+    :param why: why there are no more, for people; empty if there are enough.
     """
 
     rows: pd.DataFrame
@@ -53,44 +45,24 @@ class LabeledRows:
     why: str = ""
 
 
-def chosen_rows(live: Path, rehearsed: Path, wanted: Wanted, min_rows: int) -> LabeledRows:
-    """Rows of real traffic if there are enough that this model version predicted, else the rehearsal's.
-
-    With neither, the few rows of real traffic that there are.
+def chosen_rows(live: Path, wanted: Wanted, min_rows: int) -> LabeledRows:
+    """Rows of real traffic that this model version predicted, however few they are.
 
     :param live: folder of the batches of the live endpoint; what earlier versions predicted lies there too.
-    :param rehearsed: folder of the batches of the last rehearsal, if there was one: rows of the base, as they
-        come through an endpoint.
     """
     every = version_rows(live, wanted.version)
     rows = _after(every, wanted)
     if len(rows) >= min_rows:
         return LabeledRows(rows, LIVE)
-    played = version_rows(rehearsed, wanted.version)
-    if wanted.healthy_later:
-        played = mature_of_files(played, wanted.time, wanted.healthy_later)
-    played, older = _since(played, wanted)
+    if len(rows):
+        return LabeledRows(rows, LIVE, "which is few")
     few = f"{LIVE} has {len(rows):,} of the {min_rows:,} labeled rows needed since this model"
     later = len(_after(every, wanted._replace(until=None)))
     if later < len(every):
         few += f", and {len(every) - later:,} not later than what it was evaluated on"
     if len(rows) < later:
         few += f", and {later - len(rows):,} of a time of which not all healthy readings are known"
-    if older:
-        few += f"; {older:,} labeled rows of the rehearsal, older than what it was evaluated on, do not count"
-    if len(played):
-        return LabeledRows(played, REHEARSED, f"as {few}")
-    if len(rows):
-        return LabeledRows(rows, LIVE, "which is few")
     return LabeledRows(rows, "", few)
-
-
-def _since(rows: pd.DataFrame, wanted: Wanted) -> tuple[pd.DataFrame, int]:
-    """Rows of a rehearsal that are not older than the base, and how many are."""
-    if rows.empty or wanted.since is None:
-        return rows, 0
-    kept = rows[utc_times(rows[wanted.time]) >= wanted.since]
-    return kept.reset_index(drop=True), len(rows) - len(kept)
 
 
 def _after(rows: pd.DataFrame, wanted: Wanted) -> pd.DataFrame:

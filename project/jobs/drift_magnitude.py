@@ -28,16 +28,14 @@ from drift.reference_rows import (
 from feature_sets.checks import check_choice
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.rows.event_micros import column_micros
-from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.drift_base import base_of_served
-from project.drift_batch import LIVE, LabeledRows, RowCount, Wanted, chosen_rows
+from project.drift_batch import LabeledRows, RowCount, Wanted, chosen_rows
 from project.endpoints import endpoint_address
 from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
 from project.label_maturity import mature_until
 from project.report_sections import add_section
-from project.settings import Settings
 from training.report_page.page import Section
 
 _ALPHA = 0.01
@@ -87,12 +85,12 @@ def measure_drift_magnitude(
 
     The base is what the model that is served was evaluated on, also where this run has made another that the
     gate kept out. The rows are the newest of those that the live endpoint has labeled since it serves this
-    model, and later than the base, if there are enough, see ``newest_batch``. If not, they are those of the
-    rehearsal. Nothing is waited for, except for a simulated network that streams.
+    model, and later than the base, see ``newest_batch``. Nothing is waited for but a simulated network
+    that streams.
 
     Results: ``base_rows``, ``base_rows_same_hours`` (those that the batch is compared with), ``labeled_rows``
     (there are of this model), ``batch_rows``, ``batch_from`` and ``batch_to`` (event times of the first and
-    the last row that was measured), ``measured_on`` (``live traffic``, ``the rehearsal`` or nothing),
+    the last row that was measured), ``measured_on`` (``live traffic`` or nothing),
     ``drifted``, ``kind`` (see ``KindOfDrift``), ``severity`` (of the event, which the artifact has as a
     whole), ``verdict`` (with what lessens it, if anything does), ``base_version`` (of the model). The report
     of the run gets a section with them.
@@ -116,13 +114,11 @@ def measure_drift_magnitude(
     context.log_result("base_rows", len(base))
     context.log_result("base_version", served)
     telemetry = TelemetrySchema.load(schema)
-    late = telemetry.target if telemetry.labels.form != ROWS else ""
     window = telemetry.longest_window_seconds
     min_rows = rows_needed(min_rows, rows_in_window(base, DEVICE, telemetry.time, window))
     labeled = get_json(f"{address}/labeled")
     folder = Path(labeled["directory"])
-    begins, ends = found_base.span(telemetry.time)
-    wanted = Wanted(served, telemetry.time, ends, late, since=begins)
+    wanted = Wanted(served, telemetry.time, found_base.end(telemetry.time))
     streaming = generator_address(context.project, generator)
     if streaming:
         context.logger.info(f"waiting for {min_rows} labeled rows while the simulated network streams")
@@ -132,8 +128,7 @@ def measure_drift_magnitude(
     wanted = wanted._replace(until=mature_until(labeled, telemetry))
     # While it streams, more pairs are joined than there are in files.
     by_then = "those in files while the simulated network still streamed" if goes_on(streaming) else ""
-    rehearsed = Settings.from_environment().rehearsed_pairs(context.project)
-    found = chosen_rows(folder, rehearsed, wanted, min_rows)
+    found = chosen_rows(folder, wanted, min_rows)
     context.log_result("labeled_rows", len(found.rows))
     context.log_result("measured_on", found.source)
     instead = found_base.instead
@@ -141,8 +136,7 @@ def measure_drift_magnitude(
         context.log_result("batch_rows", 0)
         _tell(context, report, "; ".join(filter(None, (f"not measured: {found.why}", instead))))
         return
-    # Detectors watch live traffic, and nothing of a rehearsal.
-    told = _found(get_json(f"{address}/drift")) if found.source == LIVE else Found()
+    told = _found(get_json(f"{address}/drift"))
     document = _measured(base, found.rows, telemetry, drift_reference, min_rows, told)
     _log(context, document)
     verdict = (
@@ -254,7 +248,9 @@ def _compared(
     if result.drifted and rows.other_hours:
         reason = f"not enough data: {result.reason}, but {rows.other_hours}"
         result = dataclasses.replace(result, drifted=None, reason=reason)
-    kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, **how)
+    kind = kind_of_drift(
+        rows.base, rows.batch, features, schema.target, result, errors_rose, PREDICTION, **how
+    )
     first, last = (
         pd.Timestamp(at).tz_convert("UTC").isoformat()
         for at in (batch[schema.time].min(), batch[schema.time].max())

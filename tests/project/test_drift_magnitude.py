@@ -9,7 +9,7 @@ import pytest
 from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project import drift_base, drift_batch
-from project.drift_batch import LIVE, REHEARSED, LabeledRows, RowCount, Wanted, chosen_rows
+from project.drift_batch import LIVE, LabeledRows, RowCount, Wanted, chosen_rows
 from project.errors import NetopsError
 from project.http_json import get_json
 from project.jobs import drift_magnitude, stream_state
@@ -37,61 +37,38 @@ def test_rows_of_all_batches_of_the_served_version_come_in_file_order(tmp_path):
     write(tmp_path / "a.parquet", "old", [0, 9])
     write(tmp_path / "c.parquet", "new", [2, 3])
     write(tmp_path / "b.parquet", "new", [1])
-    found = chosen_rows(tmp_path, tmp_path / "none", wanted(), 3)
+    found = chosen_rows(tmp_path, wanted(), 3)
     assert (found.source, found.rows["x"].tolist()) == (LIVE, [1, 2, 3])
     assert found.why == ""
 
 
-def test_a_quiet_endpoint_leaves_it_to_the_rehearsal_and_that_is_said(tmp_path):
-    live, rehearsed = tmp_path / "labeled", tmp_path / "rehearsed"
-    write(live / "a.parquet", "old", [1, 2, 3, 4])
-    write(live / "b.parquet", "new", [7])
-    write(rehearsed / "a.parquet", "new", [5, 6])
-    found = chosen_rows(live, rehearsed, wanted(), 2)
-    assert (found.source, found.rows["x"].tolist()) == (REHEARSED, [5, 6])
-    assert found.why == "as live traffic has 1 of the 2 labeled rows needed since this model"
-
-
-def test_rows_of_a_rehearsal_that_are_older_than_the_base_say_nothing_of_drift(tmp_path):
-    live, rehearsed = tmp_path / "labeled", tmp_path / "rehearsed"
-    write(rehearsed / "a.parquet", "new", [1, 2, 5, 6])
-    base = pd.Timestamp("2026-01-01", tz="UTC")
-    found = chosen_rows(live, rehearsed, wanted()._replace(since=base + pd.Timedelta(hours=5)), 2)
-    assert (found.source, found.rows["x"].tolist()) == (REHEARSED, [5, 6])
-    assert found.why.endswith(
-        "2 labeled rows of the rehearsal, older than what it was evaluated on, do not count"
-    )
-    none = chosen_rows(live, rehearsed, wanted()._replace(since=base + pd.Timedelta(hours=7)), 2)
-    assert (none.source, len(none.rows)) == ("", 0)
-    assert "4 labeled rows of the rehearsal, older" in none.why
+def test_a_quiet_endpoint_has_nothing_to_measure_and_that_is_said(tmp_path):
+    write(tmp_path / "a.parquet", "old", [1, 2, 3, 4])
+    found = chosen_rows(tmp_path, wanted(), 2)
+    assert (found.source, len(found.rows)) == ("", 0)
+    assert found.why == "live traffic has 0 of the 2 labeled rows needed since this model"
 
 
 def test_few_rows_of_live_traffic_are_better_than_none(tmp_path):
     write(tmp_path / "b.parquet", "new", [7])
-    write(tmp_path / "rehearsed" / "a.parquet", "old", [5, 6])
-    found = chosen_rows(tmp_path, tmp_path / "rehearsed", wanted(), 2)
+    found = chosen_rows(tmp_path, wanted(), 2)
     assert (found.source, found.rows["x"].tolist()) == (LIVE, [7])
-    assert found.why.endswith("which is few")
+    assert found.why == "which is few"
 
 
 def test_errors_that_were_told_before_healthy_readings_of_their_time_do_not_count(tmp_path):
     """Hours 0 to 5 are labeled: errors at once, healthy ones an hour later, so hour 5 has an error only."""
     times = pd.Timestamp("2026-01-01", tz="UTC") + pd.to_timedelta([5, 0, 1, 2, 3, 4, 4], "h")
-    rows = pd.DataFrame({"x": range(7), "version": "new", SCHEMA.time: times, "late": [1, 0, 0, 1, 0, 0, 1]})
+    rows = pd.DataFrame({"x": range(7), "version": "new", SCHEMA.time: times})
     rows.to_parquet(tmp_path / "a.parquet")
     told = wanted()._replace(until=pd.Timestamp("2026-01-01T04:00Z"))
-    assert chosen_rows(tmp_path, tmp_path / "none", told, 3).rows["x"].tolist() == [1, 2, 3, 4, 5, 6]
-    assert len(chosen_rows(tmp_path, tmp_path / "none", wanted(), 3).rows) == 7
+    assert chosen_rows(tmp_path, told, 3).rows["x"].tolist() == [1, 2, 3, 4, 5, 6]
+    assert len(chosen_rows(tmp_path, wanted(), 3).rows) == 7
     later = told._replace(after=wanted(after=3).after)
-    assert chosen_rows(tmp_path, tmp_path / "none", later, 1).rows["x"].tolist() == [5, 6]
-    few = chosen_rows(tmp_path, tmp_path, later, 9)
-    assert few.source == REHEARSED
-    assert "4 not later than what it was evaluated on, and 1 of a time of which not all healthy" in few.why
-    played = wanted()._replace(healthy_later="late")
-    rehearsed = chosen_rows(tmp_path / "none", tmp_path, played, 3)
-    assert (rehearsed.source, rehearsed.rows["x"].tolist()) == (REHEARSED, [1, 2, 3, 4, 5, 6])
-    rows.assign(late=1).to_parquet(tmp_path / "a.parquet")
-    assert chosen_rows(tmp_path / "none", tmp_path, played, 3).source == ""
+    assert chosen_rows(tmp_path, later, 1).rows["x"].tolist() == [5, 6]
+    none = chosen_rows(tmp_path, told._replace(after=wanted(after=4).after), 9)
+    assert none.source == ""
+    assert "6 not later than what it was evaluated on, and 1 of a time of which not all healthy" in none.why
 
 
 def test_live_rows_are_mature_when_detectors_would_see_them():
@@ -303,14 +280,7 @@ def test_a_week_that_says_nothing_does_not_take_back_what_the_day_says(monkeypat
     assert found == {"drifted": drifted, "newest_alone": alone}
 
 
-@pytest.mark.parametrize(
-    ("source", "told"),
-    [
-        (LIVE, Found("2026-01-20T00:00:00Z", "2026-01-19T00:00:00Z")),
-        (REHEARSED, Found()),
-    ],
-)
-def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, told):
+def test_the_verdict_says_which_rows_were_measured_and_knows_what_detectors_found(tmp_path, monkeypatch):
     asked = []
     answers = {
         "/v2/models/model": {"versions": ["v1"]},
@@ -342,17 +312,17 @@ def test_what_detectors_found_is_of_live_traffic(tmp_path, monkeypatch, source, 
     for module in (drift_magnitude, drift_base):
         monkeypatch.setattr(module, "get_json", lambda address: answers[address[len("http://here") :]])
     evaluated(monkeypatch, stream(0.0))
-    rows = LabeledRows(stream(0.0), source, "so")
+    rows = LabeledRows(stream(0.0), LIVE, "so")
     monkeypatch.setattr(drift_magnitude, "chosen_rows", lambda *_: rows)
     monkeypatch.setattr(drift_magnitude, "_measured", measured)
     measure_drift_magnitude(context, None, "serving")
     assert context.results["verdict"] == (
-        f"no drift: none; measured on 600 labeled rows of {source}, 2026-01-01 00:00 to 2026-01-25 23:00, "
+        "no drift: none; measured on 600 labeled rows of live traffic, 2026-01-01 00:00 to 2026-01-25 23:00, "
         "so; the base is short"
     )
     assert (context.results["labeled_rows"], context.results["batch_rows"]) == (600, 600)
     assert context.results["batch_from"] == "2026-01-01T00:00:00+00:00"
-    assert asked == [told]
+    assert asked == [Found("2026-01-20T00:00:00Z", "2026-01-19T00:00:00Z")]
 
 
 def test_that_the_stream_goes_on_is_said_of_the_rows_of_it(tmp_path, monkeypatch):
@@ -435,10 +405,10 @@ def test_the_base_is_of_the_model_that_is_served_and_the_batch_is_later(tmp_path
 
 def test_live_rows_that_are_no_later_than_the_base_do_not_count_and_are_told(tmp_path):
     write(tmp_path / "a.parquet", "new", [0, 1, 2, 3])
-    found = chosen_rows(tmp_path, tmp_path / "none", wanted(after=1), 2)
+    found = chosen_rows(tmp_path, wanted(after=1), 2)
     assert (found.source, found.rows["x"].tolist()) == (LIVE, [2, 3])
     assert RowCount(tmp_path, wanted(after=1)).now() == 2
-    none = chosen_rows(tmp_path, tmp_path / "none", wanted(after=3), 2)
+    none = chosen_rows(tmp_path, wanted(after=3), 2)
     assert (none.source, len(none.rows)) == ("", 0)
     assert none.why.endswith(
         "has 0 of the 2 labeled rows needed since this model, and 4 not later than what it was evaluated on"
