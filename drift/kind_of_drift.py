@@ -27,7 +27,7 @@ import pandas as pd
 
 from drift.coded_columns import Index
 from drift.magnitude import drift_magnitude
-from drift.moved_devices import MovedDevices, chance_of_fewer, moved_devices
+from drift.moved_devices import ErrorRows, MovedDevices, chance_of_fewer, moved_devices
 from drift.reference_rows import LEAST_BLOCKS
 from drift.shift import ColumnShift, DriftMagnitude
 
@@ -62,7 +62,7 @@ def kind_of_drift(
     label: str,
     found: DriftMagnitude,
     errors_rose: bool,
-    prediction: str | None = None,
+    error_rows: ErrorRows | None = None,
     **how: Any,
 ) -> KindOfDrift:
     """Name the drift of a batch.
@@ -74,7 +74,7 @@ def kind_of_drift(
     :param found: what was found of these frames.
     :param errors_rose: whether detectors found that the model is more often wrong; the rows themselves may
         show it as well.
-    :param prediction: column of predictions, 0 and 1; None does not look at devices apart.
+    :param error_rows: in which errors of some devices alone are counted; None does not look at devices apart.
     :param how: arguments of the comparison within each class, see ``drift_magnitude``.
     """
     if found.drifted is None:
@@ -91,7 +91,7 @@ def kind_of_drift(
         if not within.moved and not moved and within.too_few:
             few = f"rows of {label} {', '.join(within.too_few)} are too few to be compared by themselves"
             return KindOfDrift(EITHER, f"{labels} moved, and no feature; {few}")
-    worse = _worse_where_moved(base, batch, moved, label, prediction, how) if moved else None
+    worse = _worse_where_moved(base, batch, moved, error_rows, how) if moved else None
     if moved and (errors_rose or worse is not None):
         where = "" if worse is None else f" on {worse}"
         return KindOfDrift(BOTH, f"{_named(moved)} moved, and {WRONG}{where}")
@@ -111,19 +111,18 @@ def _worse_where_moved(
     base: pd.DataFrame,
     batch: pd.DataFrame,
     moved: Sequence[ColumnShift],
-    label: str,
-    prediction: str | None,
+    error_rows: ErrorRows | None,
     how: dict[str, Any],
 ) -> MovedDevices | None:
     """The devices on which a feature moved and the model misses more errors; None without such ones."""
     entity, time = how.get("entity"), how.get("time")
-    if prediction is None or entity is None or time is None:
+    if error_rows is None or entity is None or time is None:
         return None
     features = sorted((shift for shift in moved if shift.kind == "feature"), key=lambda shift: shift.weight)
     looked_at = features[-_MOST_LOCATED:]
     for shift in reversed(looked_at):
         apart = how.get("block_rows", 1)
-        found = moved_devices(base, batch, shift.name, label, prediction, entity, time, apart)
+        found = moved_devices(base, batch, shift.name, error_rows, entity, time, apart)
         if found is not None and chance_of_fewer(found.before, found.now) <= _RISK / len(looked_at):
             return found
     return None

@@ -36,6 +36,21 @@ class Caught(NamedTuple):
     all: int
 
 
+class ErrorRows(NamedTuple):
+    """Rows whose error episodes are counted; they may be more than are compared, as errors are few.
+
+    :param base: rows that the model was evaluated on, sorted by device and time.
+    :param live: newest rows, sorted the same way.
+    :param label: column of labels, 0 and 1.
+    :param prediction: column of predictions, 0 and 1.
+    """
+
+    base: pd.DataFrame
+    live: pd.DataFrame
+    label: str
+    prediction: str
+
+
 class MovedDevices(NamedTuple):
     """Devices on which a feature moved, and what the model caught there.
 
@@ -43,7 +58,7 @@ class MovedDevices(NamedTuple):
     :param devices: those that moved, the furthest first.
     :param others: how many did not.
     :param before: error episodes of the devices in the base.
-    :param now: the same in the batch.
+    :param now: the same in live rows.
     """
 
     feature: str
@@ -66,8 +81,7 @@ def moved_devices(
     base: pd.DataFrame,
     batch: pd.DataFrame,
     feature: str,
-    label: str,
-    prediction: str,
+    errors: ErrorRows,
     entity: str,
     time: str,
     apart: int = 1,
@@ -78,10 +92,8 @@ def moved_devices(
     1979, "A threshold selection method from gray-level histograms", IEEE Transactions on Systems, Man, and
     Cybernetics 9 (1), 62-66).
 
-    :param base: rows that the model was evaluated on, sorted by device and time.
-    :param batch: live rows, sorted the same way.
-    :param label: column of labels, 0 and 1.
-    :param prediction: column of predictions, 0 and 1.
+    :param base: rows that are compared.
+    :param batch: the same of now.
     :param entity: column of the device key.
     :param time: column of event times.
     :param apart: error rows of a device more rows apart than that are of two episodes.
@@ -94,8 +106,8 @@ def moved_devices(
         return None
     moved = distances[distances >= far.min()].sort_values(ascending=False, kind="stable")
     before, now = (
-        _caught(frame[frame[entity].isin(moved.index)], label, prediction, entity, time, apart)
-        for frame in (base, batch)
+        _caught(frame[frame[entity].isin(moved.index)], errors, entity, time, apart)
+        for frame in (errors.base, errors.live)
     )
     return MovedDevices(feature, tuple(map(str, moved.index)), len(near), before, now)
 
@@ -143,13 +155,13 @@ def _divided(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], 
     return ordered[place:], ordered[:place]
 
 
-def _caught(rows: pd.DataFrame, label: str, prediction: str, entity: str, time: str, apart: int) -> Caught:
+def _caught(rows: pd.DataFrame, of: ErrorRows, entity: str, time: str, apart: int) -> Caught:
     """Error episodes of devices, and how many had a prediction of an error while they lasted."""
-    places = np.flatnonzero(rows[label].to_numpy() == 1)
+    places = np.flatnonzero(rows[of.label].to_numpy() == 1)
     errors = rows.iloc[places]
     is_first = np.diff(places, prepend=-apart - 1) > apart
     is_first |= (errors[entity] != errors[entity].shift()).to_numpy()
-    episodes = errors.assign(said=errors[prediction] == 1).groupby(np.cumsum(is_first))
+    episodes = errors.assign(said=errors[of.prediction] == 1).groupby(np.cumsum(is_first))
     found = episodes.agg(begin=(time, "min"), end=(time, "max"), said=("said", "any")).sort_values("begin")
     at_one_time = (found["begin"] > found["end"].cummax().shift()).cumsum()
     said = found["said"].groupby(at_one_time).mean()

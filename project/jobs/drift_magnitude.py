@@ -14,6 +14,7 @@ import pandas as pd
 
 from drift.kind_of_drift import kind_of_drift
 from drift.magnitude import drift_magnitude, rows_needed, rows_of_ten_blocks
+from drift.moved_devices import ErrorRows
 from drift.newest_batch import newest_batch, rolling_rows
 from drift.reference_rows import (
     FIXED,
@@ -214,10 +215,12 @@ def _measured(
         looks = (1, onset), (7, None)
         day, week = (newest_batch(base, live, schema.time, season, least, *look) for look in looks)
         batches = [day, week] if len(week) > len(day) else [day]
+    known_errors, newest_errors = (in_device_order(rows, DEVICE, schema.time) for rows in (base, batches[-1]))
+    errors = ErrorRows(known_errors, newest_errors, schema.target, PREDICTION)
     looks_at = []
     for batch in batches:
         rose = told.rose(batch[schema.time], rolls)
-        looks_at.append(_compared(base, batch, features, schema, season, rose, _ALPHA / len(batches)))
+        looks_at.append(_compared(base, batch, errors, features, schema, season, rose, _ALPHA / len(batches)))
         if looks_at[-1]["drifted"]:
             break
     # Of a week, rows may depend on each other for longer: then what the day says is all there is.
@@ -229,6 +232,7 @@ def _measured(
 def _compared(
     base: pd.DataFrame,
     batch: pd.DataFrame,
+    errors: ErrorRows,
     features: list[str],
     schema: TelemetrySchema,
     season: str,
@@ -248,9 +252,7 @@ def _compared(
     if result.drifted and rows.other_hours:
         reason = f"not enough data: {result.reason}, but {rows.other_hours}"
         result = dataclasses.replace(result, drifted=None, reason=reason)
-    kind = kind_of_drift(
-        rows.base, rows.batch, features, schema.target, result, errors_rose, PREDICTION, **how
-    )
+    kind = kind_of_drift(rows.base, rows.batch, features, schema.target, result, errors_rose, errors, **how)
     first, last = (
         pd.Timestamp(at).tz_convert("UTC").isoformat()
         for at in (batch[schema.time].min(), batch[schema.time].max())

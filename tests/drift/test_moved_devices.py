@@ -12,7 +12,7 @@ from scipy.stats import fisher_exact
 
 from drift.kind_of_drift import BOTH, DATA, kind_of_drift
 from drift.magnitude import drift_magnitude
-from drift.moved_devices import Caught, chance_of_fewer, moved_devices
+from drift.moved_devices import Caught, ErrorRows, chance_of_fewer, moved_devices
 
 DEVICES, ROWS = 30, 1000
 TIMES = pd.date_range("2026-01-01", periods=ROWS, freq="1min").to_numpy()
@@ -44,13 +44,15 @@ def network(
 
 
 def found_in(base: pd.DataFrame, batch: pd.DataFrame) -> Any:
-    return moved_devices(base, batch, "load", "is_error", "prediction", "device", "time", apart=5)
+    errors = ErrorRows(base, batch, "is_error", "prediction")
+    return moved_devices(base, batch, "load", errors, "device", "time", apart=5)
 
 
 def named(base: pd.DataFrame, batch: pd.DataFrame) -> Any:
     how: dict[str, Any] = {"permutations": 99, "entity": "device", "time": "time"}
     found = drift_magnitude(base, batch, ["load"], "prediction", "is_error", **how)
-    return kind_of_drift(base, batch, ["load"], "is_error", found, False, "prediction", **how)
+    errors = ErrorRows(base, batch, "is_error", "prediction")
+    return kind_of_drift(base, batch, ["load"], "is_error", found, False, errors, **how)
 
 
 def test_the_devices_that_moved_are_found_and_what_the_model_caught_there() -> None:

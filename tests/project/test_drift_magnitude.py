@@ -273,11 +273,18 @@ def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
 @pytest.mark.parametrize(("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None)])
 def test_a_week_that_says_nothing_does_not_take_back_what_the_day_says(monkeypatch, of_week, drifted, alone):
     said = iter([False, of_week])
-    monkeypatch.setattr(drift_magnitude, "_compared", lambda *_: {"drifted": next(said)})
+    errors = []
+
+    def compared(base, batch, error_rows, *_):
+        errors.append(len(error_rows.live))
+        return {"drifted": next(said)}
+
+    monkeypatch.setattr(drift_magnitude, "_compared", compared)
     days = iter([stream(0.0).head(9), stream(0.0).head(99)])
     monkeypatch.setattr(drift_magnitude, "newest_batch", lambda *_, **__: next(days))
     found = drift_magnitude._measured(stream(0.0), stream(0.0), SCHEMA, "week", 200, Found())
     assert found == {"drifted": drifted, "newest_alone": alone}
+    assert errors == [99, 99], "a day has few errors, so those of the week are counted in any case"
 
 
 def test_the_verdict_says_which_rows_were_measured_and_knows_what_detectors_found(tmp_path, monkeypatch):
