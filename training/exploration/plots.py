@@ -42,19 +42,23 @@ def histogram_figure(histograms: pd.DataFrame, names: list[str]) -> go.Figure:
     figure = make_subplots(rows=rows, cols=COLUMNS, subplot_titles=drawn, vertical_spacing=0.35 / rows)
     for index, name in enumerate(drawn):
         panel = histograms[histograms["feature"] == name]
-        center = (panel["left"] + panel["right"]) / 2.0
+        left, right = panel["left"].to_numpy(), panel["right"].to_numpy()
+        place = {"row": index // COLUMNS + 1, "col": index % COLUMNS + 1}
+        if right[-1] - left[-1] > 2 * (right[0] - left[0]):  # They are equally wide in their logarithm.
+            left, right = np.log10(left), np.log10(right)
+            decades = np.arange(math.ceil(left[0]), math.floor(right[-1]) + 1)
+            figure.update_xaxes(tickvals=decades, ticktext=[f"1e{power}" for power in decades], **place)
         for column, color in CLASS_COLORS.items():
             figure.add_bar(
-                x=center.to_numpy(),
+                x=(left + right) / 2.0,
                 y=panel[column].to_numpy(),
-                width=(panel["right"] - panel["left"]).to_numpy(),
+                width=right - left,
                 name=column,
                 legendgroup=column,
                 showlegend=index == 0,
                 marker={"color": color},
                 opacity=0.6,
-                row=index // COLUMNS + 1,
-                col=index % COLUMNS + 1,
+                **place,
             )
     figure.update_layout(
         template="plotly_white",

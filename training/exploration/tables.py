@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 BINS = 20
+_DECADES = 3
+"""Powers of ten that the middle 98 % of positive values span from which on bins are as wide on that scale."""
 
 
 def class_balance(frame: pd.DataFrame, label: str) -> pd.DataFrame:
@@ -43,6 +46,9 @@ def feature_summary(frame: pd.DataFrame, names: Sequence[str], label: str) -> pd
 def class_histograms(frame: pd.DataFrame, names: Sequence[str], label: str, bins: int = BINS) -> pd.DataFrame:
     """Histogram of each feature in each class, over common bins.
 
+    Bins are equally wide; of values over several powers of ten, such as bit error rates, in their logarithm.
+    Else nearly all of these were in the first bin.
+
     :returns: columns feature, left, right, healthy, error; the last two are shares of the class's known
         readings, so that a rare class can be compared. A feature without any reading has no rows.
     """
@@ -53,7 +59,7 @@ def class_histograms(frame: pd.DataFrame, names: Sequence[str], label: str, bins
         known = ~np.isnan(values)
         if not known.any():
             continue
-        edges = np.histogram_bin_edges(values[known], bins=bins)
+        edges = _edges(values[known], bins)
         shares = []
         for members in (~is_error, is_error):
             counts, _ = np.histogram(values[known & members], bins=edges)
@@ -71,6 +77,15 @@ def class_histograms(frame: pd.DataFrame, names: Sequence[str], label: str, bins
         )
     columns = ["feature", "left", "right", "healthy", "error"]
     return pd.concat(tables, ignore_index=True) if tables else pd.DataFrame(columns=columns)
+
+
+def _edges(values: npt.NDArray[np.float64], bins: int) -> npt.NDArray[np.float64]:
+    low, high = np.quantile(values, [0.01, 0.99])
+    if values.min() <= 0 or high < low * 10**_DECADES:
+        return np.histogram_bin_edges(values, bins=bins)
+    edges = np.geomspace(values.min(), values.max(), bins + 1)
+    edges[[0, -1]] = values.min(), values.max()  # It may miss them by a rounding.
+    return edges
 
 
 def correlations(frame: pd.DataFrame, names: Sequence[str], label: str) -> pd.DataFrame:

@@ -45,6 +45,27 @@ def test_histograms_of_both_classes_share_their_bins_and_sum_to_one(rows):
         assert part["left"].iloc[0] == rows[name].min() and part["right"].iloc[-1] == rows[name].max()
 
 
+def test_values_over_several_powers_of_ten_are_in_bins_of_their_logarithm():
+    """As bit error rates: with equally wide bins all but a few of them were in the first one."""
+    generator = np.random.default_rng(4)
+    rates = 10 ** generator.normal(-8, 1, 5000)
+    few = {"shifted": rates - 1e-7, "near": 5 + generator.normal(0, 1, 5000)}
+    frame = pd.DataFrame({"ber": rates, **few, "is_error": generator.integers(0, 2, 5000)})
+    table = class_histograms(frame, ["ber", *few], "is_error")
+    ber = table[table["feature"] == "ber"]
+    assert ber["healthy"].max() < 0.25 and ber["healthy"].sum() == pytest.approx(1.0)
+    ratios = (ber["right"] / ber["left"]).to_numpy()
+    assert ratios == pytest.approx(np.full(20, ratios[0]))
+    for name in few:
+        part = table[table["feature"] == name]
+        widths = (part["right"] - part["left"]).to_numpy()
+        assert widths == pytest.approx(np.full(20, widths[0])), name
+    figure = histogram_figure(table, ["ber", "near"])
+    assert figure.data[0].width == pytest.approx(np.full(20, figure.data[0].width[0]))
+    assert set(figure.layout.xaxis.ticktext) >= {"1e-9", "1e-8", "1e-7"}
+    assert figure.layout.xaxis2.ticktext is None
+
+
 def test_a_feature_without_a_reading_has_no_histogram(rows):
     assert "dead" not in set(class_histograms(rows, NAMES, "is_error")["feature"])
     assert list(class_histograms(rows, ["dead"], "is_error").columns) == [
