@@ -118,12 +118,6 @@ class RowSpool:
         for read in self._parts:
             yield read()
 
-    def close(self) -> None:
-        """Let go of everything."""
-        self._parts.clear()
-        if self._file is not None:
-            self._file.close()
-
 
 def rechunked(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
     """The same rows in tables of so many; the last one has what is left."""

@@ -48,10 +48,9 @@ class Intervals:
     :param clusters: the resampling units.
     :param with_errors: how many clusters hold an error.
     :param resamples: how often they were resampled; 0 if there are too few clusters for an interval.
-    :param one_class: resamples that lacked a class; they are left out of average_precision, roc_auc and,
-        where they lack errors, f1 and recall.
     :param scores: scorer -> score -> interval; scores as in ``SCORES``, and for ``base_rate`` under its own
-        name the share of errors. Empty without an interval.
+        name the share of errors. Empty without an interval. Resamples that lacked a class are left out of
+        average_precision, roc_auc and, where they lacked errors, f1 and recall.
     :param f1_gains: other scorer, or ``always`` -> interval of the first scorer's F1 minus that of the other.
     :param gains: other scorer, or ``base_rate`` -> interval of the first scorer's average precision minus
         that of the other, resample by resample; ``brier_skill`` is in the scores of the first scorer.
@@ -60,7 +59,6 @@ class Intervals:
     clusters: Clusters
     with_errors: int
     resamples: int
-    one_class: int
     scores: Mapping[str, Mapping[str, Interval]]
     gains: Mapping[str, Interval]
     f1_gains: Mapping[str, Interval] = field(default_factory=dict)
@@ -104,7 +102,7 @@ def bootstrap(
     """
     with_errors = len(np.unique(clusters.codes[labels == 1]))
     if with_errors < LEAST_CLUSTERS:
-        return Intervals(clusters, with_errors, 0, 0, {}, {})
+        return Intervals(clusters, with_errors, 0, {}, {})
     draws = _draw(labels, scorers, clusters, reference, seed, resamples, weights)
     tail = tail_share(with_errors)
     first, *others = draws.scores
@@ -122,7 +120,6 @@ def bootstrap(
         clusters=clusters,
         with_errors=with_errors,
         resamples=resamples,
-        one_class=draws.one_class,
         scores=intervals,
         gains={name: percentile_interval(precision[first] - of, tail) for name, of in rivals.items()},
         f1_gains={name: percentile_interval(f1[first] - of, tail) for name, of in f1_rivals.items()},
@@ -136,13 +133,11 @@ class _Draws:
     :param scores: scorer -> its ``SCORES``, shape (resamples, scores); NaN where a resample lacks a class.
     :param rates: share of errors, shape (resamples,).
     :param skills: Brier skill of the first scorer, shape (resamples,).
-    :param one_class: resamples that lack a class.
     """
 
     scores: Mapping[str, Floats]
     rates: Floats
     skills: Floats
-    one_class: int
 
 
 def _draw(
@@ -160,13 +155,11 @@ def _draw(
     scores = np.full((len(scorers), resamples, len(SCORES)), math.nan)
     rates, skills = np.empty(resamples), np.empty(resamples)
     random = np.random.default_rng(seed)
-    one_class = 0
     for resample in range(resamples):
         drawn = random.integers(0, clusters.count, clusters.count)
         counts = np.bincount(drawn, minlength=clusters.count)
         rows, positives, constant, *rest = counts @ sums
         both = 0.0 < positives < rows
-        one_class += not both
         rates[resample] = positives / rows
         for place, ranking in enumerate(rankings):
             hits, alarms, squares = rest[3 * place : 3 * place + 3]
@@ -179,7 +172,7 @@ def _draw(
                 squares / rows,
             )
         skills[resample] = 1.0 - rest[2] / constant
-    return _Draws(dict(zip(scorers, scores, strict=True)), rates, skills, one_class)
+    return _Draws(dict(zip(scorers, scores, strict=True)), rates, skills)
 
 
 def f1_of_always(rate: T) -> T:

@@ -50,8 +50,7 @@ class OperatingScores:
 
     :param f1: of the model, and of ``always``, ``never`` and ``single_feature``.
     :param gains: the same without the model -> interval of the difference, where there are intervals.
-    :param caught: share of the episodes that raised an alarm, None without episodes.
-    :param caught_interval: 95 %, over episodes.
+    :param caught_interval: 95 % of the share of episodes that raised an alarm; None without episodes.
     :param false_alarms_per_week: runs of alarms a device and week that belong to no episode, None without
         time.
     :param false_alarms_interval: 95 %, over those runs.
@@ -59,7 +58,6 @@ class OperatingScores:
 
     f1: Mapping[str, float]
     gains: Mapping[str, Interval]
-    caught: float | None
     caught_interval: Interval | None
     false_alarms_per_week: float | None
     false_alarms_interval: Interval | None
@@ -153,7 +151,6 @@ def operating_scores(
     return OperatingScores(
         f1=f1,
         gains={name: gain for name, gain in intervals.f1_gains.items() if name in f1},
-        caught=caught / len(counted) if len(counted) else None,
         caught_interval=_share(caught, len(counted)) if len(counted) else None,
         false_alarms_per_week=alarms / weeks if weeks else None,
         false_alarms_interval=_rate(alarms, weeks) if weeks else None,

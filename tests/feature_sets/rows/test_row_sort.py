@@ -78,7 +78,6 @@ def test_a_spool_gives_its_rows_again_and_again(tmp_path: Path, memory: int) -> 
     sizes = [table.num_rows for table in rechunked(iter(spool), 70)]
     assert sizes == [70] * 7 + [10]
     assert pa.concat_tables(list(rechunked(iter(spool), 70))).equals(pa.concat_tables(parts))
-    spool.close()
 
 
 def test_a_full_disk_is_told_before_it_is_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

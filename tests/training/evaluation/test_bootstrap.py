@@ -123,13 +123,13 @@ def test_intervals_are_the_quantiles_of_resamples_that_copy_rows(seed):
     assert "brier_skill" not in found.scores["rule"]
 
 
-def test_resamples_without_an_error_are_left_out_and_counted():
+def test_resamples_without_an_error_are_left_out():
     labels, score, clusters = sample()
     labels = np.where(clusters.codes >= 3, labels | (np.arange(len(labels)) % 2 == 0), 0).astype(np.int8)
     scored = Scored(score, 0.5, score)
     found = bootstrap(labels, {"model": scored}, clusters, 0.3, 5, resamples=1500)
     draws = slow_draws(labels, scored, clusters, 5, 1500, ranked=False)
-    assert found.one_class == draws["base_rate"].isin([0.0, 1.0]).sum() > 0
+    assert draws["base_rate"].isin([0.0, 1.0]).sum() > 0
     assert found.with_errors == 5
     for name in ("f1", "recall"):
         low = draws[name].dropna().quantile(bounds(5)[0])

@@ -11,7 +11,7 @@ from training.evaluation.operating_scores import OperatingScores
 def scores(own, rule, low=None, high=None, always=0.2):
     gains = {} if low is None else {"single_feature": Interval(low, high), "always": Interval(0.1, 0.9)}
     f1 = {"model": own, "single_feature": rule, "never": 0.0, "always": always}
-    return OperatingScores(f1, gains, None, None, None, None)
+    return OperatingScores(f1, gains, None, None, None)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from training.evaluation.interval import Interval
 from training.evaluation.operating_scores import OperatingScores, Tie
 from training.evaluation.verdict import RULES, advice, finding
 
-NO_INTERVALS = Intervals(Clusters("device", np.zeros(1, dtype=np.intp), 4), 2, 0, 0, {}, {})
+NO_INTERVALS = Intervals(Clusters("device", np.zeros(1, dtype=np.intp), 4), 2, 0, {}, {})
 
 
 def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, unseen=0):
@@ -119,7 +119,7 @@ def test_episodes_and_false_alarms_are_said(episodes, words):
 
 
 def test_the_advice_follows_from_what_is_clear():
-    schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, 0, {}, {})
+    schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, {}, {})
     ahead = make_schema(horizon="10m")
     assert advice(ahead, some, predictable=False, beats_baselines=False, better_than_rule=False).startswith(
         "That 'is_error' starts within 10m is not predictable from these features: do not act"
@@ -140,7 +140,7 @@ def test_the_advice_follows_from_what_is_clear():
 
 
 def test_undecided_and_uncertain_are_verdicts_of_their_own():
-    schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, 0, {}, {})
+    schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, {}, {})
     better = {"predictable": True, "beats_baselines": True, "better_than_rule": True}
     assert advice(schema, some, **better, threshold_uncertain=True) == (
         "'is_error' is predictable: the model ranks well, threshold uncertain. Few or unlike episodes gave "
@@ -170,7 +170,7 @@ TIES = {
 
 
 def test_a_model_as_perfect_as_the_rule_is_not_told_to_have_another_threshold():
-    schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, 0, {}, {})
+    schema, some = make_schema(), Intervals(NO_INTERVALS.clusters, 9, 500, {}, {})
     tie, worse = TIES["perfect"]
     equal = {"predictable": True, "beats_baselines": False, "worse_than": worse, "tie": tie}
     assert advice(schema, NO_INTERVALS, **equal, better_than_rule=False) == (
@@ -192,7 +192,7 @@ def test_a_model_as_perfect_as_the_rule_is_not_told_to_have_another_threshold():
 @pytest.mark.parametrize("kind", TIES)
 def test_every_combination_is_one_sentence_that_does_not_contradict_itself(kind):
     tie, text = TIES[kind]
-    with_intervals = Intervals(NO_INTERVALS.clusters, 9, 500, 0, {}, {})
+    with_intervals = Intervals(NO_INTERVALS.clusters, 9, 500, {}, {})
     for intervals, *flags in itertools.product([NO_INTERVALS, with_intervals], *[[False, True]] * 7):
         predictable, beats, better, undecided, worse, may_serve, uncertain = flags
         told = advice(
@@ -223,8 +223,8 @@ def test_every_combination_is_one_sentence_that_does_not_contradict_itself(kind)
 def test_equal_scores_to_three_digits_are_a_tie(own, rule, tied):
     f1 = {"model": own, "single_feature": rule, "never": 0.0}
     for gains in ({}, {"single_feature": Interval(-0.1, 0.0)}):
-        found = OperatingScores(f1, gains, None, None, None, None).tied_with
+        found = OperatingScores(f1, gains, None, None, None).tied_with
         assert (found is not None) == tied
         assert found is None or (found.is_rule and found.is_perfect == (own > 0.9))
-    open_ = OperatingScores(f1, {"single_feature": Interval(-0.1, 0.1)}, None, None, None, None)
+    open_ = OperatingScores(f1, {"single_feature": Interval(-0.1, 0.1)}, None, None, None)
     assert open_.tied_with is None
