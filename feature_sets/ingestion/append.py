@@ -122,16 +122,18 @@ def prepare_rows(
     contents: Contents | None = None,
     computed: ComputedColumns | None = None,
     rewritten: RewrittenRows | None = None,
+    history: StoredHistory | None = None,
 ) -> Callable[[], Appended]:
     """``append_rows`` in two steps: what it refuses is refused now, the rows are added when this is called.
 
     :param rewritten: takes the rows of the history that are rewritten.
+    :param history: of the feature set, where it was read just now; None reads it.
     :raises InputError: see ``append_rows``.
     """
     vectorized_support.check_growing(feature_set)
     if isinstance(frame, pd.DataFrame) and frame.index.names != [None]:
         frame = frame.reset_index()
-    history = StoredHistory.of(feature_set)
+    history = history or StoredHistory.of(feature_set)
     if history is None:
         return partial(_begin, feature_set, frame, infer_options, arrival, contents or Contents(), computed)
     contents = contents or Contents(history.manifest.schema, history.manifest.sources)

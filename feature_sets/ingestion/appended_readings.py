@@ -55,7 +55,7 @@ def prepare_readings(
     whole = computed_columns(feature_set, arrival, contents.groups).whole_devices
     if len(readings) <= rows or whole:
         once = KeyedRows.of(readings.frame(), entity, time)
-        return prepare_rows(feature_set, once, infer_options, arrival, contents)
+        return prepare_rows(feature_set, once, infer_options, arrival, contents, history=history)
     until_then = replace(contents, sources=history.manifest.sources)
     steps = _steps(feature_set, readings, rows, arrival)
     rewritten = RewrittenRows()

@@ -233,6 +233,11 @@ def read_table(path: Path) -> pa.Table:
     return _Parquet().read_table(path)
 
 
+def _change_id() -> str:
+    """Id of a change of the routing: by the seed, as all else."""
+    return f"{next(Machine.world.ids):012x}"
+
+
 def _client(url: str, **options: Any) -> Client:
     return Client(Machine.world.store)
 
@@ -284,6 +289,7 @@ def simulated() -> Iterator[None]:
             (files, "_read", _unpacked),
             (loader, "threading", _threading(_LoadThread)),
             (loader, "time", _Time()),
+            (loader, "uuid", SimpleNamespace(uuid4=lambda: SimpleNamespace(hex=_change_id()))),
             (batches, "threading", _threading(_Thread)),
             (batches, "pq", _Parquet()),
             (archive, "threading", _threading(_Thread)),

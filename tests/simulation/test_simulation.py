@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from tests.simulation.history import History
+from tests.simulation.patches import simulated
 from tests.simulation.plants import PLANTS
 from tests.simulation.run import main, run
 
@@ -16,6 +20,18 @@ def test_histories_are_equal_to_the_oracle() -> None:
 def test_histories_that_found_a_fault_are_equal_now(seed: int) -> None:
     """One of two processes was told nothing of what another was told, or wrote pairs a second time."""
     assert [one.error for one in run(seed, 1)] == []
+
+
+def test_a_history_writes_the_same_entries_from_its_seed_again(tmp_path: Path) -> None:
+    written = []
+    for time in ("once", "again"):
+        (tmp_path / time).mkdir()
+        with simulated():
+            history = History(1001, tmp_path / time)
+            history.run()
+        written.append([entry[:4] for entry in history.world.store.log])
+    assert written[0] == written[1]
+    assert any(kind == "rerouted" for _, kind, _, _ in written[0])
 
 
 def test_a_planted_bug_is_found_and_its_history_replays_from_the_seed() -> None:

@@ -17,7 +17,9 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import redis
+from mlrun.datastore.targets import get_target_driver
 
+from feature_sets.ingestion.history.switch import purge
 from feature_sets.rows.whole_numbers import whole_array
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -215,15 +217,19 @@ def state_of(name: str, redis_url: str) -> State:
 
 
 def forget(name: str) -> None:
-    """Delete a feature set with all that it left."""
+    """Delete a feature set with all that it left.
+
+    The way of MLRun's own ``purge_targets`` asks its API twice as often, and saves what is deleted next.
+    """
+    database = mlrun.get_run_db()
     try:
-        feature_set = fstore.get_feature_set(name)
+        feature_set = database.get_feature_set(name)
     except mlrun.errors.MLRunNotFoundError:
         return
     folder = Path(feature_set.get_target_path("parquet")).parent
-    feature_set.purge_targets()
+    purge(get_target_driver(target, feature_set) for target in feature_set.status.targets)
     shutil.rmtree(folder, ignore_errors=True)
-    mlrun.get_run_db().delete_feature_set(name)
+    database.delete_feature_set(name)
 
 
 def online_rows(feature_set: fstore.FeatureSet, redis_url: str) -> dict[str, dict[str, str]]:
