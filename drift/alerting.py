@@ -11,6 +11,7 @@ from drift.change_size import LONGEST_RECENT, NOTHING, Change, Counts, LabelMark
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
 from drift.newest_devices import NewestDevices
+from drift.wrong_devices import FEW_EPISODES, WrongDevices
 
 _LOOK_EVERY = 100
 """Labels after which an open alert is compared with the newest ones; a multiple of what is remembered."""
@@ -117,17 +118,23 @@ class Alerting:
             (known.rate_before, known.labels_before) if known else (change.reference.rate, change.reference.n)
         )
         if not self.hysteresis.batches:
-            return [replace(event, devices=self._newest.newest(change.sample.n, *before))]
+            return [self._with_devices(event, change, before)]
         name = f"{event.source}-{self.now.n}" + (f"-{self._group}" if self._group else "")
         if self._alerts.found(name, event, self.now.n, onset.time, change) is None:
             return []
         self._marks.begin_at(onset.counts)
-        where = self._newest.newest(change.sample.n, *before)
-        self._alerts.tell_where(where)
-        event, alert = replace(event, devices=where), self._alerts.open
+        event, alert = self._with_devices(event, change, before), self._alerts.open
+        self._alerts.tell_where(event.devices)
         if alert is None or known is None:
             return [replace(event, alert=alert.id if alert else "")]
         return [_worse(event, alert)]
+
+    def _with_devices(
+        self, event: DriftEvent, change: Change, before: tuple[float | None, int]
+    ) -> DriftEvent:
+        """The event with the devices of the newest labels, as sure as their episodes are."""
+        where = self._newest.newest(change.sample.n, *before)
+        return replace(event, devices=where, confidence=_of_episodes(change, where).confidence)
 
     @property
     def is_due(self) -> bool:
@@ -171,7 +178,7 @@ class Alerting:
                 detail=detail,
                 onset=onset.time,
                 since_onset=self.now.n - onset.counts.n,
-                confidence=Change(recent, known.before, inflation).confidence,
+                confidence=_of_episodes(Change(recent, known.before, inflation), where).confidence,
                 sample_labels=recent.n,
                 sample_rate=recent.rate,
                 group=self._group,
@@ -234,6 +241,13 @@ class Alerting:
         alerting._hours = CalmHours.from_dict(owner, saved["calm_hours"], alerting.now)
         alerting._newest = NewestDevices.from_dict(owner, saved["newest"])
         return alerting
+
+
+def _of_episodes(change: Change, where: WrongDevices | None) -> Change:
+    """The change as sure as its episodes are, where they are few: one power failure is no hundred errors."""
+    if where is None or not where.episodes or where.episodes >= FEW_EPISODES:
+        return change
+    return replace(change, inflation=max(change.inflation, where.wrong / where.episodes))
 
 
 def _worse(event: DriftEvent, alert: Alert) -> DriftEvent:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
+from collections.abc import Sequence
 from itertools import islice
 from typing import Any, NamedTuple
 
@@ -23,6 +24,8 @@ CALM_SHARE = 0.3
 ``Hysteresis``."""
 
 
+_LEAST_ROUNDS = 3
+"""Labels of each device, on average, from which on simultaneous errors are told from others."""
 _LEAST_LABELS = 100
 """Fewest labels since a change in which others are looked at."""
 
@@ -97,6 +100,7 @@ class NewestDevices:
             standing_out=len(out),
             wrong_of_those=sum(wrong[device] for device in out),
             named=tuple(DeviceErrors(each, wrong[each], labels[each]) for each in (out or by_wrong)[:NAMED]),
+            episodes=fleet_episodes(since, len(labels)),
             of_one=bool(out) and self._is_of_one(since, out[0], Known(rate_before or 0.0, labels_before)),
         )
 
@@ -159,6 +163,31 @@ class NewestDevices:
             check_integer(f"{owner}: labels", code, at_least=0, at_most=most)
             newest._labels.append((devices[code // 2], code % 2))
         return newest
+
+
+def fleet_episodes(labels: Sequence[tuple[str, int]], devices: int) -> int | None:
+    """Episodes of wrong labels: the wrong labels of a device in a row, of several devices at once as one.
+
+    Labels arrive about in the order of their times, those of all devices for one time together. So episodes
+    of devices that begin within two rounds of the first of them are one, as after one power failure.
+
+    >>> power_failure = [(device, error) for error in (0, 1, 1, 0) for device in "abc"]
+    >>> fleet_episodes(3 * power_failure, 3)
+    3
+
+    :param labels: device and error flag, in the order in which they arrive.
+    :param devices: how many they are of.
+    :returns: None if it is of so many devices that nobody can tell: of fewer than three labels a device.
+    """
+    if len(labels) < _LEAST_ROUNDS * devices:
+        return None
+    last: dict[str, int] = {}
+    episodes, first = 0, -math.inf
+    for place, (device, error) in enumerate(labels):
+        if error and not last.get(device) and place > first + 2 * devices * (devices > 1):
+            episodes, first = episodes + 1, place
+        last[device] = error
+    return episodes
 
 
 def _tail(errors: int, labels: int, rate: float) -> float:

@@ -12,6 +12,10 @@ NAMED = 5
 """Devices that an alert names, at most."""
 
 
+FEW_EPISODES = 5
+"""Of fewer episodes an alert tells how many they are, and its errors are as sure as so many."""
+
+
 @dataclass(frozen=True)
 class DeviceErrors:
     """One device among the labels since a change.
@@ -39,6 +43,8 @@ class WrongDevices:
     :param named: at most ``NAMED``, those that stand out first, the most wrong labels first.
     :param of_one: whether the rise is of the first of those alone, and the rest of the fleet is calm. Then a
         device has failed, rather than the model.
+    :param episodes: of wrong labels, simultaneous ones of several devices as one, see ``fleet_episodes``;
+        None where nobody knows.
     :raises InputError: naming the field that breaks its rule.
     """
 
@@ -50,6 +56,7 @@ class WrongDevices:
     wrong_of_those: int
     named: tuple[DeviceErrors, ...] = ()
     of_one: bool = False
+    episodes: int | None = None
 
     def __post_init__(self) -> None:
         check_integer("wrong devices: labels", self.labels, at_least=0)
@@ -58,6 +65,8 @@ class WrongDevices:
         for name, of in most.items():
             limit = getattr(self, of)
             check_integer(f"wrong devices: {name}", getattr(self, name), at_least=0, at_most=limit)
+        if self.episodes is not None:
+            check_integer("wrong devices: episodes", self.episodes, at_least=0, at_most=self.wrong)
         if len(self.named) > NAMED:
             raise InputError("wrong devices: named", f"must be at most {NAMED}", len(self.named))
         for each in self.named:
@@ -72,18 +81,21 @@ class WrongDevices:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        return {**asdict(self), "named": [asdict(each) for each in self.named]}
+        found = {**asdict(self), "named": [asdict(each) for each in self.named]}
+        if self.episodes is None:
+            del found["episodes"]
+        return found
 
     @classmethod
     def from_dict(cls, field: str, saved: Any) -> WrongDevices:
         """Inverse of ``to_dict``; further keys, as a later version may tell, are ignored.
 
-        An earlier one did not tell ``of_one``.
+        An earlier one did not tell ``of_one``, nor ``episodes``.
 
         :raises InputError: naming the field, the rule and what was given.
         """
         if isinstance(saved, Mapping):
-            saved = {"of_one": False, **saved}
+            saved = {"of_one": False, "episodes": None, **saved}
         known = _mapping(field, saved, cls)
         if not isinstance(known["named"], list | tuple):
             raise InputError(f"{field}.named", "must be a list", known["named"])
@@ -128,6 +140,9 @@ def devices_in_words(told: Mapping[str, Any] | None) -> str:
     wrong = told["wrong"]
     labels = f"all {wrong:,} wrong labels" if wrong > 1 else "the one wrong label"
     have = f"{some:,} of {devices:,} devices {'has' if some == 1 else 'have'} {labels}"
+    episodes = told.get("episodes")
+    if wrong > 1 and episodes is not None and episodes < FEW_EPISODES:
+        have = f"{have}, in {episodes} episode{'s' * (episodes > 1)} of simultaneous errors"
     if told.get("of_one"):
         have = f"of 1 device, the others are as before: {have}"
     if not out:

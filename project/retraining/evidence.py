@@ -97,9 +97,10 @@ class LabeledRows:
         ordered = rows.drop_duplicates([DEVICE, schema.time]).sort_values(schema.time, ignore_index=True)
         span = (ordered[schema.time].iloc[-1] - pd.Timestamp(datetime.fromisoformat(onset))).total_seconds()
         if rule.holds_devices_out:
-            return Evidence(len(ordered), _groups(ordered, schema, test_fraction, rule), span, needed)
+            groups = _groups(ordered, schema, test_fraction, rule)
+            return Evidence(len(ordered), groups, span, needed, _episodes(ordered, schema))
         later = ordered.iloc[int(len(ordered) * (1 - test_fraction)) :]
-        return Evidence(len(ordered), _units(later, schema), span, needed)
+        return Evidence(len(ordered), _units(later, schema), span, needed, _episodes(ordered, schema))
 
 
 class LabeledErrors:
@@ -132,8 +133,16 @@ class LabeledErrors:
             return 0, ""
         rows = rows.drop_duplicates([DEVICE, schema.time])
         rows = rows.sort_values(schema.time, ignore_index=True)
-        clusters = episode_clusters(rows, schema.time, schema.target, Apart.of(schema))
-        return clusters.count, utc_time(rows[schema.time].iloc[-1].isoformat())
+        return _episodes(rows, schema), utc_time(rows[schema.time].iloc[-1].isoformat())
+
+
+def _episodes(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
+    """Error episodes, of simultaneous ones of several devices one."""
+    wrong = (rows[schema.target] == 1).to_numpy()
+    if not wrong.any():
+        return 0
+    clusters = episode_clusters(rows, schema.time, schema.target, Apart.of(schema))
+    return len(np.unique(clusters.codes[wrong]))
 
 
 def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:

@@ -25,7 +25,8 @@ def kept(known: Sequence[Case], case: Case | None, champion: str, rows: int = 0)
     """
     if case is None or case.weak or case.version == champion:
         return tuple(known)
-    left = replace(case, rows_tried=max(case.rows_tried, rows))
+    episodes = case.episodes_begun if rows else case.episodes_tried
+    left = replace(case, rows_tried=max(case.rows_tried, rows), episodes_tried=episodes)
     return (*without(known, case.version), left)[-_REMEMBERED:]
 
 

@@ -224,7 +224,7 @@ class Loop:
         workflow = "release" if step.finish else "main"
         outdated = bool(step.finish) and case.finish_outdated
         attempt = Attempt(key, workflow, step.rows, now.isoformat(), champion, step.finish, outdated=outdated)
-        begun = began(state, attempt, now)
+        begun = began(state, attempt, now, step.episodes)
         try:
             arguments = self._operations.arguments()
         except (NetopsError, InputError) as error:

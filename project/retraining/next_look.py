@@ -6,7 +6,13 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from project.retraining.next_run import Evidence, held_until, rows_needed
+from project.retraining.next_run import (
+    Evidence,
+    episodes_needed,
+    held_until,
+    is_more_needed,
+    rows_needed,
+)
 from project.retraining.state import Case, LoopState
 from project.retraining_policy import RetrainingPolicy
 from training.job.training_window import SINCE
@@ -55,10 +61,18 @@ def next_look(
 
 def _missing(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
     """Which labels a training still takes; empty if there are enough."""
-    rows = rows_needed(case, policy) - evidence.rows
-    parts = [f"of {rows:,} more readings"] if rows > 0 else []
+    rows, tried = rows_needed(case, policy) - evidence.rows, case.rows_tried > 0
+    parts = []
+    if is_more_needed(case, evidence, policy):
+        parts = [f"of {rows:,} more readings"] if rows > 0 else []
+        if tried and evidence.episodes <= case.episodes_tried:
+            parts.append("of a further error episode")
+        elif tried and rows > 0:
+            more = episodes_needed(case, policy) - evidence.episodes
+            parts = [f"of {rows:,} more readings or {more:,} more error episodes"]
     if evidence.units < policy.least_units:
-        parts.append("of errors on further devices or in further episodes")
+        units = policy.least_units - evidence.units
+        parts.append(f"of errors on {units:,} further devices or in as many further episodes")
     if not parts and evidence.span_seconds < evidence.needed_span_seconds:
         parts.append("of later readings")
     return f"labels {' and '.join(parts)}" if parts else ""
@@ -74,11 +88,21 @@ def _devices(told: Mapping[str, Any] | None) -> str:
 
 
 def _how_long(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
-    """How long they take if they come as they have since the change; nobody knows of errors."""
-    if not evidence.rows or evidence.span_seconds <= 0 or evidence.units < policy.least_units:
+    """How long they take if they come as they have since the change; nobody knows of errors without any."""
+    if not evidence.rows or evidence.span_seconds <= 0:
+        return ""
+    if case.rows_tried and evidence.episodes <= case.episodes_tried:
         return ""
     rows = max(0, rows_needed(case, policy) - evidence.rows)
     by_rows = rows * evidence.span_seconds / evidence.rows
+    if evidence.units < policy.least_units:
+        if not evidence.units:
+            return ""
+        # Those that can be compared on are of the later part of the rows, which grows as the rows do.
+        by_rows = max(by_rows, (policy.least_units / evidence.units - 1) * evidence.span_seconds)
+    elif case.rows_tried:
+        more = max(0, episodes_needed(case, policy) - evidence.episodes)
+        by_rows = min(by_rows, more * evidence.span_seconds / evidence.episodes)
     seconds = max(by_rows, evidence.needed_span_seconds - evidence.span_seconds)
     long = seconds >= _LONG
     return f", in about {seconds / 3600:,.0f} h" if long else f", in about {max(1, seconds / 60):,.0f} min"

@@ -25,15 +25,17 @@ class Evidence:
     :param units: resampling units with errors in the later part of them, as the gate counts them.
     :param span_seconds: from the onset to the newest of them.
     :param needed_span_seconds: below it the embargo leaves too little of the training part.
+    :param episodes: error episodes in all of them, of simultaneous ones of several devices one.
     """
 
     rows: int = 0
     units: int = 0
     span_seconds: float = 0.0
     needed_span_seconds: float = 0.0
+    episodes: int = 0
 
 
-PLENTY = Evidence(rows=2**62, units=2**62)
+PLENTY = Evidence(rows=2**62, units=2**62, episodes=2**62)
 """More than any training takes: what else must be waited for is known before rows are counted."""
 
 
@@ -53,10 +55,12 @@ class Begin:
 
     :param rows: labeled rows since the onset.
     :param finish: version to serve, where an interrupted run has promoted it; else a model is trained.
+    :param episodes: error episodes in these rows.
     """
 
     rows: int
     finish: str = ""
+    episodes: int = field(default=0, compare=False)
 
 
 def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: RetrainingPolicy) -> Wait | Begin:
@@ -85,8 +89,11 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
     if len(today) >= policy.runs_a_day:
         return Wait(f"{len(today)} runs began within 24 hours, {policy.runs_a_day} may")
     rows = rows_needed(case, policy)
-    if evidence.rows < rows:
-        return Wait(f"{evidence.rows:,} labeled rows since {case.onset[:19]} UTC, of {rows:,}")
+    if is_more_needed(case, evidence, policy):
+        told = f"{evidence.rows:,} labeled rows since {case.onset[:19]} UTC, of {rows:,}"
+        if case.rows_tried:
+            told = f"{told}; {episodes_in_words(case, evidence, policy)}"
+        return Wait(told)
     if evidence.units < policy.least_units:
         return Wait(
             f"{evidence.units} devices or episodes with errors to compare on since {case.onset[:19]} UTC, of "
@@ -97,7 +104,36 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
             f"{evidence.span_seconds:,.0f} s since {case.onset[:19]} UTC, of "
             f"{evidence.needed_span_seconds:,.0f} s for windows and embargo"
         )
-    return Begin(evidence.rows)
+    return Begin(evidence.rows, episodes=evidence.episodes)
+
+
+def is_more_needed(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> bool:
+    """Whether the next training waits for more rows, or for further errors.
+
+    After a candidate has failed, another one differs by what is new. That are rows, as many as ``growth``
+    says, with an error episode of since then among them; or as many more episodes, however few rows.
+    """
+    if not case.rows_tried:
+        return evidence.rows < rows_needed(case, policy)
+    if evidence.episodes <= case.episodes_tried or evidence.rows < policy.least_rows:
+        return True
+    enough = evidence.rows >= rows_needed(case, policy)
+    return not enough and evidence.episodes < episodes_needed(case, policy)
+
+
+def episodes_needed(case: Case, policy: RetrainingPolicy) -> int:
+    """Error episodes since the change with which the next training need not wait for rows.
+
+    That are ``least_units`` new ones at least: so many can be compared on.
+    """
+    return max(case.episodes_tried + policy.least_units, round(case.episodes_tried * policy.growth))
+
+
+def episodes_in_words(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
+    """How many error episodes are new since the last candidate, and how many do without more rows."""
+    new = max(0, evidence.episodes - case.episodes_tried)
+    takes = episodes_needed(case, policy) - case.episodes_tried
+    return f"{new:,} new error episodes since the last candidate, 1 is needed, {takes:,} do without more rows"
 
 
 def rows_needed(case: Case, policy: RetrainingPolicy) -> int:

@@ -153,13 +153,16 @@ def take_postponed(state: LoopState, champion: str, now: datetime) -> LoopState:
     return replace(taken, untold=state.untold)  # It was handed on when it came.
 
 
-def began(state: LoopState, attempt: Attempt, now: datetime) -> LoopState:
-    """The state with a run that is about to begin."""
+def began(state: LoopState, attempt: Attempt, now: datetime, episodes: int = 0) -> LoopState:
+    """The state with a run that is about to begin.
+
+    :param episodes: error episodes since the change.
+    """
     recent = begun_today(state, now)
     what = "training" if attempt.workflow == "main" else f"serving version {attempt.candidate[:8]}"
     reason = f"{what} with {attempt.rows:,} labeled rows since the change" if attempt.rows else what
     decision = of_case(state, now, words.BEGUN, reason, before=attempt.champion)
-    case = state.case and replace(state.case, onset_rejected=False)
+    case = state.case and replace(state.case, onset_rejected=False, episodes_begun=episodes)
     return replace(state, case=case, attempt=attempt, begun=(*recent, attempt.begun)).told(decision)
 
 
@@ -260,12 +263,14 @@ def after_candidate(
         decision = of_case(state, now, words.CHAMPION_STAYS, "until there is more to learn from")
         return closed(replace(state, failures=0).told(decision), now, policy)
     if result.outcome != words.REJECTED:
-        return replace(state, case=replace(case, rows_tried=rows), failures=0)
+        tried = replace(case, rows_tried=rows, episodes_tried=case.episodes_begun)
+        return replace(state, case=tried, failures=0)
     here = case.onset_rejections + 1
     rejected = replace(
         case,
         rejections=case.rejections + 1,
         rows_tried=rows,
+        episodes_tried=case.episodes_begun,
         onset_rejections=here,
         onset_rejected=here >= _REJECTED_OF_ONSET,
     )
@@ -286,7 +291,7 @@ def _since_worse(state: LoopState, case: Case, now: datetime) -> LoopState:
     worse = case.worse_since
     if not worse or not case.onset_rejected or time_of(worse) <= time_of(case.onset):
         return state
-    moved = replace(case, onset=worse, worse_since="", rows_tried=0)
+    moved = replace(case, onset=worse, worse_since="", rows_tried=0, episodes_tried=0)
     moved = replace(moved, onset_rejected=False, onset_rejections=0)
     reason = f"the alert got worse than at {case.onset[:19]}: rows count since {worse[:19]}"
     changed = replace(state, case=moved)

@@ -88,6 +88,8 @@ class Case:
     :param interruptions: how many of them were killed.
     :param rows_tried: labeled rows since the onset when the last run began that ended with a candidate, or
         with too few rows.
+    :param episodes_begun: error episodes since the onset when the last run began.
+    :param episodes_tried: the same of the run that ``rows_tried`` is of.
     :param finish: version that an interrupted run has put into production, and not served; else empty.
     :param not_before: wall clock before which no run begins, ISO 8601 UTC or empty.
     :param cleared: event time at which the alert of that event was over, ISO 8601 UTC; empty while it lasts.
@@ -122,6 +124,8 @@ class Case:
     onset_rejections: int = 0
     weak: bool = False
     reopened: bool = False
+    episodes_begun: int = 0
+    episodes_tried: int = 0
 
 
 @dataclass(frozen=True)

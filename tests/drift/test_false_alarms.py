@@ -127,3 +127,21 @@ def test_rises_in_runs_are_found_as_often_as_is_published(kind, rate):
         settings = DetectorSettings(("glr",), min_instances_after_drift=1000)
         found += alarms(*detectors_from(base, settings), stream(6_000, 3 * rate).tolist()) > 0
     assert found == FOUND[kind, rate]
+
+
+# Devices, error rate, ticks that a common outage lasts, share of the devices that fail in it.
+OUTAGES = [(30, 0.01, 60, 0.7), (30, 0.05, 20, 0.5), (100, 0.01, 30, 0.5), (200, 0.01, 30, 0.1)]
+
+
+@pytest.mark.figures
+@pytest.mark.parametrize("shape", OUTAGES, ids=str)
+def test_common_outages_of_a_fleet_keep_the_promise(shape):
+    """GLR on 50 streams of 20,000 labels of each shape, 200 in all, after a base with such outages."""
+    devices, rate, ticks, share = shape
+    found = 0
+    for seed in range(50):
+        random = np.random.default_rng([seed, 29, *map(round, (devices, 1000 * rate, ticks, 100 * share))])
+        base, live = (together(n, rate, devices, random, ticks, share).tolist() for n in (10_000, 20_000))
+        (detector,) = detectors_from(base, DetectorSettings(("glr",), min_instances_after_drift=1000))
+        found += alarms(detector, live)
+    assert found / 100 <= FALSE_ALARMS_PER_10_000, found

@@ -12,7 +12,7 @@ from drift.change_size import MOST_REMEMBERED
 from drift.drift_event import DriftEvent
 from drift.grouped_monitor import OTHERS, GroupedMonitor, group_monitors
 from drift.monitor import DriftMonitor
-from drift.newest_devices import NewestDevices
+from drift.newest_devices import NewestDevices, fleet_episodes
 from drift.warm_up import DetectorSettings, warmed_monitor
 from drift.wrong_devices import NAMED, DeviceErrors, WrongDevices, devices_in_words
 from tests.drift.scripted import at, errors
@@ -240,3 +240,52 @@ def test_a_missing_key_is_refused_and_a_further_one_of_a_later_version_ignored()
 def test_a_saved_form_that_is_not_ours_is_refused(changes, message):
     with pytest.raises(ValueError, match=message):
         NewestDevices.from_dict("saved", {"devices": ["a"], "labels": [0, 1], **changes})
+
+
+def fleet(outages, devices=30, rounds=100, length=20):
+    """Labels of a fleet in turn: in the first rounds of each so many all devices are wrong."""
+    return [
+        (f"ap-{device}", int(number % rounds < length))
+        for number in range(outages * rounds)
+        for device in range(devices)
+    ]
+
+
+def test_devices_that_fail_at_the_same_time_are_one_episode():
+    assert fleet_episodes(fleet(2, rounds=60), 30) == 2
+    late = [
+        (f"ap-{device}", int(3 * device <= number < 150)) for number in range(200) for device in range(30)
+    ]
+    assert fleet_episodes(late, 30) == 30  # Each begins later than two rounds after the one before.
+    rng = np.random.default_rng(3)
+    chance = [(f"ap-{n % 30}", int(rng.random() < 0.1)) for n in range(3000)]
+    assert 30 < fleet_episodes(chance, 30) <= 50
+    assert fleet_episodes(fleet(1, devices=400, rounds=2), 400) is None
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_an_alert_of_few_ordinary_outages_is_as_sure_as_these_and_says_how_many_they_are(count):
+    rng, stream = np.random.default_rng(5), []
+    for number in range(200 + 150 * count):
+        fails = number >= 200 and (number - 200) % 150 < 50  # Ten devices of thirty, in any order.
+        stream += [(f"ap-{device}", int(fails and device < 10)) for device in rng.permutation(30)]
+    monitor = warmed_monitor([0] * 3000, [0] * 2997 + [1] * 3, DetectorSettings(("glr",)))
+    told = []
+    for i, (device, error) in enumerate(stream):
+        told += [event for event in monitor.update(error, at(i), device) if event.level == "drift"]
+    assert told
+    event = told[-1]
+    assert event.devices.episodes in (1, 2)
+    assert event.confidence < 0.999
+    assert f"in {event.devices.episodes} episode" in devices_in_words(event.devices.to_dict())
+
+
+def test_many_errors_in_as_many_episodes_are_as_sure_as_before():
+    rng = np.random.default_rng(4)
+    stream = [(f"ap-{n % 30}", int(rng.random() < (0.01 if n < 6000 else 0.2))) for n in range(9000)]
+    monitor = warmed_monitor([0] * 3000, [0] * 2970 + [1] * 30, DetectorSettings(("glr",)))
+    told = []
+    for i, (device, error) in enumerate(stream):
+        told += [event for event in monitor.update(error, at(i), device) if event.level == "drift"]
+    assert told[0].confidence > 0.9999 and told[0].devices.episodes >= 5
+    assert "episode" not in devices_in_words(told[0].devices.to_dict())

@@ -25,9 +25,9 @@ def test_rows_are_counted_across_files_once_each(tmp_path):
     rows = LabeledRows(tmp_path)
     write(tmp_path, "0001", "a", [1, 1, 0, 0, 1])
     write(tmp_path, "0002", "b", [1, 0, 1])
-    assert rows.since(ONSET, SCHEMA, 0.3) == Evidence(8, 1, 40.0, NEEDED)
+    assert rows.since(ONSET, SCHEMA, 0.3) == Evidence(8, 1, 40.0, NEEDED, 1)
     write(tmp_path, "0003", "a", [1, 1, 0, 1], "2024-05-01T12:00:40Z")  # The first row is there already.
-    assert rows.since(ONSET, SCHEMA, 0.3) == Evidence(11, 1, 70.0, NEEDED)
+    assert rows.since(ONSET, SCHEMA, 0.3) == Evidence(11, 1, 70.0, NEEDED, 1)
 
 
 def test_units_are_those_that_the_gate_would_compare_on(tmp_path):

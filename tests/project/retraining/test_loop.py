@@ -81,7 +81,9 @@ class World:
 
     def evidence(self, onset):
         self.step()
-        return Evidence(self.rows * (4 ** len(self.begun) if self.growing else 1), 50, 9e4, 10)
+        return Evidence(
+            self.rows * (4 ** len(self.begun) if self.growing else 1), 50, 9e4, 10, 50 + len(self.begun)
+        )
 
     def weakness(self):
         self.step()

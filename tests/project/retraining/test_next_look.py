@@ -44,10 +44,11 @@ def test_it_names_the_devices_and_how_many_labels_are_missing():
 
 def test_after_a_rejected_candidate_it_names_the_run_that_a_person_can_begin_at_once():
     rejected = replace(opened(), case=replace(opened().case, rejections=1, rows_tried=600))
-    assert look(rejected).endswith(
-        "labels of 560 more readings start a training, in about 93 min; netops run --set "
-        "'training_window=since 2024-05-01T11:00:00+00:00' trains at once on the rows since the change, and "
-        "the gate compares as before"
+    assert "labels of 560 more readings and of a further error episode start a training" in look(rejected)
+    assert look(rejected, replace(FEW, episodes=2)).endswith(
+        "labels of 560 more readings or 3 more error episodes start a training, in about 93 min; netops run "
+        "--set 'training_window=since 2024-05-01T11:00:00+00:00' trains at once on the rows since the "
+        "change, and the gate compares as before"
     )
     assert "netops run" not in look(opened())
 
@@ -95,10 +96,17 @@ def test_nothing_resumes_runs_of_the_day_that_are_used_up():
 
 
 def test_errors_and_time_are_named_where_they_are_missing():
-    errors = "errors on further devices or in further episodes"
-    assert look(opened(), replace(PLENTY, units=2)).endswith(f"; labels of {errors} start a training")
+    errors = "errors on 3 further devices or in as many further episodes"
+    # Two came in 25 hours, so five will be there after 62 and a half.
+    assert look(opened(), replace(PLENTY, units=2)).endswith(
+        f"; labels of {errors} start a training, in about 38 h"
+    )
+    none = look(opened(), replace(PLENTY, units=0))
+    assert none.endswith(
+        "; labels of errors on 5 further devices or in as many further episodes start a training"
+    )
     both = look(opened(), replace(FEW, units=2))
-    assert both.endswith(f"; labels of 360 more readings and of {errors} start a training")
+    assert both.endswith(f"; labels of 360 more readings and of {errors} start a training, in about 3 h")
     short = replace(PLENTY, span_seconds=600.0, needed_span_seconds=2400.0)
     assert look(opened(), short).endswith("; labels of later readings start a training, in about 30 min")
     slower = look(opened(), replace(FEW, needed_span_seconds=6400.0 + 36000))

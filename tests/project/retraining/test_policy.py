@@ -21,7 +21,7 @@ from project.retraining_policy import RetrainingPolicy
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 POLICY = RetrainingPolicy()
-PLENTY = Evidence(rows=5000, units=50, span_seconds=9e4, needed_span_seconds=100)
+PLENTY = Evidence(rows=5000, units=50, span_seconds=9e4, needed_span_seconds=100, episodes=50)
 
 
 def told(number=1, version="v1", **event):
@@ -41,10 +41,10 @@ def outcomes(state):
     return [decision.outcome for decision in state.decisions]
 
 
-def tried(state, outcome, rows=5000, version="v2", now=NOW, champion="v1", policy=POLICY):
+def tried(state, outcome, rows=5000, version="v2", now=NOW, champion="v1", policy=POLICY, episodes=49):
     attempt = Attempt("k", "main", rows, now.isoformat(), "v1")
     result = RunResult(outcome, f"it {outcome}", "run", version)
-    return after_run(began(state, attempt, now), result, champion, now, policy)
+    return after_run(began(state, attempt, now, episodes), result, champion, now, policy)
 
 
 def test_a_drift_opens_a_case_with_its_onset_and_evidence():
@@ -310,3 +310,22 @@ def test_missed_incidents_that_began_after_the_error_rate_rose_are_a_newer_chang
     state = take(take(LoopState(), told(alert="glr-900"), "v1", NOW), told(2, **later), "v1", NOW)
     assert outcomes(state) == ["opened", "newer drift"]
     assert state.case.onset == later["onset"]
+
+
+@pytest.mark.parametrize("outcome", ["rejected", "not yet"])
+def test_after_a_candidate_failed_the_next_one_waits_for_new_episodes_of_errors(outcome):
+    state = tried(opened(), outcome, rows=1000, episodes=10)
+    many = replace(PLENTY, rows=100_000, episodes=10)
+    waits = next_step(state, many, NOW, POLICY)
+    assert waits.reason.endswith(
+        "100,000 labeled rows since 2024-05-01T11:00:00 UTC, of 2,000; 0 new error episodes since the last "
+        "candidate, 1 is needed, 10 do without more rows"
+    )
+    assert next_step(state, replace(many, episodes=11), NOW, POLICY) == Begin(100_000)
+    few = replace(PLENTY, rows=1200, episodes=19)
+    assert isinstance(next_step(state, few, NOW, POLICY), Wait)
+    assert next_step(state, replace(few, episodes=20), NOW, POLICY) == Begin(1200)
+    # The first few are doubled by so many as can be compared on.
+    early = tried(opened(), outcome, rows=1000, episodes=2)
+    assert isinstance(next_step(early, replace(few, episodes=6), NOW, POLICY), Wait)
+    assert next_step(early, replace(few, episodes=7), NOW, POLICY) == Begin(1200)
