@@ -18,6 +18,8 @@ from feature_sets.telemetry.cell_text import is_text
 
 _NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$|^[+-]?inf(?:inity)?$"
 _IS_NUMBER = re.compile(_NUMBER)
+_MINUS = "\u2212"
+"""The typographic minus sign, as spreadsheets and some element managers write it."""
 THOUSANDS = re.compile(
     r"[+-]?[0-9]{1,3}([ \u00a0\u2009\u202f'\u2019,.])[0-9]{3}(?:\1[0-9]{3})*(?:[.,][0-9]+)?"
 )
@@ -162,6 +164,7 @@ def number_of_text(text: str) -> float | None:
     word = text.strip().lower()
     if word in NULL_WORDS:
         return math.nan
+    word = word.replace(_MINUS, "-")
     if word in ("true", "false"):
         return float(word == "true")
     return float(word) if len(word) <= _LONGEST and _IS_NUMBER.match(word) else None
@@ -228,6 +231,7 @@ def _of_texts(column: pa.ChunkedArray | pa.Array, decimal: str) -> Numbers:
     try:
         return Numbers(_floats(words.cast(pa.float64())), np.zeros(len(column), dtype=np.bool_))
     except pa.ArrowInvalid:
+        words = pc.replace_substring(words, _MINUS, "-")
         words = pc.if_else(pc.equal(words, "true"), "1", pc.if_else(pc.equal(words, "false"), "0", words))
         fits = pc.match_substring_regex(words, _NUMBER)
         numbers = pc.if_else(fits, pc.utf8_ltrim(words, characters="+"), None)

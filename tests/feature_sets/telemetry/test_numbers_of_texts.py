@@ -45,12 +45,24 @@ _WORDS = st.one_of(
             "00",
             "1e5",
             "1e400",
+            "\u22121.5",
+            "1e\u22127",
+            "\u2212",
+            "5\u22122",
         ]
     ),
     st.integers(-(2**65), 2**66).map(str),
     st.floats().map(str),
     st.text("0123456789.+-eE ", max_size=24),
 )
+
+
+def test_a_minus_sign_is_that_of_a_number() -> None:
+    texts = ["\u2212795.1", "1E\u221207", "\u2212", "-1"]
+    found = numbers_of(pa.array(texts))
+    np.testing.assert_array_equal(found.values, [-795.1, 1e-7, math.nan, -1])
+    assert found.refused.tolist() == [False, False, True, False]
+    assert [number_of_text(text) for text in texts] == [-795.1, 1e-7, None, -1]
 
 
 @given(_WORDS)
