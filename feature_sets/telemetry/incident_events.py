@@ -336,7 +336,8 @@ class IncidentParser:
         told = [column for column in self._only if field(body, column, self) is not self]
         if not all(self._is_wanted(column, field(body, column)) for column in told):
             cancelled = True
-        elif told and cancelled is None:  # As where a severity is raised again.
+        elif self._only and len(told) == len(self._only) and cancelled is None:
+            # As where a severity is raised again. One of several columns does not say that all are wanted.
             cancelled = False
         texts = {
             column: text_of(column, field(body, column))

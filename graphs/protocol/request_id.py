@@ -23,10 +23,13 @@ os.register_at_fork(after_in_child=_made.clear)  # Else both processes would giv
 
 def made_id() -> str:
     """An id of our own: 128 random bits, read many at a time, as each read is a call of the kernel."""
-    if not _made:
+    try:
+        return _made.pop()
+    except IndexError:  # Not asked for before it: another thread may take the last one in between.
         text = os.urandom(16 * _AT_ONCE).hex()
-        _made.extend(text[begin : begin + 32] for begin in range(0, len(text), 32))
-    return _made.pop()
+        first, *others = (text[begin : begin + 32] for begin in range(0, len(text), 32))
+        _made.extend(others)
+        return first
 
 
 def given_id(headers: Mapping[str, Any]) -> str:

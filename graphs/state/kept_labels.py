@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import OrderedDict
 from typing import Any
 
 from feature_sets.rows.event_micros import event_micros
@@ -25,7 +26,8 @@ class KeptLabels:
     def __init__(self, deadline_seconds: float, most: int) -> None:
         self._deadline = round(deadline_seconds * 1_000_000)
         self._most = most
-        self._said: dict[tuple[int, str], int] = {}
+        # Of a dict whose first entries are deleted one by one, finding the first takes ever longer.
+        self._said: OrderedDict[tuple[int, str], int] = OrderedDict()
         self._looked_at = -math.inf
 
     def status(self, device: str, time: float, said: int, newest: float | None) -> LabelStatus:
@@ -52,7 +54,7 @@ class KeptLabels:
         if micros < oldest:
             return
         while len(self._said) >= self._most:
-            del self._said[next(iter(self._said))]
+            self._said.popitem(last=False)
         self._said[micros, device] = said
 
     def _oldest(self, newest: float | None) -> float:
@@ -60,10 +62,10 @@ class KeptLabels:
         return -math.inf if newest is None else event_micros(newest) - self._deadline
 
     def _forget(self, oldest: float) -> None:
-        if oldest < self._looked_at + self._deadline // _PART:
+        if oldest == -math.inf or oldest < self._looked_at + self._deadline // _PART:
             return
         self._looked_at = oldest
-        self._said = {key: said for key, said in self._said.items() if key[0] >= oldest}
+        self._said = OrderedDict((key, said) for key, said in self._said.items() if key[0] >= oldest)
 
     def saved(self) -> list[list[Any]]:
         """Plain content for JSON, in the order in which it was told; ``restore`` reads it back."""
@@ -71,5 +73,5 @@ class KeptLabels:
 
     def restore(self, saved: list[list[Any]]) -> None:
         """Go on from what ``saved`` gave."""
-        self._said = {(micros, device): said for micros, device, said in saved}
+        self._said = OrderedDict(((micros, device), said) for micros, device, said in saved)
         self._looked_at = -math.inf

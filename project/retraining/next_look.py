@@ -61,7 +61,8 @@ def next_look(
 
 def _missing(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
     """Which labels a training still takes; empty if there are enough."""
-    rows, tried = rows_needed(case, policy) - evidence.rows, case.rows_tried > 0
+    rows = rows_needed(case, policy) - evidence.rows
+    tried = case.rows_tried > 0 and case.episodes_tried > 0
     parts = []
     if is_more_needed(case, evidence, policy):
         parts = [f"of {rows:,} more readings"] if rows > 0 else []
@@ -91,7 +92,8 @@ def _how_long(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
     """How long they take if they come as they have since the change; nobody knows of errors without any."""
     if not evidence.rows or evidence.span_seconds <= 0:
         return ""
-    if case.rows_tried and evidence.episodes <= case.episodes_tried:
+    tried = case.rows_tried > 0 and case.episodes_tried > 0
+    if tried and evidence.episodes <= case.episodes_tried:
         return ""
     rows = max(0, rows_needed(case, policy) - evidence.rows)
     by_rows = rows * evidence.span_seconds / evidence.rows
@@ -100,7 +102,7 @@ def _how_long(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
             return ""
         # Those that can be compared on are of the later part of the rows, which grows as the rows do.
         by_rows = max(by_rows, (policy.least_units / evidence.units - 1) * evidence.span_seconds)
-    elif case.rows_tried:
+    elif tried:
         more = max(0, episodes_needed(case, policy) - evidence.episodes)
         by_rows = min(by_rows, more * evidence.span_seconds / evidence.episodes)
     seconds = max(by_rows, evidence.needed_span_seconds - evidence.span_seconds)

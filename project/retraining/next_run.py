@@ -91,7 +91,7 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
     rows = rows_needed(case, policy)
     if is_more_needed(case, evidence, policy):
         told = f"{evidence.rows:,} labeled rows since {case.onset[:19]} UTC, of {rows:,}"
-        if case.rows_tried:
+        if case.rows_tried and case.episodes_tried:
             told = f"{told}; {episodes_in_words(case, evidence, policy)}"
         return Wait(told)
     if evidence.units < policy.least_units:
@@ -111,9 +111,10 @@ def is_more_needed(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> 
     """Whether the next training waits for more rows, or for further errors.
 
     After a candidate has failed, another one differs by what is new. That are rows, as many as ``growth``
-    says, with an error episode of since then among them; or as many more episodes, however few rows.
+    says, with an error episode of since then among them; or as many more episodes, however few rows. An
+    earlier version did not note the episodes: then rows alone decide, as they did.
     """
-    if not case.rows_tried:
+    if not case.rows_tried or not case.episodes_tried:
         return evidence.rows < rows_needed(case, policy)
     if evidence.episodes <= case.episodes_tried or evidence.rows < policy.least_rows:
         return True

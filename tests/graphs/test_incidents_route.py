@@ -514,3 +514,9 @@ def test_what_labels_only_leaves_out_of_files_is_no_incident_live(
     # Without the columns there is nothing to leave it out by.
     bare = {"id": "3", "device": "a/1", "start": START + 10}
     assert client.post("/incidents", bare).json["status"] == "opened"
+    # One of several columns does not say that the others are as they should be.
+    assert client.post("/incidents", {**minor, "id": "4"}).json["status"] == "cancelled"
+    client.post("/incidents", {"id": "4", "kind": "outage", "end": START + 6})
+    assert client.step("labeled_join")._book.get("4").cancelled
+    client.post("/incidents", {"id": "4", "kind": "outage", "severity": "critical"})
+    assert not client.step("labeled_join")._book.get("4").cancelled

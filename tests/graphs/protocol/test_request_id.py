@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 
+import pytest
+
+from graphs.protocol import request_id
 from graphs.protocol.request_id import made_id
 
 
@@ -25,3 +28,17 @@ def test_a_fork_makes_other_ids() -> None:
     with os.fdopen(reading) as told:
         of_child = told.read()
     assert len(of_child) == 32 and of_child not in {made_id() for _ in range(1000)}
+
+
+def test_a_thread_that_takes_the_last_id_in_between_leaves_others_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Taken(list[str]):
+        """As if another thread took the last one as soon as somebody has looked whether there is one."""
+
+        def __bool__(self) -> bool:
+            return True
+
+    monkeypatch.setattr(request_id, "_made", Taken())
+    made = [made_id() for _ in range(600)]
+    assert len(set(made)) == 600

@@ -90,7 +90,7 @@ def test_an_open_alert_that_gets_worse_and_worse_does_not_keep_a_run_from_beginn
 def test_after_two_rejected_runs_rows_count_since_the_alert_was_worst_and_the_rejections_go_on():
     state = take(take(LoopState(), told(alert="a1"), "v1", NOW), worse(2, 11), "v1", NOW)
     first = state.case.onset
-    state = began(state, Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW)
+    state = began(state, Attempt("k", "main", 5000, NOW.isoformat(), "v1"), NOW, 1)
     state = take(state, worse(3, 13), "v1", NOW)
     assert not state.attempt.outdated
     state = take(state, worse(4, 12), "v1", NOW)  # Sent late.
@@ -99,7 +99,7 @@ def test_after_two_rejected_runs_rows_count_since_the_alert_was_worst_and_the_re
     assert (state.case.onset, state.case.rejections, outcomes(state)[-1]) == (first, 1, "rejected")
     growing = replace(POLICY, growth=2.0)
     few = replace(PLENTY, rows=9_999, episodes=4)
-    assert "of 10,000; 4 new error episodes" in next_step(state, few, NOW, growing).reason
+    assert "of 10,000; 3 new error episodes" in next_step(state, few, NOW, growing).reason
     assert next_step(state, replace(PLENTY, rows=10_000), NOW, growing) == Begin(10_000)
     state = LoopState.from_dict(json.loads(json.dumps(state.to_dict())))
     state = tried(state, "rejected")

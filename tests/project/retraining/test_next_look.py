@@ -43,14 +43,19 @@ def test_it_names_the_devices_and_how_many_labels_are_missing():
 
 
 def test_after_a_rejected_candidate_it_names_the_run_that_a_person_can_begin_at_once():
-    rejected = replace(opened(), case=replace(opened().case, rejections=1, rows_tried=600))
+    case = replace(opened().case, rejections=1, rows_tried=600)
+    rejected = replace(opened(), case=replace(case, episodes_tried=1))
     assert "labels of 560 more readings and of a further error episode start a training" in look(rejected)
     assert look(rejected, replace(FEW, episodes=2)).endswith(
-        "labels of 560 more readings or 3 more error episodes start a training, in about 93 min; netops run "
+        "labels of 560 more readings or 4 more error episodes start a training, in about 93 min; netops run "
         "--set 'training_window=since 2024-05-01T11:00:00+00:00' trains at once on the rows since the "
         "change, and the gate compares as before"
     )
     assert "netops run" not in look(opened())
+    unknown = look(replace(opened(), case=case))
+    assert "labels of 560 more readings start a training, in about 93 min;" in unknown, (
+        "of an earlier version"
+    )
 
 
 @pytest.mark.parametrize(

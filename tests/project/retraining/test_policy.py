@@ -329,3 +329,12 @@ def test_after_a_candidate_failed_the_next_one_waits_for_new_episodes_of_errors(
     early = tried(opened(), outcome, rows=1000, episodes=2)
     assert isinstance(next_step(early, replace(few, episodes=6), NOW, POLICY), Wait)
     assert next_step(early, replace(few, episodes=7), NOW, POLICY) == Begin(1200)
+
+
+def test_where_an_earlier_version_has_not_noted_the_episodes_rows_alone_decide():
+    state = tried(opened(), "rejected", rows=5000, episodes=0)
+    same = replace(PLENTY, rows=5100, episodes=40)
+    assert next_step(state, same, NOW, POLICY) == Wait(
+        "5,100 labeled rows since 2024-05-01T11:00:00 UTC, of 10,000"
+    )
+    assert next_step(state, replace(same, rows=10_000), NOW, POLICY) == Begin(10_000)
