@@ -24,6 +24,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.device_group import check_group_column, device_group
 from graphs.state.device_store import DeviceStore
 from project.errors import NetopsError
+from project.function_names import SERVING, what_brings_back
 from project.http_json import get_json
 from project.settings import Settings
 from training.dataset.device_times import label_gap_seconds, moments_of
@@ -200,6 +201,16 @@ def watch_champion(
         choice = DetectorChoice.parse(detectors)
         devices = f"store://feature-sets/{project}/{DEVICES}"
         attach_detectors(test_set, telemetry, address, callback, settings, choice, devices)
+    except httpx.HTTPStatusError as error:
+        # Of an endpoint that was deployed before an upgrade, which knows an earlier form of their state.
+        got = f"{error.response.status_code} {error.response.text}"
+        step = (
+            f"'{what_brings_back(project, SERVING)}' deploys the release that is installed; "
+            "the next 'netops run' attaches them"
+        )
+        raise NetopsError(
+            f"{address}: must take the detectors of the champion, got {got}; next: {step}"
+        ) from error
     except httpx.HTTPError as error:
         raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error
 
