@@ -60,6 +60,7 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         ("labels", told.late_labels),
         ("tokens", told.unknown_tokens),
         ("code", told.other_code),
+        ("disk", told.unwritten_files),
         ("old data", told.not_deleted),
     ):
         for name, texts in by_project.items():
