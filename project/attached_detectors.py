@@ -31,6 +31,8 @@ from training.dataset.device_times import label_gap_seconds, moments_of
 from training.evaluation.clusters import SECOND, Apart
 
 _TIMEOUT = 30
+_SAID = 200
+"""Characters of an answer that are shown: it may quote all of what it was sent."""
 
 
 @dataclass(frozen=True)
@@ -203,13 +205,10 @@ def watch_champion(
         attach_detectors(test_set, telemetry, address, callback, settings, choice, devices)
     except httpx.HTTPStatusError as error:
         # Of an endpoint that was deployed before an upgrade, which knows an earlier form of their state.
-        got = f"{error.response.status_code} {error.response.text}"
-        step = (
-            f"'{what_brings_back(project, SERVING)}' deploys the release that is installed; "
-            "the next 'netops run' attaches them"
-        )
         raise NetopsError(
-            f"{address}: must take the detectors of the champion, got {got}; next: {step}"
+            f"{address}: must take the detectors of the champion, got {error.response.status_code}; "
+            f"next: '{what_brings_back(project, SERVING)}' deploys the release that is installed, and the "
+            f"next 'netops run' attaches them; the endpoint said: {error.response.text[:_SAID]}"
         ) from error
     except httpx.HTTPError as error:
         raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error

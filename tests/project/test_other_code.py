@@ -76,7 +76,9 @@ def test_detectors_that_an_endpoint_of_before_refuses_are_told_with_its_reason_a
     monkeypatch, tmp_path
 ):
     monkeypatch.setattr(registered_versions, "evaluated_model", lambda *_: ("model", "rows"))
-    reason = '{"error":{"field":"body","rule":"saved missed incidents: format: must be 1, got 2"}}'
+    reason = (
+        '{"error":{"field":"body","rule":"saved missed incidents: format: must be 1, got 2"}}' + " " * 300
+    )
 
     def refuse(*_: object) -> None:
         request = httpx.Request("PUT", "http://here/drift/detectors")
@@ -88,7 +90,8 @@ def test_detectors_that_an_endpoint_of_before_refuses_are_told_with_its_reason_a
             "netops-lab", "v1", None, "http://here", "", Settings(home=tmp_path)
         )
     assert str(raised.value) == (
-        f"http://here: must take the detectors of the champion, got 422 {reason}; next: "
-        "'netops serve --project netops-lab' deploys the release that is installed; "
-        "the next 'netops run' attaches them"
+        "http://here: must take the detectors of the champion, got 422; next: "
+        "'netops serve --project netops-lab' deploys the release that is installed, "
+        "and the next 'netops run' attaches them; "
+        f"the endpoint said: {reason[:200]}"
     )
