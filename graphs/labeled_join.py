@@ -287,6 +287,7 @@ class LabeledJoin(RequestStep):
 
     def _write_failed(self, error: Exception) -> None:
         self._metrics.batch_failures.inc()
+        self._metrics.write_failed("pairs")
         self._logger.error(f"a batch of labeled pairs could not be written and is kept: {error}")
 
 

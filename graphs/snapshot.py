@@ -65,6 +65,7 @@ def snapshot_taker(context: Any) -> SnapshotTaker | None:
     def outcome(error: str) -> None:
         state.metrics.snapshots.labels(_FAILED if error else _WRITTEN).inc()
         if error:
+            state.metrics.write_failed("snapshots")
             context.logger.error(f"a snapshot could not be written, so the journal keeps more: {error}")
         try:
             state.journal.bounds.floor = cut_at(directory)

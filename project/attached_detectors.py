@@ -24,12 +24,15 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.device_group import check_group_column, device_group
 from graphs.state.device_store import DeviceStore
 from project.errors import NetopsError
+from project.function_names import SERVING, what_brings_back
 from project.http_json import get_json
 from project.settings import Settings
 from training.dataset.device_times import label_gap_seconds, moments_of
 from training.evaluation.clusters import SECOND, Apart
 
 _TIMEOUT = 30
+_SAID = 200
+"""Characters of an answer that are shown: it may quote all of what it was sent."""
 
 
 @dataclass(frozen=True)
@@ -200,6 +203,13 @@ def watch_champion(
         choice = DetectorChoice.parse(detectors)
         devices = f"store://feature-sets/{project}/{DEVICES}"
         attach_detectors(test_set, telemetry, address, callback, settings, choice, devices)
+    except httpx.HTTPStatusError as error:
+        # Of an endpoint that was deployed before an upgrade, which knows an earlier form of their state.
+        raise NetopsError(
+            f"{address}: must take the detectors of the champion, got {error.response.status_code}; "
+            f"next: '{what_brings_back(project, SERVING)}' deploys the release that is installed, and the "
+            f"next 'netops run' attaches them; the endpoint said: {error.response.text[:_SAID]}"
+        ) from error
     except httpx.HTTPError as error:
         raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error
 

@@ -55,6 +55,18 @@ def get_json(address: str, timeout: float = _TIMEOUT, **query: str | int) -> Any
     return _answer(Request(url), address, timeout)  # noqa: S310 - addresses of the user's own servers
 
 
+def get_text(address: str, timeout: float = _TIMEOUT) -> str:
+    """Text of the answer to a GET request.
+
+    :raises UnreachableError: unless the server answers with a status of success.
+    """
+    try:
+        with urlopen(Request(address), timeout=timeout) as response:  # noqa: S310 - as above
+            return str(response.read().decode())
+    except (OSError, HTTPException, ValueError) as error:
+        raise UnreachableError(f"{address}: must answer GET, got {error}") from error
+
+
 def get_guarded(address: str, token: str, timeout: float = _TIMEOUT) -> Any:
     """The same of a route that takes a bearer token."""
     return _answer(Request(address, headers=_bearer(token)), address, timeout)  # noqa: S310 - as above

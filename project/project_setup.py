@@ -21,6 +21,7 @@ from graphs.protocol.function_secrets import CALLBACK_SECRET, TOKEN, role_secret
 from graphs.protocol.roles import Role
 from graphs.serving_graph import build_serving_graph
 from graphs.state.clocks import ARRIVAL
+from project.code_digest import CODE, code_digest
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
 from project.job_handlers import JOBS
 from project.memory import Memory, recall, workflow_arguments
@@ -220,6 +221,7 @@ def _configure(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None
     if settings.profile == "local":
         if function.kind != "job":  # A job runs in a process of ours, which can read the token file.
             files = _set_secrets(function, settings)
+            function.set_env(CODE, code_digest())
             function.set_env(DIGEST, digest_of(function, files))
         return
     function.with_source_archive(settings.source)

@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sys
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
 from feature_sets.checks import check_boolean
 from project.api_reader import function_variables, ready_endpoint
+from project.code_digest import code_digest
 from project.device_reload import RELOAD_FAILURE
 from project.endpoint_routing import routing_if_any
 from project.errors import NetopsError
 from project.function_names import SERVING
 from project.production_model import production_version
-from project.settings import SOURCE_ROOT, Settings
+from project.settings import Settings
 
 DIGEST = "DEFINITION_DIGEST"
 """Variable of a deployed function: what it was made of."""
@@ -30,9 +29,6 @@ TO_BE_PROMOTED = "a model is to be promoted"
 
 _ID = "deployment"
 """Of the graph: by it a restarted endpoint knows whether it was deployed anew."""
-_ROOMS = ("drift", "feature_sets", "graphs", "project", "training")
-_NOTES = ("*.dist-info", "*.egg-info")
-"""Folders beside installed packages, called by name and version."""
 _NEW_HISTORY = (
     *("rows_new", "rows_rewritten", "label_rows_new", "label_rows_rewritten", "labels_changed"),
     *("devices_new", "devices_changed"),
@@ -51,7 +47,7 @@ def digest_of(function: Any, secrets: Sequence[Path]) -> str:
     document = function.to_dict()
     spec = _lasting({**document["spec"], "build": None})  # MLRun's own note of where its code came from.
     written = [path.stat().st_mtime_ns for path in secrets]
-    known = json.dumps([document["kind"], spec, written, _code()], sort_keys=True, default=str)
+    known = json.dumps([document["kind"], spec, written, code_digest()], sort_keys=True, default=str)
     return hashlib.sha256(known.encode()).hexdigest()
 
 
@@ -65,25 +61,6 @@ def _lasting(content: Any) -> Any:
     if isinstance(content, list) and all(isinstance(each, str) for each in content):
         return sorted(content)
     return [_lasting(each) for each in content] if isinstance(content, list) else content
-
-
-@lru_cache(maxsize=1)
-def _code() -> str:
-    """Digest of our code, and of the names and versions of what is installed."""
-    found = hashlib.sha256()
-    for path in sorted(each for room in _ROOMS for each in (Path(SOURCE_ROOT) / room).rglob("*.*")):
-        if path.parent.name == "__pycache__" or not path.is_file():
-            continue
-        found.update(f"{path.relative_to(SOURCE_ROOT)}\n".encode())
-        found.update(path.read_bytes())
-    found.update(str(sorted(_installed())).encode())
-    return found.hexdigest()
-
-
-def _installed() -> set[str]:
-    """Names and versions of what is installed, by its folders: what is in them takes long to read."""
-    folders = [Path(each) for each in sys.path if each]
-    return {found.name for folder in folders for kind in _NOTES for found in folder.glob(kind)}
 
 
 def why_deployed(

@@ -104,6 +104,12 @@ class ServingMetrics:
         self.callbacks = beside("drift_callbacks", "Calls that report a drift", "outcome")
         self.batch_failures = beside("batch_write_failures", "Failed attempts to write a Parquet batch")
         self.archive_failures = beside("archive_write_failures", "Failed attempts to archive the journal")
+        self._write_failure_times = Gauge(
+            "netops_write_failure_timestamp_seconds",
+            "When files could not be written for the last time; it is tried again",
+            ("what",),
+            registry=self.registry,
+        )
         self.suppressed = kept(
             "suppressed_predictions", "Predictions of devices in maintenance: no alarm", "prediction"
         )
@@ -231,6 +237,13 @@ class ServingMetrics:
             counter = self._kept.get(name)
             if counter is not None and not _is_refused(labels):
                 counter.add(labels, value)
+
+    def write_failed(self, what: str) -> None:
+        """Note that the disk has not taken files just now.
+
+        :param what: ``pairs``, ``archive`` or ``snapshots``.
+        """
+        self._write_failure_times.labels(what).set_to_current_time()
 
     def text(self) -> str:
         """Everything in Prometheus' text format."""

@@ -19,6 +19,7 @@ from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import ROWS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
+from graphs.protocol.errors import ApiError
 from graphs.protocol.roles import Role
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from graphs.routing.routing import FurtherVersion, Routing
@@ -146,7 +147,7 @@ class ServingState:
                 settings.journal_max_events,
                 telemetry.target,
                 Path(settings.archive_directory) if settings.archive_directory else None,
-                lambda error: metrics.archive_failures.inc(),
+                lambda error: _archive_failed(metrics, error),
                 _needed_seconds(settings, telemetry),
                 ReadAnew(telemetry),
             )
@@ -181,6 +182,12 @@ class ServingState:
             further,
             _population(settings, telemetry),
         )
+
+
+def _archive_failed(metrics: ServingMetrics, error: Exception) -> None:
+    metrics.archive_failures.inc()
+    if not isinstance(error, ApiError):  # That the store is away is no matter of the disk.
+        metrics.write_failed("archive")
 
 
 def _declared(settings: ServingSettings, package: ModelPackage) -> RoutingDocument:

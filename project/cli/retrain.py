@@ -145,9 +145,15 @@ def _of_runner(settings: Settings, session: Session, project: str) -> tuple[dict
 
     try:
         address = ready_endpoint(session.mlrun_dbpath, project, RUNNER).address
-        told = get_guarded(f"{address.rstrip('/')}/drift", settings.bearer_token(), _TIMEOUT)
     except NetopsError as error:
         return None, str(error)
+    try:
+        told = get_guarded(f"{address.rstrip('/')}/drift", settings.bearer_token(), _TIMEOUT)
+    except NetopsError as error:
+        from project.summary.other_code import other_code_of
+
+        # One of before an upgrade cannot read the state that a command of now has written.
+        return None, "; ".join([str(error), *other_code_of(settings, session.mlrun_dbpath, project)])
     if "outlook" not in told:
         again = f"'netops serve --project {project}' deploys it anew"
         return None, f"the runner is of an earlier version; {again}"

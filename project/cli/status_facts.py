@@ -22,8 +22,10 @@ from project.summary.alerts import told_of_drift
 from project.summary.further_horizons import earlier_horizons_of, horizons_without_model_of
 from project.summary.live_labels import late_labels_of
 from project.summary.measured_drift import measured_drift_of
+from project.summary.other_code import other_code_of
 from project.summary.readiness import not_ready
 from project.summary.unknown_tokens import unknown_tokens
+from project.summary.unwritten_files import unwritten_files
 
 if TYPE_CHECKING:
     from project.api_reader import Endpoint, Schedule
@@ -45,6 +47,8 @@ class StatusFacts:
     :param loops: what the loop waits for where that is a person or a time.
     :param late_labels: that they come too late.
     :param unknown_tokens: that an endpoint knows other tokens than those of now.
+    :param other_code: that endpoints were deployed with other code than is installed.
+    :param unwritten_files: that an endpoint could not write some of late.
     :param not_deleted: why no data of old runs was deleted the last time.
     :param earlier_horizons: models of further horizons that are older than the primary one.
     :param horizons_without_model: further horizons that no model answers, and why.
@@ -64,6 +68,8 @@ class StatusFacts:
     loops: dict[str, list[str]]
     late_labels: dict[str, list[str]]
     unknown_tokens: dict[str, list[str]]
+    other_code: dict[str, list[str]]
+    unwritten_files: dict[str, list[str]]
     not_deleted: dict[str, list[str]]
     earlier_horizons: dict[str, list[str]]
     horizons_without_model: dict[str, list[str]]
@@ -127,6 +133,11 @@ def status_facts(
         loops={name: held_up(state, name, now) for name, state in loops.items()},
         late_labels={name: late_labels_of(address) for name, address in live.items()},
         unknown_tokens={name: unknown_tokens(settings, address, name) for name, address in live.items()},
+        other_code={name: other_code_of(settings, session.mlrun_dbpath, name) for name in asked},
+        unwritten_files={
+            name: unwritten_files(address, settings.labeled_pairs(name).parent, now)
+            for name, address in live.items()
+        },
         not_deleted={name: why for name, why in not_deleted(settings.home).items() if wanted(name)},
         earlier_horizons={name: earlier_horizons_of(session.mlrun_dbpath, name) for name in asked},
         horizons_without_model={

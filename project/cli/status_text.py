@@ -59,6 +59,8 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         ("horizon", told.horizons_without_model),
         ("labels", told.late_labels),
         ("tokens", told.unknown_tokens),
+        ("code", told.other_code),
+        ("disk", told.unwritten_files),
         ("old data", told.not_deleted),
     ):
         for name, texts in by_project.items():

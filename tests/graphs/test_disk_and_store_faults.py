@@ -347,6 +347,9 @@ def test_a_full_disk_of_the_endpoint_stops_no_answer_and_everything_is_written_w
         deadline = time.monotonic() + 60
         sender.until(lambda: all(failed(sender.client)) or time.monotonic() > deadline)
         both = failed(sender.client)
+        kinds = re.findall(
+            r'write_failure_timestamp_seconds\{what="(\w+)"\}', sender.client.get("/metrics").json
+        )
         unwritten = sender.client.get("/labeled").json["unwritten"]
         resource.setrlimit(resource.RLIMIT_FSIZE, (UNLIMITED, UNLIMITED))
         over = time.monotonic() + 60
@@ -362,6 +365,7 @@ def test_a_full_disk_of_the_endpoint_stops_no_answer_and_everything_is_written_w
             "labeled": len(sender.labeled),
             "refused": sender.refused,
             "failed": both,
+            "kinds": kinds,
             "unwritten": unwritten,
             "end": sender.client.get("/labeled").json,
         }
@@ -369,6 +373,7 @@ def test_a_full_disk_of_the_endpoint_stops_no_answer_and_everything_is_written_w
     found = in_process(life, killed=True)
     assert found["refused"] == [] and found["unwritten"] > 0
     assert len(found["failed"]) == 2 and min(found["failed"]) >= 1
+    assert {"pairs", "snapshots"} <= set(found["kinds"])
     assert snapshot_files(folder / "snapshots")
     assert kept_times(folder, store) == sorted(found["accepted"])
     again = opened(folder, store).get("/labeled").json

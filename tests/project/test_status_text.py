@@ -13,7 +13,7 @@ from project.cli.status_facts import StatusFacts
 from project.cli.status_text import print_text
 from project.run_lock import Holder
 
-NOTHING = StatusFacts("", "", "", [], {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, [], [], {})
+NOTHING = StatusFacts("", "", "", [], {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, [], [], {})
 LIVES = {"failed_starts": 0, "failed_start": "", "failing_since": None, "since": None}
 SERVING = {
     **{"project": "lab", "name": "serving", "address": "http://here", "state": "not ready"},
@@ -34,6 +34,8 @@ FULL = StatusFacts(
     loops={"lab": ["it waits for a person"]},
     late_labels={"lab": ["half come too late"]},
     unknown_tokens={"lab": ["that of write is not known"]},
+    other_code={"lab": ["serving was deployed with other code"]},
+    unwritten_files={"lab": ["serving could not write"]},
     not_deleted={"lab": ["none was deleted"]},
     earlier_horizons={"lab": ["1h is older"]},
     horizons_without_model={"lab": ["2h has none"]},
@@ -54,7 +56,7 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
     assert lines[3].startswith("under way     project lab: ") and "netops run" in lines[3]
     assert lines[4] == "report        project lab: /home/report.html"
     assert lines[5].split() == ["project", "endpoint", "address", "state", "model", "version"]
-    assert lines[7:19] == [
+    assert lines[7:21] == [
         "drift of lab: in control: beside it, ddm found 7 drifts",
         "rows of lab: 4 of 21 columns moved",
         "alert of lab: drift is open",
@@ -64,11 +66,13 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
         "horizon of lab: 2h has none",
         "labels of lab: half come too late",
         "tokens of lab: that of write is not known",
+        "code of lab: serving was deployed with other code",
+        "disk of lab: serving could not write",
         "old data of lab: none was deleted",
         "serving of lab: the journal is away",
         "serving of lab: started again 2 times, last exit 2026-11-28T05:00:00+00:00: signal 9",
     ]
-    assert "2026-11-28 04:00 started run ffffffff" in lines[20]
+    assert "2026-11-28 04:00 started run ffffffff" in lines[22]
 
 
 def test_what_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:

@@ -40,7 +40,7 @@ def test_the_digest_is_that_of_settings_code_and_secrets(
     before = digest(tmp_path, function)
     assert digest(tmp_path, function) == before
     others = [digest(tmp_path, function, rate_limit=7)]
-    monkeypatch.setattr(module, "_code", lambda: "another version")
+    monkeypatch.setattr(module, "code_digest", lambda: "another version")
     others.append(digest(tmp_path, function))
     monkeypatch.undo()
     assert digest(tmp_path, function) == before
