@@ -193,7 +193,7 @@ def _added(
         "conflicts": done.conflicts,
         "first_event": metrics.first,
         "last_event": metrics.last,
-        "report_lines": [*report.lines(), *done.lines()],
+        "report_lines": [*report.lines(), *done.lines(warned=True)],
     }
     if warning := conflict_warning(metrics):
         report.metrics.warnings.append(warning)

@@ -64,8 +64,11 @@ class TelemetryAppended:
         labels = self.labels.conflicts if self.retold is None else self.retold.conflicts
         return [*self.metrics.conflicts, *labels, *self.contradicted.samples]
 
-    def lines(self) -> list[str]:
-        """What is worth knowing, for people."""
+    def lines(self, warned: bool = False) -> list[str]:
+        """What is worth knowing, for people.
+
+        :param warned: whether ``conflict_warning`` and ``further_conflicts`` tell of readings in conflict.
+        """
         out = []
         for name, done in (("metrics", self.metrics), ("labels", self.labels)):
             out.append(self._counted(name, done))
@@ -83,7 +86,7 @@ class TelemetryAppended:
                     "nobody says what they are now" if name == "labels" else "with these, they were too late"
                 )
                 out.append(f"  {done.dropped:,} earlier rows left out: {why}")
-            if name == "metrics":  # A warning tells of them.
+            if warned and name == "metrics":
                 continue
             if done.conflicting:
                 out.append(f"  {done.conflicting:,} rows say something else than the history, which stays:")

@@ -41,8 +41,9 @@ class FileMark:
 
     @property
     def is_refused(self) -> bool:
-        """Whether it has rows and none was accepted; a copy of another file is not refused."""
-        return self.rows > 0 and not self.rows_accepted and not self.rejected.keys() <= set(REPEATS)
+        """Whether it has rows and none is accepted, now or when due; a copy of another is not refused."""
+        is_copy = self.rejected.keys() <= set(REPEATS)
+        return self.rows > 0 and not self.rows_accepted and not self.due and not is_copy
 
     def is_of(self, other: FileMark, devices: int, now: float = 0.0) -> bool:
         """Whether a file with another mark need not be read again.

@@ -401,7 +401,7 @@ def test_with_a_horizon_the_label_itself_becomes_history(project, local_stack, t
         answer = endpoint.send(path, body)
         assert answer.status == 200
         if path == "/labels":
-            assert {each["status"] for each in answer.json} == {"kept"}
+            assert {each["status"] for each in answer.json} <= {"kept", "duplicate", "conflicting"}
         if number == 31:
             take_live(endpoint.journal, SCHEMA)
     target = {"device": "dev-1", "timestamp": START.isoformat(), SCHEMA.target: 1}

@@ -84,3 +84,12 @@ def test_a_copy_of_another_file_is_not_refused_and_readings_may_be(folder: Folde
     error = refused(done)
     assert error.startswith("metrics/a.csv and 1 more: must hold at least one usable row; ")
     assert "metrics/b.csv: 2 rows (unknown_device: 2; such as unknown_device: box 'nobody' in row 1" in error
+
+
+@pytest.mark.parametrize("folder", ["rows"], indirect=True)
+def test_a_file_of_the_future_is_not_refused_as_it_is_read_again_when_it_is_due(folder: Folder) -> None:
+    text = "box,timestamp,cpu,latency\ndev-0,2100-01-01T00:00:00Z,1,1\n"
+    (folder.path / "metrics" / "later.csv").write_text(text, encoding="utf-8")
+    done = folder.ingest()
+    assert done["files_refused"] == {}
+    assert any("from_future: 1" in line for line in done["report_lines"])
