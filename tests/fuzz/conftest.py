@@ -1,8 +1,7 @@
-"""The endpoint of the tests of the serving graph, and the project of those of the ingestion."""
+"""The endpoint of the tests of the serving graph."""
 
 from __future__ import annotations
 
-from tests.feature_sets.conftest import project
 from tests.graphs.conftest import package, schema
 
-__all__ = ["package", "project", "schema"]
+__all__ = ["package", "schema"]
