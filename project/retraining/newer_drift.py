@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from drift.missed_alert import SOURCE as MISSED
 from project.retraining.state import Case
 
 
@@ -49,7 +50,8 @@ def is_newer(event: Mapping[str, Any], case: Case) -> bool:
         return True
     if case.cleared:
         return True
-    return onset > time_of(case.event["event_time"])
+    # An incident that a bad model caught by luck moves the onset of those that it missed behind it.
+    return event["source"] != MISSED and onset > time_of(case.event["event_time"])
 
 
 def with_alert(known: tuple[str, ...], event: Mapping[str, Any]) -> tuple[str, ...]:

@@ -305,10 +305,19 @@ def test_missed_incidents_of_the_change_that_the_error_rate_shows_join_its_case_
     assert (one_left.case.alerts, one_left.case.cleared) == (("glr-900",), "")
 
 
-def test_missed_incidents_that_began_after_the_error_rate_rose_are_a_newer_change():
+def test_missed_incidents_with_a_later_onset_are_no_newer_change_while_the_alert_of_the_case_is_open():
+    """One that was caught by luck moves their onset."""
     later = {**MISSED, "onset": "2024-05-01T12:30:00+00:00"}
     state = take(take(LoopState(), told(alert="glr-900"), "v1", NOW), told(2, **later), "v1", NOW)
-    assert outcomes(state) == ["opened", "newer drift"]
+    assert outcomes(state) == ["opened", "merged"]
+    cleared = take(
+        take(LoopState(), told(alert="glr-900"), "v1", NOW),
+        told(3, level="cleared", alert="glr-900", onset="2024-05-01T11:00:00+00:00", detail="2% wrong"),
+        "v1",
+        NOW,
+    )
+    state = take(cleared, told(2, **later), "v1", NOW)
+    assert outcomes(state) == ["opened", "cleared", "newer drift"]
     assert state.case.onset == later["onset"]
 
 
