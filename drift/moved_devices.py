@@ -102,7 +102,7 @@ def moved_devices(
     if len(distances) < 2:
         return None
     far, near = _divided(distances.to_numpy())
-    if not len(far) or far.mean() - near.mean() < LEAST_APART:
+    if far.mean() - near.mean() < LEAST_APART:
         return None
     moved = distances[distances >= far.min()].sort_values(ascending=False, kind="stable")
     before, now = (

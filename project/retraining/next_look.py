@@ -62,7 +62,7 @@ def next_look(
 def _missing(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
     """Which labels a training still takes; empty if there are enough."""
     rows = rows_needed(case, policy) - evidence.rows
-    tried = case.rows_tried > 0 and case.episodes_tried > 0
+    tried = case.knows_tried_episodes
     parts = []
     if is_more_needed(case, evidence, policy):
         parts = [f"of {rows:,} more readings"] if rows > 0 else []
@@ -92,7 +92,7 @@ def _how_long(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
     """How long they take if they come as they have since the change; nobody knows of errors without any."""
     if not evidence.rows or evidence.span_seconds <= 0:
         return ""
-    tried = case.rows_tried > 0 and case.episodes_tried > 0
+    tried = case.knows_tried_episodes
     if tried and evidence.episodes <= case.episodes_tried:
         return ""
     rows = max(0, rows_needed(case, policy) - evidence.rows)

@@ -91,7 +91,7 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
     rows = rows_needed(case, policy)
     if is_more_needed(case, evidence, policy):
         told = f"{evidence.rows:,} labeled rows since {case.onset[:19]} UTC, of {rows:,}"
-        if case.rows_tried and case.episodes_tried:
+        if case.knows_tried_episodes:
             told = f"{told}; {episodes_in_words(case, evidence, policy)}"
         return Wait(told)
     if evidence.units < policy.least_units:
@@ -114,7 +114,7 @@ def is_more_needed(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> 
     says, with an error episode of since then among them; or as many more episodes, however few rows. An
     earlier version did not note the episodes: then rows alone decide, as they did.
     """
-    if not case.rows_tried or not case.episodes_tried:
+    if not case.knows_tried_episodes:
         return evidence.rows < rows_needed(case, policy)
     if evidence.episodes <= case.episodes_tried or evidence.rows < policy.least_rows:
         return True

@@ -127,6 +127,11 @@ class Case:
     episodes_begun: int = 0
     episodes_tried: int = 0
 
+    @property
+    def knows_tried_episodes(self) -> bool:
+        """Whether a run has ended whose error episodes were noted; an earlier version noted rows alone."""
+        return self.rows_tried > 0 and self.episodes_tried > 0
+
 
 @dataclass(frozen=True)
 class Attempt:
