@@ -231,7 +231,8 @@ def _time_facts(column: pa.ChunkedArray, parsed: ParsedTimes, order: str | None 
     if parsed.units:
         form = f"epoch {' and '.join(parsed.units)}"
     elif naive:
-        form = "without a zone"
+        share = np.count_nonzero(parsed.naive) / np.count_nonzero(~parsed.unparsable)
+        form = "without a zone" if share == 1 else f"{share:.1%} without a zone, the others with one"
     else:
         zone = getattr(column.type, "tz", None)
         form = f"zone {zone}" if zone else "with a zone"

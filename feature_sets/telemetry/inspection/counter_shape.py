@@ -87,7 +87,7 @@ def counter_shape(
     times a day: that is not taken for resets.
 
     :param column: one cell for each of the readings.
-    :param readings: ``device`` and ``time`` of each.
+    :param readings: ``device``, ``time`` and ``run`` of each, see ``TableProfile.runs``.
     :param name: of the metric.
     :param decimal: of numbers in text, a point or a comma.
     """
@@ -96,8 +96,7 @@ def counter_shape(
         return None
     frame = readings.assign(value=values).dropna().sort_values(["device", "time"], kind="stable")
     numbers = frame["value"].to_numpy(dtype=np.uint64)
-    device = frame["device"].to_numpy()
-    same = device[1:] == device[:-1]
+    same = _are_steps(frame["device"].to_numpy(), frame["run"].to_numpy())
     before, after = numbers[:-1][same], numbers[1:][same]
     falls, rises = after < before, after > before
     if len(before) <= _STEPS or not rises.any():
@@ -121,6 +120,17 @@ def counter_shape(
     return CounterShape(
         fields, _seen(int(np.count_nonzero(wraps)), int(np.count_nonzero(resets)), len(before))
     )
+
+
+def _are_steps(device: Integers, run: Integers) -> Bools:
+    """Which readings are the next one of the device of the reading before.
+
+    Between two runs it may have begun again, and have counted for days since. So steps between runs count
+    only where most are.
+    """
+    same: Bools = device[1:] == device[:-1]
+    within: Bools = same & (run[1:] == run[:-1])
+    return within if 2 * np.count_nonzero(within) >= np.count_nonzero(same) else same
 
 
 def _wraps(before: Integers, after: Integers) -> Bools:
@@ -163,12 +173,15 @@ def uptime_unit(column: pa.ChunkedArray, readings: pd.DataFrame, name: str, deci
     """Unit of numbers that say how long a device has been running; None if they do not.
 
     They are called so, and rise as time passes.
+
+    :param readings: as in ``counter_shape``.
     """
     if not _UPTIME.search(_plain(name)):
         return None
     values = numbers_of(column, decimal).values
     frame = readings.assign(value=values).dropna().sort_values(["device", "time"], kind="stable")
-    steps = frame.groupby("device").agg({"value": "diff", "time": "diff"}).dropna()
+    steps = frame[["value", "time"]].diff()[1:]
+    steps = steps[_are_steps(frame["device"].to_numpy(), frame["run"].to_numpy())]
     rates = (steps["value"] / steps["time"].dt.total_seconds()).to_numpy()
     rates = rates[np.isfinite(rates)]
     for unit, micros in UNITS.items():

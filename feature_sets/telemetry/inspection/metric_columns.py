@@ -70,7 +70,7 @@ def _wide(
     readings: pd.DataFrame | None,
     rest: Mapping[str, ColumnProfile],
 ) -> None:
-    kinds = MetricKinds(proposal, readings, table.decimal)
+    kinds = MetricKinds(proposal, table, readings)
     partial: list[str] = []
     unseen: list[str] = []
     both_signs: list[str] = []
@@ -143,7 +143,7 @@ def _long(
 
     :param columns: that with the names of metrics, and that with their values.
     """
-    kinds = MetricKinds(proposal, readings, table.decimal)
+    kinds = MetricKinds(proposal, table, readings)
     metric, value = columns
     found = numeric_names(table, metric, value)
     constant = []

@@ -19,6 +19,7 @@ from feature_sets.telemetry.inspection.counter_shape import (
 )
 from feature_sets.telemetry.inspection.device_shape import has_uneven_levels
 from feature_sets.telemetry.inspection.far_values import tell_far_values
+from feature_sets.telemetry.inspection.table_profile import TableProfile
 
 _NAMED = 5
 
@@ -35,12 +36,13 @@ class MetricKinds:
     """Metrics of a schema while they are found.
 
     :param proposal: that they are for.
+    :param table: that they are in.
     :param readings: ``device`` and ``time`` of each row that was looked at; None if nobody knows.
-    :param decimal: of numbers in text.
     """
 
-    def __init__(self, proposal: Proposal, readings: pd.DataFrame | None, decimal: str = ".") -> None:
-        self._proposal, self._readings, self._decimal = proposal, readings, decimal
+    def __init__(self, proposal: Proposal, table: TableProfile, readings: pd.DataFrame | None) -> None:
+        self._proposal, self._decimal = proposal, table.decimal
+        self._readings = None if readings is None else readings.assign(run=table.runs())
         self._counters: dict[str, CounterShape | None] = {}
         self._uptimes: dict[str, str] = {}
         self._uneven: list[str] = []

@@ -250,11 +250,27 @@ def _counted(path: Path) -> int | None:
 
 def _joined(heads: list[pa.Table]) -> pa.Table:
     """One table; a column of different types in different files becomes text."""
+    fields: dict[str, list[pa.Schema]] = {}
+    for head in heads:
+        for each in head.schema:
+            fields.setdefault(each.name, []).append(pa.schema([each]))
+    for name in [name for name, kinds in fields.items() if not _fit(kinds)]:
+        heads = [
+            head.set_column(head.schema.get_field_index(name), name, _as_text(head[name]))
+            if name in head.column_names
+            else head
+            for head in heads
+        ]
+    return pa.concat_tables(heads, promote_options="default")
+
+
+def _fit(kinds: list[pa.Schema]) -> bool:
+    """Whether a column of these types, one a schema, can be one without becoming text."""
     try:
-        return pa.concat_tables(heads, promote_options="default")
+        pa.unify_schemas(kinds, promote_options="default")
     except pa.ArrowException:
-        texts = [pa.table({name: _as_text(head[name]) for name in head.column_names}) for head in heads]
-        return pa.concat_tables(texts, promote_options="default")
+        return False
+    return True
 
 
 def _as_text(column: pa.ChunkedArray) -> pa.Array:

@@ -20,6 +20,7 @@ READINGS = pd.DataFrame(
     {
         "device": np.repeat([0, 1], ROWS),
         "time": np.tile(pd.date_range("2024-05-01", periods=ROWS, freq="10s", tz="UTC"), 2),
+        "run": 0,
     }
 )
 UP = [100_000 + 700 * row for row in range(ROWS)]
@@ -61,9 +62,25 @@ def test_one_reset_in_ten_may_lose_less_than_half(near: int, fields: object) -> 
     for each in range(near):
         numbers[1_000 * each + 500 : 1_000 * each + 1_000] += 300_000
     readings = pd.DataFrame(
-        {"device": 0, "time": pd.date_range("2024-05-01", periods=5_500, freq="10s", tz="UTC")}
+        {"device": 0, "time": pd.date_range("2024-05-01", periods=5_500, freq="10s", tz="UTC"), "run": 0}
     )
     assert counter_fields(pa.chunked_array([pa.array(numbers, pa.uint64())]), readings) == fields
+
+
+def test_what_lies_between_two_places_that_were_looked_at_is_no_step() -> None:
+    """Each time it has begun again meanwhile, and has nearly come to where it was."""
+    runs = np.repeat(np.arange(20), 10)
+    numbers = np.tile([900_000 + 700 * row for row in range(10)], 20) - 10_000 * runs
+    hours = np.tile(np.arange(10), 20) + 240 * runs
+    times = pd.Timestamp("2024-05-01", tz="UTC") + pd.to_timedelta(hours, unit="h")
+    column = pa.chunked_array([pa.array(numbers, pa.uint64())])
+    readings = pd.DataFrame({"device": 0, "time": times, "run": runs})
+    assert counter_fields(column, readings) == {"kind": "counter"}
+    assert counter_fields(column, readings.assign(run=0)) is None
+    # Of many devices each place may have one reading: then there is nothing else to go by.
+    assert counter_fields(column, readings.assign(run=range(200))) is None
+    uptime = pa.chunked_array([3_600 * (np.tile(np.arange(10), 20) + 100)])
+    assert uptime_unit(uptime, readings, "uptime") == "s"
 
 
 def test_numbers_with_places_are_none() -> None:
@@ -148,7 +165,7 @@ def test_an_uptime_is_known_by_its_name_and_how_fast_it_rises(unit: str, each: i
 
 LONG = 3_000
 LATER = pd.DataFrame(
-    {"device": 0, "time": pd.date_range("2024-05-01", periods=LONG, freq="5min", tz="UTC")},
+    {"device": 0, "time": pd.date_range("2024-05-01", periods=LONG, freq="5min", tz="UTC"), "run": 0},
 )
 
 

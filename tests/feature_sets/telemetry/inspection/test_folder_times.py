@@ -115,3 +115,15 @@ def test_the_zone_of_clocks_that_were_set_back_is_proposed(tmp_path: Path) -> No
     assert report.metrics.rejected == report.labels.rejected
     assert sum(report.metrics.rejected.values()) == 48
     assert rows.metrics["time"].iloc[0] == pd.Timestamp("2026-10-24T22:00Z")
+
+
+def test_files_may_differ_in_one_column_and_in_the_zone_of_their_times(tmp_path: Path) -> None:
+    """The other columns keep their types."""
+    times = pd.date_range("2024-05-01", periods=3, freq="1min")
+    (tmp_path / "metrics").mkdir()
+    for name, zone, box in (("1", None, "a"), ("2", "UTC", 5)):
+        frame = {"device": f"r{name}", "timestamp": times.tz_localize(zone), "load": [1, 2, 3], "box": box}
+        pd.DataFrame(frame).to_parquet(tmp_path / "metrics" / f"{name}.parquet")
+    columns = check_folder(tmp_path).tables["metrics"].columns
+    assert columns["timestamp"].times == "50.0% without a zone, the others with one"
+    assert (columns["load"].type, columns["box"].type) == ("int64", "text")
