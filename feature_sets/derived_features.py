@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feature_sets.group_features import GroupFeatures
+from feature_sets.only_vectorized import refuse_own_ingestion
 from feature_sets.relative_features import RelativeFeatures
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -116,6 +117,17 @@ class DeriveFeatures:
 
     def __init__(self, schema: Mapping[str, Any], **kwargs: Any) -> None:
         self._derived = DerivedFeatures(TelemetrySchema.from_dict(schema))
+
+    @staticmethod
+    def validate_args(feature_set: Any, schema: Mapping[str, Any], **kwargs: Any) -> None:
+        """Refuse MLRun's own ingestion, see ``refuse_own_ingestion``.
+
+        :raises InputError: where some features depend on earlier rows or on other devices.
+        """
+        telemetry = TelemetrySchema.from_dict(schema)
+        more = [*telemetry.relative_features, *telemetry.group_features]
+        if more:
+            refuse_own_ingestion("derived", more)
 
     def do(self, event: dict[str, Any]) -> dict[str, Any]:
         """Put in the features of one event; MLRun calls this."""

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from feature_sets.checks import InputError, duration_seconds
+from feature_sets.checks import duration_seconds
+from feature_sets.only_vectorized import refuse_own_ingestion
 from feature_sets.telemetry.schema import TelemetrySchema
 
 STEP = "feature_sets.windows.counters.CounterRates"
@@ -137,5 +138,13 @@ class CounterRates:
     """
 
     def __init__(self, schema: Mapping[str, Any], **kwargs: Any) -> None:
-        rule = "must be ingested by the vectorized engine, which alone computes their rates"
-        raise InputError("counters", rule, [*TelemetrySchema.from_dict(schema).metric_names])
+        self.validate_args(None, schema)
+
+    @staticmethod
+    def validate_args(feature_set: Any, schema: Mapping[str, Any], **kwargs: Any) -> None:
+        """Refuse MLRun's own ingestion, see ``refuse_own_ingestion``.
+
+        :raises InputError: always.
+        """
+        counted = [metric.name for metric in TelemetrySchema.from_dict(schema).counter_metrics]
+        refuse_own_ingestion("counters", counted)

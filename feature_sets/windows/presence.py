@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from feature_sets.only_vectorized import refuse_own_ingestion
+
 STEP = "feature_sets.windows.presence.Presence"
 """Class of the graph step that declares them in a feature set."""
 
@@ -30,6 +32,14 @@ class Presence:
 
     def __init__(self, expected: str, **kwargs: Any) -> None:
         self.expected = expected
+
+    @staticmethod
+    def validate_args(feature_set: Any, expected: str, **kwargs: Any) -> None:
+        """Refuse MLRun's own ingestion, see ``refuse_own_ingestion``.
+
+        :raises InputError: always.
+        """
+        refuse_own_ingestion("features of expected_interval", expected)
 
     def do(self, event: dict[str, Any]) -> dict[str, Any]:
         """Pass an event on; MLRun calls this."""

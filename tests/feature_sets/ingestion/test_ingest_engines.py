@@ -15,6 +15,7 @@ import redis
 import storey.dtypes
 
 from feature_sets import device_metrics
+from feature_sets.checks import InputError
 from feature_sets.device_metrics import ENGINES, STOREY, VECTORIZED
 from feature_sets.feature_vector import all_features
 from feature_sets.ingestion.ingest import ingest
@@ -238,3 +239,31 @@ def test_a_median_is_refused_for_storey_alone_and_mlrun_reads_ours(project):
     stored = fstore.get_feature_set("device_metrics").to_dataframe().loc["dev-1"].iloc[-1]
     for name in schema.window_features:
         np.testing.assert_allclose(answer[name], stored[name], rtol=1e-12, err_msg=name)
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "rule"),
+    [
+        ("expected_interval", "10s", "features of expected_interval: must be ingested by 'netops ingest'"),
+        (
+            "derived",
+            {"relative": {"operations": ["avg"], "windows": ["1m"]}},
+            "derived: must be ingested by 'netops ingest'",
+        ),
+    ],
+)
+def test_what_mlruns_ingestion_would_leave_out_is_refused_with_the_history_still_there(
+    project, field, content, rule
+):
+    schema = TelemetrySchema.from_dict({**SCHEMA.to_dict(), field: content})
+    ingest_telemetry(telemetry(), schema, VECTORIZED)
+    with pytest.raises(InputError, match=rule):
+        fstore.get_feature_set("device_metrics").ingest(metrics().head())
+    assert len(fstore.get_feature_set("device_metrics").to_dataframe()) == 240
+
+
+def test_counters_are_refused_before_anything_is_deleted():
+    counter = {"name": "mine", "metrics": {"octets": {"kind": "counter"}, "load": None}}
+    schema = TelemetrySchema.from_dict({**SCHEMA.to_dict(), **counter, "derived": {}, "population": {}})
+    with pytest.raises(InputError, match=r"counters: must be ingested by .*octets"):
+        device_metrics.device_metrics(schema).validate_steps({})
