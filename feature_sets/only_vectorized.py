@@ -10,8 +10,8 @@ from feature_sets.checks import InputError
 def refuse_own_ingestion(what: str, names: Any) -> NoReturn:
     """Raise InputError; for ``validate_args`` of a step.
 
-    ``ingest`` of a feature set replaces its history unless ``overwrite=False`` is given. It asks the classes of
-    the steps first, and makes objects of them when the history is deleted.
+    ``ingest`` of a feature set replaces its history unless ``overwrite=False`` is given. It asks the classes
+    of the steps first, and makes objects of them when the history is deleted.
 
     :param what: a feature set declares.
     :param names: of what is not computed.

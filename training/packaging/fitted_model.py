@@ -14,7 +14,6 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
 
 from feature_sets.checks import InputError
-from feature_sets.model_package.model_input import Histogram
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 from training.dataset.feature_columns import feature_columns, useless_features
@@ -25,7 +24,7 @@ from training.decision.operating_point import OperatingPoint, OutOfFold, operati
 from training.decision.threshold_rules import ThresholdRule
 from training.evaluation.scores import classification_scores
 from training.packaging.code_version import code_version
-from training.packaging.package_writer import model_inputs
+from training.packaging.package_writer import model_inputs, prediction_histogram
 from training.search.fold_matrices import fold_rows, readable_folds
 from training.search.out_of_fold import out_of_fold
 from training.search.pipelines import build_pipeline, fit_pipeline
@@ -35,7 +34,6 @@ from training.search.search_space import Plan
 from training.search.successive_halving import SearchOutcome, search
 from training.search.time_folds import Folds, episode_folds
 
-PREDICTION_BINS = 20
 
 
 @dataclass(frozen=True)
@@ -156,7 +154,6 @@ def _described(
         **classification_scores(rows.labels, probability, point.threshold, rows.weights),
         **point.describe(),
     }
-    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0), weights=rows.weights)
     return ModelSchema(
         telemetry=schema,
         inputs=model_inputs(training_part, names, schema, weights),
@@ -166,7 +163,7 @@ def _described(
         training_start=training_part[schema.time].min().isoformat(),
         training_end=training_part[schema.time].max().isoformat(),
         calibration=point.calibration,
-        predictions=Histogram(tuple(map(float, edges)), tuple(round(float(count)) for count in counts)),
+        predictions=prediction_histogram(probability, rows.weights),
         validation=scores,
         code_version=code_version(),
     )

@@ -21,7 +21,7 @@ from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.errors import ModelPackageError
 from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
-from feature_sets.model_package.model_input import ModelInput
+from feature_sets.model_package.model_input import Histogram, ModelInput
 from feature_sets.model_package.onnx_session import OnnxSession
 from feature_sets.model_package.schema import SCHEMA_FILE, ModelSchema
 from feature_sets.telemetry.expected_interval import AGE
@@ -33,7 +33,7 @@ from training.decision.calibration import calibrated
 from training.packaging.onnx_export import export_onnx
 from training.search.pipelines import error_margin
 
-HISTOGRAM_BINS = 20
+HISTOGRAM_BINS = PREDICTION_BINS = 20
 TOLERANCE = 1e-5
 """Largest difference between a probability of the ONNX graph and scikit-learn's."""
 
@@ -92,8 +92,20 @@ def write_model_package(
     """
     graph = export_onnx(pipeline, len(schema.inputs), schema.calibration, schema.threshold)
     check_equal(graph, pipeline, schema.calibration, check_rows)
+    return write_graph(directory, graph, schema, check_rows)
+
+
+def write_graph(
+    directory: Path, graph: bytes, schema: ModelSchema, rows: npt.NDArray[np.float32]
+) -> ModelSchema:
+    """Write the files of a graph; some of the rows are its golden ones.
+
+    :param schema: of the model; its version and digests are filled in here.
+    :param rows: of the model's inputs, shape (n, inputs).
+    :returns: the schema as written.
+    """
     session = OnnxSession(graph, threads=1)
-    golden = GoldenRows.of(check_rows, lambda rows: session.probability(schema.impute(rows)))
+    golden = GoldenRows.of(rows, lambda chosen: session.probability(schema.impute(chosen)))
     written = dataclasses.replace(
         schema,
         version=model_version(graph, schema),
@@ -104,6 +116,17 @@ def write_model_package(
     )
     write_files(directory, written, graph, golden)
     return written
+
+
+def prediction_histogram(
+    probability: npt.NDArray[np.float64], weights: npt.NDArray[np.float64] | None = None
+) -> Histogram:
+    """Histogram of probabilities in equal bins from 0 to 1.
+
+    :param weights: how many rows each stands for; 1 by default.
+    """
+    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0), weights=weights)
+    return Histogram(tuple(map(float, edges)), tuple(round(float(count)) for count in counts))
 
 
 def check_equal(

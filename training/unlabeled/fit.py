@@ -13,7 +13,6 @@ from sklearn.pipeline import Pipeline
 from feature_sets.checks import InputError
 from feature_sets.model_package.calibration import Calibration
 from feature_sets.model_package.families import OWN_LEVEL_DISTANCE
-from feature_sets.model_package.model_input import Histogram
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.relative import OF_MAX
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -21,8 +20,7 @@ from training.dataset.feature_columns import useless_features
 from training.decision.calibration import calibrated
 from training.decision.threshold_rules import FALSE_ALARMS, ThresholdRule, find_threshold
 from training.packaging.code_version import code_version
-from training.packaging.fitted_model import PREDICTION_BINS
-from training.packaging.package_writer import model_inputs
+from training.packaging.package_writer import model_inputs, prediction_histogram
 from training.search.own_level_distance import SMALLEST, OwnLevelDistance
 from training.search.pipelines import MODEL_STEP, error_margin
 
@@ -106,8 +104,6 @@ def fit_unlabeled(
     margins = error_margin(pipeline, rows)[training_part[list(names)].notna().any(axis=1).to_numpy()]
     share, limit = _limit(margins, rule)
     calibration = Calibration("limit", a=1.0, b=-limit)
-    probability = calibrated(margins, calibration)
-    counts, edges = np.histogram(probability, bins=PREDICTION_BINS, range=(0.0, 1.0))
     facts = {"alarm_share": float(np.mean(margins >= limit)), "limit": float(np.exp(limit))}
     described = replace(
         draft,
@@ -117,7 +113,7 @@ def fit_unlabeled(
         training_end=training_part[schema.time].max().isoformat(),
         calibration=calibration,
         threshold_rule=str(share),
-        predictions=Histogram(tuple(map(float, edges)), tuple(int(count) for count in counts)),
+        predictions=prediction_histogram(calibrated(margins, calibration)),
         algorithm=OWN_LEVEL_DISTANCE,
         parameters={},
         code_version=code_version(),
