@@ -119,7 +119,7 @@ def status_facts(
     }
     now = datetime.now(UTC)
     loops = {name: told_loop(settings.loops, name, now) for name in {each["project"]: 0 for each in shown}}
-    drift = {name: told_of_drift(address) for name, address in live.items()}
+    drift = {name: told_of_drift(address, name) for name, address in live.items()}
     # Without the control plane nobody knows which models are in production.
     asked: Iterable[str] = live if session.mlrun_dbpath else ()
     dbpath = session.mlrun_dbpath

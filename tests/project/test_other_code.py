@@ -92,6 +92,6 @@ def test_detectors_that_an_endpoint_of_before_refuses_are_told_with_its_reason_a
     assert str(raised.value) == (
         "http://here: must take the detectors of the champion, got 422; next: "
         "'netops serve --project netops-lab' deploys the release that is installed, "
-        "and the next 'netops run' attaches them; "
+        "and attaches them; "
         f"the endpoint said: {reason[:200]}"
     )

@@ -407,10 +407,10 @@ def test_a_model_that_knows_no_more_than_guessing_is_told_as_not_usable(precisio
 
 def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
     with fake_endpoint(lambda *_: (200, {"summary": "drift", "alert": ALERT.to_dict()})) as address:
-        assert told_of_drift(address).alerts[0].startswith("open, severe")
-        assert told_of_drift(address).summary == ["drift"]
-    assert told_of_drift(address).alerts[0].startswith("not known: ")
-    assert told_of_drift(address).summary == []
+        assert told_of_drift(address, "lab").alerts[0].startswith("open, severe")
+        assert told_of_drift(address, "lab").summary == ["drift"]
+    assert told_of_drift(address, "lab").alerts[0].startswith("not known: ")
+    assert told_of_drift(address, "lab").summary == []
 
 
 @pytest.mark.parametrize(
@@ -419,7 +419,16 @@ def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
 def test_status_says_what_is_known_of_missed_incidents_unless_an_alert_does(state, told):
     missed = {"state": state, "summary": "words", "alert": None, "cleared_alert": None}
     with fake_endpoint(lambda *_: (200, {"summary": "drift", "missed_incidents": missed})) as address:
-        assert told_of_drift(address).summary == ["drift", *told * ["missed incidents: words"]]
+        assert told_of_drift(address, "lab").summary == ["drift", *told * ["missed incidents: words"]]
+
+
+def test_status_names_the_command_where_no_detectors_watch():
+    nobody = {"attached": False, "summary": "not watched: no detectors are attached"}
+    with fake_endpoint(lambda *_: (200, nobody)) as address:
+        assert told_of_drift(address, "lab").summary == [
+            "not watched: no detectors are attached; 'netops serve --project lab' attaches those of the "
+            "champion, or says why not"
+        ]
 
 
 def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():
