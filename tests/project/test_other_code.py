@@ -68,7 +68,10 @@ def test_a_runner_that_cannot_read_the_state_of_now_is_told_to_be_an_earlier_one
     session = SimpleNamespace(mlrun_dbpath="http://api")
     answer, failure = retrain._of_runner(Settings(home=tmp_path), session, "netops-lab")
     assert answer is None
-    assert failure.startswith("state of the loop: must be of this release; serving and runner were deployed")
+    assert failure.startswith(
+        "no runner answers, so nothing is begun and nobody knows its mode: "
+        "state of the loop: must be of this release; serving and runner were deployed"
+    )
     assert "'netops serve --project netops-lab'" in failure
 
 
