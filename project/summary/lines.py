@@ -124,7 +124,9 @@ def rows_text(ingested: dict[str, Any]) -> str:
         text += f"; {count['rows_rewritten']:,} earlier ones computed anew, back to {back}"
     if count["rows_dropped"]:
         text += f"; {count['rows_dropped']:,} earlier ones were too late and left out"
-    if count["rows_conflicting"]:
+    # A warning of the ingestion tells it, with from when to when, an example and what to do.
+    warned = ((ingested.get("report") or {}).get("metrics") or {}).get("warnings")
+    if count["rows_conflicting"] and not warned:
         text += f"; {count['rows_conflicting']:,} say something else than the history, which stays"
     return text
 
@@ -266,6 +268,8 @@ def champion_text(changed: dict[str, str]) -> str:
 
 def _why_none(facts: dict[str, Any]) -> str:
     """Why a run has no endpoint, if it is known."""
+    if facts.get("deploy_streaming") is False:
+        return ": deploy_streaming=False"
     evaluated = facts["test"]
     promoted = evaluated.get("passed", evaluated.get("promoted", True))
     kept_out = not promoted and not evaluated.get("production", False)

@@ -166,6 +166,8 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     facts["test"]["production"] = False
     kept_out = "\n".join(summary_lines(facts))
     assert "endpoint      none deployed: the gate kept the model out of production, see above\n" in kept_out
+    not_asked = "\n".join(summary_lines({**facts, "deploy_streaming": False}))
+    assert "endpoint      none deployed: deploy_streaming=False\n" in not_asked, "the gate is told above"
     promoted = "\n".join(summary_lines(facts_without_streaming(promoted=True)))
     assert "endpoint      none deployed\n" in promoted
     assert max(map(len, text.splitlines())) <= 112
@@ -298,6 +300,14 @@ def test_rows_that_arrived_too_late_are_in_the_account():
 )
 def test_the_account_of_rows_says_what_is_new_and_what_was_known(counts, text):
     assert rows_text({"rows_read": 1000, "devices": 3, **counts}) == text
+
+
+def test_readings_that_contradict_the_history_are_told_once():
+    facts = facts_without_streaming()
+    warning = "3 rows say something else of 2024-01-01 to 2024-01-02 than the history, which stays"
+    facts["ingest"] |= {"rows_conflicting": 3, "report": {"metrics": {"warnings": [warning]}}}
+    text = " ".join("\n".join(summary_lines(facts)).split())
+    assert text.count("say something else") == 1 and f"warning metrics: {warning}" in text
 
 
 def test_many_parameters_go_on_in_the_next_line():
