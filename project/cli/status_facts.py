@@ -23,7 +23,7 @@ from project.summary.alerts import told_of_drift
 from project.summary.further_horizons import earlier_horizons_of, horizons_without_model_of
 from project.summary.live_labels import late_labels_of
 from project.summary.measured_drift import measured_drift_of
-from project.summary.other_code import other_code_of
+from project.summary.other_code import other_code_of, other_control_plane
 from project.summary.readiness import not_ready
 from project.summary.unknown_tokens import unknown_tokens
 from project.summary.unwritten_files import unwritten_files
@@ -40,6 +40,7 @@ class StatusFacts:
     :param mlrun_dbpath: address of the MLRun API; empty if it does not run.
     :param redis_url: address of the online store; empty if it does not run.
     :param disk: why nothing can be written in the home; empty if it can.
+    :param control_plane: that it was started with other code than is installed; empty if it was not.
     :param endpoints: as JSON has them, with how they lived.
     :param drift: what detectors have found of live traffic.
     :param measured_drift: how far the rows had moved, if a run has found that they had.
@@ -61,6 +62,7 @@ class StatusFacts:
     mlrun_dbpath: str
     redis_url: str
     disk: str
+    control_plane: str
     endpoints: list[dict[str, Any]]
     drift: dict[str, list[str]]
     measured_drift: dict[str, list[str]]
@@ -85,6 +87,7 @@ class StatusFacts:
             "mlrun_dbpath": self.mlrun_dbpath or None,
             "redis_url": self.redis_url or None,
             "disk": self.disk or None,
+            "control_plane": self.control_plane or None,
             "schedules": [vars(schedule) for schedule in self.schedules],
             "under_way": [vars(holder) for holder in self.under_way],
             "reports": {name: str(path) for name, path in self.reports.items()},
@@ -127,6 +130,7 @@ def status_facts(
         mlrun_dbpath=session.mlrun_dbpath,
         redis_url=online,
         disk=write_failure(settings.home) if settings.home.is_dir() else "",
+        control_plane=other_control_plane(settings, session),
         endpoints=shown,
         drift={name: told.summary for name, told in drift.items()},
         measured_drift=_by_project(asked, lambda name: measured_drift_of(dbpath, name)),

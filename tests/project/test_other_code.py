@@ -46,6 +46,21 @@ def test_functions_of_other_code_are_named_with_the_command(monkeypatch, serving
         assert "'netops serve --project netops-lab'" in found[0]
 
 
+@pytest.mark.parametrize(
+    ("code", "owned", "named"),
+    [(NOW[CODE], True, False), ("of another release", True, True), ("", True, True), ("", False, False)],
+)
+def test_a_control_plane_of_other_code_is_told_with_the_commands(monkeypatch, code, owned, named):
+    stack = SimpleNamespace(code=lambda: code)  # Earlier releases noted nothing.
+    monkeypatch.setattr(other_code, "local_stack", lambda _: stack)
+    session = SimpleNamespace(owned=owned, mlrun_dbpath="http://api")
+    found = other_code.other_control_plane(Settings(home=Path("unused")), session)
+    assert bool(found) == named
+    if named:
+        assert found.startswith("the control plane was started with other code")
+        assert "'netops stop' and 'netops up' replace it" in found
+
+
 def test_on_a_cluster_nothing_is_known_of_it(monkeypatch):
     cluster = {
         "profile": "kubernetes",

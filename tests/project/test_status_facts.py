@@ -69,6 +69,7 @@ def test_what_was_stored_of_one_project_in_another_form_is_a_line_and_others_are
     monkeypatch.setattr(status_facts, "measured_drift_of", measured)
     for name in ("other_code_of", "earlier_horizons_of", "horizons_without_model_of"):
         monkeypatch.setattr(status_facts, name, lambda *_: [])
+    monkeypatch.setattr(status_facts, "other_control_plane", lambda *_: "")
     monkeypatch.setattr(status_facts, "not_ready", lambda _address: "")
     monkeypatch.setattr(status_facts, "deployed", lambda *_: [])
     ready = [Endpoint(SERVING, "http://127.0.0.1:1", "ready", "", "", each.project) for each in STOPPED]
