@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from feature_sets.checks import InputError
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
+from project.errors import NetopsError
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -64,9 +66,15 @@ def _tell_loop(
     from project.retraining.state import StateFile
 
     file = StateFile(settings.loops, project)
-    with file.changing() as state:
-        held = rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining)
-        file.write(held)
+    try:
+        with file.changing() as state:
+            held = rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining)
+            file.write(held)
+    except (InputError, OSError) as error:  # Whoever must roll back is not kept from it by that file.
+        raise NetopsError(
+            f"version {before[:8]} is in production again, but the loop is not told, and may replace it: "
+            f"{error}"
+        ) from error
     dropped = ""
     if held.case is not None:
         dropped = f"the drift of version {before[:8]} goes on, and "

@@ -280,8 +280,13 @@ def _without_endpoint(
     found = release()
     record_primary(project, found.artifact)
     file = StateFile(settings.loops, project)
-    with file.changing() as state:
-        file.write(put_there(state, found.version, f"{who_asks()}: {why}", datetime.now(UTC)))
+    try:
+        with file.changing() as state:
+            file.write(put_there(state, found.version, f"{who_asks()}: {why}", datetime.now(UTC)))
+    except (InputError, OSError) as error:
+        raise NetopsError(
+            f"version {found.version} is in production, but 'netops history' will not tell it: {error}"
+        ) from error
     if as_json:
         return json.dumps({"project": project, "before": None, "after": found.version, "change": None})
     return f"version {found.version} is in production: 'netops serve --project {project}' has it answer"

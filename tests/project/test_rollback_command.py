@@ -169,6 +169,18 @@ def test_detectors_are_not_said_to_watch_where_the_endpoint_has_none(
     assert said in line and "anew" not in line
 
 
+def test_a_loop_that_cannot_be_told_keeps_nobody_from_a_rollback(there: Installation, tmp_path: Any) -> None:
+    path = StateFile(tmp_path / "retraining", "p").path
+    path.parent.mkdir()
+    path.write_text('{"format": 9}')
+    with pytest.raises(NetopsError) as raised:
+        rollback("p")
+    assert str(raised.value).startswith(
+        "version old is in production again, but the loop is not told, and may replace it: project 'p': "
+    )
+    assert (there.champion, there.production) == ("old", "old")
+
+
 def test_what_the_endpoint_does_not_take_is_released(
     there: Installation, tmp_path: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
