@@ -530,8 +530,11 @@ def test_after_a_rollback_during_the_run_drift_is_told_as_the_run_found_it():
     assert "drift ddm: no drift now; 7 drifts and 13 warnings since it was attached" in text
     assert (
         "model version 4dc4ab1199 kim@ops has changed the champion during this run, at 2024-05-01 12:05 UTC: "
-        "from version b2439f54 to 4dc4ab11 (rolled back); drift below is as the run found it"
+        "from version b2439f54 to 4dc4ab11 (rolled back); drift below is as the run found it, and "
+        "detectors watch the other version anew"
     ) in text
+    nobody = {**facts, "champion_changed": {**facts["champion_changed"], "watched": False}}
+    assert "no detectors watch the other version" in " ".join(" ".join(summary_lines(nobody)).split())
     is_past = "magnitude data drift: cpu 0.57; measured for version b2439f54, which is not in production"
     assert is_past in text and is_past not in " ".join(" ".join(summary_lines(later)).split())
     assert "drift" not in facts["audit"]
