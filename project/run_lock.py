@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import IO
 
@@ -185,7 +185,9 @@ def _lock(file: IO[str], how: int, patience: float = 0.0) -> bool:
 def _read(file: IO[str], project: str) -> Holder:
     file.seek(0)
     try:
-        return Holder(**json.loads(file.read()))
+        content = json.loads(file.read())
+        names = [each.name for each in fields(Holder)]  # One of a newer release may say more.
+        return Holder(**{name: content[name] for name in names if name in content})
     except (ValueError, TypeError):
         # Just taken, and not written yet.
         return Holder(project, "a run that just began", 0, "now")

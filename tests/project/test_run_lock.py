@@ -1,5 +1,6 @@
 """One run at a time in a project."""
 
+import json
 import os
 import signal
 import subprocess
@@ -45,6 +46,13 @@ def test_a_second_run_is_refused_with_the_name_of_the_first(other, tmp_path):
         message.endswith(f"with Ctrl-C where it runs, or with 'kill {other.pid}'") and "stop" not in message
     )
     assert holder(tmp_path, "p").run_id == "abc"
+
+
+def test_a_holder_of_a_newer_release_is_told_with_what_is_known_of_it(other, tmp_path):
+    (path,) = (tmp_path / "locks").iterdir()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "host": "here"}))
+    found = holder(tmp_path, "p")
+    assert (found.pid, found.run_id) == (other.pid, "abc")
 
 
 def test_a_command_that_holds_a_project_between_its_runs_is_told_as_one(tmp_path):
