@@ -102,7 +102,8 @@ def holder(home: Path, project: str, kinds: Sequence[str] = (RUN, COMMAND)) -> H
         path = _path(home, project, kind)
         if not path.exists():
             continue
-        with path.open("r+", encoding="utf-8") as file:
+        # For reading alone: a command that root has run here left a file of its own, which ends no look.
+        with path.open(encoding="utf-8") as file:
             # Shared: two that only look do not see each other.
             if not _lock(file, fcntl.LOCK_SH):
                 return _read(file, project)

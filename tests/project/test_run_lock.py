@@ -5,11 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
-from project.run_lock import COMMAND, RUN, SWAP, BusyError, held, holder, tell_run_id
+from project.run_lock import COMMAND, RUN, SWAP, BusyError, held, holder, holders, tell_run_id
 
 HOLD = """
 import sys, time
@@ -53,6 +55,21 @@ def test_a_holder_of_a_newer_release_is_told_with_what_is_known_of_it(other, tmp
     path.write_text(json.dumps({**json.loads(path.read_text()), "host": "here"}))
     found = holder(tmp_path, "p")
     assert (found.pid, found.run_id) == (other.pid, "abc")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
+def test_a_lock_that_root_has_left_does_not_keep_another_user_from_looking():
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        with held(home, "p", "netops run"):
+            pass
+        (home / "locks" / "p.run").chmod(0o644)
+        os.seteuid(65534)
+        try:
+            assert holders(home) == [] and holder(home, "p") is None
+        finally:
+            os.seteuid(0)
 
 
 def test_a_command_that_holds_a_project_between_its_runs_is_told_as_one(tmp_path):
