@@ -14,6 +14,8 @@ from project.model_addresses import MODEL_ARTIFACT, artifacts_address
 _TIMEOUT = 10.0
 _PAGE = 200
 """Runs that are asked for at a time, where not all are wanted."""
+_LARGE_PAGE = 2000
+"""The same where all are."""
 _BUILDING = "building"
 ENDPOINT_KINDS = ("serving", "nuclio", "remote")
 
@@ -205,12 +207,19 @@ def runs(
     if name:
         query["name"] = name
     path = f"projects/{project}/runs"
-    if newest is None:
-        return list(_get(dbpath, path, **query)["runs"])
-    query |= {"page": 1, "page-size": min(newest, _PAGE)}
+    # Also where all are wanted: one answer with those of years would take longer than anybody waits.
+    query |= {"page": 1, "page-size": _LARGE_PAGE if newest is None else min(newest, _PAGE)}
     answer = _get(dbpath, path, **query)
     found = list(answer["runs"])
-    while len(found) < newest and (token := (answer.get("pagination") or {}).get("page-token")):
+    while (newest is None or len(found) < newest) and (
+        token := (answer.get("pagination") or {}).get("page-token")
+    ):
         answer = _get(dbpath, path, **{"page-token": token})
-        found += answer["runs"]
+        found += answer["runs"][_again(found, answer["runs"]) :]
     return found[:newest]
+
+
+def _again(before: list[dict[str, Any]], page: list[dict[str, Any]]) -> int:
+    """How many runs of a page ended the one before: those that begin meanwhile move the others back."""
+    most = min(len(before), len(page), _PAGE)
+    return next((count for count in range(most, 0, -1) if before[-count:] == page[:count]), 0)

@@ -207,8 +207,8 @@ def watch_champion(
         # Of an endpoint that was deployed before an upgrade, which knows an earlier form of their state.
         raise NetopsError(
             f"{address}: must take the detectors of the champion, got {error.response.status_code}; "
-            f"next: '{what_brings_back(project, SERVING)}' deploys the release that is installed, and the "
-            f"next 'netops run' attaches them; the endpoint said: {error.response.text[:_SAID]}"
+            f"next: '{what_brings_back(project, SERVING)}' deploys the release that is installed, and "
+            f"attaches them; the endpoint said: {error.response.text[:_SAID]}"
         ) from error
     except httpx.HTTPError as error:
         raise NetopsError(f"{address}: must take the detectors of the champion, got {error}") from error

@@ -38,26 +38,32 @@ def overruled(given: Mapping[str, Any], remembered: Mapping[str, Any], keep: boo
 
 
 def without_effect(given: Mapping[str, Any], arguments: Mapping[str, Any], keep: bool) -> list[str]:
-    """A sentence for each thing given that counts for nothing beside the other arguments of the run.
+    """What of the given counts for nothing beside the other arguments of the run: a sentence for each reason.
 
     :param arguments: all of the run; what is absent has its default.
     """
     told = []
     if arguments.get("telemetry"):
         reason = f"the telemetry is that of {arguments['telemetry']}, not of the simulated network"
-        told += [
-            f"{name}={given[name]} changes nothing: {reason}" for name in _OF_SIMULATION if name in given
-        ]
+        told += _nothing([f"{name}={given[name]}" for name in _OF_SIMULATION if name in given], reason)
     if arguments.get("deploy_streaming", True) is False:
         names = [f"{name}={given[name]}" for name in _OF_SERVING if given.get(name)]
         reason = "deploy_streaming=False serves no model"
-        told += [f"{name} changes nothing: {reason}" for name in ["--keep"] * keep + names]
+        told += _nothing(["--keep"] * keep + names, reason)
     split = SplitRule.parse(arguments["split"]) if arguments.get("split") else None
     if given.get("test_fraction") and arguments.get("test_devices"):
         told.append(_no_fraction(given, f"test_devices={arguments['test_devices']}"))
     elif given.get("test_fraction") and split and _names_test_rows(split):
         told.append(_no_fraction(given, f"split={arguments['split']}"))
     return told
+
+
+def _nothing(names: list[str], reason: str) -> list[str]:
+    """That some of what was given counts for nothing, in one sentence: the reason is the same."""
+    if len(names) < 2:
+        return [f"{name} changes nothing: {reason}" for name in names]
+    *first, last = names
+    return [f"{', '.join(first)} and {last} change nothing: {reason}"]
 
 
 def _no_fraction(given: Mapping[str, Any], by: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -78,8 +78,9 @@ class EndpointRouting:
     @classmethod
     def of_answer(cls, answer: Mapping[str, Any]) -> EndpointRouting:
         """From the answer of the route."""
-        fields = ("version", "role", "model_path", "sha256", "share")
-        versions = [{name: each[name] for name in fields if name in each} for each in answer["versions"]]
+        # All of them: a document that is put back must not lose, for one, when a shadow ends.
+        names = [field.name for field in fields(RoutedVersion)]
+        versions = [{name: each[name] for name in names if name in each} for each in answer["versions"]]
         return cls(
             RoutingDocument.from_dict({"salt": answer["salt"], "versions": versions}),
             answer["revision"],

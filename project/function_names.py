@@ -18,3 +18,8 @@ MODEL = "model"
 def what_brings_back(project: str, function: str) -> str:
     """The command that deploys a function again."""
     return f"netops {'serve' if function in (SERVING, RUNNER) else 'run'} --project {project}"
+
+
+def attaches_detectors(project: str) -> str:
+    """What to do where no detectors watch the champion, in words."""
+    return f"'{what_brings_back(project, SERVING)}' attaches those of the champion, or says why not"

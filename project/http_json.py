@@ -18,7 +18,14 @@ _TIMEOUT = 30.0
 
 
 class UnreachableError(NetopsError):
-    """A server that does not answer, or not in JSON; the message names the address."""
+    """A server that does not answer, or not in JSON; the message names the address.
+
+    :param status: of the answer; 0 if there was none.
+    """
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.status = status
 
 
 class AbsentError(UnreachableError):
@@ -36,7 +43,7 @@ class BusyError(UnreachableError):
     """
 
     def __init__(self, message: str, wait: float) -> None:
-        super().__init__(message)
+        super().__init__(message, 429)
         self.wait = wait
 
 
@@ -112,9 +119,9 @@ def _answer(request: Request, address: str, timeout: float) -> Any:
         if status == 429:
             raise BusyError(told, _wait(error)) from error
         if status == 401:
-            raise DeniedError(told) from error
+            raise DeniedError(told, status) from error
         kind = AbsentError if status == 404 else UnreachableError
-        raise kind(told) from error
+        raise kind(told, status) from error
 
 
 def _wait(error: Exception) -> float:

@@ -97,6 +97,7 @@ def recall(dbpath: str, project: str) -> Memory | None:
 
     :param dbpath: address of the MLRun API; empty where MLRun works without one.
     :raises UnreachableError: if the API does not answer.
+    :raises InputError: if a newer release has stored it.
     """
     if not dbpath:
         return None
@@ -104,7 +105,15 @@ def recall(dbpath: str, project: str) -> Memory | None:
         found = get_json(f"{artifacts_address(dbpath, project)}/{KEY}", _TIMEOUT, tag="latest")
     except AbsentError:
         return None
-    return Memory(**json.loads(found["spec"]["inline"]))
+    try:
+        return Memory(**json.loads(found["spec"]["inline"]))
+    except (ValueError, TypeError) as error:
+        raise InputError(
+            f"project '{project}': artifact {KEY}",
+            "must be what a project remembers, as this release knows it; next: install the release again "
+            "that wrote it, or put back the copy of before that release",
+            str(error),
+        ) from error
 
 
 def resolve(

@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import IO
 
@@ -102,7 +102,8 @@ def holder(home: Path, project: str, kinds: Sequence[str] = (RUN, COMMAND)) -> H
         path = _path(home, project, kind)
         if not path.exists():
             continue
-        with path.open("r+", encoding="utf-8") as file:
+        # For reading alone: a command that root has run here left a file of its own, which ends no look.
+        with path.open(encoding="utf-8") as file:
             # Shared: two that only look do not see each other.
             if not _lock(file, fcntl.LOCK_SH):
                 return _read(file, project)
@@ -185,7 +186,9 @@ def _lock(file: IO[str], how: int, patience: float = 0.0) -> bool:
 def _read(file: IO[str], project: str) -> Holder:
     file.seek(0)
     try:
-        return Holder(**json.loads(file.read()))
+        content = json.loads(file.read())
+        names = [each.name for each in fields(Holder)]  # One of a newer release may say more.
+        return Holder(**{name: content[name] for name in names if name in content})
     except (ValueError, TypeError):
         # Just taken, and not written yet.
         return Holder(project, "a run that just began", 0, "now")

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -55,12 +55,8 @@ def init_context(context: Any) -> None:
     context.user_data.lock = threading.Lock()
     context.user_data.loop = None
     context.user_data.events = MlrunEvents(settings.project)
-    trial = StateFile(settings.loops, settings.project).read().trial
-    if settings.retrain == OFF and trial is not None:
-        context.logger.warn(
-            f"version {trial.version[:8]} is tried in shadow, and NETOPS_RETRAIN is off: the endpoint ends "
-            f"that soon after {trial.until[:19]} UTC, or 'netops shadow {trial.version[:8]} --off' now"
-        )
+    if settings.retrain == OFF:
+        _tell_of_trial(settings, context.logger.warn)
     if settings.retrain != OFF:
         context.user_data.loop = Loop(
             StateFile(settings.loops, settings.project),
@@ -72,6 +68,20 @@ def init_context(context: Any) -> None:
         )
         context.user_data.keeper = LoopKeeper(context.user_data.loop, tell=context.logger.warn)
         context.user_data.keeper.start()
+
+
+def _tell_of_trial(settings: Settings, warn: Callable[[str], None]) -> None:
+    """That a trial is under way which no loop ends; a state that cannot be read is told, and ends nothing."""
+    try:
+        trial = StateFile(settings.loops, settings.project).read().trial
+    except (InputError, OSError) as error:
+        warn(f"nobody knows whether a version is tried in shadow: {error}")
+        return
+    if trial is not None:
+        warn(
+            f"version {trial.version[:8]} is tried in shadow, and NETOPS_RETRAIN is off: the endpoint ends "
+            f"that soon after {trial.until[:19]} UTC, or 'netops shadow {trial.version[:8]} --off' now"
+        )
 
 
 def handler(context: Any, event: Any) -> Any:

@@ -16,8 +16,12 @@ import orjson
 _WAITING = 100
 _TIMEOUT_SECONDS = 10.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
-_TRY_AGAIN = frozenset({408, 409, 425, 429})
-"""Answers below 500 that may be another one later, such as that of a runner that is busy."""
+_TRY_AGAIN = frozenset({401, 403, 408, 409, 425, 429})
+"""Answers below 500 that may be another one later, such as that of a runner that is busy.
+
+A token, too: where one was replaced, the runner knows the new one at once, and the endpoint that tells it
+after its next deployment, which goes on with what waits here.
+"""
 
 Body = dict[str, Any]
 
@@ -26,7 +30,7 @@ class DriftCallback:
     """Posts drift events one after another from a thread of its own, each until it is taken.
 
     An event that is not taken is tried again after a second, then after twice as long, up to a minute. One
-    that is refused for good, such as for a wrong token, is given up. Whoever takes an event may get it
+    that is refused for good, as it breaks a rule, is given up. Whoever takes an event may get it
     twice; its ``id`` tells.
 
     :param url: where to post.

@@ -32,7 +32,8 @@ def run_main_job(
     """Run the workflow and follow the stream that it starts.
 
     :param arguments: of the workflow.
-    :returns: see ``collect_facts``; besides, ``latest_report``: the path of the project's newest report.
+    :returns: see ``collect_facts``; besides, ``latest_report``: the path of the project's newest report, and
+        ``deploy_streaming``: whether a model was to be served.
     :raises NetopsError: if a step fails or the stream ends early.
     """
     run_id = run_to_end(settings, session, project, "main", arguments.arguments, console)
@@ -54,7 +55,8 @@ def run_main_job(
             tell_drift(Path(facts["report"]), facts["drift"])
         except (OSError, ValueError) as error:
             console.print(f"the report does not tell of drift to the end: {error}", soft_wrap=True)
-    return {**facts, "latest_report": latest_reports(settings.home).get(project)}
+    latest = latest_reports(settings.home).get(project)
+    return {**facts, "latest_report": latest, "deploy_streaming": streaming}
 
 
 def _changed_meanwhile(

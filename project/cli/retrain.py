@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from project.session import Session
 
 _TIMEOUT = 30.0
+_NO_RUNNER = "no runner answers, so nothing is begun and nobody knows its mode"
 
 
 def retrain(
@@ -58,7 +59,8 @@ def retrain(
         session, no_session = _session(settings)  # The release may have started one.
     elif decline or resume:
         _decide(settings, file, name, decline, now)
-    told, failure = (None, no_session) if session is None else _of_runner(settings, session, name)
+    none = f"{_NO_RUNNER}: {no_session}"
+    told, failure = (None, none) if session is None else _of_runner(settings, session, name)
     known = file.read()
     measured = measured_drift_of(session.mlrun_dbpath, name) if session is not None else []
     if as_json:
@@ -98,13 +100,13 @@ def _print_told(
 ) -> None:
     """What the loop does and waits for, in lines.
 
-    :param told: what the runner says; None if none answers, for which ``failure`` says why.
+    :param told: what the runner says; None if it does not, for which ``failure`` says why.
     :param measured: how far the rows have moved.
     """
     from project.retraining.status import status_lines
 
     if failure:
-        print(f"no runner answers, so nothing is begun and nobody knows its mode: {failure}")
+        print(failure)
     for line in status_lines(known, told, now):
         print(line)
     for line in measured:
@@ -138,25 +140,28 @@ def _session(settings: Settings) -> tuple[Session | None, str]:
 
 
 def _of_runner(settings: Settings, session: Session, project: str) -> tuple[dict[str, Any] | None, str]:
-    """What the runner of a project tells of its loop, and why there is no answer; one of both is empty."""
+    """What the runner of a project tells of its loop, and why it does not; one of both is empty."""
     from project.api_reader import ready_endpoint
     from project.function_names import RUNNER
-    from project.http_json import get_guarded
+    from project.http_json import UnreachableError, get_guarded
 
     try:
         address = ready_endpoint(session.mlrun_dbpath, project, RUNNER).address
     except NetopsError as error:
-        return None, str(error)
+        return None, f"{_NO_RUNNER}: {error}"
     try:
         told = get_guarded(f"{address.rstrip('/')}/drift", settings.bearer_token(), _TIMEOUT)
     except NetopsError as error:
         from project.summary.other_code import other_code_of
 
         # One of before an upgrade cannot read the state that a command of now has written.
-        return None, "; ".join([str(error), *other_code_of(settings, session.mlrun_dbpath, project)])
+        reasons = "; ".join([str(error), *other_code_of(settings, session.mlrun_dbpath, project)])
+        if isinstance(error, UnreachableError) and error.status:
+            return None, f"the runner does not tell what it does, it answers with {error.status}: {reasons}"
+        return None, f"{_NO_RUNNER}: {reasons}"
     if "outlook" not in told:
         again = f"'netops serve --project {project}' deploys it anew"
-        return None, f"the runner is of an earlier version; {again}"
+        return None, f"the runner is of an earlier version, and does not tell what it waits for; {again}"
     return told, ""
 
 

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from feature_sets.checks import InputError
 from project.cli.arguments import project_name
 from project.cli.options import JsonOption, ProjectOption
+from project.errors import NetopsError
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,39 +44,60 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
         except RefusedError as error:
             typer.echo(f"{error}; version {before[:8]} is released instead", err=True)
         else:
-            _tell_loop(settings, name, now, before, "")
+            _tell_loop(settings, session, name, now, before, "")
             return
     from rich.console import Console
 
     from project.cli.release import release_version
 
     run_id = release_version(settings, session, name, before, Console(stderr=as_json))
-    _tell_loop(settings, name, now, before, run_id)
+    _tell_loop(settings, session, name, now, before, run_id)
     if as_json:
         print(json.dumps({"project": name, "before": now, "after": before, "run_id": run_id}))
     else:
         print(f"version {before[:8]} is in production again, instead of {now[:8]}")
 
 
-def _tell_loop(settings: Settings, project: str, now: str, before: str, run_id: str) -> None:
+def _tell_loop(
+    settings: Settings, session: Session, project: str, now: str, before: str, run_id: str
+) -> None:
     """Have the loop leave the version that was put back alone for a while, and say so."""
     from project.retraining.by_person import rolled_back
     from project.retraining.state import StateFile
 
     file = StateFile(settings.loops, project)
-    with file.changing() as state:
-        held = rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining)
-        file.write(held)
+    try:
+        with file.changing() as state:
+            held = rolled_back(state, now, before, run_id, datetime.now(UTC), settings.retraining)
+            file.write(held)
+    except (InputError, OSError) as error:  # Whoever must roll back is not kept from it by that file.
+        raise NetopsError(
+            f"version {before[:8]} is in production again, but the loop is not told, and may replace it: "
+            f"{error}"
+        ) from error
     dropped = ""
     if held.case is not None:
         dropped = f"the drift of version {before[:8]} goes on, and "
     elif state.case is not None:
         dropped = "the drift that was being answered is dropped, and "
     typer.echo(
-        f"{dropped}no training begins by itself before {held.hold_until[:19]} UTC; detectors watch version "
-        f"{before[:8]} anew; 'netops retrain --resume' ends the wait",
+        f"{dropped}no training begins by itself before {held.hold_until[:19]} UTC; "
+        f"{_watch_of(session, project, before)}; 'netops retrain --resume' ends the wait",
         err=True,
     )
+
+
+def _watch_of(session: Session, project: str, version: str) -> str:
+    """Whether detectors watch the version that is back, as its endpoint says, in words."""
+    from project.cli.endpoint import is_watched
+    from project.function_names import attaches_detectors
+
+    watched = is_watched(session, project)
+    if watched:
+        return f"detectors watch version {version[:8]} anew"
+    if watched is None:
+        return f"whether detectors watch version {version[:8]} is not known, as its endpoint does not tell"
+    return f"no detectors watch version {version[:8]}; {attaches_detectors(project)}"
 
 
 def _versions(settings: Settings, session: Session, project: str) -> tuple[str, str, bool]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -112,8 +113,11 @@ def promote_version(
         print(after)
 
 
-def watch(settings: Settings, dbpath: str, project: str, version: str, address: str) -> None:
-    """Attach the detectors of the new champion; where that fails it serves, and a line says so."""
+def watch(settings: Settings, dbpath: str, project: str, version: str, address: str) -> str:
+    """Attach the detectors of the new champion; where that fails it serves, and a line says so.
+
+    :returns: why it is not watched; empty if it is.
+    """
     from feature_sets.telemetry.schema import TelemetrySchema
     from project.api_reader import ready_endpoint
     from project.attached_detectors import watch_champion
@@ -138,6 +142,8 @@ def watch(settings: Settings, dbpath: str, project: str, version: str, address: 
         watch_champion(project, version, schema, address, callback, settings, detectors)
     except (NetopsError, InputError) as error:
         typer.echo(f"the champion is not watched for drift: {error}", err=True)
+        return str(error)
+    return ""
 
 
 def _check_gate(settings: Settings, project: str, found: RegisteredVersion, force: bool) -> None:
@@ -222,10 +228,10 @@ def _change(
     with held(settings.home, project, command, SWAP, PATIENCE_SECONDS):
         up = running_endpoint(session, project)
         if up is None:
-            return _without_endpoint(session.mlrun_dbpath, project, release, as_json)
+            return _without_endpoint(settings, session.mlrun_dbpath, project, release, why, as_json)
         before = read_routing(up.address, token)
         document = changed(before.document)
-        told, declares = None, declare is not None
+        told, declares, unwatched = None, declare is not None, ""
         if document != before.document:
             told = change_routing(up.address, token, document, who_asks(), why, before.revision, declares)
         if declare is not None:
@@ -237,30 +243,50 @@ def _change(
                     raise NetopsError(f"{again}: {error}") from error
                 change_routing(up.address, token, before.document, who_asks(), again, declared=True)
                 raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
-            watch(settings, session.mlrun_dbpath, project, document.champion.version, up.address)
+            champion = document.champion.version
+            unwatched = watch(settings, session.mlrun_dbpath, project, champion, up.address)
             record_primary(project, find_version(project, document.champion.version).artifact)
         after = read_routing(up.address, token)
     champions = {"before": before.document.champion.version, "after": after.document.champion.version}
     content = {"project": project, **champions, "change": told}
+    content |= {"unwatched": unwatched or None} if declares else {}
     return json.dumps(content) if as_json else "\n".join(_lines(after))
 
 
 def _without_endpoint(
-    dbpath: str, project: str, release: Callable[[], RegisteredVersion] | None, as_json: bool
+    settings: Settings,
+    dbpath: str,
+    project: str,
+    release: Callable[[], RegisteredVersion] | None,
+    why: str,
+    as_json: bool,
 ) -> str:
     """Put a version into production where none is; else there is an endpoint to start first.
+
+    No trail of an endpoint has it, so that of the loop does.
 
     :returns: see ``_change``.
     """
     from project.api_reader import check_production_model
+    from project.cli.endpoint import who_asks
     from project.production_model import production_version
     from project.registered_versions import record_primary
+    from project.retraining.by_person import put_there
+    from project.retraining.state import StateFile
 
     if release is None or production_version(dbpath, project):
         check_production_model(dbpath, project)
         raise NetopsError(f"the endpoint of project '{project}' must be up; 'netops serve' starts it")
     found = release()
     record_primary(project, found.artifact)
+    file = StateFile(settings.loops, project)
+    try:
+        with file.changing() as state:
+            file.write(put_there(state, found.version, f"{who_asks()}: {why}", datetime.now(UTC)))
+    except (InputError, OSError) as error:
+        raise NetopsError(
+            f"version {found.version} is in production, but 'netops history' will not tell it: {error}"
+        ) from error
     if as_json:
         return json.dumps({"project": project, "before": None, "after": found.version, "change": None})
     return f"version {found.version} is in production: 'netops serve --project {project}' has it answer"

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from feature_sets.checks import InputError
 from project.api_reader import redis_url
 from project.cli.restarts import deployed, facts
 from project.disk import write_failure
+from project.errors import NetopsError
 from project.function_names import ENDPOINTS, SERVING
 from project.latest_report import latest_reports
 from project.retention.not_deleted import not_deleted
-from project.retraining.state import StateFile
-from project.retraining.status import held_up
+from project.retraining.told_loop import told_loop
 from project.run_lock import Holder, holders
 from project.settings import Settings
 from project.summary.alerts import told_of_drift
 from project.summary.further_horizons import earlier_horizons_of, horizons_without_model_of
 from project.summary.live_labels import late_labels_of
 from project.summary.measured_drift import measured_drift_of
-from project.summary.other_code import other_code_of
+from project.summary.other_code import other_code_of, other_control_plane
 from project.summary.readiness import not_ready
 from project.summary.unknown_tokens import unknown_tokens
 from project.summary.unwritten_files import unwritten_files
@@ -39,6 +40,7 @@ class StatusFacts:
     :param mlrun_dbpath: address of the MLRun API; empty if it does not run.
     :param redis_url: address of the online store; empty if it does not run.
     :param disk: why nothing can be written in the home; empty if it can.
+    :param control_plane: that it was started with other code than is installed; empty if it was not.
     :param endpoints: as JSON has them, with how they lived.
     :param drift: what detectors have found of live traffic.
     :param measured_drift: how far the rows had moved, if a run has found that they had.
@@ -60,6 +62,7 @@ class StatusFacts:
     mlrun_dbpath: str
     redis_url: str
     disk: str
+    control_plane: str
     endpoints: list[dict[str, Any]]
     drift: dict[str, list[str]]
     measured_drift: dict[str, list[str]]
@@ -84,6 +87,7 @@ class StatusFacts:
             "mlrun_dbpath": self.mlrun_dbpath or None,
             "redis_url": self.redis_url or None,
             "disk": self.disk or None,
+            "control_plane": self.control_plane or None,
             "schedules": [vars(schedule) for schedule in self.schedules],
             "under_way": [vars(holder) for holder in self.under_way],
             "reports": {name: str(path) for name, path in self.reports.items()},
@@ -116,37 +120,51 @@ def status_facts(
         for endpoint in shown
         if endpoint["name"] == SERVING and endpoint["state"] == "ready"
     }
-    loops = {each["project"]: StateFile(settings.loops, each["project"]).read() for each in shown}
     now = datetime.now(UTC)
-    drift = {name: told_of_drift(address) for name, address in live.items()}
+    loops = {name: told_loop(settings.loops, name, now) for name in {each["project"]: 0 for each in shown}}
+    drift = {name: told_of_drift(address, name) for name, address in live.items()}
     # Without the control plane nobody knows which models are in production.
-    asked = live if session.mlrun_dbpath else ()
+    asked: Iterable[str] = live if session.mlrun_dbpath else ()
+    dbpath = session.mlrun_dbpath
     return StatusFacts(
         mlrun_dbpath=session.mlrun_dbpath,
         redis_url=online,
         disk=write_failure(settings.home) if settings.home.is_dir() else "",
+        control_plane=other_control_plane(settings, session),
         endpoints=shown,
         drift={name: told.summary for name, told in drift.items()},
-        measured_drift={name: measured_drift_of(session.mlrun_dbpath, name) for name in asked},
+        measured_drift=_by_project(asked, lambda name: measured_drift_of(dbpath, name)),
         alerts={name: told.alerts for name, told in drift.items()},
-        none_usable={name: state.none_usable for name, state in loops.items() if state.none_usable},
-        loops={name: held_up(state, name, now) for name, state in loops.items()},
-        late_labels={name: late_labels_of(address) for name, address in live.items()},
-        unknown_tokens={name: unknown_tokens(settings, address, name) for name, address in live.items()},
-        other_code={name: other_code_of(settings, session.mlrun_dbpath, name) for name in asked},
-        unwritten_files={
-            name: unwritten_files(address, settings.labeled_pairs(name).parent, now)
-            for name, address in live.items()
-        },
+        none_usable={name: loop.none_usable for name, loop in loops.items() if loop.none_usable},
+        loops={name: loop.lines for name, loop in loops.items()},
+        late_labels=_by_project(live, lambda name: late_labels_of(live[name])),
+        unknown_tokens=_by_project(live, lambda name: unknown_tokens(settings, live[name], name)),
+        other_code=_by_project(asked, lambda name: other_code_of(settings, dbpath, name)),
+        unwritten_files=_by_project(
+            live, lambda name: unwritten_files(live[name], settings.labeled_pairs(name).parent, now)
+        ),
         not_deleted={name: why for name, why in not_deleted(settings.home).items() if wanted(name)},
-        earlier_horizons={name: earlier_horizons_of(session.mlrun_dbpath, name) for name in asked},
-        horizons_without_model={
-            name: horizons_without_model_of(session.mlrun_dbpath, name, live[name]) for name in asked
-        },
+        earlier_horizons=_by_project(asked, lambda name: earlier_horizons_of(dbpath, name)),
+        horizons_without_model=_by_project(
+            asked, lambda name: horizons_without_model_of(dbpath, name, live[name])
+        ),
         schedules=[each for each in schedules if wanted(each.project)],
         under_way=[each for each in holders(settings.home) if wanted(each.project)],
         reports={name: path for name, path in latest_reports(settings.home).items() if wanted(name)},
     )
+
+
+def _by_project(names: Iterable[str], tell: Callable[[str], list[str]]) -> dict[str, list[str]]:
+    """Sentences of each project. What one of them keeps from being told is told: others are told, too."""
+    found = {}
+    for name in names:
+        try:
+            found[name] = tell(name)
+        except (NetopsError, InputError, OSError) as error:
+            found[name] = [f"not known: {error}"]
+        except (LookupError, TypeError, ValueError) as error:  # Such as a record of another release.
+            found[name] = [f"not known: what was stored is of another form: {type(error).__name__}: {error}"]
+    return found
 
 
 def _endpoints(settings: Settings, session: Session, found: Sequence[Endpoint]) -> list[dict[str, Any]]:

@@ -24,6 +24,8 @@ def print_text(told: StatusFacts, store_restarts: int) -> None:
     print(f"MLRun API     {told.mlrun_dbpath or _DOWN}\nonline store  {told.redis_url or _DOWN}{again}")
     if told.disk:
         print(f"disk          {told.disk}")
+    if told.control_plane:
+        print(f"code          {told.control_plane}")
     for holder in told.under_way:
         print(f"under way     project {holder.project}: {holder}")
     for name, path in told.reports.items():

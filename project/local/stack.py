@@ -155,6 +155,14 @@ class Stack:
         """
         return int(control_plane.ask(self._port(), "GET", "/local/v1/identity")["valkey_restarts"])
 
+    def code(self) -> str:
+        """Digest of the code that the control plane was started with; empty of a release that notes none.
+
+        :raises ServerError: if it is not running.
+        """
+        answer = control_plane.ask(self._port(), "GET", "/local/v1/identity")
+        return str(answer.get("code") or "")
+
     def waiting_schedules(self) -> list[dict[str, Any]]:
         """Schedules as the control plane answers them, read without it; nothing starts them meanwhile."""
         from project.local import offline_state

@@ -6,6 +6,7 @@ import json
 from datetime import datetime
 from pathlib import Path
 
+from feature_sets.checks import InputError
 from project.local.whole_files import write_whole
 
 _FOLDER = "retention"
@@ -21,7 +22,10 @@ def note_failure(home: Path, project: str, why: str, now: datetime) -> None:
     """
     path = _file(home, project)
     path.parent.mkdir(exist_ok=True)
-    known = _read(path)
+    try:
+        known = _read(path)
+    except InputError:  # One that nobody can read is replaced: what counts is why of now.
+        known = None
     since = known["since"] if known else now.isoformat()
     write_whole(path, json.dumps({"since": since, "why": why}))
 
@@ -35,7 +39,12 @@ def not_deleted(home: Path) -> dict[str, list[str]]:
     """Project -> a sentence, of each whose old data could not be deleted the last time."""
     told = {}
     for path in sorted((home / _FOLDER).glob("*.json")):
-        if found := _read(path):
+        try:
+            found = _read(path)
+        except (InputError, OSError) as error:  # Others are told all the same.
+            told[path.stem] = [f"not known: {error}"]
+            continue
+        if found:
             since = found["since"][:16].replace("T", " ")
             told[path.stem] = [f"none was deleted after runs since {since} UTC: {found['why']}"]
     return told
@@ -46,8 +55,17 @@ def _file(home: Path, project: str) -> Path:
 
 
 def _read(path: Path) -> dict[str, str] | None:
-    """What was noted; None of nothing."""
+    """What was noted; None of nothing.
+
+    :raises InputError: if it is of another form.
+    """
     try:
-        return dict(json.loads(path.read_text(encoding="utf-8")))
+        content = path.read_bytes()
     except FileNotFoundError:
         return None
+    try:
+        told = json.loads(content)
+        return {name: str(told[name]) for name in ("since", "why")}
+    except (ValueError, LookupError, TypeError) as error:
+        rule = "must be a note of why old data was not deleted; next: delete this file, the next run notes it"
+        raise InputError(str(path), rule, f"{type(error).__name__}: {error}") from error

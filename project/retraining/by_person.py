@@ -42,6 +42,11 @@ def approved(
     return answered(told, version, state.candidate_outdated, now, policy)
 
 
+def put_there(state: LoopState, version: str, reason: str, now: datetime) -> LoopState:
+    """The state after a person has put a version into production where none was, and no endpoint was up."""
+    return state.told(Decision(text_of(now), words.PROMOTED, reason, after=version))
+
+
 def rolled_back(
     state: LoopState, before: str, after: str, run_id: str, now: datetime, policy: RetrainingPolicy
 ) -> LoopState:

@@ -69,14 +69,28 @@ def _missing(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
         if tried and evidence.episodes <= case.episodes_tried:
             parts.append("of a further error episode")
         elif tried and rows > 0:
-            more = episodes_needed(case, policy) - evidence.episodes
-            parts = [f"of {rows:,} more readings or {more:,} more error episodes"]
+            parts = [_rows_or_episodes(case, evidence, policy)]
     if evidence.units < policy.least_units:
         units = policy.least_units - evidence.units
         parts.append(f"of errors on {units:,} further devices or in as many further episodes")
     if not parts and evidence.span_seconds < evidence.needed_span_seconds:
         parts.append("of later readings")
     return f"labels {' and '.join(parts)}" if parts else ""
+
+
+def _rows_or_episodes(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
+    """How many readings are missing, and with how many error episodes fewer do.
+
+    Below ``least_rows`` no number of episodes does: it may have been raised since the last candidate.
+    """
+    rows = rows_needed(case, policy) - evidence.rows
+    least = policy.least_rows - evidence.rows
+    more = episodes_needed(case, policy) - evidence.episodes
+    if more <= 0 or least >= rows:
+        return f"of {max(least, 0) if more <= 0 else rows:,} more readings"
+    if least > 0:
+        return f"of {rows:,} more readings, or of {least:,} with {more:,} more error episodes"
+    return f"of {rows:,} more readings or {more:,} more error episodes"
 
 
 def _devices(told: Mapping[str, Any] | None) -> str:
@@ -104,7 +118,8 @@ def _how_long(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
         by_rows = max(by_rows, (policy.least_units / evidence.units - 1) * evidence.span_seconds)
     elif tried:
         more = max(0, episodes_needed(case, policy) - evidence.episodes)
-        by_rows = min(by_rows, more * evidence.span_seconds / evidence.episodes)
+        least = max(0, policy.least_rows - evidence.rows) * evidence.span_seconds / evidence.rows
+        by_rows = min(by_rows, max(least, more * evidence.span_seconds / evidence.episodes))
     seconds = max(by_rows, evidence.needed_span_seconds - evidence.span_seconds)
     long = seconds >= _LONG
     return f", in about {seconds / 3600:,.0f} h" if long else f", in about {max(1, seconds / 60):,.0f} min"

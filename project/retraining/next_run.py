@@ -131,10 +131,20 @@ def episodes_needed(case: Case, policy: RetrainingPolicy) -> int:
 
 
 def episodes_in_words(case: Case, evidence: Evidence, policy: RetrainingPolicy) -> str:
-    """How many error episodes are new since the last candidate, and how many do without more rows."""
+    """How many error episodes are new since the last candidate, and how many do without more rows.
+
+    Where there are fewer than ``least_rows``, none do without these.
+    """
     new = max(0, evidence.episodes - case.episodes_tried)
     takes = episodes_needed(case, policy) - case.episodes_tried
-    return f"{new:,} new error episodes since the last candidate, 1 is needed, {takes:,} do without more rows"
+    told = f"{new:,} new error episodes since the last candidate, 1 is needed"
+    if evidence.rows >= policy.least_rows:
+        return f"{told}, {takes:,} do without more rows"
+    return (
+        told
+        if rows_needed(case, policy) == policy.least_rows
+        else (f"{told}, {takes:,} do with {policy.least_rows:,} rows")
+    )
 
 
 def rows_needed(case: Case, policy: RetrainingPolicy) -> int:

@@ -370,8 +370,11 @@ def _decision(now: datetime, outcome: str, reason: str, **about: Any) -> Decisio
 
 
 def begun_today(state: LoopState, now: datetime) -> list[str]:
-    """When the runs of the last 24 hours began, the oldest first."""
-    return [each for each in state.begun if now - time_of(each) < timedelta(days=1)]
+    """When the runs of the last 24 hours began, the oldest first.
+
+    One that began a day or more after now did so before the clock was set back, and counts no more.
+    """
+    return [each for each in state.begun if abs(now - time_of(each)) < timedelta(days=1)]
 
 
 def text_of(moment: datetime) -> str:

@@ -21,6 +21,9 @@ from project.local.whole_files import write_whole
 
 FORMAT = 1
 
+_STATE = "state of the loop"
+_NEXT = "next: install the release again that wrote it, or put back the copy of before that release"
+
 MOST_DECISIONS = 500
 """Decisions kept with the state; when there are more, the older half is moved."""
 
@@ -259,12 +262,15 @@ class LoopState:
 
         :raises InputError: if the content is of another format, or of a newer release.
         """
-        if content.get("format") != FORMAT:
-            raise InputError("state of the loop: format", f"must be {FORMAT}", content.get("format"))
+        if not isinstance(content, Mapping) or content.get("format") != FORMAT:
+            found = content.get("format") if isinstance(content, Mapping) else content
+            raise InputError(
+                f"{_STATE}: format", f"must be {FORMAT}, which this release knows; {_NEXT}", found
+            )
         unknown = _unknown(content)
         if unknown:
-            rule = "must be of this release or an earlier one; use the newer, or put back the copy of before"
-            raise InputError("state of the loop", rule, ", ".join(unknown))
+            rule = f"must have no fields but those that this release knows; {_NEXT}"
+            raise InputError(_STATE, rule, ", ".join(unknown))
         case, attempt, trial = content["case"], content["attempt"], content.get("trial")
         fields = {name: value for name, value in content.items() if name != "format"}
         weak = fields.pop("weak_version", ""), fields.pop("weak_needed", 0)
@@ -313,16 +319,22 @@ class StateFile:
     """
 
     def __init__(self, folder: Path, project: str) -> None:
+        self.project = project
         self.path = folder / f"{project}.json"
         self._older = folder / f"{project}.older.jsonl"
         self._lock = folder / f"{project}.lock"
 
     def read(self) -> LoopState:
-        """The state as it is now; a new one if there is none."""
+        """The state as it is now; a new one if there is none.
+
+        :raises InputError: if it is of a newer release or damaged; it names project and file.
+        """
         try:
-            return LoopState.from_dict(json.loads(self.path.read_text(encoding="utf-8")))
+            content = self.path.read_bytes()
         except FileNotFoundError:
             return LoopState()
+        with self._named(self.path):
+            return LoopState.from_dict(json.loads(content))
 
     def write(self, state: LoopState) -> None:
         """Replace the state, on disk when this returns; only while ``changing``."""
@@ -331,13 +343,28 @@ class StateFile:
         write_whole(self.path, json.dumps(state.to_dict()))
 
     def every_decision(self) -> list[Decision]:
-        """All decisions, oldest first."""
+        """All decisions, oldest first.
+
+        :raises InputError: as ``read``.
+        """
         state = self.read()
         older: list[Decision] = []
         if state.moved:
-            with self._older.open(encoding="utf-8") as file:
+            with self._older.open(encoding="utf-8") as file, self._named(self._older):
                 older = [Decision(**json.loads(line)) for line in islice(file, state.moved)]
         return [*older, *state.decisions]
+
+    @contextmanager
+    def _named(self, path: Path) -> Iterator[None]:
+        """Have what is wrong with a file name it and the project: others of the home have the same."""
+        where = f"project '{self.project}': {path}"
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{where}: {error.where}", error.rule, error.got) from error
+        except (ValueError, LookupError, TypeError, AttributeError) as error:
+            rule = f"must be a {_STATE} that this release knows; {_NEXT}"
+            raise InputError(where, rule, f"{type(error).__name__}: {error}") from error
 
     def _move_older(self, state: LoopState) -> LoopState:
         """Move the older half to their file.

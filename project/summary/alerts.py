@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from drift.missed_alert import alert_in_words
 from drift.wrong_devices import devices_in_words
+from project.function_names import attaches_detectors
 from project.http_json import UnreachableError, get_json
 from training.evaluation.usable import is_usable
 
@@ -49,16 +50,19 @@ class ToldOfDrift(NamedTuple):
     alerts: list[str]
 
 
-def told_of_drift(address: str) -> ToldOfDrift:
+def told_of_drift(address: str, project: str) -> ToldOfDrift:
     """Ask an endpoint.
 
-    :param address: of the endpoint.
+    :param address: of the endpoint of a project.
     """
     try:
         drift = get_json(f"{address}/drift", _TIMEOUT)
     except UnreachableError as error:
         return ToldOfDrift([], [f"not known: {error}"])
-    return ToldOfDrift([str(drift["summary"]), *_incidents(drift)], alert_texts(drift))
+    summary = str(drift["summary"])
+    if not drift.get("attached", True):
+        summary = f"{summary}; {attaches_detectors(project)}"
+    return ToldOfDrift([summary, *_incidents(drift)], alert_texts(drift))
 
 
 def _incidents(drift: Mapping[str, Any]) -> list[str]:

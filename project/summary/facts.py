@@ -53,6 +53,7 @@ def collect_facts(
     serving = next((e for e in deployed if e.name == SERVING), None)
     address = serving.address if serving is not None and serving.state == "ready" else None
     live = {name: get_json(f"{address}/{name}") if address else None for name in ("labeled", "drift")}
+    watched = bool((live["drift"] or {}).get("attached"))
     audited = step_results(by_name, "audit")
     noted = audited.pop(DRIFT, None)
     if noted is not None and (stream is None or meanwhile is not None):
@@ -74,7 +75,7 @@ def collect_facts(
         "stream": stream,
         **live,
         **this_run(live, (stream or {}).get("before") or {}, _attached(by_name)),
-        "champion_changed": meanwhile and meanwhile.to_dict(),
+        "champion_changed": meanwhile and {**meanwhile.to_dict(), "watched": watched},
         "audit": audited or None,
         "magnitude": step_results(by_name, "drift-magnitude") or None,
         "artifacts": artifact_folder(by_name),

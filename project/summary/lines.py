@@ -6,10 +6,10 @@ import textwrap
 from collections import defaultdict
 from typing import Any
 
-from drift.drift_event import utc_time
 from graphs.protocol.label_status import LabelStatus
 from project.summary.alerts import alert_texts
 from project.summary.audit_text import audit_text
+from project.summary.champion_text import champion_text
 from project.summary.live_labels import contradiction_lines, late_label_lines
 
 _WIDTH = 110
@@ -124,7 +124,9 @@ def rows_text(ingested: dict[str, Any]) -> str:
         text += f"; {count['rows_rewritten']:,} earlier ones computed anew, back to {back}"
     if count["rows_dropped"]:
         text += f"; {count['rows_dropped']:,} earlier ones were too late and left out"
-    if count["rows_conflicting"]:
+    # A warning of the ingestion tells it, with from when to when, an example and what to do.
+    warned = ((ingested.get("report") or {}).get("metrics") or {}).get("warnings")
+    if count["rows_conflicting"] and not warned:
         text += f"; {count['rows_conflicting']:,} say something else than the history, which stays"
     return text
 
@@ -251,21 +253,10 @@ def _magnitude_text(found: dict[str, Any], changed: dict[str, str] | None) -> st
     return f"{text}; measured for version {version[:8]}, which is not in production any more"
 
 
-def champion_text(changed: dict[str, str]) -> str:
-    """That a person has changed the champion while the run went on.
-
-    :param changed: see ``ChampionChange``.
-    """
-    why = f" ({changed['why']})" if changed["why"] else ""
-    return (
-        f"{changed['who']} has changed the champion during this run, at {_minute(utc_time(changed['time']))} "
-        f"UTC: from version {changed['before'][:8]} to {changed['after'][:8]}{why}; drift below is as the "
-        "run found it, and detectors watch the other version anew"
-    )
-
-
 def _why_none(facts: dict[str, Any]) -> str:
     """Why a run has no endpoint, if it is known."""
+    if facts.get("deploy_streaming") is False:
+        return ": deploy_streaming=False"
     evaluated = facts["test"]
     promoted = evaluated.get("passed", evaluated.get("promoted", True))
     kept_out = not promoted and not evaluated.get("production", False)

@@ -1,11 +1,27 @@
-"""Endpoints that were deployed with other code than is installed now, as before an upgrade."""
+"""What was started or deployed with other code than is installed now, as before an upgrade."""
 
 from __future__ import annotations
 
 from project.api_reader import function_variables
 from project.code_digest import CODE, code_digest
 from project.function_names import RUNNER, SERVING, what_brings_back
+from project.session import Session, local_stack
 from project.settings import Settings
+
+_OTHER = "with other code or packages than are installed now, as before an upgrade"
+
+
+def other_control_plane(settings: Settings, session: Session) -> str:
+    """That the control plane of this machine was started with such code, in a sentence; empty if it was not.
+
+    :raises NetopsError: if it does not answer.
+    """
+    if not session.owned or not session.mlrun_dbpath or local_stack(settings).code() == code_digest():
+        return ""
+    return (
+        f"the control plane was started {_OTHER}; 'netops stop' and 'netops up' replace it, and "
+        "'netops serve --project NAME' brings the endpoints of a project back"
+    )
 
 
 def other_code_of(settings: Settings, dbpath: str, project: str) -> list[str]:
@@ -27,6 +43,6 @@ def other_code_of(settings: Settings, dbpath: str, project: str) -> list[str]:
         return []
     were = "was" if len(other) == 1 else "were"
     return [
-        f"{' and '.join(other)} {were} deployed with other code or packages than are installed now, "
-        f"as before an upgrade; '{what_brings_back(project, SERVING)}' replaces what runs, and loses nothing"
+        f"{' and '.join(other)} {were} deployed {_OTHER}; '{what_brings_back(project, SERVING)}' "
+        "replaces what runs, and loses nothing"
     ]

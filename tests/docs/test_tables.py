@@ -93,14 +93,22 @@ def test_the_page_of_benchmarks_shows_the_figures_in_the_file():
 
 
 def test_newer_lines_replace_those_of_the_same_benchmark():
-    old = {
-        "machine": "m",
-        "measured": "d",
-        "results": [{"benchmark": "a", "x": 1}, {"benchmark": "b", "x": 1}],
-    }
-    new = results_page.take_in(old, [{"benchmark": "a", "x": 2}], results_page.datetime.date(2027, 1, 2))
-    assert new["results"] == [{"benchmark": "b", "x": 1}, {"benchmark": "a", "x": 2}]
-    assert new["measured"] == "2027-01-02"
+    before = {"benchmark": "b", "x": 1, "measured": "2026-01-02", "commit": "0a"}
+    old = {"machine": "m", "results": [{"benchmark": "a", "x": 1}, before]}
+    today = results_page.datetime.date(2027, 1, 2)
+    new = results_page.take_in(old, [{"benchmark": "a", "x": 2}], today, "1b")
+    newer = {"benchmark": "a", "x": 2, "measured": "2027-01-02", "commit": "1b"}
+    assert new["results"] == [before, newer], "each keeps its own day"
+
+
+def test_each_table_of_benchmarks_says_when_it_was_measured():
+    line = {"benchmark": "overload", "measured": "2026-11-27", "commit": "2cb73dbb"}
+    others = [
+        {**line, "benchmark": name, "commit": "0a"} for name in results_page.TABLES if name != "overload"
+    ]
+    text = results_page.page({"machine": "m", "results": [line, {**line, "commit": "1b"}, *others]})
+    assert text.count("Figures of 2026-11-27, commit ") == len(results_page.TABLES)
+    assert "Figures of 2026-11-27, commit `1b`, `2cb73dbb`." in text
 
 
 def test_every_benchmark_has_its_table():

@@ -52,6 +52,25 @@ def test_the_newest_runs_are_asked_for_by_pages(
     assert asked == asked_for
 
 
+def test_all_runs_are_asked_for_by_pages_too_and_none_is_told_twice(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api_reader, "_LARGE_PAGE", 3)
+    every, asked = list(range(8)), []
+
+    def answer(_method: str, path: str, _body: Any) -> tuple[int, dict[str, Any]]:
+        query = parse_qs(urlsplit(path).query)
+        begin = int(query.get("page-token", ["0"])[0])
+        asked.append(begin)
+        more = str(begin + 3) if begin + 3 < len(every) else None
+        found = every[begin : begin + 3]
+        if begin == 0:
+            every.insert(0, -1)  # Another run begins while the pages are read.
+        return 200, {"runs": found, "pagination": {"page-token": more}}
+
+    with fake_endpoint(answer) as address:
+        assert runs(address, "p") == list(range(8))
+    assert asked == [0, 3, 6]
+
+
 @pytest.mark.parametrize(
     ("state", "step"),
     [

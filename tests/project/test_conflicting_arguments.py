@@ -72,14 +72,14 @@ def test_what_says_which_rows_are_evaluated_on_overrules_what_said_it_last_time(
 
 
 def test_what_is_given_twice_against_itself_is_told_before_work_starts(lab):  # noqa: F811
-    given = {**lab, "deploy_streaming": False, "stream_seconds": 5, "devices": 9, "test_fraction": 0.2}
+    given = {**lab, "deploy_streaming": False, "stream_seconds": 5, "devices": 9, "ticks": 90}
+    given["test_fraction"] = 0.2
     resolved = resolve("p", MAIN, {**given, "test_devices": 0.1}, None, keep=True)
     reason = "deploy_streaming=False serves no model"
     source = f"the telemetry is that of {lab['telemetry']}, not of the simulated network"
     assert resolved.lines() == [
-        f"devices=9 changes nothing: {source}",
-        f"--keep changes nothing: {reason}",
-        f"stream_seconds=5 changes nothing: {reason}",
+        f"devices=9 and ticks=90 change nothing: {source}",
+        f"--keep and stream_seconds=5 change nothing: {reason}",
         "test_fraction=0.2 changes nothing: test_devices=0.1 says what is evaluated on",
     ]
     by_split = resolve("p", MAIN, {**lab, "test_fraction": 0.2, "split": "first_rows:40"}, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ def routed(version: str, role: str, share: float = 0.0) -> RoutedVersion:
     return RoutedVersion(version, role, f"store://{version}", "a" * 64, share)
 
 
-DOCUMENT = RoutingDocument((routed("one", CHAMPION), routed("two", CANARY, 0.1), routed("six", SHADOW)))
+TRIED = replace(routed("six", SHADOW), until="2027-01-01T00:00:00+00:00")
+DOCUMENT = RoutingDocument((routed("one", CHAMPION), routed("two", CANARY, 0.1), TRIED))
 
 
 def answer(document: RoutingDocument, *changes: dict[str, Any]) -> dict[str, Any]:
@@ -54,6 +56,14 @@ def test_what_is_in_force_is_read_back() -> None:
     with fake_endpoint(lambda method, path, body: (200, answer(DOCUMENT))) as address:
         routing = read_routing(f"{address}/", "token")
     assert (routing.document, routing.revision, routing.devices) == (DOCUMENT, 7, {"two": 3})
+
+
+def test_a_change_beside_a_trial_leaves_the_time_at_which_its_shadow_ends() -> None:
+    with fake_endpoint(lambda method, path, body: (200, answer(DOCUMENT))) as address:
+        read = read_routing(address, "token").document
+    changed = with_role(read, routed("nine", CANARY, 0.2)).to_dict()
+    (shadow,) = [each for each in changed["versions"] if each["role"] == SHADOW]
+    assert shadow["until"] == "2027-01-01T00:00:00+00:00"
 
 
 @pytest.mark.parametrize(

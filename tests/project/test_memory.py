@@ -259,3 +259,12 @@ def test_another_split_needs_no_other_history_unless_it_needs_another_column(lab
     for split, before in (("group:rack", ran(lab)), ("column:part", ran(lab)), ("time", kept)):
         with pytest.raises(InputError, match=r"must be the schema 'lab' that .* It differs in split"):
             resolve("p", MAIN, with_split(split), before)
+
+
+def test_a_memory_of_a_newer_release_names_its_project_and_what_to_do(lab):
+    content = json.dumps({**asdict(ran(lab)), "newer": 1})
+    with (
+        fake_endpoint(lambda *_: (200, {"spec": {"inline": content}})) as address,
+        pytest.raises(InputError, match=r"project 'mine': artifact .*; next: install the release .*'newer'"),
+    ):
+        recall(address, "mine")

@@ -46,6 +46,21 @@ def test_functions_of_other_code_are_named_with_the_command(monkeypatch, serving
         assert "'netops serve --project netops-lab'" in found[0]
 
 
+@pytest.mark.parametrize(
+    ("code", "owned", "named"),
+    [(NOW[CODE], True, False), ("of another release", True, True), ("", True, True), ("", False, False)],
+)
+def test_a_control_plane_of_other_code_is_told_with_the_commands(monkeypatch, code, owned, named):
+    stack = SimpleNamespace(code=lambda: code)  # Earlier releases noted nothing.
+    monkeypatch.setattr(other_code, "local_stack", lambda _: stack)
+    session = SimpleNamespace(owned=owned, mlrun_dbpath="http://api")
+    found = other_code.other_control_plane(Settings(home=Path("unused")), session)
+    assert bool(found) == named
+    if named:
+        assert found.startswith("the control plane was started with other code")
+        assert "'netops stop' and 'netops up' replace it" in found
+
+
 def test_on_a_cluster_nothing_is_known_of_it(monkeypatch):
     cluster = {
         "profile": "kubernetes",
@@ -68,7 +83,10 @@ def test_a_runner_that_cannot_read_the_state_of_now_is_told_to_be_an_earlier_one
     session = SimpleNamespace(mlrun_dbpath="http://api")
     answer, failure = retrain._of_runner(Settings(home=tmp_path), session, "netops-lab")
     assert answer is None
-    assert failure.startswith("state of the loop: must be of this release; serving and runner were deployed")
+    assert failure.startswith(
+        "no runner answers, so nothing is begun and nobody knows its mode: "
+        "state of the loop: must be of this release; serving and runner were deployed"
+    )
     assert "'netops serve --project netops-lab'" in failure
 
 
@@ -92,6 +110,6 @@ def test_detectors_that_an_endpoint_of_before_refuses_are_told_with_its_reason_a
     assert str(raised.value) == (
         "http://here: must take the detectors of the champion, got 422; next: "
         "'netops serve --project netops-lab' deploys the release that is installed, "
-        "and the next 'netops run' attaches them; "
+        "and attaches them; "
         f"the endpoint said: {reason[:200]}"
     )

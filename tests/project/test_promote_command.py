@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -242,9 +243,11 @@ def test_a_champion_that_cannot_be_watched_serves_and_a_line_says_so(
 ) -> None:
     tagging(monkeypatch, lambda *_, **__: None)
     up.fails = True
-    routing.promote("tw")
+    routing.promote("tw", as_json=True)
     assert up.document.champion.version == "two"
-    assert capsys.readouterr().err == "the champion is not watched for drift: no predictions\n"
+    said = capsys.readouterr()
+    assert said.err == "the champion is not watched for drift: no predictions\n"
+    assert json.loads(said.out)["unwatched"] == "no predictions"
 
 
 def test_without_a_loop_a_runner_that_is_away_keeps_no_champion_from_being_watched(
@@ -340,7 +343,7 @@ def test_nothing_is_changed_while_no_endpoint_is_up(up: Endpoint, monkeypatch: p
 
 
 def test_a_version_comes_into_production_where_none_is_without_an_endpoint(
-    up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    up: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Any
 ) -> None:
     def absent(dbpath: str, project: str) -> None:
         raise NetopsError(f"project '{project}' has no model in production; the gate kept out")
@@ -369,6 +372,9 @@ def test_a_version_comes_into_production_where_none_is_without_an_endpoint(
     )
     assert up.tagged == [f"production: {up.artifact}"] and recorded == [up.artifact]
     assert up.asked == up.watched == []
+    (decision,) = StateFile(tmp_path / "retraining", "netops").every_decision()
+    assert (decision.outcome, decision.before, decision.after) == ("promoted", "", "two")
+    assert decision.reason.count("@") == 1 and decision.reason.endswith(": none was given")
 
 
 def test_a_version_is_promoted_in_the_middle_of_a_training(

@@ -28,7 +28,7 @@ from project.cli.runs import list_runs
 from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
 from project.retraining.state import StateFile
-from project.summary import measured_drift
+from project.summary import measured_drift, other_code
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.retraining.test_policy import opened
 from tests.project.test_measured_drift import TOLD, step
@@ -122,7 +122,25 @@ def test_a_runner_of_an_earlier_version_is_said(
     home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     text, _ = printed(capsys, monkeypatch, {"mode": "auto"})
-    assert "the runner is of an earlier version; 'netops serve --project p' deploys it anew" in text
+    assert text.startswith(
+        "the runner is of an earlier version, and does not tell what it waits for; "
+        "'netops serve --project p' deploys it anew\n"
+    )
+
+
+def test_what_a_runner_answers_instead_is_said_and_not_that_none_does(
+    home: Any, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    error = {"error": {"field": "state of the loop", "rule": "must be known", "got": "later"}}
+    monkeypatch.setattr(other_code, "function_variables", lambda *_: None)
+    with fake_endpoint(lambda *_: (503, error)) as address:
+        monkeypatch.setattr(api_reader, "ready_endpoint", lambda *_: SimpleNamespace(address=address))
+        retrain("p")
+        text = capsys.readouterr().out
+    assert text.startswith("the runner does not tell what it does, it answers with 503: http://127.0.0.1:")
+    assert "(state of the loop: must be known, got later)" in text and "no runner answers" not in text
+    retrain("p")  # The same address, where nobody answers any more.
+    assert capsys.readouterr().out.startswith("no runner answers, so nothing is begun")
 
 
 @pytest.mark.parametrize("command", [history, list_runs, models, retrain])

@@ -28,6 +28,7 @@ class Installation:
         self.champion, self.production = "new", "new"
         self.released: list[str] = []
         self.refuses = self.dies = False
+        self.watched: bool | None = True
 
     @staticmethod
     def _change(before: str, after: str, who: str, why: str) -> dict[str, Any]:
@@ -85,6 +86,7 @@ def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Installation:
     monkeypatch.setattr(endpoint_routing, "change_routing", found.change)
     monkeypatch.setattr(registered_versions, "find_version", found.find)
     monkeypatch.setattr(attached_detectors, "watch_champion", lambda *_: None)
+    monkeypatch.setattr(endpoint, "is_watched", lambda *_: found.watched)
     monkeypatch.setattr(history, "replaced_version", lambda *_: ("new", "old"))
     monkeypatch.setattr(production_model, "production_version", lambda *_: found.production)
     monkeypatch.setattr(release, "release_version", found.release)
@@ -145,6 +147,38 @@ def test_what_a_run_has_put_into_production_is_undone_at_once(
     rollback("p")  # A second one undoes the first.
     assert (there.champion, there.production, there.released) == ("new", "new", [])
     assert decisions(tmp_path)[-1] == ("rolled back", "old", "new", "")
+
+
+@pytest.mark.parametrize(
+    ("watched", "said"),
+    [
+        (
+            False,
+            "no detectors watch version old; 'netops serve --project p' attaches those of the champion, "
+            "or says why not",
+        ),
+        (None, "whether detectors watch version old is not known, as its endpoint does not tell"),
+    ],
+)
+def test_detectors_are_not_said_to_watch_where_the_endpoint_has_none(
+    there: Installation, capsys: pytest.CaptureFixture[str], watched: bool | None, said: str
+) -> None:
+    there.watched = watched
+    rollback("p")
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert said in line and "anew" not in line
+
+
+def test_a_loop_that_cannot_be_told_keeps_nobody_from_a_rollback(there: Installation, tmp_path: Any) -> None:
+    path = StateFile(tmp_path / "retraining", "p").path
+    path.parent.mkdir()
+    path.write_text('{"format": 9}')
+    with pytest.raises(NetopsError) as raised:
+        rollback("p")
+    assert str(raised.value).startswith(
+        "version old is in production again, but the loop is not told, and may replace it: project 'p': "
+    )
+    assert (there.champion, there.production) == ("old", "old")
 
 
 def test_what_the_endpoint_does_not_take_is_released(

@@ -1,14 +1,17 @@
 """One run at a time in a project."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
+from pathlib import Path
 
 import pytest
 
-from project.run_lock import COMMAND, RUN, SWAP, BusyError, held, holder, tell_run_id
+from project.run_lock import COMMAND, RUN, SWAP, BusyError, held, holder, holders, tell_run_id
 
 HOLD = """
 import sys, time
@@ -45,6 +48,28 @@ def test_a_second_run_is_refused_with_the_name_of_the_first(other, tmp_path):
         message.endswith(f"with Ctrl-C where it runs, or with 'kill {other.pid}'") and "stop" not in message
     )
     assert holder(tmp_path, "p").run_id == "abc"
+
+
+def test_a_holder_of_a_newer_release_is_told_with_what_is_known_of_it(other, tmp_path):
+    (path,) = (tmp_path / "locks").iterdir()
+    path.write_text(json.dumps({**json.loads(path.read_text()), "host": "here"}))
+    found = holder(tmp_path, "p")
+    assert (found.pid, found.run_id) == (other.pid, "abc")
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root can act as another user")
+def test_a_lock_that_root_has_left_does_not_keep_another_user_from_looking():
+    with tempfile.TemporaryDirectory() as folder:
+        home = Path(folder)
+        home.chmod(0o755)
+        with held(home, "p", "netops run"):
+            pass
+        (home / "locks" / "p.run").chmod(0o644)
+        os.seteuid(65534)
+        try:
+            assert holders(home) == [] and holder(home, "p") is None
+        finally:
+            os.seteuid(0)
 
 
 def test_a_command_that_holds_a_project_between_its_runs_is_told_as_one(tmp_path):

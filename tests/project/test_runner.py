@@ -325,4 +325,13 @@ def test_a_state_that_cannot_be_read_is_no_failure_of_the_handler(looping):
     path.parent.mkdir(parents=True)
     path.write_text('{"format": 9}')
     status, content = ask(looping, "GET", "/drift")
-    assert (status, content["error"]["field"]) == (503, "state of the loop: format")
+    assert (status, content["error"]["field"]) == (503, f"project 'p': {path}: state of the loop: format")
+
+
+def test_a_state_that_cannot_be_read_keeps_no_runner_from_starting_runs(monkeypatch, tmp_path):
+    said: list[str] = []
+    path = StateFile(tmp_path, "p").path
+    path.write_text('{"format": 9}')
+    runner._tell_of_trial(SimpleNamespace(loops=tmp_path, project="p"), said.append)
+    assert len(said) == 1 and said[0].startswith("nobody knows whether a version is tried in shadow: ")
+    assert str(path) in said[0]

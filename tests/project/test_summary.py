@@ -166,6 +166,8 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     facts["test"]["production"] = False
     kept_out = "\n".join(summary_lines(facts))
     assert "endpoint      none deployed: the gate kept the model out of production, see above\n" in kept_out
+    not_asked = "\n".join(summary_lines({**facts, "deploy_streaming": False}))
+    assert "endpoint      none deployed: deploy_streaming=False\n" in not_asked, "the gate is told above"
     promoted = "\n".join(summary_lines(facts_without_streaming(promoted=True)))
     assert "endpoint      none deployed\n" in promoted
     assert max(map(len, text.splitlines())) <= 112
@@ -300,6 +302,14 @@ def test_the_account_of_rows_says_what_is_new_and_what_was_known(counts, text):
     assert rows_text({"rows_read": 1000, "devices": 3, **counts}) == text
 
 
+def test_readings_that_contradict_the_history_are_told_once():
+    facts = facts_without_streaming()
+    warning = "3 rows say something else of 2024-01-01 to 2024-01-02 than the history, which stays"
+    facts["ingest"] |= {"rows_conflicting": 3, "report": {"metrics": {"warnings": [warning]}}}
+    text = " ".join("\n".join(summary_lines(facts)).split())
+    assert text.count("say something else") == 1 and f"warning metrics: {warning}" in text
+
+
 def test_many_parameters_go_on_in_the_next_line():
     parameters = " ".join(f"parameter_{i}={i}" for i in range(12))
     _, *below = candidate_lines([{"family": "forest", "best": True, "parameters": parameters}])
@@ -407,10 +417,10 @@ def test_a_model_that_knows_no_more_than_guessing_is_told_as_not_usable(precisio
 
 def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
     with fake_endpoint(lambda *_: (200, {"summary": "drift", "alert": ALERT.to_dict()})) as address:
-        assert told_of_drift(address).alerts[0].startswith("open, severe")
-        assert told_of_drift(address).summary == ["drift"]
-    assert told_of_drift(address).alerts[0].startswith("not known: ")
-    assert told_of_drift(address).summary == []
+        assert told_of_drift(address, "lab").alerts[0].startswith("open, severe")
+        assert told_of_drift(address, "lab").summary == ["drift"]
+    assert told_of_drift(address, "lab").alerts[0].startswith("not known: ")
+    assert told_of_drift(address, "lab").summary == []
 
 
 @pytest.mark.parametrize(
@@ -419,7 +429,16 @@ def test_the_alert_of_an_endpoint_that_is_away_is_not_known():
 def test_status_says_what_is_known_of_missed_incidents_unless_an_alert_does(state, told):
     missed = {"state": state, "summary": "words", "alert": None, "cleared_alert": None}
     with fake_endpoint(lambda *_: (200, {"summary": "drift", "missed_incidents": missed})) as address:
-        assert told_of_drift(address).summary == ["drift", *told * ["missed incidents: words"]]
+        assert told_of_drift(address, "lab").summary == ["drift", *told * ["missed incidents: words"]]
+
+
+def test_status_names_the_command_where_no_detectors_watch():
+    nobody = {"attached": False, "summary": "not watched: no detectors are attached"}
+    with fake_endpoint(lambda *_: (200, nobody)) as address:
+        assert told_of_drift(address, "lab").summary == [
+            "not watched: no detectors are attached; 'netops serve --project lab' attaches those of the "
+            "champion, or says why not"
+        ]
 
 
 def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():
@@ -511,8 +530,11 @@ def test_after_a_rollback_during_the_run_drift_is_told_as_the_run_found_it():
     assert "drift ddm: no drift now; 7 drifts and 13 warnings since it was attached" in text
     assert (
         "model version 4dc4ab1199 kim@ops has changed the champion during this run, at 2024-05-01 12:05 UTC: "
-        "from version b2439f54 to 4dc4ab11 (rolled back); drift below is as the run found it"
+        "from version b2439f54 to 4dc4ab11 (rolled back); drift below is as the run found it, and "
+        "detectors watch the other version anew"
     ) in text
+    nobody = {**facts, "champion_changed": {**facts["champion_changed"], "watched": False}}
+    assert "no detectors watch the other version" in " ".join(" ".join(summary_lines(nobody)).split())
     is_past = "magnitude data drift: cpu 0.57; measured for version b2439f54, which is not in production"
     assert is_past in text and is_past not in " ".join(" ".join(summary_lines(later)).split())
     assert "drift" not in facts["audit"]

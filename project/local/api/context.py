@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from project.code_digest import code_digest
 from project.local.api.background_tasks import BackgroundTasks
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.supervisor import Supervisor
@@ -23,6 +24,7 @@ class Context:
     :param scheduler: keeps schedules and starts them.
     :param tasks: background tasks that clients were told of.
     :param redis_url: address of the online store; may change while the server runs.
+    :param code: digest of the code that this server runs: what is installed may be another by now.
     :param valkey_restarts: how often the online store was started again since this server was.
     """
 
@@ -34,6 +36,7 @@ class Context:
     scheduler: Scheduler
     tasks: BackgroundTasks = field(default_factory=BackgroundTasks)
     redis_url: str = ""
+    code: str = field(default_factory=code_digest)
     valkey_restarts: int = 0
 
     def valkey_started_again(self, url: str) -> None:

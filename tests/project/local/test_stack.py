@@ -13,6 +13,7 @@ import httpx
 import psutil
 import pytest
 
+from project.code_digest import code_digest
 from project.local import valkey
 from project.local.api.records.store import NewerStoreError
 from project.local.api.settings import database_file
@@ -72,6 +73,11 @@ def test_a_valkey_that_is_down_is_told_and_started_again(stack):
         found = stack.find()
     assert (found.mlrun_dbpath, found.redis_url, found.valkey_pid) == (info.mlrun_dbpath, "", 0)
     assert stack.up().redis_url == info.redis_url
+
+
+def test_the_control_plane_says_which_code_it_runs_as_commands_count_it(stack):
+    stack.up()
+    assert stack.code() == code_digest()
 
 
 def test_a_valkey_that_dies_is_started_again_by_itself_at_its_address(stack):

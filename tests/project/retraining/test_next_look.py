@@ -8,7 +8,7 @@ import pytest
 from project.retraining.by_person import resumed
 from project.retraining.loop import Loop
 from project.retraining.next_look import next_look
-from project.retraining.next_run import Evidence
+from project.retraining.next_run import Evidence, next_step
 from project.retraining.policy import began, take
 from project.retraining.state import Attempt, LoopState, StateFile
 from project.retraining.status import status_lines
@@ -47,15 +47,44 @@ def test_after_a_rejected_candidate_it_names_the_run_that_a_person_can_begin_at_
     rejected = replace(opened(), case=replace(case, episodes_tried=1))
     assert "labels of 560 more readings and of a further error episode start a training" in look(rejected)
     assert look(rejected, replace(FEW, episodes=2)).endswith(
-        "labels of 560 more readings or 4 more error episodes start a training, in about 93 min; netops run "
-        "--set 'training_window=since 2024-05-01T11:00:00+00:00' trains at once on the rows since the "
-        "change, and the gate compares as before"
+        "labels of 560 more readings, or of 360 with 4 more error episodes start a training, in about "
+        "93 min; netops run --set 'training_window=since 2024-05-01T11:00:00+00:00' trains at once on the "
+        "rows since the change, and the gate compares as before"
     )
     assert "netops run" not in look(opened())
     unknown = look(replace(opened(), case=case))
     assert "labels of 560 more readings start a training, in about 93 min;" in unknown, (
         "of an earlier version"
     )
+
+
+@pytest.mark.parametrize(
+    ("least_rows", "tried", "episodes", "said"),
+    [
+        # Enough episodes: the least rows alone are missing, whatever 'growth' asks.
+        (1000, 300, 9, "labels of 360 more readings start a training, in about 60 min"),
+        (1000, 900, 9, "labels of 360 more readings start a training, in about 60 min"),
+        (1000, 300, 3, "labels of 360 more readings start a training, in about 60 min"),
+        (
+            1000,
+            900,
+            3,
+            "labels of 1,160 more readings, or of 360 with 3 more error episodes start a training",
+        ),
+        (500, 900, 3, "labels of 1,160 more readings or 3 more error episodes start a training"),
+    ],
+)
+def test_where_the_least_rows_were_raised_since_a_candidate_it_is_said_that_they_are_missing(
+    least_rows, tried, episodes, said
+):
+    policy = RetrainingPolicy(least_rows=least_rows)
+    case = replace(opened().case, rejections=1, rows_tried=tried, episodes_tried=1)
+    state, evidence = replace(opened(), case=case), replace(FEW, episodes=episodes)
+    found = next_look(state, {"devices": DEVICES}, evidence, NOW, policy)
+    assert said in found
+    waits = next_step(state, evidence, NOW, policy).reason
+    assert ("do without more rows" in waits) == (least_rows == 500)
+    assert ("do with 1,000 rows" in waits) == (least_rows == 1000 and tried == 900)
 
 
 @pytest.mark.parametrize(

@@ -209,6 +209,15 @@ def test_only_so_many_runs_begin_in_a_day():
     assert next_step(state, PLENTY, NOW + timedelta(hours=24), policy) == Begin(5000)
 
 
+def test_runs_that_began_before_the_clock_was_set_back_use_up_no_day():
+    years = (NOW + timedelta(days=1500)).isoformat()
+    state = replace(opened(), begun=(years,) * POLICY.runs_a_day)
+    assert next_step(state, PLENTY, NOW, POLICY) == Begin(5000)
+    soon = (NOW + timedelta(minutes=10)).isoformat()
+    used_up = replace(state, begun=(soon,) * POLICY.runs_a_day)
+    assert isinstance(next_step(used_up, PLENTY, NOW, POLICY), Wait)
+
+
 def test_a_staged_candidate_waits_for_a_person():
     state = tried(opened(), "staged")
     assert state.candidate == "v2"

@@ -22,6 +22,7 @@ def identity(call: Call) -> Document:
         "source_root": str(settings.source_root),
         "pid": os.getpid(),
         "redis_url": call.context.redis_url,
+        "code": call.context.code,
         "valkey_restarts": call.context.valkey_restarts,
     }
 

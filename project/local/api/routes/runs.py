@@ -114,7 +114,7 @@ def find_runs(call: Call, most: int | None = None) -> list[sqlite3.Row]:
 
     :param most: that are needed, the first ones; None for all.
     """
-    conditions, values = ["1 = 1"], list[str | float]()
+    conditions, values = ["1 = 1"], list[str | float | bytes]()
 
     def any_of(column: str, choices: list[str]) -> None:
         if choices:
@@ -134,6 +134,12 @@ def find_runs(call: Call, most: int | None = None) -> list[sqlite3.Row]:
             values.append(time)
     order = "ORDER BY start_time DESC, uid, iteration" if call.flag("sort", default=True) else ""
     name, labels = call.value("name") or "", call.values("label")
+    for value in (label.partition("=")[2].strip() for label in labels):
+        # Of thousands of runs SQLite finds the few that may have it, as the id of a workflow. Such a word
+        # is in JSON as it is.
+        if value.isascii() and value.isalnum() and value.islower():
+            conditions.append("instr(body, ?) > 0")
+            values.append(value.encode())
     is_exact = not name.startswith("~")
     any_of("name", [name] if name and is_exact else [])
     # A project has thousands of runs after a year. Here nothing below leaves one of these out.

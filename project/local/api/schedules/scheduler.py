@@ -27,6 +27,8 @@ from project.local.api.schedules.records import (
     add_event,
     due_schedules,
     find_schedule,
+    list_events,
+    list_schedules,
     read_schedule,
     set_last_run,
     set_next_run,
@@ -41,6 +43,11 @@ SCHEDULE_LABEL = "mlrun/schedule-name"
 # A time that is longer ago is not made up for: it was missed.
 _LATE = timedelta(minutes=1)
 _COUNTED = 1000
+_BACK = timedelta(hours=1)
+"""A schedule was made, or due last, so long after now: the clock was set back. Less is no matter."""
+_LASTS = timedelta(minutes=10)
+"""For so long the clock must be back: at the start of a machine it may be wrong for a while."""
+_LOOK_EVERY = timedelta(minutes=1)
 _MISSED = "nothing could start: the control plane was down or the machine asleep"
 
 
@@ -58,6 +65,8 @@ class Scheduler:
         self._submit = submit
         self._clock = clock
         self._starting = threading.Lock()
+        self._looked: datetime | None = None
+        self._back_since: datetime | None = None
 
     def put(
         self,
@@ -123,11 +132,40 @@ class Scheduler:
     def tick(self) -> None:
         """Start what is due; called every second."""
         now = self._clock()
+        self._follow_clock(now)
         for schedule in due_schedules(self._store, now):
             try:
                 self._due(schedule, now)
             except Exception as error:
                 log_failure(log, error, f"schedule {schedule.project}/{schedule.name}")
+
+    def _follow_clock(self, now: datetime) -> None:
+        """After the clock was set back, have schedules due at their next time by it.
+
+        They would wait until it shows again what it showed when they were due last, which may be years.
+        """
+        if self._looked is not None and self._looked <= now < self._looked + _LOOK_EVERY:
+            return
+        self._looked = now
+        ahead = [each for each in list_schedules(self._store) if self._newest(each) > now + _BACK]
+        if not ahead:
+            self._back_since = None
+            return
+        if self._back_since is None or now < self._back_since:
+            self._back_since = now
+        if now - self._back_since < _LASTS:
+            return
+        for schedule in ahead:
+            due = next_time(schedule.cron, now)
+            if due is not None and schedule.next_run is not None and due < schedule.next_run:
+                said = (schedule.project, schedule.name, due, schedule.next_run)
+                log.warning("schedule %s/%s: the clock was set back, so it is due at %s and not at %s", *said)
+                set_next_run(self._store, schedule.project, schedule.name, due)
+
+    def _newest(self, schedule: Schedule) -> datetime:
+        """When it was made, or due last, whichever is later."""
+        events = list_events(self._store, schedule.project, schedule.name)[:1]
+        return max([schedule.created, *(event.last for event in events)])
 
     def _due(self, schedule: Schedule, now: datetime) -> None:
         times = _times(schedule, now)

@@ -106,6 +106,15 @@ def test_a_list_comes_in_pages_whose_token_holds_the_query(three):
     assert second["pagination"]["page-token"] is None
 
 
+@pytest.mark.parametrize("value", ["ab12", "AB12", "ab 12", "abé", 'a"b', "12", "True", "ab1"])
+def test_a_run_is_found_by_the_value_of_its_label_whatever_is_in_it(api, value):
+    _store(api, "u0", who=value)
+    _store(api, "u1", who=f"{value}x", other=value)
+    found = api.get(RUNS, params={"label": f"who={value}"}).json()["runs"]
+    assert [run["metadata"]["labels"]["who"] for run in found] == [value]
+    assert _count(api, label="who=nobody") == 0
+
+
 @pytest.mark.parametrize(
     ("query", "expected", "read"),
     [({}, "u2", 2), ({"name": "train"}, "u0", 1), ({"name": "~train"}, "u1", 3), ({"label": "no"}, "u2", 3)],

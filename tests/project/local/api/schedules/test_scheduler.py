@@ -76,6 +76,37 @@ def world(store):
     return World(store)
 
 
+def test_after_the_clock_was_set_back_it_is_due_by_the_clock_of_now(world):
+    world.now = START.replace(year=2030)  # Wrong for a while, and then right.
+    world.put("0 12 * * *")
+    world.now += timedelta(minutes=2)
+    world.scheduler.tick()
+    assert (len(world.started), world.schedule.next_run.year) == (1, 2030)
+    world.end_last()
+    world.now = START + timedelta(hours=12)
+    for _ in range(3):  # Not at once: the clock may be wrong now, as when a machine starts.
+        world.now += timedelta(minutes=3)
+        world.scheduler.tick()
+    assert world.schedule.next_run.year == 2030
+    world.now += timedelta(minutes=5)
+    world.scheduler.tick()
+    assert world.schedule.next_run == datetime(2024, 1, 2, 12, tzinfo=UTC)
+    world.now = datetime(2024, 1, 2, 12, 0, 1, tzinfo=UTC)
+    world.scheduler.tick()
+    assert len(world.started) == 2 and world.schedule.next_run.day == 3
+
+
+def test_a_clock_that_goes_back_some_seconds_starts_nothing_twice(world):
+    world.put("0 12 * * *")
+    world.pass_to(12, 0, 5)
+    world.end_last()
+    for _ in range(20):
+        world.now -= timedelta(seconds=10)
+        world.scheduler.tick()
+    world.pass_to(12, 30)
+    assert len(world.started) == 1
+
+
 def test_it_starts_at_each_time_and_knows_the_next_and_the_last_run(world):
     assert world.put() is False
     assert world.schedule.next_run == START.replace(hour=12, minute=0)
