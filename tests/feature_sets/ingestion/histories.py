@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import redis
 from mlrun.datastore.targets import get_target_driver
 
@@ -115,6 +116,11 @@ COUNTED_GROUPED = TelemetrySchema.from_dict(
 )
 
 MIDNIGHT = pd.Timestamp("2024-01-02T00:00:00Z")
+
+
+def seeds(count: int, more: int) -> list[Any]:
+    """Seeds of random histories: so many with all tests, and further ones with ``make figures``."""
+    return [*range(count), *(pytest.param(seed, marks=pytest.mark.figures) for seed in range(count, more))]
 
 
 def counted(rows: pd.DataFrame) -> pd.DataFrame:
