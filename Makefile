@@ -44,7 +44,7 @@ test-fast: install ## the tests that start no server and are not marked slow
 coverage: install ## the same tests, with the line coverage of the product's code: at least 95 %
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadscope -m "not figures" --cov --cov-report=term --cov-fail-under=95
 
-figures: install ## false alarms of docs/drift.md measured anew, and the loop live; takes minutes
+figures: install ## false alarms of docs/drift.md measured anew, the loop live, more random histories; takes minutes
 	@$(BIN)/python -m pytest -n 2 -m figures
 
 check: install ## formatting, lint, types, arrows between rooms

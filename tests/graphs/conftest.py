@@ -12,11 +12,13 @@ from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from unittest.mock import patch
 
 import mlrun
 import numpy as np
 import onnxruntime
 import pytest
+from mlrun.runtimes.nuclio import serving as nuclio_serving
 from skl2onnx import to_onnx
 from sklearn.linear_model import LogisticRegression
 
@@ -155,7 +157,17 @@ def make_client(package: Path, **kwargs: Any) -> Client:
     function = mlrun.new_function("serving", kind="serving", image="mlrun/mlrun", project="tests")
     kwargs.setdefault("devices", DEVICES)
     build_serving_graph(function, model_path=str(package), **kwargs)
-    return Client(function.to_mock_server())
+    return Client(mock_server(function))
+
+
+def mock_server(function: Any) -> Any:
+    """MLRun's mock server of a function.
+
+    MLRun reads the source around every frame of the stack to find the names of who calls it, which takes a
+    quarter of a second in a test: these are they.
+    """
+    with patch.object(nuclio_serving, "get_caller_globals", lambda: globals()):
+        return function.to_mock_server()
 
 
 def step_context(package: Path, clock: Callable[[], float] = time.time, **settings: Any) -> Any:

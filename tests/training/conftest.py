@@ -8,7 +8,9 @@ import mlrun
 import mlrun.db
 import pandas as pd
 import pytest
+from mlrun.execution import MLClientCtx
 
+from project.run_state_json import read_notes_as_json
 from tests.training.feature_store import store_vector
 from tests.training.handler_runs import Network
 from tests.training.memory_run_db import MemoryRunDB
@@ -31,7 +33,9 @@ def run_db(monkeypatch):
 
 
 def connect(patch):
-    """Connect MLRun's client to a database in memory."""
+    """Connect MLRun's client to a database in memory, and read the notes of steps as a workflow does."""
+    patch.setattr(MLClientCtx, "_read_tmpfile", MLClientCtx._read_tmpfile)
+    read_notes_as_json()
     database = MemoryRunDB()
     patch.setattr(mlrun, "get_run_db", lambda *args, **kwargs: database)
     patch.setattr(mlrun.db, "get_run_db", lambda *args, **kwargs: database)

@@ -13,6 +13,7 @@ from sklearn.metrics import precision_recall_curve, roc_curve
 
 from feature_sets.telemetry.schema import DEVICE
 from training.exploration.device_timeline import bars, set_axes
+from training.plot_style import styled
 
 _COLORS = ("#1f77b4", "#7f7f7f", "#2ca02c", "#9467bd")
 MAX_POINTS = 500
@@ -24,6 +25,7 @@ MAX_MARKS = 2_000
 """Marks of a kind that the plot of episodes draws, the first by time; the data sets hold all."""
 
 
+@styled
 def score_figure(
     labels: npt.NDArray[np.int8],
     scores: Mapping[str, npt.NDArray[np.float64]],
@@ -51,9 +53,7 @@ def score_figure(
     ):
         figure.update_xaxes(title_text=x_title, row=1, col=column)
         figure.update_yaxes(title_text=y_title, row=1, col=column)
-    figure.update_layout(
-        template="plotly_white", legend={"orientation": "h", "y": -0.2}, title="Evaluation on the test rows"
-    )
+    figure.update_layout(legend={"orientation": "h", "y": -0.2}, title="Evaluation on the test rows")
     return figure
 
 
@@ -123,6 +123,7 @@ def _draw_decisions(figure: go.Figure, confusion: Mapping[str, float]) -> None:
     )
 
 
+@styled
 def calibration_figure(
     labels: npt.NDArray[np.int8], probability: npt.NDArray[np.float64], brier: float, finding: str = ""
 ) -> go.Figure:
@@ -173,7 +174,6 @@ def calibration_figure(
     figure.update_yaxes(title_text="rows", type="log", row=2, col=1)
     figure.update_xaxes(title_text="probability of an error", range=[0, 1], row=2, col=1)
     figure.update_layout(
-        template="plotly_white",
         height=480,
         legend={"orientation": "h", "y": -0.2},
         title=f"Calibration, Brier score {brier:.4f}{finding and f': {finding}'}",
@@ -181,6 +181,7 @@ def calibration_figure(
     return figure
 
 
+@styled
 def alarms_figure(
     episodes: pd.DataFrame, false_alarms: pd.DataFrame, period: tuple[pd.Timestamp, pd.Timestamp]
 ) -> go.Figure:
@@ -216,7 +217,6 @@ def alarms_figure(
             hovertemplate="%{y}<br>%{x}<extra>" + name + "</extra>",
         )
     figure.update_layout(
-        template="plotly_white",
         height=240 + 18 * len(order),
         title=f"Episodes and alarms, {len(order)} of {len(devices)} devices with any",
         legend={"orientation": "h", "y": -0.3},

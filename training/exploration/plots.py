@@ -13,6 +13,7 @@ from feature_sets.telemetry.schema import DEVICE
 from training.exploration.device_timeline import bars, set_axes
 from training.exploration.durations import in_words
 from training.exploration.staleness import MEASURES, STATISTICS
+from training.plot_style import styled
 
 COLUMNS = 3
 MAX_PANELS = 24
@@ -35,6 +36,7 @@ def strongest_features(matrix: pd.DataFrame, label: str, most: int = MAX_PANELS)
     ][:most]
 
 
+@styled
 def histogram_figure(histograms: pd.DataFrame, names: list[str]) -> go.Figure:
     """One panel a feature: share of each class's readings in each bin."""
     drawn = [name for name in names if (histograms["feature"] == name).any()]
@@ -61,7 +63,6 @@ def histogram_figure(histograms: pd.DataFrame, names: list[str]) -> go.Figure:
                 **place,
             )
     figure.update_layout(
-        template="plotly_white",
         barmode="overlay",
         height=120 + 220 * rows,
         title="Share of each class's rows, strongest features first",
@@ -69,6 +70,7 @@ def histogram_figure(histograms: pd.DataFrame, names: list[str]) -> go.Figure:
     return figure
 
 
+@styled
 def correlation_figure(matrix: pd.DataFrame) -> go.Figure:
     """Heat map of the correlation matrix; unknown cells stay empty."""
     figure = go.Figure(
@@ -83,11 +85,12 @@ def correlation_figure(matrix: pd.DataFrame) -> go.Figure:
         )
     )
     size = 300 + 14 * len(matrix)
-    figure.update_layout(template="plotly_white", height=size, title="Correlation")
+    figure.update_layout(height=size, title="Correlation")
     figure.update_yaxes(autorange="reversed")
     return figure
 
 
+@styled
 def scatter_figure(points: pd.DataFrame) -> go.Figure:
     """One panel a pair of features, a point a row, colored by class; errors lie on top.
 
@@ -114,12 +117,11 @@ def scatter_figure(points: pd.DataFrame) -> go.Figure:
         figure.update_xaxes(title_text=x, **place)
         figure.update_yaxes(title_text=y, **place)
     title = "Features most correlated with the label and not with each other; rare class not thinned"
-    figure.update_layout(
-        template="plotly_white", height=120 + 380 * rows, title=title if pairs else f"{title}: no such pair"
-    )
+    figure.update_layout(height=120 + 380 * rows, title=title if pairs else f"{title}: no such pair")
     return figure
 
 
+@styled
 def violin_figure(values: pd.DataFrame) -> go.Figure:
     """One panel a feature, the distribution of healthy rows to the left and of error rows to the right.
 
@@ -149,7 +151,6 @@ def violin_figure(values: pd.DataFrame) -> go.Figure:
                 col=index % VIOLIN_COLUMNS + 1,
             )
     figure.update_layout(
-        template="plotly_white",
         violinmode="overlay",
         height=120 + 300 * rows,
         title="Distribution in each class, strongest features first",
@@ -157,6 +158,7 @@ def violin_figure(values: pd.DataFrame) -> go.Figure:
     return figure
 
 
+@styled
 def episodes_figure(episodes: pd.DataFrame, period: tuple[pd.Timestamp, pd.Timestamp]) -> go.Figure:
     """A line a device, the one with the most error time on top, with a bar for each episode.
 
@@ -192,11 +194,12 @@ def episodes_figure(episodes: pd.DataFrame, period: tuple[pd.Timestamp, pd.Times
         f"Error episodes ({len(order)} of {len(by_device)} devices with errors, most error time first; "
         f"{len(drawn)} of {len(episodes)} episodes drawn)"
     )
-    figure.update_layout(template="plotly_white", height=220 + 18 * len(order), title=title)
+    figure.update_layout(height=220 + 18 * len(order), title=title)
     set_axes(figure, order.index.tolist(), period)
     return figure
 
 
+@styled
 def staleness_figure(table: pd.DataFrame) -> go.Figure:
     """Missing share and seconds of staleness of each column, worst first.
 
@@ -242,7 +245,6 @@ def staleness_figure(table: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(range=[0, 1], tickformat=".0%", row=1, col=1)
     figure.update_yaxes(autorange="reversed", automargin=True, dtick=1)
     figure.update_layout(
-        template="plotly_white",
         height=220 + 22 * len(drawn),
         title=f"Missing and stale, worst first ({len(drawn)} of {len(table)} columns drawn)",
     )

@@ -14,6 +14,7 @@ from training.explanation.explain import MOST_ROWS
 from training.explanation.importance import REPEATS
 from training.explanation.input_groups import TOGETHER
 from training.explanation.notable_rows import ALARM, CASE, CAUGHT, FALSE_ALARM, MISSED
+from training.plot_style import styled
 from training.report_page.long_tables import SHOWN_ROWS, how_many_of
 from training.report_page.page import Section, Table
 
@@ -94,6 +95,7 @@ def contribution_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
+@styled
 def importance_figure(importance: pd.DataFrame) -> go.Figure:
     """A bar for each group, the most important on top, with its range."""
     groups = importance.drop_duplicates("group").head(_DRAWN)
@@ -120,7 +122,6 @@ def importance_figure(importance: pd.DataFrame) -> go.Figure:
     figure.update_xaxes(title_text="average precision lost")
     count = importance["group"].nunique()
     figure.update_layout(
-        template="plotly_white",
         height=160 + 26 * len(groups),
         title=f"What the model needs, {len(groups)} of {count} groups of features",
     )

@@ -6,6 +6,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from training.exploration.device_timeline import bars, set_axes
+from training.plot_style import styled
 from training.report_page.page import Section
 from training.search.split_timeline import EMBARGO, EPISODE, LEARNED, TEST, VALIDATION
 
@@ -36,6 +37,7 @@ def split_sections(timeline: pd.DataFrame | None, summary: str) -> tuple[Section
     return (Section("Split", text, figures=(split_figure(timeline),)),)
 
 
+@styled
 def split_figure(timeline: pd.DataFrame) -> go.Figure:
     """A line a lane with a bar for each stretch, colored by part, and a mark for each episode.
 
@@ -76,7 +78,6 @@ def split_figure(timeline: pd.DataFrame) -> go.Figure:
             hovertemplate="%{y}<br>%{text}<extra></extra>",
         )
     figure.update_layout(
-        template="plotly_white",
         height=220 + 30 * len(lanes),
         title="Rows to learn from, to validate on and to evaluate on",
         legend={"orientation": "h", "y": -0.3},

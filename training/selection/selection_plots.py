@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from training.plot_style import styled
 from training.selection.feature_scorers import SCORERS
 from training.selection.feature_votes import FEATURE, SCALED, SELECTED, VOTED
 
@@ -14,6 +15,7 @@ MAX_FEATURES = 60
 COLORS = ("#1f77b4", "#17becf", "#9467bd", "#ff7f0e", "#bcbd22", "#2ca02c")
 
 
+@styled
 def votes_figure(table: pd.DataFrame, needed_votes: int) -> go.Figure:
     """Votes of each feature, one bar a feature with a piece a scorer, and the line of enough votes.
 
@@ -34,7 +36,6 @@ def votes_figure(table: pd.DataFrame, needed_votes: int) -> go.Figure:
         )
     figure.add_vline(x=needed_votes - 0.5, line={"dash": "dash", "color": "#444444"})
     figure.update_layout(
-        template="plotly_white",
         barmode="stack",
         height=_height(drawn),
         title=_title(f"Votes by scorer; {needed_votes} are needed", drawn, table),
@@ -44,6 +45,7 @@ def votes_figure(table: pd.DataFrame, needed_votes: int) -> go.Figure:
     return figure
 
 
+@styled
 def scaled_scores_figure(table: pd.DataFrame) -> go.Figure:
     """Heat map of the scaled scores, features by scorers; selected features carry a mark.
 
@@ -63,7 +65,6 @@ def scaled_scores_figure(table: pd.DataFrame) -> go.Figure:
         )
     )
     figure.update_layout(
-        template="plotly_white",
         height=_height(drawn),
         title=_title("Scores, scaled to 0 to 1 per scorer; ● is selected", drawn, table),
     )

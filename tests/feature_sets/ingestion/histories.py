@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import redis
 from mlrun.datastore.targets import get_target_driver
 
@@ -115,6 +116,11 @@ COUNTED_GROUPED = TelemetrySchema.from_dict(
 )
 
 MIDNIGHT = pd.Timestamp("2024-01-02T00:00:00Z")
+
+
+def seeds(count: int, more: int) -> list[Any]:
+    """Seeds of random histories: so many with all tests, and further ones with ``make figures``."""
+    return [*range(count), *(pytest.param(seed, marks=pytest.mark.figures) for seed in range(count, more))]
 
 
 def counted(rows: pd.DataFrame) -> pd.DataFrame:
@@ -230,6 +236,37 @@ def forget(name: str) -> None:
     purge(get_target_driver(target, feature_set) for target in feature_set.status.targets)
     shutil.rmtree(folder, ignore_errors=True)
     database.delete_feature_set(name)
+
+
+class KeptHistories:
+    """What feature sets hold now, to be had again as often as it is asked for.
+
+    :param names: of the feature sets.
+    :param project: theirs.
+    :param folder: an empty one, for copies of their files.
+    """
+
+    def __init__(self, names: Sequence[str], project: str, redis_url: str, folder: Path) -> None:
+        self._names, self._folder, self._redis = names, folder, redis.Redis.from_url(redis_url)
+        self._pattern, database = f"*{project}*", mlrun.get_run_db()
+        self._records = {name: database.get_feature_set(name) for name in names}
+        self._rows = {key: self._redis.dump(key) for key in self._redis.scan_iter(self._pattern)}
+        for name in names:
+            shutil.copytree(self._files(name), folder / name)
+
+    def _files(self, name: str) -> Path:
+        return Path(self._records[name].get_target_path("parquet")).parent
+
+    def restore(self) -> None:
+        for name in self._names:
+            forget(name)
+            shutil.rmtree(self._files(name), ignore_errors=True)
+            shutil.copytree(self._folder / name, self._files(name))
+            mlrun.get_run_db().store_feature_set(self._records[name].to_dict())
+        for key in self._redis.scan_iter(self._pattern):
+            self._redis.delete(key)
+        for key, value in self._rows.items():
+            self._redis.restore(key, 0, value)
 
 
 def online_rows(feature_set: fstore.FeatureSet, redis_url: str) -> dict[str, dict[str, str]]:

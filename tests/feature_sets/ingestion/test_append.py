@@ -31,6 +31,7 @@ from tests.feature_sets.ingestion.histories import (
     labels,
     parts,
     readings,
+    seeds,
     state_of,
 )
 
@@ -77,22 +78,23 @@ def stream_files(monkeypatch, seed):
 
 
 SHAPES = {
-    "in order": (SCHEMA, 12),
-    "with arrival": (WITH_ARRIVAL, 12),
-    "relative": (RELATIVE, 4),
-    "relative with arrival": (RELATIVE_WITH_ARRIVAL, 4),
-    "groups": (GROUPED, 4),
-    "groups with arrival": (GROUPED_WITH_ARRIVAL, 4),
-    "groups and relative": (GROUPED_RELATIVE, 4),
+    "in order": (SCHEMA, 6, 12),
+    "with arrival": (WITH_ARRIVAL, 6, 12),
+    "relative": (RELATIVE, 4, 4),
+    "relative with arrival": (RELATIVE_WITH_ARRIVAL, 4, 4),
+    "groups": (GROUPED, 4, 4),
+    "groups with arrival": (GROUPED_WITH_ARRIVAL, 4, 4),
+    "groups and relative": (GROUPED_RELATIVE, 4, 4),
 }
+"""Name -> schema, and the seeds as ``seeds`` takes them."""
 
 
 @pytest.mark.parametrize(
     ("schema", "seed"),
     [
-        pytest.param(schema, seed, id=f"{name}-{seed}")
-        for name, (schema, seeds) in SHAPES.items()
-        for seed in range(seeds)
+        pytest.param(schema, seed, id=f"{name}-{seed}", marks=[pytest.mark.figures] * (seed >= count))
+        for name, (schema, count, more) in SHAPES.items()
+        for seed in range(more)
     ],
 )
 def test_readings_in_parts_equal_readings_at_once(project, local_stack, monkeypatch, schema, seed):
@@ -121,7 +123,7 @@ def test_readings_in_parts_equal_readings_at_once(project, local_stack, monkeypa
     assert state_of("device_metrics", local_stack.info.redis_url).folder == found.folder
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", seeds(4, 8))
 @pytest.mark.parametrize("horizon", ["90s", "10m", "0s", ["0s", "90s", "10m"]], ids=str)
 def test_labels_in_parts_equal_labels_at_once(project, local_stack, monkeypatch, seed, horizon):
     stream_files(monkeypatch, seed)

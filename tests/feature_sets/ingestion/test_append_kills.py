@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,10 @@ from feature_sets.ingestion.history import parquet_partitions, switch, target_fo
 from feature_sets.ingestion.history.target_folder import TargetFolder
 from feature_sets.ingestion.vectorized_ingest import ingest_vectorized
 from feature_sets.telemetry.schema import DEVICE
-from tests.feature_sets.ingestion.folders import MODELS, SETS, Folder, add_day, states
+from tests.feature_sets.ingestion.folders import MODELS, SETS, Folder, add_day, forget_all, states
 from tests.feature_sets.ingestion.histories import (
     SCHEMA,
+    KeptHistories,
     assert_same_bits,
     assert_same_state,
     assert_same_states,
@@ -82,11 +82,12 @@ def sorted_rows() -> list[pd.DataFrame]:
     return parts(generator, rows.sort_values(["timestamp", DEVICE], ignore_index=True), 3)
 
 
-def begun(first: pd.DataFrame, second: pd.DataFrame) -> None:
+def begun(first: pd.DataFrame, second: pd.DataFrame, project: str, url: str, copies: Path) -> KeptHistories:
     """A history of two parts, and nothing of an earlier one."""
     forget("device_metrics")
     append_rows(device_metrics(SCHEMA), first)
     append_rows(device_metrics(SCHEMA), second)
+    return KeptHistories(["device_metrics"], project, url, copies)
 
 
 def folders(state_folder: Path) -> list[str]:
@@ -118,12 +119,11 @@ def killed_everywhere(
             return at - 1
 
 
-def test_an_addition_may_be_killed_at_every_step(project, local_stack, monkeypatch):
+def test_an_addition_may_be_killed_at_every_step(project, local_stack, monkeypatch, tmp_path):
     url = local_stack.info.redis_url
     first, second, third = sorted_rows()
 
-    begin = partial(begun, first, second)
-    begin()
+    kept = begun(first, second, project, url, tmp_path)
     old = state_of("device_metrics", url)
     append_rows(device_metrics(SCHEMA), third)
     new = state_of("device_metrics", url)
@@ -144,17 +144,18 @@ def test_an_addition_may_be_killed_at_every_step(project, local_stack, monkeypat
         assert last.new == len(third)
         assert len(folders(done.folder)) == 2
 
-    steps = killed_everywhere(lambda: append_rows(device_metrics(SCHEMA), third), begin, check, monkeypatch)
+    steps = killed_everywhere(
+        lambda: append_rows(device_metrics(SCHEMA), third), kept.restore, check, monkeypatch
+    )
     assert steps >= 8
     assert seen == {old.table.num_rows, new.table.num_rows}
 
 
-def test_a_replacement_may_be_killed_at_every_step(project, local_stack, monkeypatch):
+def test_a_replacement_may_be_killed_at_every_step(project, local_stack, monkeypatch, tmp_path):
     url = local_stack.info.redis_url
     first, second, third = sorted_rows()
 
-    begin = partial(begun, first, second)
-    begin()
+    kept = begun(first, second, project, url, tmp_path)
     old = state_of("device_metrics", url)
     ingest_vectorized(device_metrics(SCHEMA), third)
     new = state_of("device_metrics", url)
@@ -169,7 +170,9 @@ def test_a_replacement_may_be_killed_at_every_step(project, local_stack, monkeyp
         assert len(online_tables(url, project)) == 1
 
     assert (
-        killed_everywhere(lambda: ingest_vectorized(device_metrics(SCHEMA), third), begin, check, monkeypatch)
+        killed_everywhere(
+            lambda: ingest_vectorized(device_metrics(SCHEMA), third), kept.restore, check, monkeypatch
+        )
         >= 8
     )
 
@@ -177,17 +180,13 @@ def test_a_replacement_may_be_killed_at_every_step(project, local_stack, monkeyp
 def test_the_job_may_be_killed_at_every_step(project, local_stack, monkeypatch, tmp_path):
     url = local_stack.info.redis_url
     folder = Folder(tmp_path / "telemetry")
-
-    def begin() -> None:
-        for name in (*SETS, "devices"):
-            forget(name)
-        folder.static(MODELS)
-        for table in ("metrics", "labels"):
-            (folder.path / table / "day-02.parquet").unlink(missing_ok=True)
-        add_day(folder, 1)
-        folder.ingest()
-        folder.static({**MODELS, "dev-0": "m9", "new": "m7"})
-        add_day(folder, 2, devices=("dev-0", "new"))
+    forget_all()
+    folder.static(MODELS)
+    add_day(folder, 1)
+    folder.ingest()
+    kept = KeptHistories([*SETS, "devices"], project, url, tmp_path / "copies")
+    folder.static({**MODELS, "dev-0": "m9", "new": "m7"})
+    add_day(folder, 2, devices=("dev-0", "new"))
 
     def check() -> None:
         folder.ingest()
@@ -195,11 +194,10 @@ def test_the_job_may_be_killed_at_every_step(project, local_stack, monkeypatch, 
         found = fstore.get_feature_set("devices").to_dataframe().sort_index()
         pd.testing.assert_frame_equal(found, devices)
 
-    begin()
     folder.ingest()
     new = states(url)
     devices = fstore.get_feature_set("devices").to_dataframe().sort_index()
-    assert killed_everywhere(folder.ingest, begin, check, monkeypatch) >= 15
+    assert killed_everywhere(folder.ingest, kept.restore, check, monkeypatch) >= 15
 
 
 def test_what_fails_leaves_the_history_as_it_was(project, local_stack, monkeypatch):

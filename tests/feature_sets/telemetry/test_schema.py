@@ -12,6 +12,7 @@ import yaml
 from feature_sets.telemetry.each_horizon import ahead_targets, by_horizon
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.schema import DEFAULT_SCHEMA_PATH, TelemetrySchema
+from feature_sets.telemetry.schema_content import file_content
 from feature_sets.telemetry.window_settings import OPERATIONS
 
 SMALL: dict[str, Any] = {
@@ -125,6 +126,16 @@ def test_a_file_that_cannot_be_read_is_a_schema_error(tmp_path: Path) -> None:
     broken.write_text("name: [", encoding="utf-8")
     with pytest.raises(SchemaError, match="must be valid YAML"):
         TelemetrySchema.from_yaml(broken)
+
+
+def test_a_file_is_read_anew_and_what_was_read_is_not_shared(tmp_path: Path) -> None:
+    file = tmp_path / "schema.yaml"
+    file.write_text("metrics: {cpu: null}", encoding="utf-8")
+    first = file_content(file)
+    first["metrics"]["cpu"] = "changed"
+    assert file_content(file) == {"metrics": {"cpu": None}}
+    file.write_text("metrics: {mem: null}", encoding="utf-8")
+    assert file_content(file) == {"metrics": {"mem": None}}
 
 
 def test_every_operation_of_storey_can_be_asked_for() -> None:
