@@ -313,6 +313,7 @@ class StateFile:
     """
 
     def __init__(self, folder: Path, project: str) -> None:
+        self.project = project
         self.path = folder / f"{project}.json"
         self._older = folder / f"{project}.older.jsonl"
         self._lock = folder / f"{project}.lock"

@@ -174,7 +174,8 @@ def _unseen(names: pd.Index, known: pd.DataFrame, time: str, episode: _Episodes)
     order = order[np.lexsort((moments[order], device[order]))]
     index = DeviceTimes(device[order], moments[order])
     first = index.first_at(episode.device, episode.start - episode.horizon)
-    return first == index.first_at(episode.device, episode.start)
+    unseen: npt.NDArray[np.bool_] = first == index.first_at(episode.device, episode.start)
+    return unseen
 
 
 def _false_alarms(test: _TestRows, episode: _Episodes) -> tuple[Positions, Positions]:
