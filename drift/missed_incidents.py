@@ -54,6 +54,11 @@ UNKNOWN = Base()
 
 PROMISE = f"of 20 streams of {PROMISED_INCIDENTS} incidents without a change 1 has a false alarm"
 
+NOT_COUNTED = (
+    "incidents of which no prediction has the label: their devices sent nothing in their time or, with a "
+    "horizon, nothing within it before their first reading"
+)
+
 
 class LabeledPrediction(NamedTuple):
     """One row of the base.
@@ -258,6 +263,7 @@ class MissedIncidents:
             "caught": self._caught,
             "open_incidents": self._outcomes.open_incidents,
             "late_labels": self._outcomes.late,
+            "not_counted": NOT_COUNTED,
             "newest": {"incidents": len(newest), "caught": sum(newest)},
             "base": {"incidents": base.incidents, "caught": base.caught, "live": self._base_live},
             "statistic": self._since.statistic,

@@ -10,14 +10,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from drift.performance import Performance, performance
+from drift.performance import LEAST_OF_EACH, Performance, performance
 from drift.recalibration import Recalibration
 from feature_sets.checks import InputError
 
 Floats = npt.NDArray[np.float64]
 
 WINDOW = 5000
-"""Newest predictions, and newest labels, that scores are told of."""
+"""Newest predictions, and newest labels, that scores are told of; more where errors are rare."""
+
+LONGEST = 50_000
+"""The same at most: a hundredth of a second of sorting, and some megabytes."""
+
+_WANTED = 4 * LEAST_OF_EACH
+"""So many errors has the window at the share of the base: more than it takes, as they come in episodes."""
 
 SCORES = ("roc_auc", "average_precision", "f1", "precision", "recall")
 
@@ -50,6 +56,23 @@ class BasePerformance(NamedTuple):
         )
 
 
+def rarer_share(reference: Performance) -> float:
+    """Share of the rarer class in the base, errors as a rule."""
+    return min(reference.errors, reference.rows - reference.errors) / max(reference.rows, 1)
+
+
+def window_of(reference: Performance) -> int:
+    """How many of the newest rows are scored, so that there are enough of both classes.
+
+    >>> window_of(Performance(1000, 20.0, None, None, None, None, None))
+    5000
+    >>> window_of(Performance(100_000, 150.0, None, None, None, None, None))
+    26667
+    """
+    share = rarer_share(reference)
+    return min(LONGEST, max(WINDOW, math.ceil(_WANTED / share))) if share else LONGEST
+
+
 class PerformanceWatch:
     """Remembers the newest predictions and labeled pairs of one model, and scores them when asked.
 
@@ -61,8 +84,8 @@ class PerformanceWatch:
 
     def __init__(self) -> None:
         self._base: BasePerformance | None = None
-        self._predictions: deque[tuple[float, int]] = deque(maxlen=WINDOW)
-        self._pairs: deque[tuple[float, int, int]] = deque(maxlen=WINDOW)
+        self._predictions: deque[tuple[float, int]] = deque(maxlen=LONGEST)
+        self._pairs: deque[tuple[float, int, int]] = deque(maxlen=LONGEST)
         self._scored: dict[str, Any] | None = None
 
     @property
@@ -73,6 +96,10 @@ class PerformanceWatch:
     @base.setter
     def base(self, base: BasePerformance | None) -> None:
         self._base, self._scored = base, None
+        if base is not None:
+            window = window_of(base.reference)
+            self._predictions = deque(self._predictions, maxlen=window)
+            self._pairs = deque(self._pairs, maxlen=window)
 
     def add_prediction(self, probability: float, prediction: int) -> None:
         """Note a prediction when it is made.
@@ -134,4 +161,18 @@ class PerformanceWatch:
             "realized": performance(labeled[:, 2], labeled[:, 0], labeled[:, 1] == 1),
             "estimated_of_labeled": performance(expected(labeled[:, 0]), labeled[:, 0], labeled[:, 1] == 1),
         }
-        return {name: scores.to_dict() for name, scores in found.items()}
+        told = {name: scores.to_dict() for name, scores in found.items()}
+        for name, scores in told.items():
+            if name != "reference" and "not_enough_data" in scores:
+                scores["not_enough_data"] += self._outlook(base.reference, scores["rows"])
+        return told
+
+    def _outlook(self, reference: Performance, rows: int) -> str:
+        """Whether there will be enough rows for scores, at the share of errors in the base."""
+        window, share = window_of(reference), rarer_share(reference)
+        expected = f"{window * share:.3g}, at their share on the test data, {share:.2g}"
+        if window * share < LEAST_OF_EACH:
+            return (
+                f"; with such rare errors there are never enough: the newest {window:,} rows have {expected}"
+            )
+        return f"; {rows:,} of the newest {window:,} rows are there, which have about {expected}"

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from feature_sets.telemetry.events import REQUEST_ID as REQUEST_ID_FIELD
+from feature_sets.telemetry.incident_events import IncidentStatus
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
 from graphs.protocol.list_answer import answers_apart, list_answer
@@ -42,6 +43,9 @@ from graphs.state.told_counts import ToldCounts
 
 NO_DEVICE = "no registered device has the values of this scope; it holds for those that register later"
 """Note of an answer whose scope names none."""
+
+WITHOUT_DEVICES = "it has a start and no device, so it makes no error until one is sent of this id"
+"""Note of an incident that waits, not for its start, but for whom it names."""
 
 TOLD_LATE = (
     "it began before what is taken as healthy by now: predictions of that time count as healthy here, "
@@ -355,6 +359,8 @@ def _devices(record: MaintenanceRecord) -> dict[str, Any]:
 def _notes(record: IncidentRecord) -> dict[str, str]:
     """What the sender of an incident may not expect, if there is anything."""
     notes = [NO_DEVICE] if record.devices == 0 else []
+    if record.status == IncidentStatus.WAITING.value and record.event.start is not None:
+        notes.append(WITHOUT_DEVICES)
     if record.stays_cancelled:
         notes.append(STAYS_CANCELLED)
     if record.is_late:

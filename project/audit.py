@@ -30,6 +30,7 @@ from feature_sets.telemetry.schema_content import features_depend_alike
 from graphs.state.reading_history import stored_readings
 from project.arrivals import Arrivals, arrivals
 from project.audit_account import Audit
+from project.held_labels import held_labels
 from project.labeled_files import newest_files, read_pairs
 from project.live_history import LiveJournal, plain_value, taken_until
 from project.offline_answers import answers_differ
@@ -151,8 +152,9 @@ class _Served:
         found.out_of_history += int(np.count_nonzero(gone))
         found.not_in_history += int(np.count_nonzero(~known & ~gone))
         # Rows of the vector are those of labels: MLRun leaves out one whose label nobody knows.
-        labeled = known & self._labeled(pairs)
-        found.label_not_in_history += int(np.count_nonzero(known & ~labeled))
+        labeled, never = (known & rows for rows in held_labels(self.labels, pairs, schema))
+        found.without_target += int(np.count_nonzero(never))
+        found.label_not_in_history += int(np.count_nonzero(known & ~labeled & ~never))
         served = pairs[labeled].reset_index(drop=True)
         if not len(served):
             return
@@ -171,17 +173,6 @@ class _Served:
             served, history = (frame[kept].reset_index(drop=True) for frame in (served, history))
             unknown = {name: rows[kept] for name, rows in unknown.items()}
             self._compare(found, package, served, history, unknown)
-
-    def _labeled(self, pairs: pd.DataFrame) -> _Rows:
-        """Pairs of which the history knows what is predicted: that is after a horizon, and may come live."""
-        if self.labels is None:
-            return np.zeros(len(pairs), dtype=np.bool_)
-        target = self.schema.target
-        places, stored = held_rows(self.labels, KeyedRows.of(pairs, DEVICE, self.schema.time), [target])
-        told = pd.notna(stored.table[target].to_pandas().to_numpy())
-        found: _Rows = places >= 0
-        found[found] = told[places[found]]
-        return found
 
     def _take_near_ones(self, found: Audit, served: pd.DataFrame, history: pd.DataFrame) -> None:
         """Have ``history`` say what was served where a relative feature is within ``RELATIVE_BOUND``."""

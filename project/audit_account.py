@@ -20,6 +20,8 @@ class Audit:
     :param not_in_history: those whose reading is not in the history yet.
     :param label_not_in_history: those whose reading is in the history, and whose label is not: at its end the
         future that tells it was not known yet, and came live since.
+    :param without_target: those of which the history has no target for good: by it they were in error
+        already, as where the incident was told late, or are left out.
     :param out_of_history: those whose reading was looked at and is not in the history: by the arrival that
         files give other readings, it was too late.
     :param after_late: compared ones that look back on a late reading, which a schema without an arrival has
@@ -51,6 +53,7 @@ class Audit:
     compared: int = 0
     not_in_history: int = 0
     label_not_in_history: int = 0
+    without_target: int = 0
     out_of_history: int = 0
     after_late: int = 0
     after_silence: int = 0
@@ -78,15 +81,20 @@ class Audit:
         """For people."""
         if not self.pairs:
             return [f"no labeled pairs yet: what is served is compared once it is labeled and {THEN}"]
+        waiting = self.not_in_history or self.label_not_in_history or self.without_target
         found = [
             f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}",
             f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ"
-            if self.compared or not (self.not_in_history or self.label_not_in_history or self.out_of_history)
+            if self.compared or not (waiting or self.out_of_history)
             else "nothing to compare yet",
         ]
         reasons = (
             (self.not_in_history, f"are compared once their readings are {THEN}"),
             (self.label_not_in_history, f"are compared once their labels, which came live, are {THEN}"),
+            (
+                self.without_target,
+                "not compared: by the history they were in error already or are left out: it has no target",
+            ),
             (
                 self.out_of_history,
                 "not compared: left out of the history, too late by the arrival of what files brought",

@@ -57,7 +57,7 @@ def disk_failure(error: Exception, home: Path | str) -> str:
     """
     remedy, filename = _remedy(error), getattr(error, "filename", None)
     if isinstance(error, OSError) and error.errno == errno.ENOENT and filename == str(home):
-        remedy = "it cannot be made"
+        return f"{home}: {_said(error)}; it cannot be made: set NETOPS_HOME (now {home}) to another folder"
     if not remedy:
         return ""
     text = f"{filename or home}: {_said(error)}; {remedy}"

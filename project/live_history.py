@@ -358,7 +358,7 @@ def _lines(results: Mapping[str, Any], schema: TelemetrySchema) -> list[str]:
         "labels_of_other_entity": "labels left out: their device has fewer columns than the entity",
         "incidents_quarantined": "incidents left out: from the future when they arrived",
         "incidents_unknown": "incidents left out: they would end before they start",
-        "incidents_waiting": "of incidents came before their start, and count with it",
+        "incidents_waiting": "incidents have no start or no device yet, and count once both came",
         "labels_outside_population": "labels left out: of devices outside the population",
         "late_readings": (
             "readings were late; the schema has no arrival, so the history takes them in order of time and "

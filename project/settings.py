@@ -78,6 +78,7 @@ class Settings:
     :param image: container image with the locked packages, for cluster profiles.
     :param source: git, zip or tar address of this repository, from which a cluster loads the code.
     :param project: MLRun project that a deployed function belongs to.
+    :param is_project_named: whether the environment names it, so that no other one is taken for it.
     :param drift_callback: address that is told about every drift besides the runner.
     :param callback_secret: signs what that address is told, which then gets no token; empty signs nothing.
     :param retrain: whether drift starts a training: ``auto``, ``approve`` to have a person promote what comes
@@ -111,6 +112,7 @@ class Settings:
     image: str = "mlrun/mlrun"
     source: str = ""
     project: str = "netops"
+    is_project_named: bool = False
     drift_callback: str = ""
     callback_secret: str = field(default="", repr=False)
     retrain: str = ""
@@ -178,6 +180,7 @@ class Settings:
             image=env.get("NETOPS_IMAGE") or "mlrun/mlrun",
             source=env.get("NETOPS_SOURCE", ""),
             project=env.get("NETOPS_PROJECT") or "netops",
+            is_project_named=bool(env.get("NETOPS_PROJECT")),
             drift_callback=env.get("NETOPS_DRIFT_CALLBACK", ""),
             callback_secret=env.get("NETOPS_CALLBACK_SECRET")
             or secret_of_file(env, "NETOPS_CALLBACK_SECRET"),

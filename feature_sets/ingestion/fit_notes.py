@@ -12,6 +12,7 @@ from feature_sets.ingestion.too_late_notes import too_late_note
 from feature_sets.labels.class_notes import class_note
 from feature_sets.labels.derived_labels import known_attributes, labels_at_readings
 from feature_sets.labels.shifted_incidents import shift_note
+from feature_sets.labels.silent_incidents import SilentIncidents, silent_incidents
 from feature_sets.rows.keyed_rows import Integers, KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import END, START
@@ -19,7 +20,7 @@ from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import IngestReport
 from feature_sets.telemetry.merged_readings import MERGED
 from feature_sets.telemetry.repeated_rows import EQUAL
-from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 _LOOKED_AT = 1 << 18
 """Readings whose intervals and rates are looked at, the first ones."""
@@ -58,6 +59,19 @@ def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
     usual = float(np.median(steps)) / 1e6
     of_readings = [*_counter_notes(chunk, before, after, schema), *_interval_notes(usual, schema)]
     return found + [FitNote("metrics", sentence) for sentence in of_readings]
+
+
+def silent_in_folder(rows: Telemetry, schema: TelemetrySchema) -> SilentIncidents | None:
+    """Incidents of a whole folder that have no reading to learn from; None without incidents or readings."""
+    if rows.incidents is None or not len(rows.all_readings(schema.time)):
+        return None
+    incidents = incidents_that_count(rows.incidents.frame, schema)
+    if not len(incidents):
+        return None
+    metrics = rows.loaded().metrics[[DEVICE, schema.time]]
+    readings = KeyedRows.of(metrics, DEVICE, schema.time)
+    span = int(readings.micros.min()), int(readings.micros.max())
+    return silent_incidents(readings, incidents, known_attributes(rows), schema, *span)
 
 
 def rejected_notes(report: IngestReport) -> list[FitNote]:

@@ -10,6 +10,8 @@ from feature_sets.telemetry.errors import TelemetryError
 
 REPEATS = ("duplicate", "merged", "contradicting")
 """Reasons for which a row is left out as another one says it already, or another thing of the same."""
+_MOST = 0.5
+"""Share of the rows of a file that are rejected, above which it is warned of."""
 _SHOWN = 5
 """Files of which an error tells more than the name."""
 
@@ -131,13 +133,31 @@ class FileReport:
 
     @property
     def said(self) -> list[str]:
-        """The warnings, and of which files that were read now nothing is left."""
+        """The warnings, and of which files that were read now nothing is left, or hardly anything."""
         empty = [name for name, mark in self.marks.items() if mark.rows and not mark.rows_accepted]
+        told = [*self.warnings, *self._hardly_any]
         if not empty:
-            return list(self.warnings)
+            return told
         more = f" and {len(empty) - 1:,} more" if len(empty) > 1 else ""
         reasons = ", ".join(sorted(self.marks[empty[0]].rejected))
-        return [*self.warnings, f"all rows of {empty[0]}{more} were rejected: {reasons}"]
+        return [*told, f"all rows of {empty[0]}{more} were rejected: {reasons}"]
+
+    @property
+    def _hardly_any(self) -> list[str]:
+        """A warning of files of readings that were read now and of which most rows were rejected, not all."""
+        lost = {
+            name: sum(rows for reason, rows in mark.rejected.items() if reason not in REPEATS)
+            for name, mark in self.marks.items()
+            if self.name == "metrics" and mark.rows_accepted and not mark.due
+        }
+        found = [name for name, rows in lost.items() if rows > _MOST * self.marks[name].rows]
+        if not found:
+            return []
+        first = max(found, key=lambda name: lost[name])
+        reasons = ", ".join(sorted(set(self.marks[first].rejected) - set(REPEATS)))
+        more = f"; so it is with {len(found) - 1:,} more" if len(found) > 1 else ""
+        rows = self.marks[first].rows
+        return [f"{lost[first]:,} of the {rows:,} rows of {first} were rejected: {reasons}{more}"]
 
     def leave(self, files: Mapping[str, FileMark]) -> None:
         """Count files that are as they were when they were ingested."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.open_project import open_project
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
@@ -33,7 +33,7 @@ def audit(
 
     settings = Settings.from_environment()
     session = open_session(settings)
-    name = project_name(project)
+    name = known_project(project, settings, session)
 
     # MLRun reports on standard output.
     with redirect_stdout(StringIO()):

@@ -55,18 +55,22 @@ def check(
 
 
 def _fit(folder: Path, schema: Path, as_json: bool) -> None:
-    from feature_sets.ingestion.fit_notes import fit_notes, rejected_notes
+    from feature_sets.ingestion.fit_notes import fit_notes, rejected_notes, silent_in_folder
     from feature_sets.telemetry.readers import read_telemetry
     from feature_sets.telemetry.schema import TelemetrySchema
 
     given = TelemetrySchema.from_yaml(schema)
     rows, report = read_telemetry(folder, given)
     notes = [*rejected_notes(report), *fit_notes(rows, given)]
+    silent = silent_in_folder(rows, given)
+    # No setting mends them all, so a folder fits with them, too.
+    silence = [silent.sentence] if silent is not None and silent.sentence else []
     if as_json:
-        told = [note.sentence for note in notes]
+        told = [*(note.sentence for note in notes), *silence]
         print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))
         return
-    print("\n".join(report.lines([(note.table, f"note: {note.sentence}") for note in notes])))
+    said = [*((note.table, note.sentence) for note in notes), *(("labels", each) for each in silence)]
+    print("\n".join(report.lines([(table, f"note: {sentence}") for table, sentence in said])))
     print(f"{_verdict(report, bool(notes))}: netops run --telemetry {folder} --schema {schema}")
 
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from feature_sets.checks import InputError, check_choice
-from project.cli.arguments import project_name
 from project.cli.endpoint import running_endpoint
+from project.cli.known_project import known_project
 from project.cli.open_project import open_project
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
@@ -57,8 +57,8 @@ def devices(
     from project.run_lock import COMMAND, RUN, held
     from project.session import open_session
 
-    name = project_name(project)
     session = open_session(settings)
+    name = known_project(project, settings, session)
     if action == LIST:
         _list(open_project(session, name, settings), _live_states(session, name), as_json)
         return

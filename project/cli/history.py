@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
@@ -32,7 +32,7 @@ def history(
 
     settings = Settings.from_environment()
     session = open_session(settings)
-    name = project_name(project)
+    name = known_project(project, settings, session)
     check_project(session.mlrun_dbpath, name)
     found, up = decisions(settings, session.mlrun_dbpath, name), running_endpoint(session, name)
     if up is not None:

@@ -18,6 +18,7 @@ from project.cli.arguments import (
     schema_argument,
     source_arguments,
 )
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption, SchemaOption, SetOption, TelemetryOption
 from project.settings import Settings
 from project.summary.live_labels import contradiction_lines
@@ -77,6 +78,8 @@ def ingest(
         raise InputError("--replace", rule, "no terminal")
     console = Console(stderr=as_json)
     name = project_name(project, schema)
+    if live and schema is None:  # It adds to a history that there is.
+        name = known_project(project, settings, open_session(settings))
     if replace:
         arguments["replace"] = True
     with held(settings.home, name, "netops ingest", COMMAND):

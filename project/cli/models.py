@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
 from project.tables import print_columns
@@ -32,7 +32,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
 
     settings = Settings.from_environment()
     session = open_session(settings)
-    name = project_name(project)
+    name = known_project(project, settings, session)
     check_project(session.mlrun_dbpath, name)
     up = running_endpoint(session, name)
     routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None

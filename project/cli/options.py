@@ -23,7 +23,10 @@ SchemaOption = Annotated[
 ]
 ProjectOption = Annotated[
     str | None,
-    typer.Option(help="MLRun project. Default: netops, or netops-NAME with a schema called NAME."),
+    typer.Option(
+        help="MLRun project. Default: netops, or netops-NAME with a schema called NAME. Commands that begin "
+        "none take the only one there is."
+    ),
 ]
 SetOption = Annotated[
     list[str] | None, typer.Option("--set", help="Workflow parameter as name=value; repeatable.")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.retention.plan import Deleted
 from project.settings import Settings
@@ -42,7 +42,7 @@ def prune(
     session = open_session(settings)
     # mlrun takes the address of its API when it is imported, so what imports it comes after.
     settle(settings, session)
-    name = project_name(project)
+    name = known_project(project, settings, session)
     with ExitStack() as kept:
         for lock in () if dry_run else ((RUN,), (SWAP, PATIENCE_SECONDS)):
             kept.enter_context(held(settings.home, name, "netops prune", *lock))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from feature_sets.checks import InputError, check_number
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
 
@@ -49,7 +49,7 @@ def replay(
 
     settings = Settings.from_environment()
     session = open_session(settings)
-    name = project_name(project)
+    name = known_project(project, settings, session)
     _check_project(session.mlrun_dbpath, name)
 
     # Only now, because these take seconds to load.

@@ -11,6 +11,7 @@ import typer
 
 from feature_sets.checks import InputError
 from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
@@ -46,8 +47,8 @@ def retrain(
     from project.summary.measured_drift import measured_drift_of
 
     settings = Settings.from_environment()
-    name = project_name(project)
     session, no_session = _session(settings)
+    name = project_name(project) if session is None else known_project(project, settings, session)
     if session is not None:
         check_project(session.mlrun_dbpath, name)
     file = StateFile(settings.loops, name)
@@ -125,7 +126,8 @@ def _not_usable(session: Session, project: str) -> list[str]:
         found = not_usable(get_json(f"{address}/drift", _TIMEOUT))
     except NetopsError:
         return []  # Whoever asks for the endpoint is told by 'netops status'.
-    hint = "next: netops run --set 'training_window=since TIME', if only rows since a time teach what is now"
+    run = f"netops run --project {project} --set 'training_window=since TIME'"
+    hint = f"next: {run}, if only rows since a time teach what is now"
     return [*found, hint] if found else []
 
 

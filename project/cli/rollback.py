@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from feature_sets.checks import InputError
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
@@ -35,7 +35,7 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
     from project.cli.routing import promote_version
     from project.endpoint_routing import ROLLED_BACK, RefusedError
 
-    name = project_name(project)
+    name = known_project(project, settings, session)
     now, before, is_at_once = _versions(settings, session, name)
     if is_at_once:
         try:

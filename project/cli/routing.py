@@ -11,7 +11,7 @@ import typer
 
 from feature_sets.checks import InputError, check_number
 from graphs.routing.document import CANARY, CHAMPION, SHADOW, RoutingDocument
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
@@ -41,7 +41,11 @@ def promote(
     command that was killed, the tag alone moves. So it does where no model is in production yet, and so no
     endpoint is up: 'netops serve' starts one.
     """
-    promote_version(Settings.from_environment(), project_name(project), version, why, as_json, force)
+    from project.session import open_session
+
+    settings = Settings.from_environment()
+    name = known_project(project, settings, open_session(settings))
+    promote_version(settings, name, version, why, as_json, force)
 
 
 def shadow(
@@ -180,8 +184,10 @@ def _beside(
 ) -> None:
     from project.endpoint_routing import with_role, without
     from project.registered_versions import find_version
+    from project.session import open_session
 
-    name, settings = project_name(project), Settings.from_environment()
+    settings = Settings.from_environment()
+    name = known_project(project, settings, open_session(settings))
 
     def changed(document: RoutingDocument) -> RoutingDocument:
         if off:

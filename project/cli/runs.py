@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
 from project.tables import compact, print_columns
@@ -26,7 +26,7 @@ def list_runs(
     settings = Settings.from_environment()
     session = open_session(settings)
     settle(settings, session)
-    name = project_name(project)
+    name = known_project(project, settings, session)
     check_project(session.mlrun_dbpath, name)
     found = runs(session.mlrun_dbpath, name, newest=limit)
     if as_json:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from graphs.protocol.roles import Role
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import IS_OPEN, JsonOption, OpenOption, ProjectOption
 from project.cli.status import print_status
 from project.errors import NetopsError
@@ -30,10 +30,11 @@ def serve(project: ProjectOption = None, is_open: OpenOption = False, as_json: J
     from project.session import find_session, open_session
 
     settings = Settings.from_environment()
-    name, console = project_name(project), Console(stderr=as_json)
+    console = Console(stderr=as_json)
     if find_session(settings) is None:
         console.print("  start  the control plane and the online store", highlight=False)
     session = open_session(settings)
+    name = known_project(project, settings, session)
     console.print(f"netops serve: project {name}, MLRun API {session.mlrun_dbpath}", highlight=False)
     # At once, and not after the workflow has loaded.
     other = holder(settings.home, name, (RUN,))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from feature_sets.checks import InputError
-from project.cli.arguments import project_name
+from project.cli.known_project import known_project
 from project.cli.options import ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
@@ -39,7 +39,7 @@ def stop(
         return
     if session is None:
         raise NetopsError("nothing is running; 'netops status' tells what runs")
-    name = project_name(project)
+    name = known_project(project, settings, session)
     check_endpoint(session.mlrun_dbpath, name, function)
     stack.stop_function(name, function)
     print(f"stopped {function}")

@@ -10,6 +10,7 @@ import typer
 from graphs.protocol.roles import Role
 from project import parameters
 from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
+from project.cli.known_project import known_project
 from project.cli.options import (
     JsonOption,
     ProjectOption,
@@ -42,7 +43,7 @@ def stream(
 
     settings = Settings.from_environment()
     session = existing_session(settings)
-    name = project_name(project, schema)
+    name = known_project(project, settings, session) if schema is None else project_name(project, schema)
     address = ready_endpoint(session.mlrun_dbpath, name, SERVING).address
 
     # Only now, because these take seconds to load.

@@ -17,6 +17,7 @@ from project.function_names import SERVING
 from project.http_json import UnreachableError
 from project.local.api.deployments.records import BUILDING, READY
 from project.local.servers import ServerError
+from project.local.stack import DeployedFunction
 from project.local.workflow_records import ABORTED
 from project.orphaned_runs import settle
 from project.session import Session, local_stack
@@ -182,20 +183,32 @@ class Deployments:
     def __init__(self, settings: Settings, project: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._stack, self._project, self._clock = local_stack(settings), project, clock
         self._since: dict[str, float] = {}
+        self._before: dict[str, str] = {}
 
-    def news(self) -> Iterator[str]:
-        """A line for each change since this was asked last; none while the control plane does not answer."""
+    def _found(self) -> list[DeployedFunction]:
+        """Functions of the project; none while the control plane does not answer."""
         try:
             found = self._stack.deployments()
         except ServerError:  # Whoever waits for the workflow looks for that, and tells it.
-            return
-        for each in found:
-            if each.project != self._project:
-                continue
+            return []
+        return [each for each in found if each.project == self._project]
+
+    def news(self) -> Iterator[str]:
+        """Lines for each change since this was asked last; none while the control plane does not answer."""
+        for each in self._found():
+            # It is asked before anything is deployed, so this is where the version before was.
+            before = self._before.setdefault(each.name, each.url)
             if each.state == BUILDING and each.name not in self._since:
                 self._since[each.name] = self._clock()
                 yield f"  deploy {each.name}{_WHAT.get(each.name, '')}"
             elif each.state != BUILDING and each.name in self._since:
                 mark = "done  " if each.state == READY else "FAILED"
                 seconds = self._clock() - self._since.pop(each.name)
-                yield f"  {mark} {each.name:22} {seconds:6.1f} s"
+                where = f"  at {each.url}" if each.state == READY else ""
+                yield f"  {mark} {each.name:22} {seconds:6.1f} s{where}"
+                if each.state == READY and each.url != before:
+                    yield (
+                        f"  note   {each.name} was at {before}, which another program has taken: who sends "
+                        f"to it must send to {each.url}"
+                    )
+                self._before[each.name] = each.url

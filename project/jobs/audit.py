@@ -30,6 +30,7 @@ _COUNTS = {
     "that differ": "mismatches",
     "no history yet": "not_in_history",
     "with a label that is no history yet": "label_not_in_history",
+    "in error already by the history, or left out there": "without_target",
     "left out of the history": "out_of_history",
     "in the order of the journal, after a late reading": "after_late",
     "in the order of the journal, after a silence": "after_silence",

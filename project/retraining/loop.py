@@ -115,7 +115,7 @@ class Loop:
         if evidence is None or state.case is None:
             return found
         newest = found.newest or state.case.event
-        return replace(found, next=next_look(state, newest, evidence, now, self._policy))
+        return replace(found, next=next_look(self._file.project, state, newest, evidence, now, self._policy))
 
     def _evidence(self, case: Case) -> Evidence:
         with self._counting:  # Whoever asks does so in another thread than that of the ticks.

@@ -19,16 +19,20 @@ from training.job.training_window import SINCE
 
 _LONG = 7200.0
 _MOST = 2 / 3
-_KEEP = (
-    "'netops retrain --decline' keeps the model, if that is a fault to be mended or work that is over soon"
-)
+_KEEP = "keeps the model, if that is a fault to be mended or work that is over soon"
 
 
 def next_look(
-    state: LoopState, newest: Mapping[str, Any], evidence: Evidence, now: datetime, policy: RetrainingPolicy
+    project: str,
+    state: LoopState,
+    newest: Mapping[str, Any],
+    evidence: Evidence,
+    now: datetime,
+    policy: RetrainingPolicy,
 ) -> str:
     """What to do next, in words; empty where something is under way, waits for a person, or nothing is due.
 
+    :param project: whose loop it is: the commands name it, as a run without it begins another one.
     :param newest: the newest drift event of the case, which says where the wrong labels are.
     :param evidence: what was labeled since the change.
     """
@@ -36,13 +40,14 @@ def next_look(
     is_busy = state.attempt or state.trial or (state.candidate and not state.candidate_outdated)
     if case is None or case.weak or case.finish or is_busy or state.stopped:
         return ""
-    steps = [f"see what has changed on {_devices(newest.get('devices'))}", _KEEP]
+    steps = [f"see what has changed on {_devices(newest.get('devices'))}"]
+    steps.append(f"'netops retrain --project {project} --decline' {_KEEP}")
     until, why = held_until(state, now, policy)
     missing = _missing(case, evidence, policy)
     if until:
         # What a person resumes are holds and pauses; runs of the day stay used up.
         resumed = until in (state.hold_until, case.not_before)
-        ends = "; 'netops retrain --resume' ends that wait" if resumed else ""
+        ends = f"; 'netops retrain --project {project} --resume' ends that wait" if resumed else ""
         steps.append(f"no training begins until {until[:19]} UTC ({why}){ends}")
         if missing:
             steps.append(f"it takes {missing}, too")
@@ -52,7 +57,7 @@ def next_look(
         return ""
     if case.rejections and missing:
         # Rows came since that run began, and a candidate of a run by hand has the same gate to pass.
-        command = f"netops run --set 'training_window={SINCE}{case.onset}'"
+        command = f"netops run --project {project} --set 'training_window={SINCE}{case.onset}'"
         steps.append(
             f"{command} trains at once on the rows since the change, and the gate compares as before"
         )

@@ -53,7 +53,7 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             if count
             for line in _fact("", f"{name}: {count:,} {reason}")
         ),
-        *_maintenance_lines(ingested),
+        *_label_lines(ingested),
         *(
             line
             for table, told in (ingested.get("report") or {}).items()
@@ -69,12 +69,12 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def _maintenance_lines(ingested: dict[str, Any]) -> list[str]:
-    """How many labels are in maintenance, if any."""
+def _label_lines(ingested: dict[str, Any]) -> list[str]:
+    """How many labels are in maintenance, and which incidents have no reading to learn from, if any."""
     count = int(ingested.get("label_rows_in_maintenance") or 0)
-    return (
-        _fact("", f"in maintenance: {count:,} labels, left out of training and evaluation") if count else []
-    )
+    told = f"in maintenance: {count:,} labels, left out of training and evaluation" if count else ""
+    silent = (ingested.get("incidents_without_reading") or {}).get("sentence")
+    return [*(_fact("", told) if told else []), *(_fact("incidents", silent) if silent else [])]
 
 
 def _taken_lines(taken: dict[str, Any]) -> list[str]:

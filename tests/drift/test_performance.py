@@ -100,6 +100,56 @@ def test_the_watch_knows_the_newest_alone_and_tells_where_the_estimate_fails():
     assert status["realized"]["f1"] == watch.score("realized", "f1") == 0.0
 
 
+def base_of(rows: int, errors: float) -> BasePerformance:
+    return BasePerformance(Performance(rows, errors, 0.8, 0.5, 0.5, 0.5, 0.5), Recalibration())
+
+
+def test_where_errors_are_rare_the_window_is_as_long_as_enough_of_them_take():
+    # Of ten thousand labels 15 are errors, all of one episode; 5,000 newest ones have none of them.
+    watch = PerformanceWatch()
+    watch.base = base_of(100_000, 150.0)
+    for place in range(26_000):
+        watch.add_pair(0.9 if place < 30 else 0.1, int(place < 30), int(place < 40))
+    found = watch.status()["realized"]
+    assert (found["rows"], found["errors"], found["recall"]) == (26_000, 40.0, 0.75)
+    for _ in range(1000):
+        watch.add_pair(0.1, 0, 0)
+    found = watch.status()["realized"]
+    # The first 333 are gone, the errors with them.
+    assert (found["rows"], found["errors"]) == (26_667, 0.0)
+    assert "not_enough_data" in found
+    again = PerformanceWatch()
+    again.note_all(*watch.noted())
+    again.base = watch.base
+    assert again.status() == watch.status(), "what is kept over a restart is of the same rows"
+
+
+@pytest.mark.parametrize(
+    ("rows", "errors", "said"),
+    [
+        (
+            100_000,
+            150.0,
+            "; 0 of the newest 26,667 rows are there, which have about 40, at their share on the test data, "
+            "0.0015",
+        ),
+        (
+            1_000_000,
+            100.0,
+            "; with such rare errors there are never enough: the newest 50,000 rows have 5, at their share "
+            "on the test data, 0.0001",
+        ),
+        (1000, 0.0, "; with such rare errors there are never enough: the newest 50,000 rows have 0, at"),
+    ],
+)
+def test_too_few_errors_say_whether_there_will_be_enough(rows, errors, said):
+    watch = PerformanceWatch()
+    watch.base = base_of(rows, errors)
+    found = watch.status()
+    for name in ("estimated", "realized", "estimated_of_labeled"):
+        assert said in found[name]["not_enough_data"]
+
+
 @pytest.mark.parametrize(
     ("change", "where"),
     [

@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.openapi import openapi_document
+from graphs.respond import WITHOUT_DEVICES
 from tests.graphs.conftest import START, Client, event, label, make_client, write_package
 from tests.graphs.state.test_derived_ledger import MADE
 
@@ -438,6 +439,14 @@ def test_an_end_that_comes_before_its_start_counts_as_if_it_came_after(
         assert (summary["joined"], summary["incidents_waiting_for_start"]) == (5, 0)
     assert kept[0] == kept[1]
     assert kept[0][0].end == START + 25
+
+
+def test_an_incident_with_a_start_and_without_a_device_says_what_it_waits_for(client: Client) -> None:
+    answer = client.post("/incidents", {"id": "A", "start": START}).json
+    assert answer == {**told("waiting", name="A"), "note": WITHOUT_DEVICES}
+    # Ends that come first are as they should be, and so is the device that comes then.
+    assert "note" not in client.post("/incidents", {"id": "B", "end": START}).json
+    assert client.post("/incidents", {"id": "A", "device": "a/1"}).json == told("opened", name="A")
 
 
 def test_what_waits_for_a_start_is_merged_counted_and_bounded(

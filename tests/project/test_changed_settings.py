@@ -54,13 +54,17 @@ class Stack:
 
     def __init__(self) -> None:
         self.states = {"serving": "ready", "runner": "ready"}
-        self.is_away = False
+        self.is_away, self.port = False, 7001
 
     def deployments(self):
         if self.is_away:
             raise ServerError("no answer")
-        both = [SimpleNamespace(project="p", name=name, state=state) for name, state in self.states.items()]
-        return [*both, SimpleNamespace(project="other", name="serving", state="building")]
+        url = f"http://127.0.0.1:{self.port}"
+        both = [
+            SimpleNamespace(project="p", name=name, state=state, url=url)
+            for name, state in self.states.items()
+        ]
+        return [*both, SimpleNamespace(project="other", name="serving", state="building", url=url)]
 
 
 def test_each_stage_of_a_deployment_has_a_line(tmp_path: Path) -> None:
@@ -78,6 +82,16 @@ def test_each_stage_of_a_deployment_has_a_line(tmp_path: Path) -> None:
     assert news() == []
     stack.is_away, now[0] = False, 6.25
     stack.states |= {"serving": "ready", "runner": "building"}
-    assert news() == ["done serving 6.2 s", "deploy runner"]
+    assert news() == ["done serving 6.2 s at http://127.0.0.1:7001", "deploy runner"]
     stack.states["runner"] = "error"
     assert news() == ["FAILED runner 0.0 s"]
+
+    stack.states["serving"] = "building"
+    assert news() == ["deploy serving, which loads the model and goes on from snapshot and journal"]
+    stack.states["serving"], stack.port = "ready", 7002
+    assert news() == [
+        "done serving 0.0 s at http://127.0.0.1:7002",
+        "note serving was at http://127.0.0.1:7001, which another program has taken: who sends to it must "
+        "send to http://127.0.0.1:7002",
+    ]
+    assert news() == []

@@ -131,6 +131,36 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 row would be left out; look at the reasons")
 
 
+def test_incidents_in_whose_time_a_device_sent_nothing_are_counted_and_the_folder_fits(
+    folder, tmp_path, capsys
+):
+    rows = pd.read_parquet(folder / "metrics.parquet")
+    begin = rows["at"].min()
+    gone = rows["at"].between(begin + pd.Timedelta("50s"), begin + pd.Timedelta("90s"))
+    rows[(rows["router"] != "r1") | ~gone].to_parquet(folder / "metrics.parquet")
+    (folder / "labels.parquet").unlink()
+    starts = [begin + pd.Timedelta(seconds=seconds) for seconds in (55, 55)]
+    tickets = pd.DataFrame({"id": ["T-1", "T-2"], "router": ["r1", "r2"], "start": starts})
+    tickets.assign(end=tickets["start"] + pd.Timedelta("30s")).to_parquet(folder / "incidents.parquet")
+    content = {
+        "name": "lab",
+        "entity": ["router"],
+        "time": "at",
+        "metrics": {"load": {}},
+        "label": "is_error",
+    }
+    schema = tmp_path / "schema.yaml"
+    schema.write_text(json.dumps({**content, "labels": {"form": "incidents", "id": "id"}}))
+    check(folder, schema=schema)
+    *_, last = lines = capsys.readouterr().out.splitlines()
+    (note,) = [line for line in lines if "no reading to learn from" in line]
+    what = "1 of 2 incidents have no reading to learn from: in 1 the devices sent nothing throughout (T-1). "
+    assert note.startswith(f"  note: {what}")
+    assert last.startswith("the folder fits")
+    check(folder, schema=schema, as_json=True)
+    assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]
+
+
 def test_the_order_of_dates_is_an_option_of_check_and_init(folder, tmp_path, capsys):
     for name in ("metrics", "labels"):
         path = folder / f"{name}.parquet"

@@ -212,7 +212,7 @@ def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, c
             ("up",),
             {"NETOPS_HOME": "/proc/netops"},
             1,
-            "/proc/netops: No such file or directory; it cannot be made",
+            "/proc/netops: No such file or directory; it cannot be made: set NETOPS_HOME (now /proc/netops)",
         ),
         (
             ("compile", "/nowhere/x.yaml"),

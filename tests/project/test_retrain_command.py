@@ -113,7 +113,7 @@ def test_a_model_that_is_of_no_use_is_told_where_no_drift_is_answered(
     text, _ = printed(capsys, monkeypatch, answer)
     assert "no drift is being answered\n" in text
     assert "THE MODEL IN PRODUCTION IS NOT USABLE: average precision 0.020 on the newest 5,000 labels" in text
-    assert text.splitlines()[-1].startswith("next: netops run --set 'training_window=since TIME'")
+    assert text.splitlines()[-1].startswith("next: netops run --project p --set 'training_window=since TIME'")
     realized["average_precision"] = 0.9
     assert "NOT USABLE" not in printed(capsys, monkeypatch, answer)[0]
 

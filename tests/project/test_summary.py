@@ -68,6 +68,15 @@ def test_combinations_that_fell_out_are_counted_and_not_listed():
     assert candidate_lines([]) == []
 
 
+def test_incidents_without_a_reading_are_told_beside_the_rows():
+    facts = facts_without_streaming()
+    told = {"incidents": 9, "silent": 2, "unannounced": 0, "sentence": "2 of 9 incidents have no reading"}
+    facts["ingest"]["incidents_without_reading"] = told
+    assert "incidents     2 of 9 incidents have no reading" in summary_lines(facts)
+    facts["ingest"]["incidents_without_reading"] = {**told, "sentence": ""}
+    assert not any(line.startswith("incidents") for line in summary_lines(facts))
+
+
 def facts_without_streaming(**evaluated):
     return {
         "project": "p",

@@ -22,6 +22,7 @@ class EpisodeView:
         the test rows that could catch it; ``counted``; ``caught``; ``first_alarm``, time of the first row
         that caught it; ``delay_seconds`` or, with a horizon, ``lead_seconds``; the last two missing where it
         is not caught;
+        ``unseen``, whether its device has no row with a known label within the horizon before;
         ``already_on``, whether the alarm that caught it was on in the row before; ``unended``, whether it
         lasts until the newest readings.
 
@@ -64,10 +65,12 @@ class EpisodeView:
         ``episodes`` (that count), ``episodes_caught``, ``episodes_caught_share``, ``episodes_already_on``
         (caught by an alarm that was on before), median and mean of delay or lead,
         ``episodes_begun_before_test``, ``episodes_cut_off`` and ``episodes_without_test_rows`` (not counted),
+        ``episodes_unseen`` (of the last ones, those whose device was silent for the horizon before),
         ``false_alarms`` (runs), ``device_days`` and ``false_alarms_per_device_day``.
         """
         counted, before = self.counted, self.episodes["began_before"]
         off = ~before & self.episodes["cut_off"]
+        without = ~before & ~off & (self.episodes["test_rows"] == 0)
         caught = counted[counted["caught"]]
         days = float(self.devices["days"].sum())
         facts: dict[str, float | int] = {
@@ -76,7 +79,8 @@ class EpisodeView:
             "episodes_already_on": int(caught["already_on"].sum()),
             "episodes_begun_before_test": int(before.sum()),
             "episodes_cut_off": int(off.sum()),
-            "episodes_without_test_rows": int((~before & ~off & (self.episodes["test_rows"] == 0)).sum()),
+            "episodes_without_test_rows": int(without.sum()),
+            "episodes_unseen": int((without & self.episodes["unseen"]).sum()),
             "false_alarms": len(self.false_alarms),
             "device_days": days,
         }

@@ -83,7 +83,8 @@ def episode_view(
     healthy = label_history.loc[label_history[schema.label] == 0, schema.time].max()
     newest = healthy + pd.Timedelta(seconds=schema.labels.healthy_seconds - gap)
     unended = (found["end"] == last) & (found["end"] >= newest)
-    table = _with_alarms(found, episode, test, begins, cut_off).assign(unended=unended)
+    unseen = _unseen(names, label_history[label_history[schema.label].notna()], schema.time, episode)
+    table = _with_alarms(found, episode, test, begins, cut_off).assign(unended=unended, unseen=unseen)
     runs = _false_alarms(test, episode)
     return EpisodeView(
         episodes=table[table["end"] >= begins].reset_index(drop=True),
@@ -158,6 +159,23 @@ def _with_alarms(
         already_on=caught & goes_on,
         **{lag_column(episode.horizon): lag},
     )
+
+
+def _unseen(names: pd.Index, known: pd.DataFrame, time: str, episode: _Episodes) -> npt.NDArray[np.bool_]:
+    """Whether no row with a known label lies within the horizon before each episode; never without one.
+
+    :param known: rows of the label history with a label.
+    """
+    if not episode.horizon:
+        return np.zeros(len(episode.device), dtype=np.bool_)
+    device = names.get_indexer(pd.Index(known[DEVICE])).astype(np.intp)
+    moments = moments_of(known[time])
+    order = np.flatnonzero(device >= 0)
+    order = order[np.lexsort((moments[order], device[order]))]
+    index = DeviceTimes(device[order], moments[order])
+    first = index.first_at(episode.device, episode.start - episode.horizon)
+    unseen: npt.NDArray[np.bool_] = first == index.first_at(episode.device, episode.start)
+    return unseen
 
 
 def _false_alarms(test: _TestRows, episode: _Episodes) -> tuple[Positions, Positions]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from feature_sets.durations import in_words
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE, SingleFeatureRule
 from training.evaluation.bootstrap import Intervals
 from training.evaluation.episode_view import EpisodeView
 from training.evaluation.operating_scores import Tie
-from training.exploration.durations import in_words
 
 RULES = "threshold_rule, such as false_alarms:0.001"
 """What a person sets to get another threshold."""
@@ -82,6 +82,9 @@ def _caught(view: EpisodeView) -> str:
         if facts[name]
     ]
     not_counted = f"not counting {' and '.join(others)}" if others else ""
+    if unseen := facts["episodes_unseen"]:
+        whose = "all" if unseen == facts["episodes_without_test_rows"] else f"{unseen:,}"
+        not_counted += f" ({whose} as the device had no labeled reading in the horizon before)"
     if not facts["episodes"]:
         nothing = "there is no error episode to catch"
         return f"{nothing} in the test period, {not_counted}" if others else nothing

@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
+from feature_sets.durations import in_words
 from feature_sets.telemetry.schema import DEVICE
 from training.exploration.device_timeline import bars, set_axes
-from training.exploration.durations import in_words
 from training.exploration.staleness import MEASURES, STATISTICS
 from training.plot_style import styled
 

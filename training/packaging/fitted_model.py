@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.pipeline import Pipeline
@@ -33,7 +32,6 @@ from training.search.search_metric import SearchMetric
 from training.search.search_space import Plan
 from training.search.successive_halving import SearchOutcome, search
 from training.search.time_folds import Folds, episode_folds
-
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ def package_own_model(
     Its golden rows, what stands for a missing reading, and the histograms of the base come from the rows.
 
     :param directory: existing directory; files of an older package are replaced.
-    :param graph: takes float32, shape (n, inputs), without missing values. Its output ``probabilities`` has the
-        probability of an error in its last column, as classifiers of skl2onnx have it without a zip map.
-    :param rows: that it was trained on, of the feature vector: the inputs, and the time of the schema, in UTC.
+    :param graph: takes float32, shape (n, inputs), without missing values. Its output ``probabilities`` has
+        the probability of an error in its last column, as classifiers of skl2onnx have it without a zip map.
+    :param rows: that it was trained on, of the feature vector: the inputs, and the time of the schema in UTC.
     :param inputs: columns in the order that the graph takes.
     :param threshold: predicted 1 when the probability is at least this.
     :param schema: that the endpoint runs with.

@@ -214,6 +214,36 @@ def test_an_incident_before_its_readings_is_kept_until_they_come(incident_folder
     assert (done["label_rows_new"], done["labels_changed"]) == (4, 0)
 
 
+def test_incidents_without_a_reading_are_counted_in_each_ingestion(incident_folder):
+    done = tell(incident_folder, (31, 39), (45, 60))
+    told = done["incidents_without_reading"]
+    assert (told["incidents"], told["silent"], told["unannounced"]) == (2, 1, 0)
+    assert told["sentence"].startswith("1 of 2 incidents have no reading to learn from: in 1 the devices ")
+    assert "(dev-0 from 2024-01-02T00:00:31+00:00)" in told["sentence"]
+    assert f"labels: {told['sentence']}" in done["report_lines"]
+    done = tell(incident_folder, (31, 39), (45, 60), (71, 72))
+    assert done["incidents_without_reading"]["silent"] == 2
+    # What comes later counts them anew, and where none is left nothing is told.
+    done = tell(incident_folder, (45, 60))
+    assert done["incidents_without_reading"]["sentence"] == ""
+    assert not any("no reading to learn from" in line for line in done["report_lines"])
+
+
+def test_incidents_after_a_silence_of_the_horizon_are_counted_in_the_history(tmp_path, project):
+    forget_all()
+    made = Folder(tmp_path / "telemetry", schema({"form": "incidents", "tolerance": "5s"}, horizon="30s"))
+    (made.path / "labels").rmdir()
+    made.static(MODELS)
+    times = [MIDNIGHT + pd.Timedelta(seconds=10 * place) for place in (*range(5), *range(11, 15))]
+    made.add(
+        "metrics", "day", pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
+    )
+    told = tell(made, (95, 130), (30, 40))["incidents_without_reading"]
+    assert (told["incidents"], told["silent"], told["unannounced"]) == (2, 0, 1)
+    assert "sent nothing for the horizon, 30s (dev-0 from" in told["sentence"]
+    assert "in the median 70 s lie between" in told["sentence"]
+
+
 def test_a_folder_without_an_incident_is_healthy(incident_folder):
     assert "warnings" not in tell(incident_folder)["report"]["labels"]
     assert errors() == [0] * 10

@@ -28,13 +28,13 @@ def opened(**event):
 
 
 def look(state, evidence=FEW, devices=DEVICES):
-    return next_look(state, {"devices": devices}, evidence, NOW, POLICY)
+    return next_look("p", state, {"devices": devices}, evidence, NOW, POLICY)
 
 
 def test_it_names_the_devices_and_how_many_labels_are_missing():
     assert look(opened()) == (
-        "see what has changed on AP-01, AP-02, AP-03, AP-04, AP-05 and 1 more; 'netops retrain --decline' "
-        "keeps the model, if that is a fault to be mended or work that is over soon; "
+        "see what has changed on AP-01, AP-02, AP-03, AP-04, AP-05 and 1 more; 'netops retrain "
+        "--project p --decline' keeps the model, if that is a fault to be mended or work that is over soon; "
         "labels of 360 more readings start a training, in about 60 min"
     )
     slowly = look(opened(), replace(FEW, span_seconds=64000.0))
@@ -48,8 +48,8 @@ def test_after_a_rejected_candidate_it_names_the_run_that_a_person_can_begin_at_
     assert "labels of 560 more readings and of a further error episode start a training" in look(rejected)
     assert look(rejected, replace(FEW, episodes=2)).endswith(
         "labels of 560 more readings, or of 360 with 4 more error episodes start a training, in about "
-        "93 min; netops run --set 'training_window=since 2024-05-01T11:00:00+00:00' trains at once on the "
-        "rows since the change, and the gate compares as before"
+        "93 min; netops run --project p --set 'training_window=since 2024-05-01T11:00:00+00:00' trains at "
+        "once on the rows since the change, and the gate compares as before"
     )
     assert "netops run" not in look(opened())
     unknown = look(replace(opened(), case=case))
@@ -108,7 +108,7 @@ def test_where_no_device_is_to_blame_none_is_named(devices):
 
 ONE = "2026-01-01T13:00:00+00:00"
 HELD = "no training begins until 2026-01-01T13:00:00 UTC "
-RESUME = "'netops retrain --resume' ends that wait"
+RESUME = "'netops retrain --project p --resume' ends that wait"
 ROWS = "it takes labels of 360 more readings, too"
 
 

@@ -163,6 +163,19 @@ def test_an_episode_without_a_test_row_does_not_count():
     assert (facts["episodes"], facts["episodes_without_test_rows"]) == (1, 1)
 
 
+def test_an_episode_before_which_the_device_was_silent_for_the_horizon_says_so():
+    # Before the onsets at 300 and 780 are rows that are not tested, before the one at 1,200 tested ones.
+    view = view_of("00000110    010000001000", "00           00000000000", horizon="180s")
+    assert list(view.episodes["test_rows"]) == [0, 0, 3]
+    assert list(view.episodes["unseen"]) == [False, False, False]
+    view = view_of("00000110     10000001000", "00            0000001000", horizon="180s")
+    assert list(view.episodes["unseen"]) == [False, True, False]
+    facts = view.describe()
+    assert (facts["episodes_without_test_rows"], facts["episodes_unseen"]) == (2, 1)
+    # Without a horizon an episode is caught in itself.
+    assert not view_of("00     100", "00     000").episodes["unseen"].any()
+
+
 def test_with_a_horizon_an_alarm_counts_before_the_onset():
     # horizon 180 s before the onset at 360: from 180 on, not at 360
     view = view_of("0000001100", "010110  00", horizon="180s")

@@ -20,7 +20,7 @@ from training.evaluation.verdict import RULES, advice, finding
 NO_INTERVALS = Intervals(Clusters("device", np.zeros(1, dtype=np.intp), 4), 2, 0, {}, {})
 
 
-def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, unseen=0):
+def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, unseen=0, silent=0):
     """Episodes with these lags (None: missed), others that do not count, and false alarms of one device."""
     caught = [lag is not None for lag in lags]
     episodes = pd.DataFrame(
@@ -30,6 +30,7 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, 
             "cut_off": False,
             "unended": False,
             "test_rows": 3,
+            "unseen": False,
             "caught": pd.Series(caught, dtype=bool),
             "already_on": [place < already_on for place in range(len(lags))],
             lag_column(horizon): pd.Series(lags, dtype=np.float64),
@@ -42,6 +43,7 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, 
             "cut_off": False,
             "unended": False,
             "test_rows": 0,
+            "unseen": [False] * (before + unseen - silent) + [True] * silent,
             "caught": False,
         }
     )
@@ -64,6 +66,14 @@ def test_all_that_was_found_is_one_sentence():
         "at least half of them at once, with 17 false alarms per device-day apart from episodes (1.6 % of "
         "the healthy rows are called errors, those beside an episode included)."
     )
+
+
+def test_episodes_before_which_the_device_was_silent_are_told_with_the_reason():
+    told = found(view([9.0], horizon=3600, unseen=26, silent=24))
+    why = "(24 as the device had no labeled reading in the horizon before)"
+    assert f"(not counting 26 without a test row {why})" in told
+    assert "without a test row (all as the device" in found(view([9.0], horizon=3600, unseen=2, silent=2))
+    assert "as the device" not in found(view([9.0], horizon=3600, unseen=2))
 
 
 def test_episodes_without_an_end_are_named_where_most_error_rows_are_of_them():

@@ -36,9 +36,9 @@ def test_the_endpoint_answers_what_the_model_does(tmp_path):
     assert read_model_package(tmp_path).schema == written
     assert (written.algorithm, written.input_names, written.threshold) == ("logistic", INPUTS, 0.4)
     median = FRAME["flow"].median()
-    event = {"device": "site/1", "timestamp": "2024-03-01T00:00:00Z", "noise": 0, "heat_felt": 300, "heat": 310}
-    with_flow = make_client(tmp_path, devices=None).post("/telemetry", {**event, "flow": 1.2})
-    without = make_client(tmp_path, devices=None).post("/telemetry", {**event, "flow": None})
+    event = {"device": "site/1", "timestamp": "2024-03-01T00:00:00Z", "noise": 0, "heat_felt": 300}
+    with_flow = make_client(tmp_path, devices=None).post("/telemetry", {**event, "heat": 310, "flow": 1.2})
+    without = make_client(tmp_path, devices=None).post("/telemetry", {**event, "heat": 310, "flow": None})
     rows = np.array([[1.2, 310], [median, 310]], np.float32)
     for answer, expected in zip((with_flow, without), MODEL.predict_proba(rows)[:, 1], strict=True):
         assert answer.json["version"] == written.version

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from training.exploration.durations import in_words
+from feature_sets.durations import in_words
 
 
 @pytest.mark.parametrize(
