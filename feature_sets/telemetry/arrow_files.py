@@ -85,6 +85,7 @@ def read_file(
     numbers: Collection[str] = (),
     form: FileFormat = PLAIN,
     wholes: Collection[str] = (),
+    words: Collection[str] = (),
 ) -> pa.Table:
     """These columns of a file. Those of CSV and JSON are text, but for numbers in CSV if all cells are.
 
@@ -93,6 +94,7 @@ def read_file(
     :param numbers: those of them that should be numbers.
     :param form: of a CSV file.
     :param wholes: those that should be whole numbers, which stay text: few of them occur twice.
+    :param words: further ones than ``NULL_WORDS`` that mean no number.
     :raises TelemetryError: if it cannot be read.
     """
     try:
@@ -103,12 +105,12 @@ def read_file(
         refuse_nul(path)
         csv = form.csv_of(name)
         try:
-            return _read_csv(path, csv_types(columns, numbers, wholes), csv)
+            return _read_csv(path, csv_types(columns, numbers, wholes), csv, words)
         except pa.ArrowInvalid:
             if not numbers:
                 raise
             # Some cell is no number; as text it can be said which.
-            return _read_csv(path, csv_types(columns, numbers, [*wholes, *numbers]), csv)
+            return _read_csv(path, csv_types(columns, numbers, [*wholes, *numbers]), csv, words)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(name, error, path, form) from error
 
@@ -218,24 +220,31 @@ def csv_types(
 
 
 def open_csv(
-    path: Path, types: dict[str, pa.DataType], form: CsvFormat, block: int = _BLOCK_BYTES
+    path: Path,
+    types: dict[str, pa.DataType],
+    form: CsvFormat,
+    block: int = _BLOCK_BYTES,
+    words: Collection[str] = (),
 ) -> pyarrow.csv.CSVStreamingReader:
     """A CSV file as a reader of batches.
 
     :param types: of the columns that are read.
     :param block: bytes that are read at a time.
+    :param words: see ``read_file``.
     """
     options = pyarrow.csv.ReadOptions(block_size=block, skip_rows=header_of(path).skip)
-    return pyarrow.csv.open_csv(text_source(path), read_options=options, **_csv_options(types, form))
+    return pyarrow.csv.open_csv(text_source(path), read_options=options, **_csv_options(types, form, words))
 
 
-def _csv_options(types: dict[str, pa.DataType], form: CsvFormat) -> dict[str, Any]:
+def _csv_options(
+    types: dict[str, pa.DataType], form: CsvFormat, words: Collection[str] = ()
+) -> dict[str, Any]:
     return {
         "parse_options": pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
         "convert_options": pyarrow.csv.ConvertOptions(
             include_columns=list(types),
             column_types=types,
-            null_values=[form for word in NULL_WORDS for form in dict.fromkeys(_cases(word))],
+            null_values=[form for word in (*NULL_WORDS, *words) for form in dict.fromkeys(_cases(word))],
             strings_can_be_null=False,
             decimal_point=form.decimal,
         ),
@@ -246,9 +255,9 @@ def _cases(word: str) -> tuple[str, ...]:
     return word, word.upper(), word.capitalize(), word.replace("nan", "NaN")
 
 
-def _read_csv(path: Path, types: dict[str, pa.DataType], form: CsvFormat) -> pa.Table:
+def _read_csv(path: Path, types: dict[str, pa.DataType], form: CsvFormat, words: Collection[str]) -> pa.Table:
     options = pyarrow.csv.ReadOptions(skip_rows=header_of(path).skip)
-    return pyarrow.csv.read_csv(text_source(path), read_options=options, **_csv_options(types, form))
+    return pyarrow.csv.read_csv(text_source(path), read_options=options, **_csv_options(types, form, words))
 
 
 def unreadable(

@@ -36,6 +36,7 @@ def file_chunks(
     numbers: Collection[str] = (),
     form: FileFormat = PLAIN,
     wholes: Collection[str] = (),
+    words: Collection[str] = (),
 ) -> Iterator[pa.Table]:
     """What ``read_file`` gives, in parts; at least one.
 
@@ -54,7 +55,7 @@ def file_chunks(
         batches = (
             _parquet(path, columns)
             if path.suffix == ".parquet"
-            else _csv(path, columns, numbers, form.csv_of(name), wholes)
+            else _csv(path, columns, numbers, form.csv_of(name), wholes, words)
         )
         yield from _joined(batches)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -80,6 +81,7 @@ def _csv(
     numbers: Collection[str],
     form: CsvFormat,
     wholes: Collection[str],
+    words: Collection[str],
 ) -> Iterator[pa.Table]:
     """Batches of a CSV file. If a cell of a column of numbers is none, it goes on with these as text."""
     refuse_nul(path)
@@ -88,7 +90,7 @@ def _csv(
         types = csv_types(columns, numbers, [*wholes, *texts])
         before = 0
         try:
-            with open_csv(path, types, form, _BLOCK_BYTES) as reader:
+            with open_csv(path, types, form, _BLOCK_BYTES, words) as reader:
                 yield reader.schema.empty_table()
                 for batch in reader:
                     rows = batch.slice(min(max(done - before, 0), batch.num_rows))

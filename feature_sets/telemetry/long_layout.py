@@ -14,6 +14,7 @@ import pyarrow as pa
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.whole_numbers import whole_array
+from feature_sets.telemetry.cell_numbers import Numbers, Wholes
 from feature_sets.telemetry.cell_text import Texts, plain_value
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.reading_table import (
@@ -184,17 +185,33 @@ class LongLayout:
         floats[cell] = part.columns[form.value].to_numpy()[at]
         refused = np.zeros(len(given), dtype=np.bool_)
         refused[cell] = part.refused[form.value][at]
-        found: dict[str, Values] = dict(zip(fields, floats.reshape(len(fields), size), strict=True))
         refusals = refused.reshape(len(fields), size)
+        decimal, counters = form.decimal_of(part.name), {metric.name for metric in schema.counter_metrics}
+        found: dict[str, Values] = {}
+        for place, (name, values) in enumerate(zip(fields, floats.reshape(len(fields), size), strict=True)):
+            found[name] = values
+            if name in counters or name not in schema.cell_rules:
+                continue
+            mine = np.flatnonzero(metric == place)
+            of, rows = at[mine], reading[mine]
+            read = Numbers(values[rows], refusals[place][rows])
+            # Where no cell is refused, nobody has kept what they were.
+            cells = part.raw[form.value].take(pa.array(of)) if read.refused.any() else pa.nulls(len(of))
+            values[rows], refusals[place][rows] = schema.cell_rules[name].of_numbers(read, cells, decimal)
         whole = f"{form.value} {AS_WHOLE}"
         for counter in schema.counter_metrics:
             place = fields.index(counter.name)
             mine = np.flatnonzero(metric == place)
-            values, rows = part.columns[whole].array[at[mine]], reading[mine]
+            of, rows = at[mine], reading[mine]
+            wholes = Wholes(part.columns[whole].array[of], part.refused[whole][of])
+            if counter.name in schema.cell_rules:
+                cells = part.raw[form.value].take(pa.array(of))
+                wholes = schema.cell_rules[counter.name].of_wholes(wholes, cells, decimal)
             numbers, told = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.bool_)
-            numbers[rows], told[rows] = values.to_numpy(np.uint64, na_value=0), ~np.asarray(values.isna())
+            numbers[rows] = wholes.values.to_numpy(np.uint64, na_value=0)
+            told[rows] = ~np.asarray(wholes.values.isna())
             refusals[place] = False
-            refusals[place][rows] = part.refused[whole][at[mine]]
+            refusals[place][rows] = wholes.refused
             if counter.counter is not None:
                 refusals[place] |= told & (numbers > np.uint64(counter.counter.largest))
             found[counter.name] = whole_array(numbers, told)
