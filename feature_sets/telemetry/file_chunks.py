@@ -10,7 +10,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_sets.telemetry import json_files
+from feature_sets.telemetry import json_files, series_files
 from feature_sets.telemetry.arrow_files import (
     common,
     csv_types,
@@ -55,6 +55,8 @@ def file_chunks(
         batches = (
             _parquet(path, columns)
             if path.suffix == ".parquet"
+            else _series(path, name, form, columns)
+            if series_files.is_series(path, name, form)
             else _csv(path, columns, numbers, form.csv_of(name), wholes, words)
         )
         yield from _joined(batches)
@@ -73,6 +75,11 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
         yield common(none)
         for batch in file.iter_batches(_rows_of(len(columns)), columns=list(columns)):
             yield common(pa.Table.from_batches([batch]).select(list(columns)))
+
+
+def _series(path: Path, name: str, form: FileFormat, columns: Sequence[str]) -> Iterator[pa.Table]:
+    refuse_nul(path)
+    yield from series_files.series_chunks(path, name, form, columns, _rows_of(len(columns)))
 
 
 def _csv(

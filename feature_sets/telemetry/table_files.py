@@ -171,6 +171,10 @@ class _FilePlan:
             if DEVICE not in present:
                 absent = next(column for column in keys if column not in present)
                 rule = f"is required (or a column '{DEVICE}' with the full key)"
+                if form.format == "grafana":
+                    rule += (
+                        ', as a label of the series, or in their names by files.series: "{device} {metric}"'
+                    )
                 check_separator(path, name, schema.files)
                 raise TelemetryError(f"{name}, column '{absent}'", rule, list(present))
             keys = (DEVICE,)

@@ -21,6 +21,7 @@ _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 16
 _BLANK_BYTES = 1 << 10
 _SHOWN = 100
+_FOR_EXCEL = re.compile(r'"?sep=.?"?', re.I)
 
 
 class Header(NamedTuple):
@@ -63,6 +64,8 @@ def open_text(path: Path | str) -> pa.NativeFile:
 def header_of(path: Path) -> Header:
     """The header of a CSV file: the first line, or that after the lines that begin with ``#``.
 
+    A first line such as ``sep=;``, by which Excel is told the separator, is passed over.
+
     The last line that begins so is the header itself if it has as many cells as the line after it, and that
     is one of values.
 
@@ -71,6 +74,8 @@ def header_of(path: Path) -> Header:
     with open_text(path) as file:
         block: bytes = file.read(_HEAD_BYTES)
     lines = block.decode("utf-8-sig", "replace").split("\n")
+    if _FOR_EXCEL.fullmatch(lines[0].strip()):
+        return Header(1, lines[1].strip()) if len(lines) > 1 else Header(0, lines[0].strip())
     if not lines[0].startswith("#"):
         return Header(0, lines[0].strip())
     body = next((at for at, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
