@@ -325,7 +325,7 @@ class OnlineWindows:
         state = ShardedState(self._plan, self._shards)
         state.put(header["devices"], arrays)
         self._state = state
-        self.counts = {status: int(header["counts"][status]) for status in event_status.STATUSES}
+        self.counts = {status: int(header["counts"].get(status, 0)) for status in event_status.STATUSES}
 
 
 def _listed(values: Sequence[Any] | Floats) -> list[Any]:
