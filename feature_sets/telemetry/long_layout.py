@@ -71,6 +71,19 @@ class JoinedReadings:
     refused: Bools
 
 
+class NoNumber(NamedTuple):
+    """A value of long layout that is not what its metric is.
+
+    :param row: in its file, from 0 on.
+    :param device: number of its device.
+    :param cell: what the file has.
+    """
+
+    row: int
+    device: int
+    cell: object
+
+
 class _Parts(NamedTuple):
     """Parts of readings, by time, device and row.
 
@@ -97,6 +110,7 @@ class LongLayout:
     :param readings: that they made.
     :param others: rows of names that are no metric of the schema.
     :param no_arrivals: number of a row -> what it has in the place of an arrival: the first one of each part.
+    :param no_numbers: metric and number of a file -> the first value there that is not what the metric is.
     """
 
     schema: TelemetrySchema
@@ -107,6 +121,7 @@ class LongLayout:
     readings: int = 0
     others: dict[str, int] = field(default_factory=dict)
     no_arrivals: dict[int, object] = field(default_factory=dict)
+    no_numbers: dict[tuple[str, int], NoNumber] = field(default_factory=dict)
     _contradicting: int = NEVER
 
     def parts(self, part: FileRows, devices: Integers) -> tuple[pa.Table, Integers]:
@@ -135,6 +150,8 @@ class LongLayout:
             of_reading = first & (again == 0)
             reading = np.cumsum(first) - 1
         values, given, refused = self._values(part, metric[at], reading, at)
+        if refused.any():
+            self._remember_refused(part, metric[at], refused[metric[at], reading], at, devices)
         starts = at[first]
         columns = {
             TIME: pa.array(keys[0][first]),
@@ -216,6 +233,21 @@ class LongLayout:
                 refusals[place] |= told & (numbers > np.uint64(counter.counter.largest))
             found[counter.name] = whole_array(numbers, told)
         return found, given.reshape(len(fields), size), refusals
+
+    def _remember_refused(
+        self, part: FileRows, metric: Integers, refused: Bools, at: Integers, devices: Integers
+    ) -> None:
+        """Keep the first value of each metric that is refused, to say what it was.
+
+        :param metric: place of the field of each value.
+        :param refused: whether it is.
+        :param at: its row in the part.
+        """
+        cells = part.raw[self.schema.files.value]
+        for place in np.unique(metric[refused]).tolist():
+            row = int(at[refused & (metric == place)].min())
+            found = NoNumber(part.first + row, int(devices[row]), plain_value(cells[row]))
+            self.no_numbers.setdefault((self.schema.sent_fields[place], part.file), found)
 
     def _tell_repeated(
         self, name: str, column: Values, rows: Integers, kept: Integers, found: _Parts

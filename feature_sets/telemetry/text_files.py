@@ -17,6 +17,8 @@ SUFFIXES = (".csv", ".csv.gz")
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF32 = b"\xff\xfe\x00\x00"
+_PACKED = {b"PK\x03\x04": "a ZIP file", b"\x1f\x8b": "a file of gzip"}
+"""With what packed files begin."""
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 16
 _BLANK_BYTES = 1 << 10
@@ -111,6 +113,11 @@ def refuse_nul(path: Path) -> None:
     """Raise InputError if a file has a NUL, which is of another encoding or broken."""
     place = 0
     with open_text(path) as file:
+        begin: bytes = file.read(4)
+    kind = next((kind for mark, kind in _PACKED.items() if begin.startswith(mark)), "")
+    if kind:
+        raise InputError("", "must be text, not a packed file: unpack it, or call one of gzip .csv.gz", kind)
+    with open_text(path) as file:
         while part := file.read(_BLOCK_BYTES):
             found = part.find(b"\0")
             if found >= 0:
@@ -136,6 +143,8 @@ def refuse_other_lengths(path: Path, separator: str) -> None:
                 if row and len(row) != expected:
                     shown = separator.join(row)[:_SHOWN]
                     rule = f"must have {expected:,} cells, as the header has"
+                    if expected == 1:
+                        rule += " (lines before the header are to begin with #)"
                     raise InputError(f"line {skip + line:,}", rule, f"{len(row):,}: {shown}")
                 line = rows.line_num + 1
         except csv.Error:  # Cells that are longer than it reads.

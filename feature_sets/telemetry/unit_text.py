@@ -7,7 +7,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _NUMBER = r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
-_WITH_UNIT = re.compile(rf"({_NUMBER})\s*([^\s0-9.,+-].*)")
+_WITH_UNIT = re.compile(rf"({_NUMBER})\s*((?![eE][+-]?[0-9]|[xX][0-9A-Fa-f])[^\s0-9.,+-].*)")
+"""A number and what is behind it, which is no exponent and no hexadecimal digit."""
 _LONGEST = 80
 """Longest text that is looked at."""
 
@@ -75,7 +76,7 @@ def unit_of(text: str) -> Unit | None:
 def split_unit(text: str, decimal: str = ".") -> tuple[str, str] | None:
     """The number and the unit of a text; None if it is not of this form.
 
-    >>> split_unit("12.3%"), split_unit("-4,5 dBm", ","), split_unit("1,234 ms"), split_unit("high")
+    >>> split_unit("12.3%"), split_unit("-4,5 dBm", ","), split_unit("1,234 ms"), split_unit("1E+19")
     (('12.3', '%'), ('-4.5', 'dBm'), None, None)
 
     :param decimal: of the number, a point or a comma; the number that is returned has a point.

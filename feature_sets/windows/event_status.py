@@ -23,7 +23,10 @@ QUARANTINED = "quarantined"
 CONFLICTING = "conflicting"
 """Not counted, as a duplicate, and it has other values than the one that was; who keeps that one tells."""
 
-STATUSES = (ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED, CONFLICTING)
+OF_WINDOWS = (ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED)
+"""Those that windows tell, in the order of ``kernel.py``."""
+
+STATUSES = (*OF_WINDOWS, CONFLICTING)
 
 COUNTED = (ACCEPTED, LATE)
 """Statuses with features; the others have NaN in every feature."""

@@ -185,3 +185,19 @@ def test_it_is_kept_and_decides_of_which_readings_a_schema_is() -> None:
     of_one = of_metrics(load={"no_value": [-1]})
     assert TelemetrySchema.from_dict(of_one.to_dict()) == of_one
     assert not features_depend_alike(plain.to_dict(), of_one.to_dict())
+
+
+def test_of_a_long_layout_the_value_that_is_no_number_is_shown_with_its_row_and_file(tmp_path: Path) -> None:
+    (tmp_path / "metrics").mkdir()
+    lines = ["box,at,metric,value", "a,2024-05-01T12:00:00Z,load,1", "b,2024-05-01T12:00:00Z,octets,-5"]
+    (tmp_path / "metrics" / "0.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    lines[1:] = ["c,2024-05-01T12:00:00Z,load,1", "c,2024-05-01T11:00:00Z,load,idle"]
+    (tmp_path / "metrics" / "1.csv").write_text("\n".join([*lines, ""]), encoding="utf-8")
+    form = TelemetrySchema.from_dict({**schema().to_dict(), "files": {"layout": "long"}})
+    telemetry, report = read(tmp_path, {}, form)
+    assert report.metrics.rejected == {"not_a_number": 1, "not_a_counter": 1}
+    assert report.metrics.samples == {
+        "not_a_number": "load 'idle', device 'c' in row 2 of metrics/1.csv",
+        "not_a_counter": "octets '-5', device 'b' in row 2 of metrics/0.csv",
+    }
+    assert len(telemetry.metrics) == 2

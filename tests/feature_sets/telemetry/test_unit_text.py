@@ -61,6 +61,8 @@ def test_a_number_with_a_unit_is_in_that_of_its_metric(text: str, unit: str, num
         ("1,234 ms", "ms"),
         ("1 234 ms", "ms"),
         ("ms", "ms"),
+        ("0x1F", "x1F"),
+        ("5E+", "E+9"),
         ("inf ms", "ms"),
         ("1.2.3 ms", "ms"),
         ("9" * 100 + " ms", "ms"),
