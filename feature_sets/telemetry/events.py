@@ -106,7 +106,7 @@ class EventParser:
         self._observed = schema.label if schema.label != schema.target else ""
         self._form, self._positives = schema.labels, schema.labels.form == POSITIVES
         self._excluding = excluding_columns(schema)
-        rules = schema.cell_rules
+        self._rules = rules = schema.cell_rules
         self._metrics = tuple(
             (
                 metric.name,
@@ -114,7 +114,7 @@ class EventParser:
                 metric.high,
                 metric.column,
                 metric.counter,
-                rules.get(metric.name, PLAIN),
+                rules.get(metric.name, PLAIN).numbers,
             )
             for metric in schema.metrics
         )
@@ -140,20 +140,20 @@ class EventParser:
         device, time = self._key_and_time(body)
         metrics: dict[str, float] = {}
         outside: list[str] = []
-        for name, low, high, column, counter, rule in self._metrics:
+        for name, low, high, column, counter, none in self._metrics:
             value = body.get(name, self)
             if value is self and self._sent_as:
                 value = self.field_of(body, name, self)
             if value is self and name in self._optional:
                 value = None
             if counter is not None:
-                metrics[column] = _whole(name, value, self, counter.largest, rule)
+                metrics[column] = _whole(name, value, self, counter.largest, self._rules.get(name, PLAIN))
                 continue
             if value.__class__ is not float:
-                value = _number(name, value, self, rule)
+                value = _number(name, value, self, self._rules.get(name, PLAIN))
             elif value != value or value in (math.inf, -math.inf):
                 raise EventError(name, "must be a finite number or null", value)
-            if rule.numbers and rule.is_none(value):
+            if none and value in none:
                 value = math.nan
             if value < low or value > high:
                 outside.append(name)
