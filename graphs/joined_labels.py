@@ -128,7 +128,7 @@ class JoinedLabels:
         ledger, kept = self._ledger, self._kept
         status = LabelStatus.KEPT
         if not ledger.from_future(event.time, arrived):
-            status = kept.status(event.device, event.time, said, ledger.newest)
+            status = kept.status(event.device, event.time, said, ledger.newest, event.others)
         if status is LabelStatus.CONFLICTING:
             before = kept.said(event.device, event.time)
             ledger.note_conflict(Conflict(event.device, event.time, before, said, arrived))
@@ -143,7 +143,7 @@ class JoinedLabels:
         else:
             status = ledger.add_observed(event.device, event.time, arrived)
         if status is LabelStatus.KEPT:  # Last: who tries again must not find it as a repeat.
-            kept.note(event.device, event.time, said, ledger.newest)
+            kept.note(event.device, event.time, said, ledger.newest, event.others)
         return status
 
     def _left_out(self, event: LabelEvent, excluded: bool, arrived: float) -> LabelStatus:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from feature_sets.windows import event_status
 from graphs.joined_labels import JoinedLabels, left
@@ -34,6 +34,8 @@ class JoinedPredictions:
     :param by_request: knows what events are called.
     :param ahead: joins further horizons.
     :param deadline_seconds: of labels.
+    :param gauges: metrics that are features as they are.
+    :param inputs: features of the model that the graph was deployed with.
     """
 
     def __init__(
@@ -45,10 +47,13 @@ class JoinedPredictions:
         by_request: LabelsByRequest,
         ahead: AheadStream,
         deadline_seconds: float,
+        gauges: Collection[str] = (),
+        inputs: Sequence[str] = (),
     ) -> None:
         self._ledger, self._silenced, self._accepted = ledger, silenced, accepted
         self._labels, self._by_request, self._ahead = labels, by_request, ahead
         self._deadline = deadline_seconds
+        self._gauges, self._inputs = frozenset(gauges), inputs
 
     def take(self, request: Request) -> None:
         """Note the predictions of a request; gives it the pairs that they complete."""
@@ -161,16 +166,29 @@ class JoinedPredictions:
                 request.pairs.append(pair._replace(position=request.position(index)))
         return True
 
-    @staticmethod
     def _answer_again(
-        record: TelemetryRecord, first: Prediction | None, maintenance: str | None = None
+        self, record: TelemetryRecord, first: Prediction | None, maintenance: str | None = None
     ) -> None:
         """Give a repeated event the answer that it got first.
 
         Only the ledger knows all of them: the windows have lost an event that is older than they reach back,
-        and all of a device that they have forgotten.
+        and all of a device that they have forgotten. One with other values is told as that, and counted.
         """
-        record.status, record.prediction, record.maintenance = event_status.DUPLICATE, first, maintenance
+        is_told = record.status == event_status.CONFLICTING
+        is_other = first is not None and self._contradicts(record, first)
+        self._ledger.conflicting_readings += is_other and not is_told
+        status = event_status.CONFLICTING if is_other else event_status.DUPLICATE
+        record.status, record.prediction, record.maintenance = status, first, maintenance
         if record.device_state and maintenance is not None:  # By now that entry may be another, or none.
             is_retired = record.device_status is DeviceStatus.RETIRED
             record.device_state = (DeviceState.RETIRED if is_retired else DeviceState.MAINTENANCE).value
+
+    def _contradicts(self, record: TelemetryRecord, first: Prediction) -> bool:
+        """Whether an event has another value of a metric than the inputs of an earlier prediction have."""
+        inputs = (first.inputs or self._inputs) if self._gauges else ()
+        for name, before in zip(inputs, first.features.tolist(), strict=bool(inputs)):
+            if name in self._gauges:
+                now = record.event.metrics[name]
+                if now != before and not (now != now and before != before):
+                    return True
+        return False

@@ -105,6 +105,8 @@ class LabeledJoin(RequestStep):
             self._by_request,
             self._ahead,
             deadline,
+            [metric.name for metric in schema.metrics if metric.counter is None],
+            self._inputs,
         )
         self._batches: LabeledBatches | None = None
         if settings.labeled_directory:

@@ -40,6 +40,7 @@ def show_ledger(
             ("expired",): ledger.expired["waiting_for_label"],
             ("expired_label",): ledger.expired["waiting_for_prediction"],
             ("conflicting",): ledger.conflicting,
+            ("conflicting_reading",): ledger.conflicting_readings,
         }
 
     def coverage() -> dict[tuple[str, ...], float]:

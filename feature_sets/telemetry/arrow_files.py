@@ -11,7 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from feature_sets.checks import InputError
-from feature_sets.telemetry import json_files
+from feature_sets.telemetry import json_files, series_files
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
 from feature_sets.telemetry.path_pattern import path_parts, path_values
@@ -37,6 +37,7 @@ _TEXT = pa.dictionary(pa.int32(), pa.string())
 _VIEWS = {pa.string_view(): pa.string(), pa.binary_view(): pa.binary()}
 _BLOCK_BYTES = 1 << 20
 _SHOWN = 100
+_ALL = 1 << 62
 
 
 def is_table_file(path: Path) -> bool:
@@ -67,6 +68,8 @@ def file_columns(path: Path, name: str, form: FileFormat = PLAIN, *, keep: bool 
             columns = list(pq.read_schema(path).names)
         elif json_files.is_json(path):
             columns = json_files.json_columns(path, name, form, keep=keep)
+        elif series_files.is_series(path, name, form):
+            columns = series_files.series_columns(path, name, form)
         else:
             columns = _csv_columns(path, form.csv_of(name))
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -85,6 +88,7 @@ def read_file(
     numbers: Collection[str] = (),
     form: FileFormat = PLAIN,
     wholes: Collection[str] = (),
+    words: Collection[str] = (),
 ) -> pa.Table:
     """These columns of a file. Those of CSV and JSON are text, but for numbers in CSV if all cells are.
 
@@ -93,6 +97,7 @@ def read_file(
     :param numbers: those of them that should be numbers.
     :param form: of a CSV file.
     :param wholes: those that should be whole numbers, which stay text: few of them occur twice.
+    :param words: further ones than ``NULL_WORDS`` that mean no number.
     :raises TelemetryError: if it cannot be read.
     """
     try:
@@ -101,14 +106,16 @@ def read_file(
         if json_files.is_json(path):
             return json_files.json_table(path, name, form).select(list(columns))
         refuse_nul(path)
+        if series_files.is_series(path, name, form):
+            return joined_parts(series_files.series_chunks(path, name, form, columns, _ALL))
         csv = form.csv_of(name)
         try:
-            return _read_csv(path, csv_types(columns, numbers, wholes), csv)
+            return _read_csv(path, csv_types(columns, numbers, wholes), csv, words)
         except pa.ArrowInvalid:
             if not numbers:
                 raise
             # Some cell is no number; as text it can be said which.
-            return _read_csv(path, csv_types(columns, numbers, [*wholes, *numbers]), csv)
+            return _read_csv(path, csv_types(columns, numbers, [*wholes, *numbers]), csv, words)
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(name, error, path, form) from error
 
@@ -133,6 +140,16 @@ def first_rows(
             return head, None if next(parts, None) is not None else head.num_rows
         if all_bytes:
             refuse_nul(path)
+        if series_files.is_series(path, name, form):
+            names = series_files.series_columns(path, name, form)
+            found, count = [], 0
+            for part in series_files.series_chunks(path, name, form, names, rows + 1):
+                found.append(part)
+                count += part.num_rows
+                if count > rows:
+                    break
+            head = joined_parts(iter(found))
+            return head.slice(0, rows), None if count > rows else count
         csv = form.csv_of(name)
         types = {column: pa.string() for column in _csv_columns(path, csv)}
         with open_csv(path, types, csv) as reader:
@@ -155,7 +172,7 @@ def check_separator(path: Path, name: str, form: FileFormat) -> None:
 
     :param name: of the file in the folder.
     """
-    if not is_csv(path):
+    if not is_csv(path) or series_files.is_series(path, name, form):
         return
     given, line = form.csv_of(name).separator, _first_line(path, name)
     found = max(SEPARATORS, key=line.count)
@@ -176,6 +193,17 @@ def _first_line(path: Path, name: str) -> str:
         return header_of(path).text
     except (pa.ArrowException, OSError, ValueError) as error:
         raise unreadable(name, error) from error
+
+
+def joined_parts(parts: Iterator[pa.Table]) -> pa.Table:
+    """Parts of a file as one table, plain text."""
+    return pa.concat_tables(
+        [pa.table({name: _plain_text(part[name]) for name in part.column_names}) for part in parts]
+    )
+
+
+def _plain_text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    return column.cast(pa.string()) if pa.types.is_dictionary(column.type) else column
 
 
 def common(table: pa.Table) -> pa.Table:
@@ -218,24 +246,31 @@ def csv_types(
 
 
 def open_csv(
-    path: Path, types: dict[str, pa.DataType], form: CsvFormat, block: int = _BLOCK_BYTES
+    path: Path,
+    types: dict[str, pa.DataType],
+    form: CsvFormat,
+    block: int = _BLOCK_BYTES,
+    words: Collection[str] = (),
 ) -> pyarrow.csv.CSVStreamingReader:
     """A CSV file as a reader of batches.
 
     :param types: of the columns that are read.
     :param block: bytes that are read at a time.
+    :param words: see ``read_file``.
     """
     options = pyarrow.csv.ReadOptions(block_size=block, skip_rows=header_of(path).skip)
-    return pyarrow.csv.open_csv(text_source(path), read_options=options, **_csv_options(types, form))
+    return pyarrow.csv.open_csv(text_source(path), read_options=options, **_csv_options(types, form, words))
 
 
-def _csv_options(types: dict[str, pa.DataType], form: CsvFormat) -> dict[str, Any]:
+def _csv_options(
+    types: dict[str, pa.DataType], form: CsvFormat, words: Collection[str] = ()
+) -> dict[str, Any]:
     return {
         "parse_options": pyarrow.csv.ParseOptions(delimiter=form.separator, newlines_in_values=True),
         "convert_options": pyarrow.csv.ConvertOptions(
             include_columns=list(types),
             column_types=types,
-            null_values=[form for word in NULL_WORDS for form in dict.fromkeys(_cases(word))],
+            null_values=[form for word in (*NULL_WORDS, *words) for form in dict.fromkeys(_cases(word))],
             strings_can_be_null=False,
             decimal_point=form.decimal,
         ),
@@ -246,9 +281,9 @@ def _cases(word: str) -> tuple[str, ...]:
     return word, word.upper(), word.capitalize(), word.replace("nan", "NaN")
 
 
-def _read_csv(path: Path, types: dict[str, pa.DataType], form: CsvFormat) -> pa.Table:
+def _read_csv(path: Path, types: dict[str, pa.DataType], form: CsvFormat, words: Collection[str]) -> pa.Table:
     options = pyarrow.csv.ReadOptions(skip_rows=header_of(path).skip)
-    return pyarrow.csv.read_csv(text_source(path), read_options=options, **_csv_options(types, form))
+    return pyarrow.csv.read_csv(text_source(path), read_options=options, **_csv_options(types, form, words))
 
 
 def unreadable(

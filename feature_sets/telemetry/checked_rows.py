@@ -21,6 +21,7 @@ from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.other_writings import hint_of
 from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
+from feature_sets.telemetry.unit_text import unit_hint
 
 _MOST_EMPTIED = 20
 """Files without a row that is accepted, of which one is shown, at most."""
@@ -201,7 +202,7 @@ class CheckedRows:
             return f": {KEY_TEXT_RULE}{way}"
         if reason in ("not_a_number", "not_a_counter"):
             cell = next(iter(cells.values()), None)
-            hint = number_hint(cell, self.schema.files.decimal_of(file)) if isinstance(cell, str) else ""
+            hint = self._number_hint(next(iter(cells), ""), cell, file) if isinstance(cell, str) else ""
             way = " (files.decimal in the schema says which)" if "decimal" in hint else ""
             return f": {hint}{way}" if hint else ""
         if reason == "unknown_device":
@@ -214,6 +215,11 @@ class CheckedRows:
         except InputError as error:
             return f": {error.rule}"
         return ""
+
+    def _number_hint(self, column: str, cell: str, file: str) -> str:
+        """What a text has that is no number."""
+        decimal, rule = self.schema.files.decimal_of(file), self.schema.cell_rules.get(column)
+        return number_hint(cell, decimal) or unit_hint(cell, rule.unit if rule else "", decimal)
 
     def _alike(self, cells: Mapping[str, object]) -> str:
         """That there is a device whose key differs in its writing only."""

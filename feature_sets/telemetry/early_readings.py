@@ -10,6 +10,8 @@ from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.ingest_report import FileReport
 
 _YEAR = 365 * 86_400 * 1_000_000
+_DAYS = (20_000 * 1_000_000, 80_000 * 1_000_000)
+"""Days since the end of 1899, of 1954 to 2119, taken for seconds, in microseconds."""
 _FEW = 0.05
 """Share of the readings that those before a gap have at most."""
 
@@ -36,7 +38,13 @@ class EarlyReadings:
         self._count, self._newest = self._count + len(micros), int(micros[-1])
 
     def tell(self, keys: Sequence[str], report: FileReport) -> None:
-        """Note the readings before the last such gap, if there is one."""
+        """Note the readings before the last such gap, if there is one; warn of all if they may be days."""
+        if self._first is not None and _DAYS[0] <= self._first[1] and self._newest <= _DAYS[1]:
+            begin, end = np.datetime_as_string(np.array([self._first[1], self._newest], "M8[us]"), unit="s")
+            report.warnings.append(
+                f"all readings are of {begin}Z to {end}Z: if their times are numbers such as 45292.5, these "
+                "are days, as of Excel and of columns (RAW) of PRTG; write them as ISO 8601"
+            )
         found = [gap for gap in self._gaps if gap[0] <= _FEW * self._count]
         if not found or self._first is None:
             return

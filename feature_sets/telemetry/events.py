@@ -18,7 +18,9 @@ from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.label_form import POSITIVES
+from feature_sets.telemetry.no_value import PLAIN, CellRule
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.unit_text import unit_hint
 
 KEY_LIMIT = 512
 """Longest device key in characters."""
@@ -104,11 +106,21 @@ class EventParser:
         self._observed = schema.label if schema.label != schema.target else ""
         self._form, self._positives = schema.labels, schema.labels.form == POSITIVES
         self._excluding = excluding_columns(schema)
+        self._rules = rules = schema.cell_rules
         self._metrics = tuple(
-            (metric.name, metric.low, metric.high, metric.column, metric.counter) for metric in schema.metrics
+            (
+                metric.name,
+                metric.low,
+                metric.high,
+                metric.column,
+                metric.counter,
+                rules.get(metric.name, PLAIN).numbers,
+            )
+            for metric in schema.metrics
         )
         self._optional = schema.optional_metrics
         self._uptime = schema.uptime
+        self._uptime_rule = PLAIN if schema.uptime is None else rules.get(schema.uptime.column, PLAIN)
         self._times = schema.time_rules
         self._devices, self._whole_keys = devices, whole_keys and bool(schema.separator)
         self._sent_as = schema.sent_as
@@ -128,19 +140,21 @@ class EventParser:
         device, time = self._key_and_time(body)
         metrics: dict[str, float] = {}
         outside: list[str] = []
-        for name, low, high, column, counter in self._metrics:
+        for name, low, high, column, counter, none in self._metrics:
             value = body.get(name, self)
             if value is self and self._sent_as:
                 value = self.field_of(body, name, self)
             if value is self and name in self._optional:
                 value = None
             if counter is not None:
-                metrics[column] = _whole(name, value, self, counter.largest)
+                metrics[column] = _whole(name, value, self, counter.largest, self._rules.get(name, PLAIN))
                 continue
             if value.__class__ is not float:
-                value = _number(name, value, self)
+                value = _number(name, value, self, self._rules.get(name, PLAIN))
             elif value != value or value in (math.inf, -math.inf):
                 raise EventError(name, "must be a finite number or null", value)
+            if none and value in none:
+                value = math.nan
             if value < low or value > high:
                 outside.append(name)
                 value = math.nan
@@ -152,7 +166,9 @@ class EventParser:
     def _running(self, body: Mapping[str, Any], uptime: Uptime) -> float:
         """How long the device has been running, in microseconds, as a whole number; NaN if it is not told."""
         name = uptime.column
-        value = _number(name, self.field_of(body, name, self), self)
+        value = _number(name, self.field_of(body, name, self), self, self._uptime_rule)
+        if self._uptime_rule.is_none(value):
+            return math.nan
         micros = float(uptime.micros(np.array([value]))[0])
         if micros == micros:
             return int(micros)
@@ -359,7 +375,7 @@ def text_of(name: str, value: Any) -> str | None:
     return None if text is None else one_form(text)
 
 
-def _number(name: str, value: Any, absent: object) -> float:
+def _number(name: str, value: Any, absent: object, cells: CellRule) -> float:
     """Value of a metric that is not a plain float."""
     if value is absent:
         raise EventError(name, "is required", None)
@@ -367,8 +383,10 @@ def _number(name: str, value: Any, absent: object) -> float:
         return math.nan
     if isinstance(value, str):
         read = number_of_text(value)
+        if read is None and len(value) <= _SHOWN:
+            read = cells.number(value)
         if read is None:
-            hint = number_hint(value) if len(value) <= _SHOWN else ""
+            hint = (number_hint(value) or unit_hint(value, cells.unit)) if len(value) <= _SHOWN else ""
             raise EventError(
                 name, "must be a finite number or null" + (f"; it {hint}" if hint else ""), value
             )
@@ -386,7 +404,7 @@ def _number(name: str, value: Any, absent: object) -> float:
     return number
 
 
-def _whole(name: str, value: Any, absent: object, largest: int) -> float:
+def _whole(name: str, value: Any, absent: object, largest: int, cells: CellRule) -> float:
     """Value of a counter, a whole number; NaN for none."""
     if value is absent:
         raise EventError(name, "is required", None)
@@ -395,11 +413,15 @@ def _whole(name: str, value: Any, absent: object, largest: int) -> float:
     rule = f"must be a whole number from 0 to {largest} or null"
     if isinstance(value, str):
         read = whole_of_text(value)
+        if read is None and (value.strip().lower() in cells.words or _is_none(value, cells)):
+            return math.nan
         if read is None:
             raise EventError(name, rule, value)
         if read != read:
             return math.nan
         value = read
+    if cells.numbers and isinstance(value, int | float) and cells.is_none(value):
+        return math.nan
     exact = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     if not exact and (not isinstance(value, int) or isinstance(value, bool)):
         is_inexact = isinstance(value, float) and value >= EXACT and not math.isinf(value)
@@ -408,6 +430,12 @@ def _whole(name: str, value: Any, absent: object, largest: int) -> float:
     if not 0 <= value <= largest:
         raise EventError(name, rule, value)
     return int(value)
+
+
+def _is_none(text: str, cells: CellRule) -> bool:
+    """Whether a text is a number that means no value, such as -1."""
+    number = number_of_text(text) if cells.numbers and len(text) <= _SHOWN else None
+    return number is not None and cells.is_none(number)
 
 
 def brief(got: object) -> object:

@@ -10,7 +10,7 @@ from typing import TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from feature_sets.telemetry import json_files
+from feature_sets.telemetry import json_files, series_files
 from feature_sets.telemetry.arrow_files import (
     common,
     csv_types,
@@ -36,6 +36,7 @@ def file_chunks(
     numbers: Collection[str] = (),
     form: FileFormat = PLAIN,
     wholes: Collection[str] = (),
+    words: Collection[str] = (),
 ) -> Iterator[pa.Table]:
     """What ``read_file`` gives, in parts; at least one.
 
@@ -54,7 +55,9 @@ def file_chunks(
         batches = (
             _parquet(path, columns)
             if path.suffix == ".parquet"
-            else _csv(path, columns, numbers, form.csv_of(name), wholes)
+            else _series(path, name, form, columns)
+            if series_files.is_series(path, name, form)
+            else _csv(path, columns, numbers, form.csv_of(name), wholes, words)
         )
         yield from _joined(batches)
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -74,12 +77,18 @@ def _parquet(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
             yield common(pa.Table.from_batches([batch]).select(list(columns)))
 
 
+def _series(path: Path, name: str, form: FileFormat, columns: Sequence[str]) -> Iterator[pa.Table]:
+    refuse_nul(path)
+    yield from series_files.series_chunks(path, name, form, columns, _rows_of(len(columns)))
+
+
 def _csv(
     path: Path,
     columns: Sequence[str],
     numbers: Collection[str],
     form: CsvFormat,
     wholes: Collection[str],
+    words: Collection[str],
 ) -> Iterator[pa.Table]:
     """Batches of a CSV file. If a cell of a column of numbers is none, it goes on with these as text."""
     refuse_nul(path)
@@ -88,7 +97,7 @@ def _csv(
         types = csv_types(columns, numbers, [*wholes, *texts])
         before = 0
         try:
-            with open_csv(path, types, form, _BLOCK_BYTES) as reader:
+            with open_csv(path, types, form, _BLOCK_BYTES, words) as reader:
                 yield reader.schema.empty_table()
                 for batch in reader:
                     rows = batch.slice(min(max(done - before, 0), batch.num_rows))

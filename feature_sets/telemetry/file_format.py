@@ -13,11 +13,12 @@ from feature_sets.telemetry.text_files import SEPARATORS
 
 DECIMALS = (".", ",")
 JSON_FORMATS = ("gnmic", "telegraf", "prometheus")
+CSV_FORMATS = ("grafana", "influx")
 TABLES = ("metrics", "labels", "static", "incidents", "maintenance", "topology")
 """Tables whose files may be written in ways of their own."""
 
 _TABLE_NAME = re.compile(r"^[A-Za-z0-9][A-Za-z0-9 _-]*$")
-_LATER = ("format", "path", "tables")
+_LATER = ("format", "path", "tables", "series")
 """Fields that there were not from the beginning; absent if they say nothing, so that histories go on."""
 
 
@@ -39,11 +40,13 @@ class FileFormat:
     :param layout: ``wide``, a column for each metric, or ``long``, a row for each value of a metric.
     :param metric: column with the name of the metric, in long layout.
     :param value: column with its value, in long layout.
-    :param format: what wrote the JSON files of the metrics, one of ``JSON_FORMATS``, which makes them long;
-        by default they hold rows.
+    :param format: what wrote the files of the metrics, one of ``JSON_FORMATS`` or ``CSV_FORMATS``, which
+        makes them long; by default they hold rows.
     :param path: pattern of the paths of files in the folder of a table, which gives columns, such as
         ``{site}/{device}``.
     :param tables: table -> name of its files or of its folder, where it is another one.
+    :param series: pattern of the names of series in exports of Grafana, such as ``{device} {metric}``; by
+        default they are as Prometheus writes them, ``metric{label="value"}``.
     """
 
     separator: str | Mapping[str, str] = ","
@@ -54,6 +57,7 @@ class FileFormat:
     format: str = ""
     path: str = ""
     tables: Mapping[str, str] = field(default_factory=dict)
+    series: str = ""
 
     def __post_init__(self) -> None:
         _check_each("files.separator", self.separator, SEPARATORS)
@@ -68,8 +72,11 @@ class FileFormat:
             if separator == decimal:
                 raise InputError("files.decimal", f"must differ from the separator ({table})", decimal)
         if self.format != "":
-            check_choice("files.format", self.format, JSON_FORMATS)
+            check_choice("files.format", self.format, (*JSON_FORMATS, *CSV_FORMATS))
         check_pattern("files.path", self.path)
+        check_pattern("files.series", self.series)
+        if self.series and self.format != "grafana":
+            raise InputError("files.series", "must be beside files.format grafana", self.series)
         names = list(self.tables.values())
         for table, name in self.tables.items():
             if not isinstance(name, str) or not _TABLE_NAME.match(name) or names.count(name) > 1:
@@ -116,7 +123,7 @@ class FileFormat:
         for name in ("separator", "decimal"):
             if isinstance(given.get(name), Mapping):
                 given[name] = check_mapping(f"files.{name}", given[name], TABLES)
-        for name in ("format", "path"):
+        for name in ("format", "path", "series"):
             given[name] = given.get(name) or ""
         given["tables"] = check_mapping("files.tables", given.get("tables") or {}, TABLES)
         return cls(**given)

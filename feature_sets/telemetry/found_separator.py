@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from feature_sets.telemetry.file_format import PLAIN, TABLES, FileFormat
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.series_files import is_series
 from feature_sets.telemetry.text_files import SEPARATORS, header_of, is_csv
 
 
@@ -22,7 +23,7 @@ def form_of_file(path: Path, name: str, schema: TelemetrySchema) -> FileFormat:
     :param name: of the file in the folder.
     """
     form = schema.files
-    if not is_csv(path) or form.csv_of(name).separator != PLAIN.separator:
+    if not is_csv(path) or is_series(path, name, form) or form.csv_of(name).separator != PLAIN.separator:
         return form
     try:
         header = header_of(path).text

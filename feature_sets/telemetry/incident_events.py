@@ -382,7 +382,10 @@ class IncidentParser:
 
     def _time(self, body: Mapping[str, Any], name: str, times: TimeRules) -> float | None:
         moment = self._events.field_of(body, name)
-        if moment is None or (isinstance(moment, str) and moment.strip().lower() in NULL_WORDS):
+        if moment is None:
+            return None
+        word = moment.strip().lower() if isinstance(moment, str) else ""
+        if word in self._schema.no_value_words or (isinstance(moment, str) and word in NULL_WORDS):
             return None
         try:
             return seconds_of(moment, *times)

@@ -9,10 +9,11 @@ import io
 import itertools
 import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -33,6 +34,9 @@ _PACKED = 8
 """How many times larger a packed file may be unpacked."""
 
 _EXACT = 2**53
+_DOWNLOADED = re.compile(r"-data(-as-\w+)?-\d{4}-\d\d-\d\d[ _T]\d\d_\d\d_\d\d$")
+
+T = TypeVar("T")
 
 
 def is_json(path: Path) -> bool:
@@ -118,8 +122,11 @@ class _File(NamedTuple):
 
     def rows(self, lines: Iterable[str]) -> Iterator[dict[str, Any]]:
         """Rows of the values in lines."""
-        of_format = _Rows(self.kind, self.metric, self.value, Path(self.path).name.partition(".")[0])
-        return of_format.of(_values_of(lines))
+        of_format = _Rows(self.kind, self.metric, self.value, stem_of(self.path))
+        is_promtool = self.kind == "prometheus"
+        return of_format.of(
+            _values_of(lines, "; promtool writes it with --format=json" if is_promtool else "")
+        )
 
 
 def _lines(path: str | Path) -> Iterator[str]:
@@ -202,8 +209,11 @@ def _parts(text: str) -> list[str]:
     return lines
 
 
-def _values_of(lines: Iterable[str]) -> Iterator[Any]:
-    """Values of a file: one a line, or one in all."""
+def _values_of(lines: Iterable[str], way: str = "") -> Iterator[Any]:
+    """Values of a file: one a line, or one in all.
+
+    :param way: how its writer makes JSON.
+    """
     is_one = isinstance(lines, list) and len(lines) == 1
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -211,7 +221,7 @@ def _values_of(lines: Iterable[str]) -> Iterator[Any]:
         try:
             yield json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise InputError("" if is_one else f"line {number}", "must be JSON", str(error)) from None
+            raise InputError("" if is_one else f"line {number}", f"must be JSON{way}", str(error)) from None
 
 
 class _Rows:
@@ -266,13 +276,26 @@ class _Rows:
             yield {TIME: entry.get("timestamp"), **keys, self._metric: f"{prefix}{name}", self._value: value}
 
     def _of_prometheus(self, entry: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
-        """The samples of an answer to a query; values without a name have that of the file."""
+        """The samples of an answer to a query, or of a series by itself, as promtool writes it.
+
+        Values without a name have that of the file.
+        """
+        if entry.get("status") == "error" and "error" in entry:
+            said = f"{entry.get('errorType')}: {entry.get('error')}"
+            raise InputError("'status'", "must be that of an answer without an error", said)
         data = _mapping(entry, "data") if "data" in entry else entry
-        for series in _objects(data, "result"):
+        kind = data.get("resultType", "matrix")
+        if kind not in ("matrix", "vector"):
+            raise InputError("'resultType'", "must be matrix or vector, which have series", kind)
+        is_series = "metric" in entry and "result" not in data
+        for series in [entry] if is_series else _objects(data, "result"):
             labels = dict(_mapping(series, "metric"))
+            if "values" not in series and "value" not in series:
+                rule = "is required: a series must have samples (native histograms are not read)"
+                raise InputError("'values'", rule, sorted(series))
             name = labels.pop("__name__", self._stem)
             keys = self._labels(labels)
-            samples = series.get("values", [series["value"]] if "value" in series else [])
+            samples = series["values"] if "values" in series else [series["value"]]
             if not isinstance(samples, list):
                 raise InputError("'values'", "must be a list", _brief(samples))
             for sample in samples:
@@ -281,9 +304,21 @@ class _Rows:
                 yield {TIME: sample[0], **keys, self._metric: name, self._value: sample[1]}
 
     def _labels(self, labels: Mapping[str, Any]) -> dict[str, Any]:
-        """Columns of labels; those with the name of another column are ``label.NAME``."""
-        own = (TIME, self._metric, self._value)
-        return {f"label.{name}" if name in own else name: value for name, value in labels.items()}
+        return labels_beside(labels, (TIME, self._metric, self._value))
+
+
+def labels_beside(labels: Mapping[str, T], own: Collection[str]) -> dict[str, T]:
+    """Columns of labels; those with the name of another column are ``label.NAME``."""
+    return {f"label.{name}" if name in own else name: value for name, value in labels.items()}
+
+
+def stem_of(path: Path | str) -> str:
+    """Name of a file for values without one, without its end and what Grafana puts behind a title.
+
+    >>> stem_of("metrics/CPU busy-data-2024-05-01 12_00_00.csv"), stem_of("metrics/up.json.gz")
+    ('CPU busy', 'up')
+    """
+    return _DOWNLOADED.sub("", Path(path).name.partition(".")[0])
 
 
 def _objects(entry: Mapping[str, Any], name: str) -> Iterator[Mapping[str, Any]]:

@@ -14,6 +14,7 @@ import pyarrow as pa
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.whole_numbers import whole_array
+from feature_sets.telemetry.cell_numbers import Numbers, Wholes
 from feature_sets.telemetry.cell_text import Texts, plain_value
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.reading_table import (
@@ -70,6 +71,19 @@ class JoinedReadings:
     refused: Bools
 
 
+class NoNumber(NamedTuple):
+    """A value of long layout that is not what its metric is.
+
+    :param row: in its file, from 0 on.
+    :param device: number of its device.
+    :param cell: what the file has.
+    """
+
+    row: int
+    device: int
+    cell: object
+
+
 class _Parts(NamedTuple):
     """Parts of readings, by time, device and row.
 
@@ -96,6 +110,7 @@ class LongLayout:
     :param readings: that they made.
     :param others: rows of names that are no metric of the schema.
     :param no_arrivals: number of a row -> what it has in the place of an arrival: the first one of each part.
+    :param no_numbers: metric and number of a file -> the first value there that is not what the metric is.
     """
 
     schema: TelemetrySchema
@@ -106,6 +121,7 @@ class LongLayout:
     readings: int = 0
     others: dict[str, int] = field(default_factory=dict)
     no_arrivals: dict[int, object] = field(default_factory=dict)
+    no_numbers: dict[tuple[str, int], NoNumber] = field(default_factory=dict)
     _contradicting: int = NEVER
 
     def parts(self, part: FileRows, devices: Integers) -> tuple[pa.Table, Integers]:
@@ -134,6 +150,8 @@ class LongLayout:
             of_reading = first & (again == 0)
             reading = np.cumsum(first) - 1
         values, given, refused = self._values(part, metric[at], reading, at)
+        if refused.any():
+            self._remember_refused(part, metric[at], refused[metric[at], reading], at, devices)
         starts = at[first]
         columns = {
             TIME: pa.array(keys[0][first]),
@@ -184,21 +202,52 @@ class LongLayout:
         floats[cell] = part.columns[form.value].to_numpy()[at]
         refused = np.zeros(len(given), dtype=np.bool_)
         refused[cell] = part.refused[form.value][at]
-        found: dict[str, Values] = dict(zip(fields, floats.reshape(len(fields), size), strict=True))
         refusals = refused.reshape(len(fields), size)
+        decimal, counters = form.decimal_of(part.name), {metric.name for metric in schema.counter_metrics}
+        found: dict[str, Values] = {}
+        for place, (name, values) in enumerate(zip(fields, floats.reshape(len(fields), size), strict=True)):
+            found[name] = values
+            if name in counters or name not in schema.cell_rules:
+                continue
+            mine = np.flatnonzero(metric == place)
+            of, rows = at[mine], reading[mine]
+            read = Numbers(values[rows], refusals[place][rows])
+            # Where no cell is refused, nobody has kept what they were.
+            cells = part.raw[form.value].take(pa.array(of)) if read.refused.any() else pa.nulls(len(of))
+            values[rows], refusals[place][rows] = schema.cell_rules[name].of_numbers(read, cells, decimal)
         whole = f"{form.value} {AS_WHOLE}"
         for counter in schema.counter_metrics:
             place = fields.index(counter.name)
             mine = np.flatnonzero(metric == place)
-            values, rows = part.columns[whole].array[at[mine]], reading[mine]
+            of, rows = at[mine], reading[mine]
+            wholes = Wholes(part.columns[whole].array[of], part.refused[whole][of])
+            if counter.name in schema.cell_rules:
+                cells = part.raw[form.value].take(pa.array(of))
+                wholes = schema.cell_rules[counter.name].of_wholes(wholes, cells, decimal)
             numbers, told = np.zeros(size, dtype=np.uint64), np.zeros(size, dtype=np.bool_)
-            numbers[rows], told[rows] = values.to_numpy(np.uint64, na_value=0), ~np.asarray(values.isna())
+            numbers[rows] = wholes.values.to_numpy(np.uint64, na_value=0)
+            told[rows] = ~np.asarray(wholes.values.isna())
             refusals[place] = False
-            refusals[place][rows] = part.refused[whole][at[mine]]
+            refusals[place][rows] = wholes.refused
             if counter.counter is not None:
                 refusals[place] |= told & (numbers > np.uint64(counter.counter.largest))
             found[counter.name] = whole_array(numbers, told)
         return found, given.reshape(len(fields), size), refusals
+
+    def _remember_refused(
+        self, part: FileRows, metric: Integers, refused: Bools, at: Integers, devices: Integers
+    ) -> None:
+        """Keep the first value of each metric that is refused, to say what it was.
+
+        :param metric: place of the field of each value.
+        :param refused: whether it is.
+        :param at: its row in the part.
+        """
+        cells = part.raw[self.schema.files.value]
+        for place in np.unique(metric[refused]).tolist():
+            row = int(at[refused & (metric == place)].min())
+            found = NoNumber(part.first + row, int(devices[row]), plain_value(cells[row]))
+            self.no_numbers.setdefault((self.schema.sent_fields[place], part.file), found)
 
     def _tell_repeated(
         self, name: str, column: Values, rows: Integers, kept: Integers, found: _Parts

@@ -9,6 +9,7 @@ from typing import Any
 
 from feature_sets.checks import InputError, check_choice, check_column_name, check_mapping, is_finite
 from feature_sets.telemetry.counter import COLUMN_END, FIELDS, KINDS, Counter
+from feature_sets.telemetry.no_value import FIELD, Given, no_values
 
 OPTIONAL = "optional"
 
@@ -18,11 +19,12 @@ class Metric:
     """One measured quantity of a device.
 
     :param name: column name in telemetry.
-    :param unit: for people; stored with the model.
+    :param unit: stored with the model; a text such as ``1.2 s`` is read as a number in it.
     :param low: smallest plausible value, inclusive; of a counter, of its rate.
     :param high: largest plausible value, inclusive; a value outside becomes NaN and is counted.
     :param counter: what makes a rate of it; None of a gauge, which is a value as it is.
     :param optional: whether a file may lack its column; it then has no reading of it.
+    :param no_value: words and numbers that mean no reading, beside those of the schema.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Metric:
     high: float = math.inf
     counter: Counter | None = None
     optional: bool = False
+    no_value: Given = ()
 
     def __post_init__(self) -> None:
         check_column_name(f"metrics.{self.name}", self.name)
@@ -46,7 +49,7 @@ class Metric:
         """
         where = f"metrics.{name}"
         given = check_mapping(
-            where, {} if content is None else content, {"unit", "range", "kind", OPTIONAL, *FIELDS}
+            where, {} if content is None else content, {"unit", "range", "kind", OPTIONAL, FIELD, *FIELDS}
         )
         counter = None
         if check_choice(f"{where}.kind", given.get("kind", "gauge"), KINDS) == "counter":
@@ -72,6 +75,7 @@ class Metric:
             high=math.inf if high is None else float(high),
             counter=counter,
             optional=optional,
+            no_value=no_values(f"{where}.{FIELD}", given.get(FIELD)),
         )
 
     @property
@@ -83,4 +87,5 @@ class Metric:
         """Plain content for YAML or JSON, without the name."""
         bounds = [bound if math.isfinite(bound) else None for bound in (self.low, self.high)]
         content = {"unit": self.unit, "range": bounds, **(self.counter.to_dict() if self.counter else {})}
-        return content | ({OPTIONAL: True} if self.optional else {})
+        content |= {OPTIONAL: True} if self.optional else {}
+        return content | ({FIELD: list(self.no_value)} if self.no_value else {})

@@ -55,7 +55,15 @@ def _without_suffix(path: str) -> str:
 
 @lru_cache(maxsize=16)
 def _expression(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern_expression(pattern, "[^/]+?"))
+
+
+def pattern_expression(pattern: str, group: str) -> str:
+    """A pattern as a regular expression with a group for each column.
+
+    :param group: what a column may be.
+    """
     names = _PART.findall(pattern)
     texts = [re.escape(text) for text in _PART.split(pattern)[::2]]
-    groups = [f"(?P<{name}>[^/]+?)" for name in names]
-    return re.compile("".join(text + group for text, group in zip(texts, [*groups, ""], strict=True)))
+    groups = [f"(?P<{name}>{group})" for name in names]
+    return "".join(text + part for text, part in zip(texts, [*groups, ""], strict=True))

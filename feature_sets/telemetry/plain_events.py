@@ -14,6 +14,7 @@ import numpy.typing as npt
 from feature_sets.checks import InputError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import KEY_LIMIT, EventParser, TelemetryEvent
+from feature_sets.telemetry.no_value import PLAIN
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 _NUMBERS = {float, int, type(None)}
@@ -88,7 +89,10 @@ class PlainEvents:
         self._level = schema.entity[0] if schema.entity != (DEVICE,) else None
         self._fields = itemgetter(DEVICE, schema.time, *schema.metric_names)
         self._metrics = tuple(metric.name for metric in schema.metrics)
-        self._ranges = tuple((metric.low, metric.high) for metric in schema.metrics)
+        rules = schema.cell_rules
+        self._limits = tuple(
+            (metric.low, metric.high, rules.get(metric.name, PLAIN).numbers) for metric in schema.metrics
+        )
         self._times = schema.time_rules
         self._seconds: dict[str, float] = {}
         self._keys: dict[str, str] = {}
@@ -118,7 +122,7 @@ class PlainEvents:
             texts, moments, *columns = zip(*map(self._fields, bodies), strict=True)
             devices = self._devices(texts)
             times = self._moments(moments)
-            found = [_plain(column, *limits) for column, limits in zip(columns, self._ranges, strict=True)]
+            found = [_plain(column, *limits) for column, limits in zip(columns, self._limits, strict=True)]
         except (KeyError, InputError, OverflowError):
             return None
         if devices is None or times is None:
@@ -164,10 +168,11 @@ class PlainEvents:
 
 
 def _plain(
-    column: Sequence[Any], low: float, high: float
+    column: Sequence[Any], low: float, high: float, none: Sequence[float]
 ) -> tuple[Sequence[float], npt.NDArray[np.float64]] | None:
-    """A column of numbers, NaN for null; None unless all are finite and within their range.
+    """A column of numbers, NaN for null; None unless all are finite, within their range and values.
 
+    :param none: numbers that mean no value.
     :raises OverflowError: for a whole number that no float can hold.
     """
     kinds = set(map(type, column))
@@ -178,5 +183,7 @@ def _plain(
     if absent and absent != column.count(None):
         return None
     if ((values < low) | (values > high)).any():
+        return None
+    if none and np.isin(values, np.array(none, dtype=np.float64)).any():
         return None
     return column if kinds == {float} else values.tolist(), values

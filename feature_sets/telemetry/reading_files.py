@@ -19,7 +19,7 @@ from feature_sets.telemetry.cell_text import Texts
 from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, none_left
 from feature_sets.telemetry.early_readings import EarlyReadings
 from feature_sets.telemetry.ingest_report import FileReport
-from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout
+from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout, NoNumber
 from feature_sets.telemetry.merged_readings import MERGED, MergedReadings
 from feature_sets.telemetry.open_ends import note_open_ends
 from feature_sets.telemetry.reading_columns import LongGaps, asked_columns, checked_readings, reject_readings
@@ -260,7 +260,10 @@ class _ReadingFiles:
         """Readings of long layout that nothing is wrong with."""
         schema, rules = self._schema, self._rules
         no_arrivals = self._long.no_arrivals if self._long else {}
-        rows = _JoinedRows(found, keys, self._tally, schema, self._report, self._samples, no_arrivals)
+        no_numbers = self._long.no_numbers if self._long else {}
+        rows = _JoinedRows(
+            found, keys, self._tally, schema, self._report, self._samples, no_arrivals, no_numbers
+        )
         if found.arrival is not None and schema.arrival is not None:
             rows.reject("unparsable_arrival", found.arrival == NO_TIME, schema.arrival)
             rows.reject("naive_arrival", found.arrival == NAIVE_TIME, schema.arrival)
@@ -285,6 +288,7 @@ class _JoinedRows(CheckedRows):
 
     :param samples: reason -> the row that the sample in the report is of.
     :param no_arrivals: see ``LongLayout``.
+    :param no_numbers: see ``LongLayout``.
     """
 
     def __init__(
@@ -296,6 +300,7 @@ class _JoinedRows(CheckedRows):
         report: FileReport,
         samples: dict[str, int],
         no_arrivals: Mapping[int, object],
+        no_numbers: Mapping[tuple[str, int], NoNumber],
     ) -> None:
         times = {schema.time: times_of(found.micros)}
         if found.arrival is not None and schema.arrival is not None:
@@ -303,22 +308,29 @@ class _JoinedRows(CheckedRows):
         file, self._row = file_and_row(found.row)
         super().__init__(pd.DataFrame({**times, **found.values}, copy=False), file, schema, report, tally)
         self._found, self._keys, self._samples = found, keys, samples
-        self._no_arrivals = no_arrivals
+        self._no_arrivals, self._no_numbers = no_arrivals, no_numbers
 
     def reject_refused(self, column: str, reason: str) -> None:
         """Leave out rows whose value is not what the metric is."""
         self.reject(reason, self._found.refused[self.schema.sent_fields.index(column)], column)
 
     def where(self, row: int, column: str) -> Where:
-        """Where its first value is, with the time if that is to blame, else with the device."""
+        """Where its first value is, with the time if that is to blame, else with the device.
+
+        Of a value that is no number it is the first such one of its metric and file.
+        """
         cells: dict[str, object] = {DEVICE: self._keys[int(self._found.devices[row])]}
-        number = int(self._found.row[row])
+        number, file = int(self._found.row[row]), int(self.file[row])
+        fields, none = self.schema.sent_fields, self._no_numbers.get((column, file))
+        if none is not None and self._found.refused[fields.index(column)][row]:
+            cells = {column: none.cell, DEVICE: self._keys[none.device]}
+            return Where(self.tally.names[file], none.row, cells)
         has_none = self._found.arrival is not None and self._found.arrival[row] < 0
         if column == self.schema.arrival and has_none:
             cells = {column: self._no_arrivals[number]} if number in self._no_arrivals else cells
         elif column in (self.schema.time, self.schema.arrival):
             cells = {column: self.frame[column].iloc[row].isoformat()}
-        return Where(self.tally.names[int(self.file[row])], int(self._row[row]), cells)
+        return Where(self.tally.names[file], int(self._row[row]), cells)
 
     def sample(self, reason: str, rows: Bools, column: str) -> None:
         """Of all rows that are left out the first one in the files."""

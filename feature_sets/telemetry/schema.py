@@ -10,6 +10,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import AS_ROWS, ROWS, LabelForm
 from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE, MaintenanceColumns
 from feature_sets.telemetry.metric import Metric
+from feature_sets.telemetry.no_value import CellRule, Given
 from feature_sets.telemetry.reserved_names import check_reserved
 from feature_sets.telemetry.schema_content import (
     UNLABELED,
@@ -82,6 +84,7 @@ class TelemetrySchema:
     :param split: which labeled rows are learned from, and which are evaluated on.
     :param topology: columns of the links between devices; None without them.
     :param no_inputs: static columns that are known, for incidents to name devices by, and no input of models.
+    :param no_value: words and numbers that mean no reading of any metric, in files and live events.
     """
 
     name: str
@@ -111,6 +114,7 @@ class TelemetrySchema:
     split: SplitRule = BY_TIME
     topology: Topology | None = None
     no_inputs: tuple[str, ...] = ()
+    no_value: Given = ()
 
     def __post_init__(self) -> None:
         if not re.match(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", self.name or ""):
@@ -267,6 +271,22 @@ class TelemetrySchema:
         """What a reading is made of, as it is sent, in the order of ``reading_columns``."""
         return self.metric_names if self.uptime is None else (*self.metric_names, self.uptime.column)
 
+    @cached_property
+    def cell_rules(self) -> dict[str, CellRule]:
+        """How the cells of metrics and of the uptime are read; without those of the rule for all numbers."""
+        of_metrics = {
+            metric.name: CellRule.of(self.no_value, metric.no_value, unit=metric.unit)
+            for metric in self.metrics
+        }
+        every = CellRule.of(self.no_value)
+        found = of_metrics if self.uptime is None else {**of_metrics, self.uptime.column: every}
+        return {name: rule for name, rule in found.items() if not rule.is_plain}
+
+    @cached_property
+    def no_value_words(self) -> frozenset[str]:
+        """Words that mean no value of any metric, and no time where one may be absent."""
+        return CellRule.of(self.no_value).words
+
     @property
     def max_gap_seconds(self) -> int:
         """Longest time that the rate of a counter spans."""
@@ -421,4 +441,5 @@ class TelemetrySchema:
             **({"split": self.split.to_dict()} if self.split != BY_TIME else {}),
             **({"topology": self.topology.to_dict()} if self.topology is not None else {}),
             **({"no_inputs": list(self.no_inputs)} if self.no_inputs else {}),
+            **({"no_value": list(self.no_value)} if self.no_value else {}),
         }

@@ -21,6 +21,8 @@ from feature_sets.telemetry.incident_mapping import IncidentMapping
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.metric import OPTIONAL, Metric
+from feature_sets.telemetry.no_value import FIELD as NO_VALUE
+from feature_sets.telemetry.no_value import no_values
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.topology import Topology
 from feature_sets.telemetry.window_settings import Windows
@@ -39,7 +41,7 @@ TOOL, NO_INPUTS = "incident_mapping", "no_inputs"
 
 _FEATURES_DEPEND_ON = (
     *("entity", "separator", "time", "arrival", "windows", "derived"),
-    *("expected_interval", "uptime", "counters", "topology"),
+    *("expected_interval", "uptime", "counters", "topology", NO_VALUE),
 )
 """Fields that features of readings are made by, beside the metrics."""
 
@@ -95,6 +97,7 @@ def schema_arguments(content: object, fields: Collection[str]) -> dict[str, Any]
         "files": FileFormat.from_content(given.get("files") or {}),
         "labels": LabelForm.from_content(given.get("labels") or {}),
         "incident_mapping": IncidentMapping.from_content(given.get("incident_mapping")),
+        NO_VALUE: no_values(NO_VALUE, given.get(NO_VALUE)),
         "rename": check_mapping("rename", given.get("rename") or {}),
         "maintenance": MaintenanceColumns.from_content(
             {} if given["maintenance"] is None else given["maintenance"]
@@ -160,7 +163,9 @@ def features_depend_alike(one: Mapping[str, Any], other: Mapping[str, Any]) -> b
 def readings_are_of(content: Mapping[str, Any]) -> str:
     """What of a schema decides which numbers readings become: its metrics without units, and counters."""
     found = _of_features(content, content)
-    return _plain({name: found.get(name) for name in ("metrics", "uptime", "counters")})
+    kept = {name: found.get(name) for name in ("metrics", "uptime", "counters")}
+    # Absent if it says nothing, so that what was kept before it existed is of the same readings.
+    return _plain(kept | ({NO_VALUE: found[NO_VALUE]} if found[NO_VALUE] else {}))
 
 
 def _of_features(content: Mapping[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:

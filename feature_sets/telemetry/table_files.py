@@ -23,6 +23,7 @@ from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.file_chunks import file_chunks, read_ahead
 from feature_sets.telemetry.file_format import FileFormat
 from feature_sets.telemetry.found_separator import form_of_file
+from feature_sets.telemetry.no_value import CellRule
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import times_in_order
 from feature_sets.telemetry.twice_shown import TwiceShown
@@ -170,6 +171,10 @@ class _FilePlan:
             if DEVICE not in present:
                 absent = next(column for column in keys if column not in present)
                 rule = f"is required (or a column '{DEVICE}' with the full key)"
+                if form.format == "grafana":
+                    rule += (
+                        ', as a label of the series, or in their names by files.series: "{device} {metric}"'
+                    )
                 check_separator(path, name, schema.files)
                 raise TelemetryError(f"{name}, column '{absent}'", rule, list(present))
             keys = (DEVICE,)
@@ -198,6 +203,7 @@ class _FilePlan:
             ],
             "form": self.form,
             "wholes": [str(self.present[column]) for column in self.columns.wholes if column in self.inside],
+            "words": self.schema.no_value_words,
         }
 
     def rows(self, table: pa.Table, file: int = 0, first: int = 0) -> FileRows:
@@ -316,7 +322,7 @@ def joined(parts: Sequence[FileRows], kind: str) -> dict[str, Any]:
 
 
 def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> None:
-    table = rows.raw
+    table, rules = rows.raw, cell_rules_of(schema)
     for column in columns.times:
         where = f"{rows.name}, column '{column}'"
         parsed = times_in_order(table[column], schema.time_rules, where, rows.first)
@@ -324,13 +330,19 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column], rows.twice[column] = parsed.units, parsed.twice
     for column in columns.numbers:
-        values, refused = numbers_of(table[column], schema.files.decimal_of(rows.name))
+        decimal = schema.files.decimal_of(rows.name)
+        read = numbers_of(table[column], decimal)
+        values, refused = (
+            read if column not in rules else rules[column].of_numbers(read, table[column], decimal)
+        )
         rows.columns[column], rows.refused[column] = pd.Series(values), refused
         if not refused.any() and column not in columns.wholes:  # Nobody will ask what it said.
             rows.raw = rows.raw.drop_columns([column])
     for column, largest in columns.wholes.items():
         decimal, key = schema.files.decimal_of(rows.name), columns.whole_key(column)
-        whole, rows.refused[key] = wholes_of(table[column], largest, decimal)
+        found = wholes_of(table[column], largest, decimal)
+        found = found if column not in rules else rules[column].of_wholes(found, table[column], decimal)
+        whole, rows.refused[key] = found
         rows.columns[key] = pd.Series(whole)
     for column in columns.truths:
         texts = _texts(table, column, rows.name)
@@ -348,6 +360,14 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
                 raise TelemetryError(f"{rows.name}, column '{column}'", KEY_TEXT_RULE, brief(broken))
             rows.texts[column] = Texts(codes, [one_of(word) for word in words])
             rows.columns[column] = rows.texts[column].series()
+
+
+def cell_rules_of(schema: TelemetrySchema) -> Mapping[str, CellRule]:
+    """Rules of columns of numbers; the values of a long layout have that of all metrics in their column."""
+    if not schema.files.is_long:
+        return schema.cell_rules
+    every = CellRule.of(schema.no_value)
+    return {} if every.is_plain else {schema.files.value: every}
 
 
 def _texts(table: pa.Table, column: str, name: str) -> Texts:

@@ -106,7 +106,9 @@ class PartRows(CheckedRows):
         """
         refused = self._refused[column]
         if optional:
-            given = [says_something(texts_of(part.raw[column])) for part in self._parts]
+            given = [
+                says_something(texts_of(part.raw[column]), self.schema.no_value_words) for part in self._parts
+            ]
             refused = refused & np.concatenate(given)
         self.reject(f"unparsable_{kind}", refused, column)
         self.reject(f"naive_{kind}", self._naive[column], column)

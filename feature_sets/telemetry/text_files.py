@@ -17,10 +17,13 @@ SUFFIXES = (".csv", ".csv.gz")
 
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _UTF32 = b"\xff\xfe\x00\x00"
+_PACKED = {b"PK\x03\x04": "a ZIP file", b"\x1f\x8b": "a file of gzip"}
+"""With what packed files begin."""
 _BLOCK_BYTES = 1 << 20
 _HEAD_BYTES = 1 << 16
 _BLANK_BYTES = 1 << 10
 _SHOWN = 100
+_FOR_EXCEL = re.compile(r'"?sep=.?"?', re.I)
 
 
 class Header(NamedTuple):
@@ -63,6 +66,8 @@ def open_text(path: Path | str) -> pa.NativeFile:
 def header_of(path: Path) -> Header:
     """The header of a CSV file: the first line, or that after the lines that begin with ``#``.
 
+    A first line such as ``sep=;``, by which Excel is told the separator, is passed over.
+
     The last line that begins so is the header itself if it has as many cells as the line after it, and that
     is one of values.
 
@@ -71,6 +76,8 @@ def header_of(path: Path) -> Header:
     with open_text(path) as file:
         block: bytes = file.read(_HEAD_BYTES)
     lines = block.decode("utf-8-sig", "replace").split("\n")
+    if _FOR_EXCEL.fullmatch(lines[0].strip()):
+        return Header(1, lines[1].strip()) if len(lines) > 1 else Header(0, lines[0].strip())
     if not lines[0].startswith("#"):
         return Header(0, lines[0].strip())
     body = next((at for at, line in enumerate(lines) if line.strip() and not line.startswith("#")), None)
@@ -106,6 +113,11 @@ def refuse_nul(path: Path) -> None:
     """Raise InputError if a file has a NUL, which is of another encoding or broken."""
     place = 0
     with open_text(path) as file:
+        begin: bytes = file.read(4)
+    kind = next((kind for mark, kind in _PACKED.items() if begin.startswith(mark)), "")
+    if kind:
+        raise InputError("", "must be text, not a packed file: unpack it, or call one of gzip .csv.gz", kind)
+    with open_text(path) as file:
         while part := file.read(_BLOCK_BYTES):
             found = part.find(b"\0")
             if found >= 0:
@@ -131,6 +143,8 @@ def refuse_other_lengths(path: Path, separator: str) -> None:
                 if row and len(row) != expected:
                     shown = separator.join(row)[:_SHOWN]
                     rule = f"must have {expected:,} cells, as the header has"
+                    if expected == 1:
+                        rule += " (lines before the header are to begin with #)"
                     raise InputError(f"line {skip + line:,}", rule, f"{len(row):,}: {shown}")
                 line = rows.line_num + 1
         except csv.Error:  # Cells that are longer than it reads.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -81,9 +82,13 @@ def parse_times(
     return ParsedTimes(pd.Series(pd.DatetimeIndex(times, tz="UTC")), naive, ~good, units, read.other, twice)
 
 
-def says_something(column: Texts) -> Bools:
-    """Which cells of a column of times are not empty, and no word such as ``NULL``; shape (n,)."""
-    told = [value.lower() not in NULL_WORDS for value in column.values]
+def says_something(column: Texts, words: Collection[str] = ()) -> Bools:
+    """Which cells of a column of times are not empty, and no word such as ``NULL``; shape (n,).
+
+    :param words: further ones that mean none, in lower case.
+    """
+    none = {*NULL_WORDS, *words}
+    told = [value.lower() not in none for value in column.values]
     return np.array([*told, False], dtype=np.bool_)[column.codes]
 
 

@@ -1,4 +1,4 @@
-"""What became of an event that arrived at the windows; ``take`` in ``kernel.py`` decides it."""
+"""What became of an event that arrived at the windows; ``take`` in ``kernel.py`` decides all but the last."""
 
 from __future__ import annotations
 
@@ -20,7 +20,13 @@ TOO_LATE = "too_late"
 QUARANTINED = "quarantined"
 """Not counted: further ahead of the clock than the tolerance; it moves nothing."""
 
-STATUSES = (ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED)
+CONFLICTING = "conflicting"
+"""Not counted, as a duplicate, and it has other values than the one that was; who keeps that one tells."""
+
+OF_WINDOWS = (ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED)
+"""Those that windows tell, in the order of ``kernel.py``."""
+
+STATUSES = (*OF_WINDOWS, CONFLICTING)
 
 COUNTED = (ACCEPTED, LATE)
 """Statuses with features; the others have NaN in every feature."""

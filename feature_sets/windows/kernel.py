@@ -37,7 +37,7 @@ Wholes = npt.NDArray[np.uint64]
 Flags = npt.NDArray[np.uint8]
 
 ACCEPTED, LATE, DUPLICATE, TOO_LATE, QUARANTINED = range(5)
-"""What became of an event, in the order of ``event_status.STATUSES``."""
+"""What became of an event, in the order of ``event_status.OF_WINDOWS``."""
 
 BUCKET, TIME, TOUCHED, LOG, CAPACITY, START, SIZE, BLOCK, PACKED = range(9)
 """Columns of the table of devices: newest bucket, newest event time, last arrival (microseconds), and the

@@ -28,7 +28,7 @@ from feature_sets.windows.window_state import Events
 Clock = Callable[[], float | datetime]
 Floats = npt.NDArray[np.float64]
 
-_STATUS_NAMES = np.array(event_status.STATUSES, dtype=object)
+_STATUS_NAMES = np.array(event_status.OF_WINDOWS, dtype=object)
 _MOST_THREADS = 8
 _FEW = 8
 """Up to so many events cost less one by one than the columns of a list."""
@@ -56,7 +56,7 @@ class OnlineWindows:
         threads: int | None = None,
     ) -> None:
         self.definition = definition
-        self.counts: dict[str, int] = dict.fromkeys(event_status.STATUSES, 0)
+        self.counts: dict[str, int] = dict.fromkeys(event_status.OF_WINDOWS, 0)
         self._clock = clock
         self._arrival = arrival
         self._names = definition.computed_names
@@ -146,7 +146,7 @@ class OnlineWindows:
             self._state.take_one(key, one)
             status, features = int(one.statuses[0]), one.features[0].tolist()
             features += one.values[self._rates, 0].tolist() if self._rates else []
-        name = event_status.STATUSES[status]
+        name = event_status.OF_WINDOWS[status]
         self.counts[name] += 1
         return features, name
 
@@ -285,8 +285,8 @@ class OnlineWindows:
         events.statuses[quarantined] = kernel.QUARANTINED
         events.features[quarantined] = np.nan
         self._state.take(events, keys, quarantined)
-        counts = np.bincount(events.statuses, minlength=len(event_status.STATUSES)).tolist()
-        for name, count in zip(event_status.STATUSES, counts, strict=True):
+        counts = np.bincount(events.statuses, minlength=len(event_status.OF_WINDOWS)).tolist()
+        for name, count in zip(event_status.OF_WINDOWS, counts, strict=True):
             self.counts[name] += count
 
     def evict(self, idle_seconds: float) -> list[str | int]:
@@ -325,7 +325,7 @@ class OnlineWindows:
         state = ShardedState(self._plan, self._shards)
         state.put(header["devices"], arrays)
         self._state = state
-        self.counts = {status: int(header["counts"][status]) for status in event_status.STATUSES}
+        self.counts = {status: int(header["counts"][status]) for status in event_status.OF_WINDOWS}
 
 
 def _listed(values: Sequence[Any] | Floats) -> list[Any]:

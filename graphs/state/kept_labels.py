@@ -9,6 +9,8 @@ from typing import Any
 from feature_sets.rows.event_micros import event_micros
 from graphs.protocol.label_status import LabelStatus
 
+Others = tuple[Any, ...]
+
 _PART = 8
 """Memory is looked through when the newest event is this part of the deadline ahead of the last look."""
 
@@ -27,27 +29,32 @@ class KeptLabels:
         self._deadline = round(deadline_seconds * 1_000_000)
         self._most = most
         # Of a dict whose first entries are deleted one by one, finding the first takes ever longer.
-        self._said: OrderedDict[tuple[int, str], int] = OrderedDict()
+        self._said: OrderedDict[tuple[int, str], tuple[int, Others | None]] = OrderedDict()
         self._looked_at = -math.inf
 
-    def status(self, device: str, time: float, said: int, newest: float | None) -> LabelStatus:
+    def status(
+        self, device: str, time: float, said: int, newest: float | None, others: Others = ()
+    ) -> LabelStatus:
         """Whether a label is new, says the same as the one before it, or another thing; it is not noted.
 
         :param time: event time that it is about, epoch seconds.
         :param said: 0 or 1.
         :param newest: event time of the newest prediction, epoch seconds; None before one.
+        :param others: what it says of the columns that exclude, as the history keeps it beside the label.
         """
         micros = event_micros(time)
         before = None if micros < self._oldest(newest) else self._said.get((micros, device))
         if before is None:
             return LabelStatus.KEPT
-        return LabelStatus.DUPLICATE if before == said else LabelStatus.CONFLICTING
+        # Nobody knows what columns an earlier snapshot's label had.
+        same = before[0] == said and before[1] in (None, others)
+        return LabelStatus.DUPLICATE if same else LabelStatus.CONFLICTING
 
     def said(self, device: str, time: float) -> int:
         """What was said first of a device and time that is remembered."""
-        return self._said[event_micros(time), device]
+        return self._said[event_micros(time), device][0]
 
-    def note(self, device: str, time: float, said: int, newest: float | None) -> None:
+    def note(self, device: str, time: float, said: int, newest: float | None, others: Others = ()) -> None:
         """Remember a label that is new; parameters are those of ``status``."""
         micros, oldest = event_micros(time), self._oldest(newest)
         self._forget(oldest)
@@ -55,7 +62,7 @@ class KeptLabels:
             return
         while len(self._said) >= self._most:
             self._said.popitem(last=False)
-        self._said[micros, device] = said
+        self._said[micros, device] = said, others
 
     def _oldest(self, newest: float | None) -> float:
         """Earliest event time that is remembered, microseconds."""
@@ -69,9 +76,15 @@ class KeptLabels:
 
     def saved(self) -> list[list[Any]]:
         """Plain content for JSON, in the order in which it was told; ``restore`` reads it back."""
-        return [[micros, device, said] for (micros, device), said in self._said.items()]
+        return [
+            [micros, device, said, None if others is None else list(others)]
+            for (micros, device), (said, others) in self._said.items()
+        ]
 
     def restore(self, saved: list[list[Any]]) -> None:
         """Go on from what ``saved`` gave."""
-        self._said = OrderedDict(((micros, device), said) for micros, device, said in saved)
+        self._said = OrderedDict(
+            ((micros, device), (said, None if not of or of[0] is None else tuple(of[0])))
+            for micros, device, said, *of in saved
+        )
         self._looked_at = -math.inf

@@ -70,6 +70,8 @@ class LedgerCounts:
         self.conflicting = 0
         self.conflicts: deque[Conflict] = deque(maxlen=MOST_CONFLICTS)
         """The newest of them."""
+        self.conflicting_readings = 0
+        """Events of a device and time that had a prediction, with other values than that."""
         self.contradicted = 0
         """Pairs whose label was told otherwise since; they stay, and the history has what was told."""
         self.late = 0
@@ -132,6 +134,7 @@ class LedgerCounts:
             "conflicting": self.conflicting,
             "conflicts": [list(conflict) for conflict in self.conflicts],
             "contradicted": self.contradicted,
+            "conflicting_readings": self.conflicting_readings,
             "late": self.late,
             "delays": list(self._delays),
         }
@@ -144,6 +147,7 @@ class LedgerCounts:
         self.conflicting = saved["conflicting"]
         self.conflicts.extend(Conflict(*row) for row in saved.get("conflicts", ()))
         self.contradicted = saved["contradicted"]
+        self.conflicting_readings = saved.get("conflicting_readings", 0)
         self.late = saved.get("late", 0)
         self._delays.extend(saved.get("delays", ()))
 

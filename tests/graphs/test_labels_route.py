@@ -184,3 +184,34 @@ def test_a_label_in_words_of_the_schema_is_joined_as_what_it_means(
     assert refused["rule"] == "must be 0 or 1, or among down, up"
     sent = client.get("/openapi.json").json["components"]["schemas"]["Label"]["properties"]["is_error"]
     assert sent == {"enum": [0, 1, "down", "up"]}
+
+
+@pytest.mark.parametrize("snapshots", [True, False])
+def test_with_a_horizon_a_label_that_alone_has_a_column_that_excludes_is_conflicting(
+    schema: TelemetrySchema, tmp_path: Path, redis_url: str, snapshots: bool
+) -> None:
+    of = dataclasses.replace(schema, horizon="30s", exclude_labels={"phase": "test"})
+    package = write_package(tmp_path, of)
+    plain, test = label(seconds=0, is_error=0), {**label(seconds=0, is_error=0), "phase": "test"}
+    other = {**label(seconds=10, is_error=0), "phase": "test"}
+
+    def started() -> Client:
+        return make_client(
+            package,
+            redis_url=redis_url,
+            journal_key=f"excluding-{snapshots}",
+            snapshot_directory=str(tmp_path / "snapshots") if snapshots else None,
+        )
+
+    def statuses(client: Client, sent: list[dict[str, object]]) -> list[str]:
+        return [row["status"] for row in client.post("/labels", sent).json]
+
+    client = started()
+    assert statuses(client, [plain, test, plain]) == ["kept", "conflicting", "duplicate"]
+    # A label without the column is another row than one with it, whichever came first.
+    assert statuses(client, [other, other, {**other, "phase": None}]) == ["kept", "duplicate", "conflicting"]
+    client.shut_down()
+    after = started()
+    assert statuses(after, [test, plain, other]) == ["conflicting", "duplicate", "duplicate"]
+    assert after.get("/labeled").json["conflicting"] == 3
+    after.shut_down()

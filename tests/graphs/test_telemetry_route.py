@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
-from tests.graphs.conftest import START, Client, event, make_client
+from feature_sets.telemetry.label_form import LabelForm
+from feature_sets.telemetry.schema import TelemetrySchema
+from tests.graphs.conftest import START, Client, event, make_client, write_package
+from tests.graphs.test_metrics import value
 
 
 def test_one_event_is_answered_with_one_prediction(client: Client) -> None:
@@ -189,3 +193,42 @@ def test_the_columns_of_the_device_key_may_come_apart(client: Client) -> None:
     answered = client.post("/telemetry", body)
     assert answered.json["device"] == "a/1"
     assert answered.json["timestamp"] == "2023-11-14T22:13:20.000500Z"
+
+
+@pytest.mark.parametrize("form", ["rows", "incidents"])
+@pytest.mark.parametrize("snapshots", [True, False])
+def test_an_event_that_contradicts_an_earlier_one_is_told_apart_and_counted_over_a_restart(
+    schema: TelemetrySchema, tmp_path: Path, redis_url: str, form: str, snapshots: bool
+) -> None:
+    package = write_package(tmp_path, dataclasses.replace(schema, labels=LabelForm(form)))
+
+    def started() -> Client:
+        return make_client(
+            package,
+            redis_url=redis_url,
+            journal_key=f"contradicting-{form}-{snapshots}",
+            snapshot_directory=str(tmp_path / "snapshots") if snapshots else None,
+        )
+
+    def counted(client: Client) -> float:
+        return value(client, "netops_ledger_outcomes_total", outcome="conflicting_reading")
+
+    client = started()
+    first = client.post("/telemetry", event(cpu=40)).json
+    assert first["status"] == "accepted"
+    for other in (event(cpu=41), event(cpu=None), event(cpu=40, latency=None)):
+        again = client.post("/telemetry", other).json
+        assert again == {**first, "status": "conflicting"}  # The first one counts, and so does its answer.
+    assert client.post("/telemetry", event(cpu=40)).json == {**first, "status": "duplicate"}
+    # Outside of its range it is no reading, as the null that it is compared with.
+    client.post("/telemetry", event(seconds=10, cpu=None))
+    assert client.post("/telemetry", event(seconds=10, cpu=1000)).json["status"] == "duplicate"
+    assert counted(client) == 3
+    client.shut_down()
+    after = started()
+    assert counted(after) == 3
+    sent = [event(cpu=41), *(event(seconds=900 + number) for number in range(10)), event(seconds=10, cpu=5)]
+    answers = after.post("/telemetry", sent).json
+    assert [row["status"] for row in answers] == ["conflicting", *["accepted"] * 10, "conflicting"]
+    assert counted(after) == 5
+    after.shut_down()

@@ -66,6 +66,7 @@ class Oracle:
         """What maintenance keeps out: pairs, and predictions."""
         self._calendar: dict[str, tuple[str, float, float | None]] = {}
         self._silenced: dict[tuple[str, float], tuple[Said, str]] = {}
+        self._cpus: dict[tuple[str, float], float | None] = {}
         self._silenced_until = -math.inf
         self._monitor: GroupedMonitor | None = None
         self._watched = ""
@@ -186,23 +187,34 @@ class Oracle:
             if answer["status"] == "too_late":
                 arrived = self._accepted.get((device, time), -math.inf)
                 answer["status"] = "duplicate" if arrival - arrived <= KNOWN_SECONDS else "too_late"
+            cpu = body[place]["cpu"]
             if first is not None:
-                answer.update(status="duplicate", said=first, maintenance=None)
+                again = self._again(device, time, cpu, first)
+                answer.update(status=again, said=first, maintenance=None)
             elif silenced is not None:
-                answer.update(status="duplicate", said=silenced[0], maintenance=silenced[1])
+                again = self._again(device, time, cpu, silenced[0])
+                answer.update(status=again, said=silenced[0], maintenance=silenced[1])
             elif answer["maintenance"]:
                 if answer["status"] in COUNTED:
                     self._exclude(device, time)
                     self._silenced[device, time] = said, answer["maintenance"]
+                    self._cpus[device, time] = cpu
                     self._forget_silenced(time)
             elif said is not None:
                 self.pairs += self.ledger.predict(device, time, said, arrival, (*entry.id, place))
+                self._cpus[device, time] = cpu
                 self._look_ahead(arrival)
             self.counts["events", answer["status"]] += 1
             is_old = arrival - time > DEADLINE_SECONDS - KNOWN_SECONDS - TOLERANCE
             if answer["status"] in COUNTED and is_old:
                 self._accepted[device, time] = max(arrival, self._accepted.get((device, time), -math.inf))
         return answers
+
+    def _again(self, device: str, time: float, cpu: float | None, first: Said | None) -> str:
+        """Status of an event that is there already: whether it has another value of an input."""
+        if first is None or "cpu" not in INPUTS[first.version.partition("-")[0]]:
+            return "duplicate"
+        return "duplicate" if cpu == self._cpus[device, time] else "conflicting"
 
     def _forget_silenced(self, newest: float = -math.inf) -> None:
         """What was said in a maintenance is told again for as long as other answers are."""

@@ -25,7 +25,7 @@ def tell_far_values(column: pa.ChunkedArray, name: str, decimal: str = ".") -> s
 
     >>> tell_far_values(pa.chunked_array([[*range(200), -9999, -9999, -9999]]), "level")
     "'level' is -9,999 in 3 of 203 rows, far from all others (0 to 199): if that means no reading, \
-give it a range without that."
+name it in no_value of the metric, or give that a range without it."
 
     :param column: its numbers.
     :param name: of the metric in the files.
@@ -46,7 +46,7 @@ give it a range without that."
             return (
                 f"'{name}' is {shown} of {len(values):,} rows, far from all others "
                 f"({rest[0]:,.12g} to {rest[-1]:,.12g}): if that means no reading, "
-                "give it a range without that."
+                "name it in no_value of the metric, or give that a range without it."
             )
     return ""
 

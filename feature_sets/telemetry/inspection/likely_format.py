@@ -17,6 +17,7 @@ from feature_sets.telemetry.file_format import PLAIN, CsvFormat, FileFormat
 from feature_sets.telemetry.found_separator import with_separator
 from feature_sets.telemetry.json_files import is_json
 from feature_sets.telemetry.path_pattern import path_parts
+from feature_sets.telemetry.series_files import writer_of
 from feature_sets.telemetry.text_files import is_csv
 
 _ROWS = 1000
@@ -58,6 +59,8 @@ def likely_format(folder: Path, files: Mapping[str, Sequence[Path]], known: File
     metrics = files.get("metrics", ())
     if metrics and is_json(metrics[0]):
         found = replace(found, format=_writer(folder, metrics[0]))
+    elif metrics and is_csv(metrics[0]):
+        found = replace(found, format=writer_of(metrics[0]))
     return replace(found, path=_pattern(folder, files, found))
 
 
@@ -140,7 +143,8 @@ def _writer(folder: Path, path: Path) -> str:
     for writer, beginnings in _WRITERS.items():
         if all(any(name.startswith(start) for name in names) for start in beginnings):
             return writer
-    if "data.result" in names or "result" in names:
+    is_promtool = "values" in names and any(name.startswith("metric.") for name in names)
+    if "data.result" in names or "result" in names or is_promtool:
         return "prometheus"
     return "telegraf" if names == ["metrics"] else ""
 

@@ -22,6 +22,7 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.inspection.text_numbers import (
     both_signs_sentence,
     has_both_signs,
+    number_way,
     plain_number_hint,
 )
 
@@ -88,7 +89,7 @@ def _wide(
             proposal.choose("metrics", name, "none", "numbers of the rows, not readings")
         elif hint := plain_number_hint(table, name) if column.kind in ("text", "time") else "":
             proposal.choose("metrics", name, "none", f"text: {hint}", "a metric, if they are plain numbers")
-            proposal.decide.append(f"'{name}' has {hint}: it is a metric only if they are plain numbers.")
+            proposal.decide.append(f"'{name}' has {hint}: {number_way(name, hint)}")
         elif column.kind == "text" and has_both_signs(table, name):
             instead = "a metric, if all have one decimal sign"
             proposal.choose("metrics", name, "none", "text: numbers with a decimal point or comma", instead)

@@ -20,6 +20,7 @@ _PANDAS_INDEX = re.compile(r"^__index_level_[0-9]+__$")
 _ROW_NAME = re.compile(r"^(unnamed: ?[0-9.]+|level_[0-9]|#|row[ _]?(id|no|nr|num|number|index)?|)$")
 """What the numbers of rows are called, as pandas and R write them."""
 _UNIT = re.compile(r"^[+-]?[0-9][0-9.,]* ?(%|‰|°?[A-Za-zµ]+(/[A-Za-z]+)?)$")
+_WITH_UNIT = re.compile(r"numbers with .* behind, ")
 _LOOKED_AT = 1000
 _MOST_UNITS, _SHOWN, _FILES = 8, 5, 2
 _MOSTLY = 0.8
@@ -59,6 +60,18 @@ def plain_number_hint(table: TableProfile, name: str) -> str:
     told = _unit_or_marks(table, name) or _other_sign(table, name)
     # Where nearly all are numbers that could be times, a row of units is one that is left out.
     return told or (_other_words(table, name) if table.columns[name].kind == "text" else "")
+
+
+def number_way(name: str, hint: str) -> str:
+    """What makes a column a metric that has what ``plain_number_hint`` tells."""
+    if hint.startswith("numbers, but for"):
+        return "if that means no value, name it in no_value, and the column in metrics."
+    if _WITH_UNIT.match(hint):
+        return (
+            f"in metrics it may have a unit, to which these are converted, such as {name}: {{unit: ...}}; "
+            "else it is a metric only if they are plain numbers."
+        )
+    return "it is a metric only if they are plain numbers."
 
 
 def has_both_signs(table: TableProfile, name: str) -> bool:

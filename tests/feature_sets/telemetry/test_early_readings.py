@@ -47,3 +47,22 @@ def test_a_few_readings_of_1970_are_told(
 )
 def test_what_may_be_a_history_of_its_own_is_not(tmp_path: Path, early: list[str], usual: int) -> None:
     assert not notes(tmp_path, early, usual)
+
+
+@pytest.mark.parametrize(
+    ("times", "warned"),
+    [
+        (["45292.0034722", "45292.5"], True),  # Of 2024, as Excel counts days.
+        (["0.5", "45292.5"], False),  # Seconds since the begin of something.
+        (["45292.5", "1704067200"], False),
+        (["1970-01-02T12:00:00Z"], False),
+    ],
+)
+def test_days_that_are_taken_for_seconds_are_warned_of(
+    tmp_path: Path, times: list[str], warned: bool
+) -> None:
+    (tmp_path / "metrics.csv").write_text("device,at,load\n" + "".join(f"a,{at},1\n" for at in times))
+    (tmp_path / "labels.csv").write_text(f"device,at,bad\na,{times[0]},0\n")
+    base = {"name": "lab", "entity": ["device"], "time": "at", "metrics": {"load": {}}, "label": "bad"}
+    _, report = read_telemetry(tmp_path, TelemetrySchema.from_dict(base))
+    assert any("these are days, as of Excel" in said for said in report.metrics.warnings) == warned

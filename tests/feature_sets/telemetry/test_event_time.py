@@ -312,3 +312,12 @@ def test_times_without_a_zone_are_of_the_one_that_is_named(text: str, instant: s
         assert parsed.unparsable[0] == (instant is None)
         assert not parsed.naive.any()
         assert instant is None or parsed.times[0].timestamp() == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["01.01.2024 00:00:00 - 00:05:00", "1/1/2024 12:00:00 AM - 12:05:00 AM", "2024-01-01 00:00 - 00:05"],
+)
+def test_a_span_is_told_as_that(text: str) -> None:
+    with pytest.raises(InputError, match="must be one time, not a span as PRTG writes it"):
+        seconds_of(text, "UTC", "day_first")

@@ -97,7 +97,12 @@ def without(field: str) -> dict[str, Any]:
         ),
         ({**GOOD, "at": "noon"}, "at", "must be ISO 8601 text with a zone or an epoch number"),
         ({**GOOD, "at": -5}, "at", "must be between 1970 and 2106"),
-        ({**GOOD, "load": "5 %"}, "load", "must be a finite number or null"),
+        (
+            {**GOOD, "load": "5 %"},
+            "load",
+            "must be a finite number or null; it has the unit '%', and the metric names none (unit) to "
+            "convert it to",
+        ),
         (
             {**GOOD, "load": "1 234"},
             "load",

@@ -248,3 +248,52 @@ def test_columns_and_faults_of_any_line_are_found_in_a_large_file(
     path.write_text(lines(entries) + "{not JSON}\n", encoding="utf-8")
     with pytest.raises(InputError, match="line 21"):
         json_files.json_columns(path, "metrics.jsonl", form)
+
+
+SERIES = {
+    "metric": {"__name__": "up", "source": "r1", "interface_name": "e"},
+    "values": [[START, "1"], [START + 60.5, "0"]],
+}
+UP = {"metrics": {"up": {}}, "files": {"format": "prometheus"}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [SERIES],
+        {"status": "success", "data": {"resultType": "matrix", "result": [SERIES]}},
+        {"resultType": "matrix", "result": [SERIES]},
+    ],
+)
+def test_series_of_promtool_are_those_of_an_answer(tmp_path: Path, content: Any) -> None:
+    (tmp_path / "metrics.json").write_text(json.dumps(content), encoding="utf-8")
+    (tmp_path / "labels.csv").write_text("device,timestamp,bad\nr1/e,2024-05-01T12:00:00Z,0\n")
+    telemetry, _ = read_telemetry(tmp_path, TelemetrySchema.from_dict({**CONTENT, **UP}))
+    assert telemetry.metrics["up"].tolist() == [1.0, 0.0]
+    assert telemetry.metrics["timestamp"].dt.microsecond.tolist() == [0, 500_000]
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (
+            '{"status": "error", "errorType": "bad_data", "error": "no such query"}',
+            "got 'bad_data: no such query'",
+        ),
+        (
+            '{"status": "success", "data": {"resultType": "scalar", "result": [1, "2"]}}',
+            "'resultType': must be matrix or vector, which have series, got 'scalar'",
+        ),
+        (
+            '[{"metric": {"__name__": "up"}, "histograms": []}]',
+            "'values': is required: a series must have samples",
+        ),
+        ('{__name__="up"} => 1 @[1704067200]', "must be JSON; promtool writes it with --format=json"),
+    ],
+)
+def test_what_is_no_answer_with_series_is_told(tmp_path: Path, content: str, told: str) -> None:
+    (tmp_path / "metrics.json").write_text(content, encoding="utf-8")
+    (tmp_path / "labels.csv").write_text("device,timestamp,bad\nr1/e,2024-05-01T12:00:00Z,0\n")
+    with pytest.raises(TelemetryError) as caught:
+        read_telemetry(tmp_path, TelemetrySchema.from_dict({**CONTENT, **UP}))
+    assert told in str(caught.value)

@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from feature_sets.checks import InputError
+from feature_sets.telemetry.arrow_files import read_file
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.readers import KnownTelemetry, TelemetryError, read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.telemetry.text_files import Header, header_of, is_blank
+from feature_sets.telemetry.text_files import Header, header_of, is_blank, refuse_nul, refuse_other_lengths
 from tests.feature_sets.telemetry.telemetry_folder import SCHEMA, good, write
 
 Change = Callable[[str], bytes]
@@ -183,3 +185,29 @@ def test_a_metric_that_a_file_does_not_have_is_refused_with_a_way_out(tmp_path: 
     assert report.metrics.values["missing_values"] == {"heat": 2} == told.metrics.values["missing_values"]
     pd.testing.assert_frame_equal(without.metrics, found.metrics)
     assert "column 'heat' is optional: 1 of 2 files have it" in told.metrics.notes
+
+
+@pytest.mark.parametrize(
+    ("begin", "told"), [(b"PK\x03\x04", "a ZIP file"), (b"\x1f\x8b\x08\x00", "a file of gzip")]
+)
+def test_a_packed_file_that_is_called_csv_is_named(tmp_path: Path, begin: bytes, told: str) -> None:
+    path = tmp_path / "metrics.csv"
+    path.write_bytes(begin + b"\0 and more")
+    with pytest.raises(InputError, match=f"must be text, not a packed file: .*, got '{told}'"):
+        refuse_nul(path)
+    with pytest.raises(TelemetryError, match="must be"):
+        read_file(path, "metrics.csv", ["a"])
+
+
+def test_a_line_for_excel_is_no_header(tmp_path: Path) -> None:
+    for first in ("sep=;", '"sep=;"', "\ufeffSEP=;"):
+        (tmp_path / "a.csv").write_text(f"{first}\na;b\n1;2\n", encoding="utf-8")
+        assert header_of(tmp_path / "a.csv") == (1, "a;b")
+    (tmp_path / "a.csv").write_text("sep=;", encoding="utf-8")
+    assert header_of(tmp_path / "a.csv") == (0, "sep=;")
+
+
+def test_a_title_before_the_header_is_told_with_the_way(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("Report of January\na,b\n1,2\n", encoding="utf-8")
+    with pytest.raises(InputError, match="lines before the header are to begin with #"):
+        refuse_other_lengths(tmp_path / "a.csv", ",")

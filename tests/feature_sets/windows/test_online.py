@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feature_sets.windows.event_status import STATUSES
+from feature_sets.windows.event_status import OF_WINDOWS
 from feature_sets.windows.online import OnlineWindows
 from feature_sets.windows.reference import reference
 from tests.feature_sets.windows.engines import NAMES, FakeClock, assert_equal_features, engine
@@ -24,7 +24,7 @@ def test_online_equals_the_reference_on_any_stream(events: list[Event], lateness
     got = pd.DataFrame(online.update(events))
     want = reference(pd.DataFrame(events), definition, arrival="arrival")
     assert_equal_features(got, want, events, NAMES)
-    assert online.counts == {status: got["event_status"].eq(status).sum() for status in STATUSES}
+    assert online.counts == {status: got["event_status"].eq(status).sum() for status in OF_WINDOWS}
 
 
 @settings(max_examples=50, deadline=None)

@@ -44,3 +44,15 @@ def test_memory_is_looked_through_seldom_also_before_the_first_prediction(
         kept.note("a", 1000 + number / 100, 0, newest)
     assert len(kept.saved()) == 1000
     assert len(made) <= 2, "each is a copy of all that is remembered"
+
+
+def test_labels_of_an_earlier_snapshot_are_compared_by_what_was_kept_of_them() -> None:
+    kept = KeptLabels(100.0, 10)
+    kept.restore([[10_000_000, "a", 1], [20_000_000, "a", 0, ["test"]]])
+    assert kept.status("a", 10.0, 1, None, ("test",)) is LabelStatus.DUPLICATE
+    assert kept.status("a", 10.0, 0, None) is LabelStatus.CONFLICTING
+    assert kept.status("a", 20.0, 0, None) is LabelStatus.CONFLICTING
+    assert kept.status("a", 20.0, 0, None, ("test",)) is LabelStatus.DUPLICATE
+    again = KeptLabels(100.0, 10)
+    again.restore(kept.saved())
+    assert again.saved() == kept.saved()

@@ -72,7 +72,7 @@ def test_numbers_with_several_units_and_those_among_a_few_words_are_told(tmp_pat
     assert list(content["metrics"]) == ["cpu"]
     told = "\n".join(decide)
     assert "'rate' has numbers with 'Gbps', 'Mbps' behind, such as '0.5 Gbps'" in told
-    assert "'octets' has numbers, but for 'U' in 4 rows" in told
+    assert "'octets' has numbers, but for 'U' in 4 rows: if that means no value, name it in no_value" in told
 
 
 def test_a_sheet_in_the_letters_of_windows_is_told_what_to_save_it_as(tmp_path: Path) -> None:

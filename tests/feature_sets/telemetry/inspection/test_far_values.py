@@ -22,7 +22,8 @@ def with_values(*values: float, times: int = 4) -> pa.ChunkedArray:
 def test_numbers_far_from_all_others_on_both_sides_are_told() -> None:
     assert tell_far_values(with_values(-999, 65535), "snr") == (
         "'snr' is -999 in 4 and 65,535 in 4 of 2,008 rows, far from all others "
-        f"({SNR.min()} to {SNR.max()}): if that means no reading, give it a range without that."
+        f"({SNR.min()} to {SNR.max()}): if that means no reading, name it in no_value of the "
+        "metric, or give that a range without it."
     )
 
 

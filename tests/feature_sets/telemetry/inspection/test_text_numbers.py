@@ -79,6 +79,7 @@ def test_numbers_that_are_text_are_told_with_the_way_out(tmp_path: Path, form: s
     (sentence,) = (sentence for sentence in check.proposal.decide if "'octets'" in sentence)
     assert sentence.startswith(f"'octets' has {told}")
     assert sentence.endswith("it is a metric only if they are plain numbers.")
+    assert ("octets: {unit: ...}" in sentence) == ("behind" in told)
 
 
 @pytest.mark.parametrize("mark", [" ", "'", "\u00a0", "\u202f", "\u2009", "\u2019"])
