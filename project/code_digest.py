@@ -13,6 +13,8 @@ CODE = "CODE_DIGEST"
 """Variable of a deployed function: of the code and packages of that time."""
 
 _ROOMS = ("drift", "feature_sets", "graphs", "project", "training")
+_WRITTEN_BY_MLRUN = "project.yaml"
+"""The ``mlrun project ./project`` of any project writes it into our folder."""
 _NOTES = ("*.dist-info", "*.egg-info")
 """Folders beside installed packages, called by name and version."""
 
@@ -22,7 +24,7 @@ def code_digest() -> str:
     """Digest of our code, and of the names and versions of what is installed."""
     found = hashlib.sha256()
     for path in sorted(each for room in _ROOMS for each in (Path(SOURCE_ROOT) / room).rglob("*.*")):
-        if path.parent.name == "__pycache__" or not path.is_file():
+        if "__pycache__" in path.parts or path.name == _WRITTEN_BY_MLRUN or not path.is_file():
             continue
         found.update(f"{path.relative_to(SOURCE_ROOT)}\n".encode())
         found.update(path.read_bytes())

@@ -171,7 +171,7 @@ def lines(found: Sequence[Decision]) -> list[str]:
         )
         for decision in found
     ]
-    table = column_lines(("time (UTC)", "decision", "run", "before", "after", "why"), rows)
+    table = column_lines(("time (UTC)", "decision", "run", "champion", "version", "why"), rows)
     told = [table[0]]
     for line, decision in zip(table[1:], found, strict=True):
         told.append(line)

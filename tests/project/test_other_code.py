@@ -113,3 +113,14 @@ def test_detectors_that_an_endpoint_of_before_refuses_are_told_with_its_reason_a
         "and attaches them; "
         f"the endpoint said: {reason[:200]}"
     )
+
+
+def test_what_mlruns_command_line_writes_into_our_folder_is_no_code(tmp_path, monkeypatch):
+    monkeypatch.setattr("project.code_digest.SOURCE_ROOT", tmp_path)
+    (tmp_path / "project").mkdir()
+    (tmp_path / "project" / "run.py").write_text("one")
+    found = code_digest.__wrapped__()
+    (tmp_path / "project" / "project.yaml").write_text("kind: project")
+    assert code_digest.__wrapped__() == found
+    (tmp_path / "project" / "run.py").write_text("two")
+    assert code_digest.__wrapped__() != found

@@ -80,7 +80,7 @@ def test_where_the_least_rows_were_raised_since_a_candidate_it_is_said_that_they
     policy = RetrainingPolicy(least_rows=least_rows)
     case = replace(opened().case, rejections=1, rows_tried=tried, episodes_tried=1)
     state, evidence = replace(opened(), case=case), replace(FEW, episodes=episodes)
-    found = next_look(state, {"devices": DEVICES}, evidence, NOW, policy)
+    found = next_look("p", state, {"devices": DEVICES}, evidence, NOW, policy)
     assert said in found
     waits = next_step(state, evidence, NOW, policy).reason
     assert ("do without more rows" in waits) == (least_rows == 500)
