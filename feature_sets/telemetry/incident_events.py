@@ -196,6 +196,7 @@ class IncidentParser:
         self, schema: TelemetrySchema, events: EventParser, is_known: Callable[[str], bool] | None = None
     ) -> None:
         self._schema, self._is_known = schema, is_known
+        self._no_value = schema.no_value_words
         form = schema.labels
         self._form, self._events = form, events
         self._mapping = schema.incident_mapping
@@ -385,7 +386,7 @@ class IncidentParser:
         if moment is None:
             return None
         word = moment.strip().lower() if isinstance(moment, str) else ""
-        if word in self._schema.no_value_words or (isinstance(moment, str) and word in NULL_WORDS):
+        if word in self._no_value or (isinstance(moment, str) and word in NULL_WORDS):
             return None
         try:
             return seconds_of(moment, *times)

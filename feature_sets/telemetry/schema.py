@@ -282,7 +282,7 @@ class TelemetrySchema:
         found = of_metrics if self.uptime is None else {**of_metrics, self.uptime.column: every}
         return {name: rule for name, rule in found.items() if not rule.is_plain}
 
-    @cached_property
+    @property
     def no_value_words(self) -> frozenset[str]:
         """Words that mean no value of any metric, and no time where one may be absent."""
         return CellRule.of(self.no_value).words
