@@ -56,6 +56,13 @@ TEXT, LOG_FORMATS = "text", ("text", "json")
 
 PROFILES = ("local", "kubernetes", "iguazio")
 
+NEEDED_BY_CLUSTERS = {
+    "NETOPS_SOURCE": "the address of this repository",
+    "NETOPS_STREAMS": "a folder that its pods share",
+    "MLRUN_DBPATH": "the address of its MLRun API",
+}
+"""Variables that every other profile than local needs, and what each is."""
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -147,11 +154,8 @@ class Settings:
             raise InputError("MLRUN_DBPATH", "must be an http(s) address", self.mlrun_dbpath)
         if self.profile == "local":
             return
-        for name, value, what in (
-            ("NETOPS_SOURCE", self.source, "the address of this repository"),
-            ("NETOPS_STREAMS", self.streams, "a folder that its pods share"),
-            ("MLRUN_DBPATH", self.mlrun_dbpath, "the address of its MLRun API"),
-        ):
+        values = (self.source, self.streams, self.mlrun_dbpath)
+        for (name, what), value in zip(NEEDED_BY_CLUSTERS.items(), values, strict=True):
             if not value:
                 raise InputError(name, f"must be {what} with profile {self.profile}", value)
 
