@@ -58,6 +58,9 @@ def compile_workflow(
             told = ", ".join(f"{key}={value}" for key, value in values.items())
             console.print(f"{where}: {told}", highlight=False, soft_wrap=True)
     console.print("all other arguments: the defaults of the workflow", highlight=False)
+    if not resolved.value("telemetry"):
+        simulated = f"the file simulates a network: project {name} remembers no telemetry, and none was given"
+        console.print(simulated, highlight=False, soft_wrap=True)
     console.print(f"wrote {file}", highlight=False, soft_wrap=True)
     if local:
         print(_only_to_look_at(session.mlrun_dbpath), file=sys.stderr)

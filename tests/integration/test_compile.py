@@ -77,6 +77,7 @@ def test_the_file_has_what_the_project_remembers_and_tells_where_each_argument_i
         "all other arguments: the defaults of the workflow",
         f"wrote {file}",
     ]
+    assert "simulates" not in done.stdout
     # Its steps are those of this machine.
     (warning,) = (line for line in done.stderr.splitlines() if line.startswith("netops: "))
     assert "only to be looked at" in warning
@@ -96,6 +97,15 @@ def test_a_project_of_own_telemetry_is_never_compiled_into_a_simulation(bare, la
         assert refused.returncode == 2
         assert "project 'lab' stands on" in refused.stderr
         assert not file.exists()
+
+
+def test_a_project_that_knows_no_telemetry_is_told_to_simulate(bare):
+    file = bare.home / "new.yaml"
+    done = bare.netops("compile", str(file), "--project", "new")
+    assert defaults(file) == text({name: DEFAULTS[name] for name in NAMES["main"]})
+    assert (
+        "the file simulates a network: project new remembers no telemetry, and none was given" in done.stdout
+    )
 
 
 def test_for_a_cluster_paths_are_those_of_its_pods_and_nothing_warns(bare):
