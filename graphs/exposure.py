@@ -13,7 +13,8 @@ from graphs.protocol.roles import Role
 LISTEN_HOST = "NETOPS_LISTEN_HOST"
 """Variable in which a host tells the address that it listens on."""
 
-_NUCLIO = "NUCLIO_FUNCTION_NAME"
+NUCLIO = "NUCLIO_FUNCTION_NAME"
+"""Variable that Nuclio, and our own host, set in a function."""
 
 
 def is_loopback(host: str) -> bool:
@@ -34,7 +35,7 @@ def is_exposed(context: Any, environ: Mapping[str, str] | None = None) -> bool:
     if getattr(context, "is_mock", False):
         return False
     host = environ.get(LISTEN_HOST, "")
-    return not is_loopback(host) if host else _NUCLIO in environ
+    return not is_loopback(host) if host else NUCLIO in environ
 
 
 def check_exposure(has_tokens: bool, anonymous: Role | None) -> None:

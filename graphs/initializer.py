@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from pathlib import Path
 from typing import Any
 
 from feature_sets.windows.warm_up import warm_up
@@ -12,6 +13,7 @@ from graphs.protocol.raw_body import leave_bodies_alone
 from graphs.protocol.roles import anonymous_role
 from graphs.state.serving_state import ServingState, attach_state
 from graphs.state.settings import ServingSettings
+from graphs.streams_volume import check_on_volume, is_deployed_in_pod
 from graphs.together import ATTRIBUTE, Together
 
 INITIALIZER = "graphs.initializer.initialize"
@@ -30,6 +32,10 @@ def initialize(server: Any) -> None:
     tokens, secret = read_tokens(context, settings.token_secret), find_secret(context, CALLBACK_SECRET)
     if is_exposed(context):
         check_exposure(bool(tokens), anonymous_role(settings.anonymous))
+    if is_deployed_in_pod() and not getattr(context, "is_mock", False):
+        for name in ("archive_directory", "snapshot_directory", "labeled_directory"):
+            if folder := getattr(settings, name):
+                check_on_volume(f"argument '{name}'", Path(folder))
     state = ServingState.build(settings, tokens, callback_secret=secret)
     attach_state(context, state)
     if state.arrivals is None:  # With that clock each request has an arrival of its own.

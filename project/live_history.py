@@ -35,6 +35,7 @@ from project.live_rows import LiveRows, as_id, just_before, live_rows
 from project.refused_labels import without_refused
 from project.schema_change_text import anew_lines, lacking_by_metric
 from project.settings import Settings
+from project.streams_check import check_streams
 from project.too_late_readings import newest_before
 
 COUNTS = (
@@ -94,7 +95,11 @@ class LiveJournal:
 
     @classmethod
     def of(cls, project: str, settings: Settings) -> LiveJournal:
-        """Of the endpoint of a project that sees real traffic."""
+        """Of the endpoint of a project that sees real traffic.
+
+        :raises InputError: see ``check_streams``.
+        """
+        check_streams(settings)
         return cls(
             SERVING,
             settings.redis_url or mlrun.mlconf.redis.url or "",

@@ -153,6 +153,44 @@ def resolve(
     return Resolved(arguments, repeated, memory, values, without_effect(given, arguments, keep))
 
 
+def set_on_workflow(dbpath: str, project: str, workflow: str) -> dict[str, Any]:
+    """Arguments that somebody has set on a workflow in the MLRun project, and not the project's memory.
+
+    They count as given. Nothing is set in a project that is not there yet.
+
+    :raises UnreachableError: if the API does not answer.
+    """
+    if not dbpath:
+        return {}
+    try:
+        found = get_json(f"{dbpath}/api/v1/projects/{project}", _TIMEOUT)
+    except AbsentError:
+        return {}
+    return own_arguments(found["spec"].get("workflows") or [], workflow, recall(dbpath, project))
+
+
+def own_arguments(
+    workflows: Sequence[Mapping[str, Any]], workflow: str, memory: Memory | None
+) -> dict[str, Any]:
+    """Arguments of a workflow that the project does not remember; those are stored on it as well.
+
+    :param workflows: of the specification of an MLRun project.
+    """
+    stored = next((each.get("args") for each in workflows if each["name"] == workflow), None) or {}
+    known = memory.arguments if memory else {}
+    return {name: value for name, value in stored.items() if name not in known}
+
+
+def refuse_simulation(project: str, resolved: Resolved) -> None:
+    """Raise InputError where a project that stands on telemetry of its own would simulate a network."""
+    stands_on = resolved.memory.arguments.get("telemetry") if resolved.memory else ""
+    if stands_on and not resolved.value("telemetry"):
+        rule = (
+            f"must be a folder, as project '{project}' stands on {stands_on}; another --project may simulate"
+        )
+        raise InputError("telemetry", rule, resolved.value("telemetry"))
+
+
 def _check_source(
     project: str, arguments: Mapping[str, Any], repeated: Mapping[str, Any], memory: Memory | None
 ) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import mlrun
+from mlrun.runtimes.mounts import mount_pvc
 
 from feature_sets import device_labels, device_metrics, devices
 from feature_sets.model_package.tags import PRODUCTION
@@ -41,6 +42,9 @@ HANDLERS = {
     RUNNER: "project.runner:handler",
 }
 """Nuclio functions and the handler of each."""
+
+ON_STREAMS = frozenset({SERVING, STAGING, RUNNER, "ingest", "live-history", "audit", "drift-magnitude"})
+"""Functions that write or read the folder of the labeled stream; the others ask the endpoint."""
 
 
 def setup(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
@@ -85,6 +89,8 @@ def register(
             name, kind="nuclio", image=settings.image, project=project.metadata.name
         )
         function.spec.function_handler = handler
+        # As the endpoint: what each of them is doing is known to its one process.
+        function.spec.min_replicas = function.spec.max_replicas = 1
         _configure(function, settings)
         project.set_function(function, name=name)
     for function in (
@@ -225,6 +231,10 @@ def _configure(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None
             function.set_env(DIGEST, digest_of(function, files))
         return
     function.with_source_archive(settings.source)
+    if settings.streams_claim and function.metadata.name in ON_STREAMS:
+        mount = mount_pvc(settings.streams_claim, "netops-streams", str(settings.labeled_streams))
+        # Not by ``apply``: MLRun would then no longer mount what the cluster mounts by itself.
+        mount(function)
     function.set_env_from_secret(TOKEN, secret="netops", secret_key="token")  # noqa: S106 - names
 
 

@@ -31,7 +31,7 @@ from project.local.workflow_records import (
     write_process,
     write_status,
 )
-from project.memory import recall, resolve
+from project.memory import own_arguments, recall, resolve
 from project.parameters import NAMES
 from project.project_setup import load_project, register_mapping
 from project.retention.prune import prune_after_run
@@ -85,10 +85,8 @@ def _run(request: dict[str, Any], folder: Path, settings: Settings, announce: Ca
     project = load_project(request["project"], settings)
     local, workflow = settings.profile == "local", request["workflow"]
     memory = recall(mlrun.mlconf.dbpath, request["project"])
-    stored = next((each.get("args") for each in project.workflows if each["name"] == workflow), None) or {}
-    known = memory.arguments if memory else {}
     # What somebody has set on the workflow counts as given; what the project remembers, as remembered.
-    given = {name: value for name, value in stored.items() if name not in known} | request["arguments"]
+    given = own_arguments(project.workflows, workflow, memory) | request["arguments"]
     arguments = resolve(request["project"], NAMES[workflow], given, memory, local=local).arguments
     if "schema" in arguments:
         register_mapping(project, settings, arguments["schema"])

@@ -13,6 +13,7 @@ Variables:
 ``NETOPS_SIGNING_KEY_FILE`` private key that models are signed with
 ``NETOPS_VERIFY_KEY_FILE``  public key that models must be signed with
 ``NETOPS_STREAMS``          folder of the labeled stream
+``NETOPS_STREAMS_CLAIM``    claim of the volume of that folder, on a cluster
 ``NETOPS_DRIFT_CALLBACK``   address that is told about drift
 ``NETOPS_CALLBACK_SECRET``  signs what it is told
 ``NETOPS_RETRAIN``          whether drift starts a training: auto, approve or off
@@ -32,6 +33,7 @@ Variables:
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,7 +56,16 @@ LABEL_DEADLINE = "1h"
 
 TEXT, LOG_FORMATS = "text", ("text", "json")
 
+_CLAIM, _CLAIM_NAME = "NETOPS_STREAMS_CLAIM", re.compile(r"[a-z0-9]([-.a-z0-9]{0,251}[a-z0-9])?")
+
 PROFILES = ("local", "kubernetes", "iguazio")
+
+NEEDED_BY_CLUSTERS = {
+    "NETOPS_SOURCE": "the address of this repository",
+    "NETOPS_STREAMS": "a folder that its pods share",
+    "MLRUN_DBPATH": "the address of its MLRun API",
+}
+"""Variables that every other profile than local needs, and what each is."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +107,8 @@ class Settings:
     :param request_log: which requests of an endpoint have a line: ``failed``, ``all`` or ``off``.
     :param streams: folder of the labeled stream, or None to keep it in the home folder; on a cluster a volume
         that its pods share.
+    :param streams_claim: Kubernetes claim of that volume, which is mounted at the folder; empty where the
+        cluster mounts one by itself.
     """
 
     home: Path
@@ -124,6 +137,7 @@ class Settings:
     log_format: str = TEXT
     request_log: str = FAILED
     streams: Path | None = None
+    streams_claim: str = ""
 
     def __post_init__(self) -> None:
         check_choice("NETOPS_PROFILE", self.profile, PROFILES)
@@ -147,15 +161,22 @@ class Settings:
             raise InputError("NETOPS_RETRAIN", f"must be off with profile {self.profile}", self.retrain)
         if self.mlrun_dbpath and not self.mlrun_dbpath.startswith(("http://", "https://")):
             raise InputError("MLRUN_DBPATH", "must be an http(s) address", self.mlrun_dbpath)
-        if self.profile == "local":
+        if local and self.streams_claim:
+            raise InputError(_CLAIM, "must be given with the profile of a cluster only", self.streams_claim)
+        if self.streams_claim and not _CLAIM_NAME.fullmatch(self.streams_claim):
+            rule = "must be the name of a claim: lower-case letters, digits, - and ."
+            raise InputError(_CLAIM, rule, self.streams_claim)
+        if local:
             return
-        for name, value, what in (
-            ("NETOPS_SOURCE", self.source, "the address of this repository"),
-            ("NETOPS_STREAMS", self.streams, "a folder that its pods share"),
-            ("MLRUN_DBPATH", self.mlrun_dbpath, "the address of its MLRun API"),
-        ):
+        values = (self.source, self.streams, self.mlrun_dbpath)
+        for (name, what), value in zip(NEEDED_BY_CLUSTERS.items(), values, strict=True):
             if not value:
                 raise InputError(name, f"must be {what} with profile {self.profile}", value)
+        if self.streams is not None and (
+            not self.streams.is_absolute() or self.streams == self.streams.parent
+        ):
+            rule = f"must be an absolute path below the root with profile {self.profile}"
+            raise InputError("NETOPS_STREAMS", rule, str(self.streams))
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -193,6 +214,7 @@ class Settings:
             log_format=env.get("NETOPS_LOG_FORMAT") or TEXT,
             request_log=env.get("NETOPS_REQUEST_LOG") or FAILED,
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
+            streams_claim=env.get(_CLAIM, ""),
         )
 
     @property
@@ -249,6 +271,7 @@ class Settings:
         for name, value in (
             ("NETOPS_CLOCK", self.clock if self.clock != WALL else ""),
             ("NETOPS_STREAMS", self.streams),
+            (_CLAIM, self.streams_claim),
             ("NETOPS_RETENTION", self.retention),
             ("NETOPS_DRIFT_CALLBACK", self.drift_callback),
             ("NETOPS_UNKNOWN_DEVICES", self.unknown_devices if self.unknown_devices != REJECT else ""),

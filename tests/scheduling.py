@@ -14,7 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 INSTALLATION = "the installation"
 FOLDER = "tests/integration/"
-OWN_HOME = (f"{FOLDER}test_month.py", f"{FOLDER}test_pruned_project.py", f"{FOLDER}test_rehearsal.py")
+OWN_HOME = tuple(f"{FOLDER}test_{name}.py" for name in ("month", "pruned_project", "rehearsal", "compile"))
 """Files whose tests use the fixture ``bare``, the longest first."""
 LONGEST_FIRST = (
     INSTALLATION,

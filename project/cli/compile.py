@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
-import contextlib
-import io
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from feature_sets.checks import InputError
-from project.cli.arguments import project_name
-from project.cli.options import ProjectOption
-from project.settings import Settings
+from project import parameters
+from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
+from project.cli.options import ProjectOption, SchemaOption, SetOption, TelemetryOption
+from project.settings import NEEDED_BY_CLUSTERS, Settings
 
 
 def compile_workflow(
     file: Annotated[Path, typer.Argument(help="Where to write the Argo workflow, YAML.")],
+    telemetry: TelemetryOption = None,
+    schema: SchemaOption = None,
     project: ProjectOption = None,
+    assignments: SetOption = None,
 ) -> None:
-    """Compile the workflow to an Argo workflow for Kubeflow Pipelines."""
+    """Compile the workflow to an Argo workflow for Kubeflow Pipelines.
+
+    The defaults of its parameters are the arguments that 'netops run' would use for the project now. On a
+    cluster --telemetry and --schema are paths in its pods.
+    """
+    from rich.console import Console
+
+    from project.memory import refuse_simulation, set_on_workflow
     from project.session import open_session
 
     if not file.resolve().parent.is_dir():
@@ -27,13 +37,51 @@ def compile_workflow(
     if file.is_dir():
         raise InputError("FILE", "must be a file to write", str(file))
     settings = Settings.from_environment()
-    open_session(settings)
+    local, names = settings.profile == "local", parameters.NAMES["main"]
+    source = source_arguments(telemetry, schema) if local else _paths_of_pods(telemetry, schema)
+    given = {**source, **parse_assignments(assignments, names)}
+    name = project_name(project, schema if local else None)
+    session = open_session(settings)
+    console = Console()
+    stored = set_on_workflow(session.mlrun_dbpath, name, "main")
+    resolved = as_last_time(settings, session, name, names, {**stored, **given}, console)
+    refuse_simulation(name, resolved)
     # Imports mlrun, which asks the API just found or started.
-    from project.project_setup import WORKFLOW_FILE, load_project
+    from project.compiled_workflow import compile_workflow as write
 
-    # MLRun reports on standard output; the command says in one line what it wrote.
-    with contextlib.redirect_stdout(io.StringIO()):
-        loaded = load_project(project_name(project), settings)
-        loaded.set_workflow("main", str(WORKFLOW_FILE), engine="kfp", handler="pipeline")
-        loaded.save_workflow("main", str(file.resolve()))
-    print(f"wrote {file}")
+    write(name, "main", resolved.arguments, settings, file.resolve())
+    for where, values in (
+        ("as set on the workflow", {key: value for key, value in stored.items() if key not in given}),
+        ("as given", {key: resolved.arguments[key] for key in given}),
+    ):
+        if values:
+            told = ", ".join(f"{key}={value}" for key, value in values.items())
+            console.print(f"{where}: {told}", highlight=False, soft_wrap=True)
+    console.print("all other arguments: the defaults of the workflow", highlight=False)
+    if not resolved.value("telemetry"):
+        simulated = f"the file simulates a network: project {name} remembers no telemetry, and none was given"
+        console.print(simulated, highlight=False, soft_wrap=True)
+    console.print(f"wrote {file}", highlight=False, soft_wrap=True)
+    if local:
+        print(_only_to_look_at(session.mlrun_dbpath), file=sys.stderr)
+
+
+def _only_to_look_at(dbpath: str) -> str:
+    """Why a file of profile local runs on no cluster, and what makes one that does."""
+    return (
+        "netops: this file is only to be looked at: its steps are those of profile local, of the MLRun API "
+        f"{dbpath} and without an image. For one of a cluster, compile with NETOPS_PROFILE=kubernetes or "
+        f"iguazio, and {', '.join(NEEDED_BY_CLUSTERS)} and NETOPS_IMAGE set"
+    )
+
+
+def _paths_of_pods(telemetry: Path | None, schema: Path | None) -> dict[str, Any]:
+    """Where telemetry is in the pods of a cluster, as it was given: it need not be on this machine.
+
+    :raises InputError: unless each path begins at the root.
+    """
+    given = {"telemetry": telemetry, "schema": schema}
+    for name, path in given.items():
+        if path is not None and not path.is_absolute():
+            raise InputError(f"--{name}", "must be an absolute path in the pods of the cluster", str(path))
+    return {name: str(path) for name, path in given.items() if path is not None}

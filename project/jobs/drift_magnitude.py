@@ -37,6 +37,8 @@ from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
 from project.label_maturity import mature_until
 from project.report_sections import add_section
+from project.settings import Settings
+from project.streams_check import check_streams
 from training.report_page.page import Section
 
 _ALPHA = 0.01
@@ -109,6 +111,7 @@ def measure_drift_magnitude(
     :param report: page of the run; none without one.
     """
     check_choice("argument 'drift_reference'", drift_reference, REFERENCES)
+    check_streams(Settings.from_environment())
     address = endpoint_address(context.project, function)
     found_base = base_of_served(context.project, address, test_set)
     base, served = found_base.rows, found_base.version

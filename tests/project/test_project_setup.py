@@ -1,6 +1,7 @@
 """What is registered with MLRun, on a laptop and for a cluster. No API is needed: nothing is stored."""
 
 import json
+import re
 import stat
 from importlib import import_module
 from pathlib import Path
@@ -164,6 +165,36 @@ def test_a_cluster_gets_image_source_and_secret_and_kubeflow(tmp_path):
         assert (again.profile, again.source, again.project) == ("kubernetes", CLUSTER["NETOPS_SOURCE"], "p")
     assert project.get_function("train").spec.default_handler == "training.train.train"
     assert {workflow["engine"] for workflow in project.spec.workflows} == {"kfp"}
+
+
+def test_the_volume_of_the_streams_is_mounted_where_they_are_written_and_read(tmp_path):
+    for claim in ("", "netops-streams"):
+        project = registered({**CLUSTER, "NETOPS_STREAMS_CLAIM": claim}, tmp_path)
+        for name in (*project_setup.JOBS, *ENDPOINTS):
+            function = project.get_function(name)
+            is_mounted = bool(claim) and name in project_setup.ON_STREAMS
+            mounts = {m["mountPath"]: m["name"] for m in function.spec.volume_mounts}
+            claims = {v["name"]: v["persistentVolumeClaim"]["claimName"] for v in function.spec.volumes}
+            assert mounts == ({CLUSTER["NETOPS_STREAMS"]: "netops-streams"} if is_mounted else {}), name
+            assert claims == ({"netops-streams": claim} if is_mounted else {}), name
+            # What the cluster mounts by itself, such as the artifacts' volume, is still mounted.
+            assert function.spec.disable_auto_mount is False
+            assert (function.get_env("NETOPS_STREAMS_CLAIM") or "") == claim
+
+
+def test_every_job_that_opens_the_folder_of_the_streams_has_its_volume():
+    opens = re.compile(r"labeled_pairs|accepted_events|LiveJournal|\[\"directory\"\]")
+    for job, handler in project_setup.JOBS.items():
+        source = Path(import_module(handler.rpartition(".")[0]).__file__).read_text()
+        assert bool(opens.search(source)) == (job in project_setup.ON_STREAMS), job
+
+
+@pytest.mark.parametrize("environment", [{}, CLUSTER])
+def test_functions_that_keep_their_state_to_themselves_are_one_replica(environment, tmp_path):
+    project = registered(environment, tmp_path)
+    for name in ENDPOINTS:
+        spec = project.get_function(name).spec
+        assert (spec.min_replicas, spec.max_replicas) == (1, 1), name
 
 
 def test_the_graph_serves_the_model_tagged_production_and_knows_the_online_store(tmp_path):

@@ -62,6 +62,23 @@ def test_empty_variables_count_as_absent():
             {"NETOPS_PROFILE": "iguazio", "NETOPS_SOURCE": "git://x", "NETOPS_STREAMS": "/x"},
             "MLRUN_DBPATH: must be the address of its MLRun API with profile iguazio, got ''",
         ),
+        (
+            {"NETOPS_STREAMS_CLAIM": "netops-streams"},
+            "NETOPS_STREAMS_CLAIM: must be given with the profile of a cluster only, got 'netops-streams'",
+        ),
+        (
+            {"NETOPS_STREAMS_CLAIM": "Net_Ops", "NETOPS_PROFILE": "kubernetes"},
+            "NETOPS_STREAMS_CLAIM: must be the name of a claim: lower-case .* got 'Net_Ops'",
+        ),
+        (
+            {
+                "NETOPS_PROFILE": "kubernetes",
+                "NETOPS_SOURCE": "git://x",
+                "NETOPS_STREAMS": "streams",
+                "MLRUN_DBPATH": "http://x",
+            },
+            "NETOPS_STREAMS: must be an absolute path below the root with profile kubernetes, got 'streams'",
+        ),
     ],
 )
 def test_bad_variables_are_refused_by_name(environment, words):
