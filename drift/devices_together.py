@@ -38,6 +38,9 @@ _MOST_BINS = 64
 _MOSTLY = 2.0
 """Variance from which on more of it is of all devices together than of each by itself."""
 
+TOO_FEW_TIMES = "moves on all devices at once, and a side is too short for ten times of that"
+"""Why there is no verdict on such a column."""
+
 
 class Together(NamedTuple):
     """What is of all devices together, column by column.
@@ -59,8 +62,7 @@ class Together(NamedTuple):
         if not found:
             return ""
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
-        at_once = "moves on all devices at once, and a side is too short for ten times of that"
-        return f"{', '.join(found[:3])}{more}: {at_once}; no verdict"
+        return f"{', '.join(found[:3])}{more}: {TOO_FEW_TIMES}; no verdict"
 
 
 class _Units(NamedTuple):

@@ -35,7 +35,7 @@ from drift.chance import Chance, compare_with_chance
 from drift.coded_columns import CodedColumn, coded_columns
 from drift.compared_columns import OWNER, Columns, compared_columns, joint_columns, known_columns
 from drift.dependent_rows import Dependence
-from drift.devices_together import Bools, devices_together
+from drift.devices_together import TOO_FEW_TIMES, Bools, devices_together
 from drift.discretize import How
 from drift.distances.distribution import distribution
 from drift.distances.hellinger import hellinger
@@ -157,7 +157,7 @@ def drift_magnitude(
     chance = compare_with_chance(sides, sizes, permutations, starts, rng, missing, together.variance)
     shifts = _shifts(coded, shares, limits, chance, together.is_enough)
     # A share, as of missing readings, may be of each device by itself where the rest is of all at once.
-    decided = together.is_enough[: len(shifts)] | np.array([shift.drifted for shift in shifts])
+    decided = together.is_enough[: len(shifts)] | np.array([bool(shift.drifted) for shift in shifts])
     judged = [shift for shift, is_decided in zip(shifts, decided, strict=True) if is_decided]
     if too_few := together._replace(is_enough=decided).too_few([shift.name for shift in shifts]):
         warnings.append(too_few)
@@ -167,7 +167,7 @@ def drift_magnitude(
         n_base=len(base),
         n_batch=len(batch),
         shifts=shifts,
-        drifted=any(shift.drifted for shift in shifts),
+        drifted=any(bool(shift.drifted) for shift in shifts),
         reason=reason_of(judged),
         rows_needed=least,
         block_rows=block_rows,
@@ -271,7 +271,8 @@ def _shifts(
 
     :param is_enough: of each column, then each share: whether there is enough of it to say that it moved.
     """
-    p_values = np.where(is_enough, chance.p_values, 1.0).tolist()
+    pairs = zip(chance.p_values.tolist(), is_enough.tolist(), strict=True)
+    p_values = [p_value if is_known else None for p_value, is_known in pairs]
     moved: list[list[ShareShift]] = [[] for _ in coded]
     for share, p_value in zip(shares, p_values[len(coded) :], strict=True):
         moved[share.column].append(_share_shift(share, p_value, limits))
@@ -281,17 +282,18 @@ def _shifts(
     )
 
 
-def _share_shift(share: Share, p_value: float, limits: _Limits) -> ShareShift:
+def _share_shift(share: Share, p_value: float | None, limits: _Limits) -> ShareShift:
     change = limits.least_change
     base, batch = float(share.base.mean()), float(share.batch.mean())
     fewer_errors = share.of_errors and batch < base
+    beyond = change.is_beyond(share.least, base, batch) and not fewer_errors
     return ShareShift(
         what=share.what,
         base=base,
         batch=batch,
         limit=change.limit(share.least, base, batch),
         p_value=p_value,
-        moved=p_value <= limits.alpha and change.is_beyond(share.least, base, batch) and not fewer_errors,
+        moved=None if p_value is None else p_value <= limits.alpha and beyond,
         of_errors=share.of_errors,
     )
 
@@ -299,7 +301,7 @@ def _share_shift(share: Share, p_value: float, limits: _Limits) -> ShareShift:
 def _shift(
     column: CodedColumn,
     expected: float,
-    p_value: float,
+    p_value: float | None,
     limits: _Limits,
     shares: Sequence[ShareShift],
 ) -> ColumnShift:
@@ -307,7 +309,9 @@ def _shift(
     p = distribution(np.bincount(column.base, minlength=column.size))
     q = distribution(np.bincount(column.batch, minlength=column.size))
     distance = total_variation(p, q)
-    far = p_value <= limits.alpha and distance - expected >= limits.min_distance
+    is_known = p_value is not None
+    far = p_value is not None and p_value <= limits.alpha and distance - expected >= limits.min_distance
+    moved = far or any(bool(share.moved) for share in shares)
     return ColumnShift(
         kind=column.kind,
         name=column.name,
@@ -322,7 +326,8 @@ def _shift(
         expected_by_chance=expected,
         p_value=p_value,
         limit=min(1.0, expected + limits.min_distance),
-        drifted=far or any(share.moved for share in shares),
+        drifted=moved if moved or is_known else None,
         by_distance=far,
         shares=tuple(shares),
+        reason="" if moved or is_known else TOO_FEW_TIMES,
     )

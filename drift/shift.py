@@ -11,6 +11,7 @@ from drift.change_size import severity_of
 from drift.drift_event import SEVERITIES, DriftEvent, Severity
 
 Kind = Literal["feature", "prediction", "label", "joint"]
+Verdict = Literal["moved", "not_moved", "no_verdict"]
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class ShareShift:
     :param batch: the same of the batch.
     :param limit: share of the batch from which on it may be called moved, in the direction in which it is.
     :param p_value: as that of a column, of which all share one risk with all shares.
-    :param moved: whether that is beyond chance and beyond the least change.
+    :param moved: whether that is beyond chance and beyond the least change; None without a verdict.
     :param of_errors: whether it is the share of wrong predictions, which moves only if it rises.
     """
 
@@ -31,8 +32,8 @@ class ShareShift:
     base: float
     batch: float
     limit: float
-    p_value: float
-    moved: bool
+    p_value: float | None
+    moved: bool | None
     of_errors: bool = False
 
     @property
@@ -60,10 +61,13 @@ class ColumnShift:
     :param missing_batch: the same of the batch.
     :param expected_by_chance: mean total variation distance of two samples of these sizes without drift.
     :param p_value: share of random divisions in which any column is as extreme; all columns share one risk.
+        None if there is too little of the column for a verdict on its distance.
     :param limit: total variation distance from which on this column may be called drift.
-    :param drifted: whether its distance, or one of its shares, is beyond chance and beyond the limit.
+    :param drifted: whether its distance, or one of its shares, is beyond chance and beyond the limit; None if
+        no share is, and there is no verdict on the distance.
     :param by_distance: whether its distance is.
     :param shares: what is looked at of its values by itself, see ``drift/shares.py``.
+    :param reason: why there is no verdict, in words; empty if there is one.
     """
 
     kind: Kind
@@ -77,11 +81,19 @@ class ColumnShift:
     missing_base: float
     missing_batch: float
     expected_by_chance: float
-    p_value: float
+    p_value: float | None
     limit: float
-    drifted: bool
+    drifted: bool | None
     by_distance: bool = False
     shares: tuple[ShareShift, ...] = ()
+    reason: str = ""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What is said of it: a column without a verdict may have moved as well as not."""
+        if self.drifted is None:
+            return "no_verdict"
+        return "moved" if self.drifted else "not_moved"
 
     @property
     def moved_by_itself(self) -> bool:
@@ -200,10 +212,11 @@ class DriftMagnitude:
             return None
         worst = max((shift for shift in self.shifts if shift.drifted), key=lambda shift: shift.weight)
         share = worst.moved_share
-        detail, p_value = f"{worst.kind} {worst.name}", worst.p_value
+        detail, p_values = f"{worst.kind} {worst.name}", [worst.p_value]
         source, value, limit = "total_variation", worst.total_variation, worst.limit
         if share is not None:
-            detail, p_value = f"{detail} {share}", min(share.p_value, p_value)
+            detail = f"{detail} {share}"
+            p_values.append(share.p_value)
             if not worst.by_distance:
                 source, value, limit = "share", share.batch, share.limit
         return DriftEvent(
@@ -215,7 +228,7 @@ class DriftMagnitude:
             n_seen=self.n_batch,
             detail=detail,
             severity=worst.severity,
-            confidence=1 - p_value,
+            confidence=1 - min(known for known in p_values if known is not None),
             sample_labels=self.n_batch,
             reference_labels=self.n_base,
         )
@@ -234,7 +247,8 @@ class DriftMagnitude:
             "feature_mean": self.feature_mean,
             "feature_max": None if furthest is None else furthest.total_variation,
             "feature_max_name": None if furthest is None else furthest.name,
-            "shifts": [dataclasses.asdict(shift) for shift in self.shifts],
+            "feature_max_verdict": None if furthest is None else furthest.verdict,
+            "shifts": [{**dataclasses.asdict(shift), "verdict": shift.verdict} for shift in self.shifts],
         }
 
     def _only(self, kind: Kind) -> ColumnShift | None:

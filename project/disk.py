@@ -9,7 +9,8 @@ import sqlite3
 import tempfile
 from pathlib import Path
 
-_FREE, _WRITABLE, _FOLDER = "free space there", "make it writable", "it must be a folder"
+_FREE, _WRITABLE = "free space there", "make it writable"
+_FOLDER = "move away the file that is on this path"
 _REMEDIES = {
     errno.ENOSPC: _FREE,
     errno.EDQUOT: _FREE,
@@ -57,7 +58,8 @@ def disk_failure(error: Exception, home: Path | str) -> str:
     """
     remedy, filename = _remedy(error), getattr(error, "filename", None)
     if isinstance(error, OSError) and error.errno == errno.ENOENT and filename == str(home):
-        return f"{home}: {_said(error)}; it cannot be made: set NETOPS_HOME (now {home}) to another folder"
+        # The parents were tried too: nothing that is there can be mended.
+        return f"{filename}: no folder can be made there; set NETOPS_HOME (now {home}) to another folder"
     if not remedy:
         return ""
     text = f"{filename or home}: {_said(error)}; {remedy}"

@@ -133,6 +133,18 @@ def add_device(
     return lines
 
 
+def missing_attributes(schema: TelemetrySchema, device: str) -> list[str]:
+    """Attributes of the schema that a device has no value of, by what is newest; in the order of the schema.
+
+    :param device: that is known.
+    """
+    known = _history(schema).attributes
+    if known is None:
+        raise _nothing_yet()
+    last = newest(known[known[DEVICE] == device]).iloc[0]
+    return [name for name in schema.attributes if pd.isna(last[name])]
+
+
 def retire_device(schema: TelemetrySchema, device: str, since: pd.Timestamp | None) -> list[str]:
     """Retire a device from a time on; it stays in the history.
 

@@ -86,6 +86,7 @@ def ingest(
     else:
         results = _added(part, telemetry_schema, history, accepted)
     results["files_refused"] = part.report.refused
+    results["files_mostly_refused"] = part.report.mostly_refused
     results |= rows_in_maintenance(telemetry_schema) if engine == VECTORIZED else {}
     if results.get("label_rows_in_maintenance"):
         results["report_lines"].append(f"labels: {results['label_rows_in_maintenance']:,} in maintenance")

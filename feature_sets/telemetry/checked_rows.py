@@ -17,7 +17,7 @@ from feature_sets.telemetry.cell_numbers import number_hint
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
-from feature_sets.telemetry.ingest_report import FileMark, FileReport
+from feature_sets.telemetry.ingest_report import FileMark, FileReport, is_misread, is_most
 from feature_sets.telemetry.other_writings import hint_of
 from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -48,6 +48,8 @@ class FileTally:
         self._rows = np.zeros(len(files), dtype=np.int64)
         self._rejected: dict[str, npt.NDArray[np.int64]] = {}
         self._due: dict[int, float] = {}
+        self._misread: dict[str, npt.NDArray[np.int64]] = {}
+        self._shown: dict[tuple[int, str], str] = {}
 
     @property
     def names(self) -> list[str]:
@@ -62,6 +64,19 @@ class FileTally:
         """Count rows of these files that are left out."""
         count = np.bincount(files, minlength=len(self._rows))
         self._rejected[reason] = self._rejected.get(reason, 0) + count
+
+    def misread(self, reason: str, files: npt.NDArray[np.integer[Any]]) -> None:
+        """Count those of the rows left out whose cell says something that breaks a rule."""
+        count = np.bincount(files, minlength=len(self._rows))
+        self._misread[reason] = self._misread.get(reason, 0) + count
+
+    def wants(self, file: int, reason: str) -> bool:
+        """Whether a row of a file that was left out so is still to be shown."""
+        return (file, reason) not in self._shown and len(self._shown) < _MOST_EMPTIED
+
+    def show(self, file: int, reason: str, text: str) -> None:
+        """Keep a row of a file that breaks a rule as many do."""
+        self._shown[file, reason] = text
 
     def row_text(self, number: int) -> str:
         """Where a row is, such as ``row 2 of a.csv``.
@@ -84,8 +99,19 @@ class FileTally:
         for number, (name, mark) in enumerate(self._marks.items()):
             counts = {reason: int(rows[number]) for reason, rows in self._rejected.items() if rows[number]}
             rows, due = int(self._rows[number]), self._due.get(number, 0.0)
-            found[name] = FileMark(mark.size, mark.modified, rows, counts, devices, due)
+            said = self._said(number, rows)
+            found[name] = FileMark(mark.size, mark.modified, rows, counts, devices, due, said)
         return found
+
+    def _said(self, file: int, rows: int) -> str:
+        """Which share of the rows of a file breaks one rule; empty if it is no large one."""
+        counts = {reason: int(of_file[file]) for reason, of_file in self._misread.items()}
+        reason = max(counts, key=lambda name: counts[name], default="")
+        if not reason or not is_most(counts[reason], rows):
+            return ""
+        such = f"; such as {self._shown[file, reason]}" if (file, reason) in self._shown else ""
+        # Of nearly all, no 100%.
+        return f"{100 * counts[reason] // rows}% of {rows:,} rows ({reason}: {counts[reason]:,}{such})"
 
 
 class Where(NamedTuple):
@@ -150,6 +176,12 @@ class CheckedRows:
         self.keep &= ~newly
         if count:
             self._note_emptied(reason, newly, column)
+            if is_misread(reason):
+                self._note_misread(reason, newly & self.says_something(reason, newly, column), column)
+
+    def says_something(self, reason: str, rows: Bools, column: str) -> Bools:
+        """Which of some rows have more than an empty cell in the column that is to blame; shape (n,)."""
+        return rows
 
     def _note_emptied(self, reason: str, newly: Bools, column: str) -> None:
         """Have the report show a row of each file of which no row is left here: it may be one without any."""
@@ -160,6 +192,16 @@ class CheckedRows:
             if name not in told and len(told) < _MOST_EMPTIED:
                 row = int(np.argmax(newly & (self.file == number)))
                 told[name] = f"{reason}: {self.shown(reason, row, column).removeprefix(' in ')}"
+
+    def _note_misread(self, reason: str, newly: Bools, column: str) -> None:
+        """Count the rows by file, and show one of each file of which they are as many as to blame it."""
+        self.tally.misread(reason, self.file[newly])
+        misread, rows = (np.bincount(files, minlength=1) for files in (self.file[newly], self.file))
+        for number in np.flatnonzero(misread).tolist():
+            # Where they are the most of a file, they are it of one of its parts.
+            if is_most(int(misread[number]), int(rows[number])) and self.tally.wants(number, reason):
+                row = int(np.argmax(newly & (self.file == number)))
+                self.tally.show(number, reason, self.shown(reason, row, column).removeprefix(" in "))
 
     def reject_from_future(self, column: str, now: float, tolerance: float) -> None:
         """Leave out rows whose time is further ahead of the clock than the tolerance, as live events.

@@ -10,10 +10,32 @@ from feature_sets.telemetry.errors import TelemetryError
 
 REPEATS = ("duplicate", "merged", "contradicting")
 """Reasons for which a row is left out as another one says it already, or another thing of the same."""
-_MOST = 0.5
-"""Share of the rows of a file that are rejected, above which it is warned of."""
 _SHOWN = 5
 """Files of which an error tells more than the name."""
+_MOST, _LEAST_ROWS = 0.5, 20
+"""Share of the rows of a file that may not break one rule, and how many rows a share needs to tell."""
+_MISREAD = (
+    "unparsable_",
+    "naive_",
+    "not_a",
+    "bad_label",
+    "bad_cancelled",
+    "end_before_start",
+    "separator_",
+    "broken_",
+)
+"""Begin reasons that blame what a cell says. Others are ordinary: repeats, rows without a device, and those
+of a device, or a word of an alarm log, that the files have beside what is wanted."""
+
+
+def is_misread(reason: str) -> bool:
+    """Whether a reason blames what a cell says: then it is no ordinary one for most rows of a file."""
+    return reason.startswith(_MISREAD) and reason != "bad_state"
+
+
+def is_most(count: int, rows: int) -> bool:
+    """Whether some of the rows of a file are so many that most likely the file is wrong, not they."""
+    return rows >= _LEAST_ROWS and count >= _MOST * rows
 
 
 @dataclass(frozen=True)
@@ -27,6 +49,7 @@ class FileMark:
     :param devices: how many devices were known then.
     :param due: when the first of its rows that were from the future may be taken, epoch seconds; 0 without
         one.
+    :param misread: which share of its rows breaks one rule, with one of them; empty if it is no large one.
     """
 
     size: int
@@ -35,6 +58,7 @@ class FileMark:
     rejected: Mapping[str, int] = field(default_factory=dict)
     devices: int = 0
     due: float = 0.0
+    misread: str = ""
 
     @property
     def rows_accepted(self) -> int:
@@ -43,8 +67,12 @@ class FileMark:
 
     @property
     def is_refused(self) -> bool:
-        """Whether it has rows and none is accepted, now or when due; a copy of another is not refused."""
-        is_copy = self.rejected.keys() <= set(REPEATS)
+        """Whether it has rows and none is accepted, now or when due; a copy of another is not refused.
+
+        Nor is one of a file of which a few rows are wrong.
+        """
+        wrong = sum(count for reason, count in self.rejected.items() if reason not in REPEATS)
+        is_copy = wrong < _MOST * self.rows
         return self.rows > 0 and not self.rows_accepted and not self.due and not is_copy
 
     def is_of(self, other: FileMark, devices: int, now: float = 0.0) -> bool:
@@ -60,10 +88,10 @@ class FileMark:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON; ``from_dict`` reads it back."""
-        content = asdict(self)
-        if not self.due:  # As marks were before there was such a thing.
-            del content["due"]
-        return content
+        # As marks were before there were such things.
+        return {
+            name: value for name, value in asdict(self).items() if value or name not in ("due", "misread")
+        }
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> FileMark:
@@ -117,6 +145,15 @@ class FileReport:
         return found
 
     @property
+    def mostly_refused(self) -> dict[str, str]:
+        """Files of which a large share of the rows breaks one rule -> the share, the rule, and one row.
+
+        Not those of which no row was accepted; those that were not read again count as well.
+        """
+        found = {**self.unchanged, **self.marks}
+        return {name: mark.misread for name, mark in found.items() if mark.misread and not mark.is_refused}
+
+    @property
     def rows_unchanged(self) -> int:
         """Accepted rows of files that were not read again."""
         return sum(mark.rows_accepted for mark in self.unchanged.values())
@@ -133,31 +170,17 @@ class FileReport:
 
     @property
     def said(self) -> list[str]:
-        """The warnings, and of which files that were read now nothing is left, or hardly anything."""
+        """The warnings, and of which files that were read now nothing is left, or little."""
+        told = list(self.warnings)
         empty = [name for name, mark in self.marks.items() if mark.rows and not mark.rows_accepted]
-        told = [*self.warnings, *self._hardly_any]
-        if not empty:
-            return told
-        more = f" and {len(empty) - 1:,} more" if len(empty) > 1 else ""
-        reasons = ", ".join(sorted(self.marks[empty[0]].rejected))
-        return [*told, f"all rows of {empty[0]}{more} were rejected: {reasons}"]
-
-    @property
-    def _hardly_any(self) -> list[str]:
-        """A warning of files of readings that were read now and of which most rows were rejected, not all."""
-        lost = {
-            name: sum(rows for reason, rows in mark.rejected.items() if reason not in REPEATS)
-            for name, mark in self.marks.items()
-            if self.name == "metrics" and mark.rows_accepted and not mark.due
-        }
-        found = [name for name, rows in lost.items() if rows > _MOST * self.marks[name].rows]
-        if not found:
-            return []
-        first = max(found, key=lambda name: lost[name])
-        reasons = ", ".join(sorted(set(self.marks[first].rejected) - set(REPEATS)))
-        more = f"; so it is with {len(found) - 1:,} more" if len(found) > 1 else ""
-        rows = self.marks[first].rows
-        return [f"{lost[first]:,} of the {rows:,} rows of {first} were rejected: {reasons}{more}"]
+        if empty:
+            reasons = ", ".join(sorted(self.marks[empty[0]].rejected))
+            told.append(f"all rows of {empty[0]}{_more(empty)} were rejected: {reasons}")
+        little = [name for name, mark in self.marks.items() if mark.misread and name not in empty]
+        if little:
+            what = self.marks[little[0]].misread
+            told.append(f"most rows of {little[0]}{_more(little)} were rejected: {what}")
+        return told
 
     def leave(self, files: Mapping[str, FileMark]) -> None:
         """Count files that are as they were when they were ingested."""
@@ -197,6 +220,7 @@ class FileReport:
             "notes": list(self.notes),
             **({"warnings": self.said} if self.said else {}),
             **({"refused": self.refused} if self.refused else {}),
+            **({"mostly_refused": self.mostly_refused} if self.mostly_refused else {}),
         }
 
 
@@ -230,6 +254,11 @@ class IngestReport:
         """Files of all tables of which no row was accepted, see ``FileReport``."""
         return {name: text for report in self.tables for name, text in report.refused.items()}
 
+    @property
+    def mostly_refused(self) -> dict[str, str]:
+        """Files of all tables of which a large share of the rows breaks one rule, see ``FileReport``."""
+        return {name: text for report in self.tables for name, text in report.mostly_refused.items()}
+
     def lines(self, more: Sequence[tuple[str, str]] = ()) -> list[str]:
         """The report for people, one fact a line.
 
@@ -253,18 +282,29 @@ class IngestReport:
         return out
 
 
-def refused_error(refused: Mapping[str, str]) -> TelemetryError:
-    """What is told at the end of an ingestion of files of which no row was accepted.
+def refused_error(
+    refused: Mapping[str, str], mostly: Mapping[str, str], others: str = "is in the history"
+) -> TelemetryError:
+    """What is told at the end of files of which no row was accepted, or of which most break one rule.
 
-    :param refused: see ``FileReport``; at least one file.
+    :param refused: see ``FileReport``.
+    :param mostly: ``mostly_refused``, see there; at least one file in either.
+    :param others: what became of the rows that are usable.
     """
-    names = list(refused)
-    more = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
-    told = [f"{name}: {refused[name]}" if more else refused[name] for name in names[:_SHOWN]]
+    files = {**refused, **mostly}
+    names = list(files)
+    told = [f"{name}: {files[name]}" if len(names) > 1 else files[name] for name in names[:_SHOWN]]
     told += [f"{len(names) - _SHOWN:,} more"] if len(names) > _SHOWN else []
+    rule, rest = "must hold at least one usable row", "what other files have"
+    if mostly:
+        rule, rest = "must not have half of its rows, or more, left out by one rule", "what is usable"
     return TelemetryError(
-        f"{names[0]}{more}",
-        "must hold at least one usable row; what other files have is in the history. Correct the file, or "
-        "take it out of the folder",
+        f"{names[0]}{_more(names)}",
+        f"{rule}; {rest} {others}. Correct the file, or take it out of the folder",
         "; ".join(told),
     )
+
+
+def _more(names: Sequence[str]) -> str:
+    """How many there are beside the first."""
+    return f" and {len(names) - 1:,} more" if len(names) > 1 else ""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from feature_sets.listed import listed
-from feature_sets.rows.keyed_rows import Integers
+from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.telemetry.cell_text import plain_value, texts_of
 from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, mark_of, none_left
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
@@ -97,6 +97,17 @@ class PartRows(CheckedRows):
             part.row_number(place),
             {name: plain_value(part.raw[name][place]) for name in names},
         )
+
+    def says_something(self, reason: str, rows: Bools, column: str) -> Bools:
+        """Those whose cell is not empty: of labels many may have no time, as tickets that were no outage."""
+        if self.report.name != "labels" or not reason.startswith(("unparsable_", "bad_")):
+            return rows
+        found = rows.copy()
+        for part, start in zip(self._parts, self._starts.tolist(), strict=False):
+            places = np.flatnonzero(rows[start : start + len(part.missing)])
+            if len(places) and column in part.raw.column_names:
+                found[start + places] = says_something(texts_of(part.raw[column].take(places)))
+        return found
 
     def reject_times(self, column: str, kind: str, optional: bool = False) -> None:
         """Leave out rows whose cell in a column of times is none.

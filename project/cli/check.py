@@ -32,7 +32,7 @@ def check(
 
     Nothing is written, and nothing is guessed silently: every choice comes with its reason and what could be
     chosen instead. Exits with 1 if something is missing that a run needs. With --schema all rows are read, as
-    netops ingest would, and what would be left out or ignored is told.
+    netops ingest would, and what would be left out or ignored is told; exits with 1 where that would.
     """
     if schema is not None:
         if date_order is not None:
@@ -56,6 +56,7 @@ def check(
 
 def _fit(folder: Path, schema: Path, as_json: bool) -> None:
     from feature_sets.ingestion.fit_notes import fit_notes, rejected_notes, silent_in_folder
+    from feature_sets.telemetry.ingest_report import refused_error
     from feature_sets.telemetry.readers import read_telemetry
     from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -68,10 +69,13 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
     if as_json:
         told = [*(note.sentence for note in notes), *silence]
         print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))
-        return
-    said = [*((note.table, note.sentence) for note in notes), *(("labels", each) for each in silence)]
-    print("\n".join(report.lines([(table, f"note: {sentence}") for table, sentence in said])))
-    print(f"{_verdict(report, bool(notes))}: netops run --telemetry {folder} --schema {schema}")
+    else:
+        said = [*((note.table, note.sentence) for note in notes), *(("labels", each) for each in silence)]
+        print("
+".join(report.lines([(table, f"note: {sentence}") for table, sentence in said])))
+        print(f"{_verdict(report, bool(notes))}: netops run --telemetry {folder} --schema {schema}")
+    if report.refused or report.mostly_refused:
+        raise refused_error(report.refused, report.mostly_refused, "would be taken")
 
 
 def _verdict(report: IngestReport, noted: bool) -> str:

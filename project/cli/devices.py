@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import sys
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated, Any
@@ -66,7 +67,7 @@ def devices(
     with held(settings.home, name, command, COMMAND):
         schema = open_project(session, name, settings)
         with held(settings.home, name, command, RUN):  # A workflow looks at this one alone.
-            lines = _changed(schema, action, device, given, since)
+            lines = _changed(schema, action, device, given, since, name)
         try:
             lines += _taken_over(session, name, settings)
         except NetopsError as error:
@@ -138,14 +139,38 @@ def _plain(value: Any) -> Any:
 
 
 def _changed(
-    schema: TelemetrySchema, action: str, device: str, attributes: dict[str, str], since: str | None
+    schema: TelemetrySchema,
+    action: str,
+    device: str,
+    attributes: dict[str, str],
+    since: str | None,
+    project: str,
 ) -> list[str]:
-    from feature_sets.ingestion.device_registry import add_device, moment_of, retire_device
+    from feature_sets.ingestion.device_registry import (
+        add_device,
+        missing_attributes,
+        moment_of,
+        retire_device,
+    )
 
     moment = moment_of(since) if since is not None else None
     if action == ADD:
-        return add_device(schema, device, attributes, moment)
+        lines = add_device(schema, device, attributes, moment)
+        # One that was given empty was not forgotten.
+        missing = [name for name in missing_attributes(schema, device) if name not in attributes]
+        return [*lines, *([_missing_line(device, missing, project)] if missing else [])]
     return retire_device(schema, device, moment)
+
+
+def _missing_line(device: str, missing: list[str], project: str) -> str:
+    """Which attributes a device has no value of, what adds them, and from when they hold then."""
+    given = " ".join(f"--attribute {shlex.quote(name)}=..." for name in missing)
+    command = f"netops devices add {shlex.quote(device)} {given} --project {project}"
+    them = "it" if len(missing) == 1 else "them"
+    return (
+        f"{device} has no {', '.join(missing)}: '{command}' adds {them}, for readings from that moment on; "
+        "with --from and an earlier time, such as that of its first reading, from then on"
+    )
 
 
 def _taken_over(session: Session, project: str, settings: Settings) -> list[str]:

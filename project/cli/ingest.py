@@ -58,7 +58,8 @@ def ingest(
 
     Rows are added by device and time: what is there already changes nothing, and files that did not change
     are not read again. What arrived live since the last time is added as well. With --replace the history is
-    replaced. A file of which no row is accepted stops no other one; the command exits with 1 then.
+    replaced. A file of which no row is accepted, or half are left out by one rule, stops no other one; the
+    command exits with 1 then.
     """
     from rich.console import Console
 
@@ -120,11 +121,12 @@ def _print_results(results: dict[str, Any], live: bool, console: Console) -> Non
 
 
 def _check_files(results: Mapping[str, Any]) -> None:
-    """Raise TelemetryError if no row of a file was accepted; what the others have is in the history."""
+    """Raise TelemetryError if no row of a file was accepted, or few; what is usable is in the history."""
     from feature_sets.telemetry.ingest_report import refused_error
 
-    if refused := results.get("files_refused"):
-        raise refused_error(refused)
+    refused, mostly = (results.get(name) or {} for name in ("files_refused", "files_mostly_refused"))
+    if refused or mostly:
+        raise refused_error(refused, mostly)
 
 
 def _results(dbpath: str, project: str, run_id: str) -> dict[str, Any]:

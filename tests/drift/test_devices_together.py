@@ -1,11 +1,13 @@
 """What moves on all devices at once is no more evidence than one device gives."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.signal import lfilter
 
-from drift.devices_together import Together, devices_together
+from drift.devices_together import TOO_FEW_TIMES, Together, devices_together
 from drift.magnitude import drift_magnitude
 from project.settings import SOURCE_ROOT
 
@@ -140,6 +142,31 @@ def test_a_share_that_each_device_has_by_itself_is_told_of_a_column_that_all_hav
         assert found.drifted and found.warnings == ()
         assert found.reason.startswith(f"1 of {len(columns)} columns moved: feature heat")
         assert not found.shifts[0].by_distance
+
+
+def test_a_column_without_a_verdict_is_told_apart_from_one_that_has_not_moved(site):
+    base, batch = site
+    batch = batch[batch["time"] < batch["time"].min() + pd.Timedelta(hours=4)].reset_index(drop=True)
+    batch["heat"] += 3.0
+    found = drift_magnitude(base, batch, ["heat", "load"], joint=(), entity="device", time="time")
+    heat, load = found.shifts
+    assert found.drifted is False and heat.total_variation > heat.limit
+    assert (heat.drifted, heat.p_value, heat.by_distance, heat.verdict) == (None, None, False, "no_verdict")
+    assert heat.reason == TOO_FEW_TIMES and "heat: " + TOO_FEW_TIMES in found.warnings[0]
+    assert (load.drifted, load.verdict, load.reason) == (False, "not_moved", "") and 0 < load.p_value <= 1
+    assert all((share.moved, share.p_value) == (None, None) for share in heat.shares if share.p_value is None)
+    told = json.loads(json.dumps(found.to_dict()))
+    assert [(each["p_value"], each["drifted"], each["verdict"]) for each in told["shifts"]] == [
+        (None, None, "no_verdict"),
+        (load.p_value, False, "not_moved"),
+    ]
+    assert (told["feature_max_name"], told["feature_max_verdict"]) == ("heat", "no_verdict")
+    # A share that moved is one, whatever is known of the distance.
+    batch["heat"] = batch["heat"].where(np.random.default_rng(0).random(len(batch)) > 0.3)
+    found = drift_magnitude(base, batch, ["heat", "load"], joint=(), entity="device", time="time")
+    heat = found.shifts[0]
+    assert (heat.p_value, heat.verdict, heat.reason) == (None, "moved", "")
+    assert found.event("2026-01-01T00:00:00Z").confidence == 1 - heat.moved_share.p_value
 
 
 @pytest.mark.skipif(not ROUTER.is_file(), reason="the recording of the real router is not on this machine")

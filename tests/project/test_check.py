@@ -10,6 +10,7 @@ import pytest
 import typer
 
 from feature_sets.checks import InputError
+from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.cli.check import check
 from project.cli.init import init
@@ -129,6 +130,14 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     keys.assign(is_error=[2, *[0] * 30, *[1] * 29]).to_parquet(folder / "labels.parquet")
     check(folder, schema=schema)
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 row would be left out; look at the reasons")
+    keys.assign(is_error=[2] * 30 + [0] * 30).to_parquet(folder / "labels.parquet")
+    words = "labels.parquet: must not have half of its rows, .*; what is usable would be taken. .*50% of 60"
+    for as_json in (False, True):
+        with pytest.raises(TelemetryError, match=words):
+            check(folder, schema=schema, as_json=as_json)
+        told = capsys.readouterr().out
+        warnings = json.loads(told)["labels"]["warnings"] if as_json else told.splitlines()
+        assert any("most rows of labels.parquet were rejected: 50% of 60 rows" in line for line in warnings)
 
 
 def test_incidents_in_whose_time_a_device_sent_nothing_are_counted_and_the_folder_fits(

@@ -207,12 +207,17 @@ def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, c
         (("run",), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "unset MLRUN_DBPATH to use the local one"),
         (("compile", "x"), {"MLRUN_DBPATH": "http://127.0.0.1:9"}, 1, "start that MLRun API, or unset "),
         (("run", "--telemetry", __file__, "--schema", "x"), {}, 2, "--telemetry: must be a folder, got "),
-        (("run",), {"NETOPS_HOME": __file__}, 1, "it must be a folder, or set NETOPS_HOME (now "),
+        (
+            ("run",),
+            {"NETOPS_HOME": __file__},
+            1,
+            "move away the file that is on this path, or set NETOPS_HOME (now ",
+        ),
         (
             ("up",),
             {"NETOPS_HOME": "/proc/netops"},
             1,
-            "/proc/netops: No such file or directory; it cannot be made: set NETOPS_HOME (now /proc/netops)",
+            "netops: /proc/netops: no folder can be made there; set NETOPS_HOME (now /proc/netops) to",
         ),
         (
             ("compile", "/nowhere/x.yaml"),
@@ -221,7 +226,12 @@ def test_rows_that_cannot_be_read_are_a_failure_and_not_bad_usage(monkeypatch, c
             "FILE: must be in a folder that exists, got '/nowhere/x.yaml'",
         ),
         (("compile", "/"), {}, 2, "FILE: must be a file to write, got '/'"),
-        (("up",), {"NETOPS_HOME": f"{__file__}/below"}, 1, "it must be a folder, or set NETOPS_HOME (now "),
+        (
+            ("up",),
+            {"NETOPS_HOME": f"{__file__}/below"},
+            1,
+            "move away the file that is on this path, or set NETOPS_HOME (now ",
+        ),
     ],
 )
 def test_a_failure_is_one_line_and_its_code_says_whose_it_is(tmp_path, arguments, variables, code, words):
@@ -293,6 +303,23 @@ def test_a_failure_of_the_disk_while_a_file_is_read_stays_one(tmp_path):
 def test_of_a_file_outside_the_home_another_home_is_not_the_remedy(tmp_path):
     error = PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/elsewhere/x.yaml")
     assert disk_failure(error, tmp_path) == "/elsewhere/x.yaml: Permission denied; make it writable"
+
+
+@pytest.mark.parametrize(
+    ("code", "remedy"),
+    [
+        (errno.ENOENT, "no folder can be made there; "),
+        (errno.EACCES, "Permission denied; make it writable, or "),
+        (errno.EROFS, "Read-only file system; make it writable, or "),
+        (errno.ENOSPC, "No space left on device; free space there, or "),
+        (errno.EEXIST, "File exists; move away the file that is on this path, or "),
+        (errno.ENOTDIR, "Not a directory; move away the file that is on this path, or "),
+    ],
+)
+def test_each_failure_of_the_home_says_what_to_do(tmp_path, code, remedy):
+    home = tmp_path / "home"
+    said = disk_failure(OSError(code, os.strerror(code), str(home)), home)
+    assert said == f"{home}: {remedy}set NETOPS_HOME (now {home}) to another folder"
 
 
 def test_a_database_that_cannot_be_written_is_one_line(monkeypatch, capsys, tmp_path):

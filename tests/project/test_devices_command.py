@@ -53,6 +53,37 @@ def test_what_was_registered_is_told_before_the_endpoint_fails(home, monkeypatch
     assert (json.loads(told)["lines"] if as_json else told.splitlines()) == ["dev-7 joined"]
 
 
+@pytest.mark.parametrize(
+    ("given", "missing", "told"),
+    [
+        (
+            ["site=Law"],
+            ["model", "vendor name"],
+            "--attribute model=... --attribute 'vendor name'=... --project p",
+        ),
+        (["model="], ["model", "site"], "--attribute site=... --project p"),
+        (["model="], ["model"], ""),
+        (["site=Law"], [], ""),
+    ],
+)
+def test_attributes_that_were_forgotten_are_told_with_what_adds_them(
+    tmp_path, monkeypatch, capsys, given, missing, told
+):
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path))
+    monkeypatch.setattr(session, "open_session", lambda settings: SimpleNamespace(mlrun_dbpath=""))
+    monkeypatch.setattr(command, "open_project", lambda *arguments: None)
+    monkeypatch.setattr(command, "_taken_over", lambda *arguments: ["the endpoint knows 3 devices"])
+    monkeypatch.setattr(device_registry, "add_device", lambda *arguments: ["a 7 joined"])
+    monkeypatch.setattr(device_registry, "missing_attributes", lambda *arguments: missing)
+    command.devices("add", "a 7", attributes=given, project="p")
+    joined, *lines, known = capsys.readouterr().out.splitlines()
+    assert (joined, known) == ("a 7 joined", "the endpoint knows 3 devices")
+    assert len(lines) == bool(told)
+    for line in lines:
+        assert f"'netops devices add 'a 7' {told}' adds {'them' if 'vendor' in told else 'it'}, for" in line
+        assert "from that moment on; with --from and an earlier time" in line
+
+
 @pytest.mark.parametrize("answer", [{"devices": "many"}, [], {}])
 def test_an_answer_of_another_form_is_a_failure_of_the_endpoint(monkeypatch, answer):
     monkeypatch.setattr(device_reload, "post_json", lambda *arguments, **options: answer)

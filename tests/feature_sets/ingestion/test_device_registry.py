@@ -13,6 +13,7 @@ from feature_sets.ingestion import device_registry
 from feature_sets.ingestion.device_history import ATTRIBUTES
 from feature_sets.ingestion.device_registry import (
     add_device,
+    missing_attributes,
     moment_of,
     registered_devices,
     retire_device,
@@ -104,6 +105,18 @@ def test_a_device_joins_changes_is_retired_and_comes_back(folder, project):
     assert endpoint.status("dev-7", at("2024-03-07T00:00:00Z")) is DeviceStatus.KNOWN
     for name, frame in before.items():  # Nothing else was touched.
         pd.testing.assert_frame_equal(fstore.get_feature_set(name).to_dataframe(), frame)
+
+
+def test_an_attribute_that_was_forgotten_is_missing_until_it_is_added_and_may_hold_from_earlier_on(
+    folder, project
+):
+    assert add_device(PLAIN, "dev-7", {}, None) == ["dev-7 joined"]
+    assert missing_attributes(PLAIN, "dev-7") == ["model"] and missing_attributes(PLAIN, "dev-0") == []
+    add_device(PLAIN, "dev-7", {"model": "m1"}, moment_of("2024-03-01"))
+    assert missing_attributes(PLAIN, "dev-7") == []
+    endpoint = opened(project)
+    assert endpoint.features("dev-7", at("2024-03-01T00:00:00Z"))["model_m1"] == 1.0
+    assert endpoint.features("dev-7", at("2024-02-29T00:00:00Z"))["model_m1"] == 0.0
 
 
 def test_an_ingestion_keeps_who_is_retired(folder):

@@ -297,18 +297,3 @@ def test_a_file_of_which_no_row_is_left_is_warned_of(tmp_path):
     (warning,) = report.to_dict()["metrics"]["warnings"]
     assert warning == "all rows of metrics/comma.csv were rejected: not_a_number"
     assert f"  warning: {warning}" in report.lines()
-
-
-def test_a_file_of_which_most_rows_are_left_out_is_warned_of(tmp_path):
-    (tmp_path / "metrics").mkdir()
-    found = folder(tmp_path)
-    (tmp_path / "metrics.csv").rename(tmp_path / "metrics" / "good.csv")
-    for day, name, cells in (
-        (1, "unit", ["-95 dBm"] * 4 + ["7", ""]),
-        (2, "half", ["-95 dBm"] * 3 + ["7"] * 3),
-    ):
-        lines = [f"r1,2024-03-0{day}T00:0{minute}:00Z,{cell}" for minute, cell in enumerate(cells)]
-        text = "device,ts,cpu\n" + "\n".join(lines) + "\n"
-        (tmp_path / "metrics" / f"{name}.csv").write_text(text, encoding="utf-8")
-    _, report = read_telemetry(found, schema())
-    assert report.metrics.said == ["4 of the 6 rows of metrics/unit.csv were rejected: not_a_number"]
