@@ -71,8 +71,7 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
         print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))
     else:
         said = [*((note.table, note.sentence) for note in notes), *(("labels", each) for each in silence)]
-        print("
-".join(report.lines([(table, f"note: {sentence}") for table, sentence in said])))
+        print("\n".join(report.lines([(table, f"note: {sentence}") for table, sentence in said])))
         print(f"{_verdict(report, bool(notes))}: netops run --telemetry {folder} --schema {schema}")
     if report.refused or report.mostly_refused:
         raise refused_error(report.refused, report.mostly_refused, "would be taken")
