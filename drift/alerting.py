@@ -11,6 +11,7 @@ from drift.change_size import LONGEST_RECENT, NOTHING, Change, Counts, LabelMark
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
 from drift.newest_devices import NewestDevices
+from drift.newest_labels import LEAST_NEWEST, NewestLabels
 from drift.wrong_devices import FEW_EPISODES, WrongDevices
 
 _LOOK_EVERY = 100
@@ -57,6 +58,24 @@ class Alerting:
     def last_cleared(self) -> Alert | None:
         """The newest alert that is over."""
         return self._alerts.last_cleared
+
+    @property
+    def newest(self) -> NewestLabels | None:
+        """The newest labels, with an open alert those after it; None of fewer than ``LEAST_NEWEST``.
+
+        An alert of the fleet is of no single device later on: by then others may have calmed down.
+        """
+        known = self.open
+        after = 0 if known is None else known.raised_at
+        counts, since = self._marks.recent_since(LONGEST_RECENT, after)
+        if counts.n < LEAST_NEWEST:
+            return None
+        if known is None:
+            return NewestLabels(counts.n, counts.errors, since, self._marks.base.rate)
+        where = self._newest.newest(counts.n, known.rate_before, known.labels_before)
+        if where is not None and known.devices is not None and not known.devices.of_one:
+            where = replace(where, of_one=False)
+        return NewestLabels(counts.n, counts.errors, since, known.rate_before, where)
 
     def add(self, error: int, time: str, device: str = "") -> list[DriftEvent]:
         """Take the next label; what is to be told of an alert that it clears, if it does.

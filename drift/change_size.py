@@ -250,8 +250,13 @@ class LabelMarks:
 
     def recent(self, most: int, after: int) -> Counts:
         """The newest labels, at most so many, and those after a label alone."""
+        return self.recent_since(most, after)[0]
+
+    def recent_since(self, most: int, after: int) -> tuple[Counts, str]:
+        """The same, and the event time of the label before the first of them; empty without any."""
         first = max(self.now.n - most, after)
-        return self.now.since(next((m.counts for m in self._marks if m.counts.n >= first), self.now))
+        mark = next((mark for mark in self._marks if mark.counts.n >= first), None)
+        return (NOTHING, "") if mark is None else (self.now.since(mark.counts), mark.time)
 
     def change(self, onset: Mark, inflation: float = 1.0) -> Change:
         """The labels since the onset of a change beside those before it, see ``Change``.

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from drift.alert import Alert
+from drift.newest_labels import NewestLabels
 
 _RARE = 0.01
 """Share of errors among labels below which the share of wrong predictions hides whether any is caught."""
@@ -28,7 +29,12 @@ class LastDrift(NamedTuple):
         return {"time": self.time, "detectors": list(self.detectors), "labels_ago": self.labels_ago}
 
 
-def in_one_sentence(status: Mapping[str, Any], last: LastDrift | None, cleared: Alert | None = None) -> str:
+def in_one_sentence(
+    status: Mapping[str, Any],
+    last: LastDrift | None,
+    cleared: Alert | None = None,
+    newest: NewestLabels | None = None,
+) -> str:
     """The state of a stream for people, and the last drift, or the last alert that was cleared.
 
     >>> status = {"state": "in_control", "n": 900, "errors": 9, "detectors": {}}
@@ -36,8 +42,12 @@ def in_one_sentence(status: Mapping[str, Any], last: LastDrift | None, cleared: 
     'in control: no drift was found; 1.0% of 900 labels were predicted wrong'
     >>> in_one_sentence(status, LastDrift("2024-05-01T12:00:00Z", ["glr"], 250))[:72]
     'in control: the last drift was found at 2024-05-01T12:00:00Z by glr, 250'
+    >>> now = NewestLabels(450, 9, "2024-05-01T12:00:00Z", 0.005)
+    >>> in_one_sentence(status, None, newest=now)[32:]
+    '2.0% of the newest 450 labels were predicted wrong (0.5% before; of all 900 labels 1.0%)'
 
     :param cleared: the newest alert that is over.
+    :param newest: labels, where there are others before them; the share of all says little of now.
     :param status: with ``state``, ``n``, ``errors`` and, of each of the ``detectors``, its ``state``, whether
         it ``decides``, and its ``drifts`` and ``warnings``.
     """
@@ -54,7 +64,12 @@ def in_one_sentence(status: Mapping[str, Any], last: LastDrift | None, cleared: 
     if last is not None:
         names = ", ".join(last.detectors)
         found = f"the last drift was found at {last.time} by {names}, {last.labels_ago:,} labels ago"
-    wrong = f"{status['errors'] / status['n']:.1%} of {status['n']:,} labels were predicted wrong"
+    rate, n = f"{status['errors'] / status['n']:.1%}", f"{status['n']:,} labels"
+    wrong = f"{rate} of {n} were predicted wrong"
+    if newest is not None and newest.labels < status["n"] - 1:  # The time of the first one begins them all.
+        before = "" if newest.before is None else f"{newest.before:.1%} before; "
+        now = f"{newest.rate:.1%} of the newest {newest.labels:,} labels were predicted wrong"
+        wrong = f"{now} ({before}of all {n} {rate})"
     return f"{state}: " + "; ".join(filter(None, (found, _beside(status["detectors"]), wrong)))
 
 

@@ -176,7 +176,7 @@ class GroupedMonitor:
         return {"state": state, "summary": _NOT_WATCHED[state], "alert": None, "cleared_alert": None}
 
     def _group_states(self) -> dict[str, Any]:
-        names = ("state", "n", "errors", "error_rate", "alert", "cleared_alert", "last_event_time")
+        names = ("state", "n", "errors", "error_rate", "newest", "alert", "cleared_alert", "last_event_time")
         found = {}
         for name, monitor in self._groups.items():
             status = monitor.status()

@@ -153,7 +153,8 @@ class DriftMonitor:
         detector that does not decide is a ``warning``. ``n`` counts the values monitored here,
         ``n_with_warm_up`` also those of the warm-up; ``merged`` findings are included in ``warnings``,
         ``drifts`` and ``improvements``. ``last_drift`` stays until its alert is cleared, then that is in
-        ``cleared_alert``; ``summary`` says all of that in a sentence.
+        ``cleared_alert``; ``summary`` says all of that in a sentence. ``newest`` is of now, where an alert
+        tells of its own moment, and ``errors`` of all labels.
         """
         detectors = {}
         for detector in self.detectors:
@@ -175,12 +176,14 @@ class DriftMonitor:
                 "drift_limit": detector.drift_limit,
             }
         last, alert, cleared = self._last_drift(), self._alerting.open, self._alerting.last_cleared
+        newest = self._alerting.newest
         counted = {"state": self._overall(detectors), "n": self.n_seen, "errors": self.errors}
         return {
-            "summary": in_one_sentence({**counted, "detectors": detectors}, last, cleared),
+            "summary": in_one_sentence({**counted, "detectors": detectors}, last, cleared, newest),
             "last_drift": None if last is None else last.to_dict(),
             "alert": alert and alert.to_dict(),
             "cleared_alert": cleared and cleared.to_dict(),
+            "newest": newest and newest.to_dict(),
             **counted,
             "verdict": self.verdict.text,
             "promise": self.promise,

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from drift.alarm_share import AlarmShare
 from drift.performance import LEAST_OF_EACH, Performance, performance
 from drift.recalibration import Recalibration
 from feature_sets.checks import InputError
@@ -136,6 +137,12 @@ class PerformanceWatch:
         self._predictions.clear()
         self._pairs.clear()
         self._scored = None
+
+    @property
+    def alarm_share(self) -> AlarmShare:
+        """How many of the newest healthy rows were alarms; known without a base, too."""
+        healthy = [made for _, made, label in self._pairs if label == 0]
+        return AlarmShare(len(healthy), sum(healthy))
 
     def status(self) -> dict[str, Any] | None:
         """``reference``, ``estimated``, ``realized`` and ``estimated_of_labeled``; None without a base."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from functools import partial
 from typing import Any, ClassVar
 
+from drift.alarm_share import caught_beside_alarms
 from drift.drift_event import SEVERITIES, DriftEvent
 from drift.drift_summary import rare_errors
 from drift.grouped_monitor import GroupedMonitor
@@ -200,15 +201,19 @@ class DetectDrift(RequestStep):
         """Answer of ``GET /drift``; its field ``attached`` says whether there are detectors."""
         if self._monitor is None:
             summary = "not watched: no detectors are attached"
-            found = {"attached": False, "summary": summary, "state": "not_watched", "detectors": {}}
-            return {**found, "undelivered": self._callbacks.pending}
-        found, scores = self._monitor.status(), self._watch.status()
+            none = {"attached": False, "summary": summary, "state": "not_watched", "detectors": {}}
+            return {**none, "undelivered": self._callbacks.pending}
+        found = self._monitor.status()
+        missed, scores, alarms = found["missed_incidents"], self._watch.status(), self._watch.alarm_share
+        if missed["state"] == "in_control":
+            found["missed_incidents"] = {**missed, "summary": caught_beside_alarms(missed["summary"], alarms)}
         rare = rare_errors(scores) if found["n"] else ""
         summary = f"{found['summary']}; {rare}" if rare else str(found["summary"])
         return {
             "attached": True,
             **found,
             "summary": summary,
+            "alarms": alarms.to_dict(),
             "performance": scores,
             "callback": self._callbacks.attached,
             "undelivered": self._callbacks.pending,

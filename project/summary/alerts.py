@@ -28,7 +28,7 @@ def alert_texts(drift: Mapping[str, Any]) -> list[str]:
         if alert:
             found.append(
                 f"open{of_group}, {alert['severity']}: raised {_minute(alert['raised'])} by "
-                f"{alert['source']}, {_rates(alert)}{_merged(alert)}"
+                f"{alert['source']}, {_rates(alert, watched.get('newest'))}{_merged(alert)}"
             )
         elif cleared:
             found.append(
@@ -106,12 +106,18 @@ def _watched(drift: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]
     yield from sorted((drift.get("groups") or {}).items())
 
 
-def _rates(alert: Mapping[str, Any]) -> str:
-    """How often the model was wrong at the worst that was told, and before, and on which devices."""
+def _rates(alert: Mapping[str, Any], newest: Mapping[str, Any] | None = None) -> str:
+    """How often the model was wrong at the worst that was told, and before, and now, and on which devices.
+
+    :param newest: of the labels since, see ``NewestLabels.to_dict``: then the devices are those of now.
+    """
     before, where = alert["rate_before"], devices_in_words(alert.get("devices"))
-    return f"{alert['rate']:.1%} of the labels predicted wrong" + (
-        ("" if before is None else f", {before:.1%} before") + (f"; {where}" if where else "")
-    )
+    now = ""
+    if newest:
+        now = f"of the newest {newest['labels']:,}, since {_minute(newest['since'])}, {newest['rate']:.1%}"
+        where = devices_in_words(newest["devices"]) or (where and f"when it was told last, {where}")
+    worst = f"{alert['rate']:.1%} of the labels predicted wrong"
+    return "; ".join(filter(None, (worst + ("" if before is None else f", {before:.1%} before"), now, where)))
 
 
 def _merged(alert: Mapping[str, Any]) -> str:

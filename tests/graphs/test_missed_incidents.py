@@ -72,6 +72,33 @@ def test_a_model_that_catches_none_is_told_and_its_end_too(package: Path, receiv
     assert told[0][1]["alert"] == told[1][1]["alert"] == status["missed_incidents"]["cleared_alert"]["id"]
 
 
+def test_caught_incidents_are_told_beside_the_alarms_that_this_takes(package: Path) -> None:
+    client = make_client(package)
+    client.send("PUT", "/drift/detectors", detectors())
+    incidents(client, 0, 10, caught=True)
+    status = client.get("/drift").json
+    assert status["alarms"] == {"healthy": 10, "alarms": 0, "share": None}
+    caught = status["missed_incidents"]["summary"]
+    assert caught.startswith("in control: of the newest 10 incidents 10 were caught")
+    watch = client.step("detect_drift")._watch
+    for number in range(390):
+        watch.add_pair(0.1, int(number % 100 == 0), 0)
+    status = client.get("/drift").json
+    calm = f"{caught}; it alarms on 1.0% of the newest 400 healthy rows"
+    assert status["missed_incidents"]["summary"] == calm
+    for _ in range(400):
+        watch.add_pair(0.9, 1, 0)
+    status = client.get("/drift").json
+    assert status["alarms"] == {"healthy": 800, "alarms": 404, "share": 0.505}
+    assert status["missed_incidents"]["state"] == "in_control"
+    assert status["missed_incidents"]["summary"].startswith(
+        "SAYS NOTHING OF THE MODEL: it alarms on 50.5% of"
+    )
+    # With an alert it says that incidents are missed, whatever the alarms.
+    incidents(client, 10, 10, caught=False)
+    assert client.get("/drift").json["missed_incidents"]["summary"].startswith("catches fewer incidents than")
+
+
 def test_its_alert_ends_with_the_detectors(package: Path, receiver: Any) -> None:
     client = make_client(package, callback_url=f"http://127.0.0.1:{receiver.server_port}/runs")
     client.send("PUT", "/drift/detectors", detectors())

@@ -4,6 +4,7 @@ import pytest
 
 from drift.alert import Alert
 from drift.missed_alert import MissedAlert
+from drift.newest_labels import NewestLabels
 from drift.wrong_devices import DeviceErrors, WrongDevices
 from project.api_reader import Endpoint
 from project.endpoint_routing import ChampionChange
@@ -389,6 +390,21 @@ def test_an_open_alert_says_on_which_devices_the_model_is_wrong():
         "3.0% before; 6 of 15 devices have all 37 wrong labels; 2 stand out with 30: AP-01 20 of 20 (100%), "
         "AP-02 10 of 20 (50%); found 2× more since"
     )
+
+
+def test_an_open_alert_tells_the_newest_labels_and_their_devices():
+    first = WrongDevices(15, 300, 37, 6, 0, 0, (DeviceErrors("AP-01", 20, 20),))
+    now = WrongDevices(15, 3975, 400, 1, 1, 400, (DeviceErrors("AP-09", 400, 500),))
+    alert = replace(ALERT, devices=first).to_dict()
+    newest = NewestLabels(3975, 400, "2024-01-09T12:25:00Z", 0.03, now)
+    raised = "open, severe: raised 2024-01-06 18:52 by glr, 20.0% of the labels predicted wrong, 3.0% before"
+    of_now = f"{raised}; of the newest 3,975, since 2024-01-09 12:25, 10.1%"
+    (text,) = alert_texts({"alert": alert, "newest": newest.to_dict()})
+    assert text == f"{of_now}; 1 of 15 devices has all 400 wrong labels: AP-09 400 of 500 (80%)"
+    (text,) = alert_texts({"alert": alert, "newest": replace(newest, devices=None).to_dict()})
+    assert text.startswith(f"{of_now}; when it was told last, 6 of 15 devices have all 37 wrong labels")
+    (text,) = alert_texts({"alert": alert, "newest": None})
+    assert text.startswith(f"{raised}; 6 of 15 devices have all 37 wrong labels")
 
 
 MISSED = MissedAlert(

@@ -183,8 +183,15 @@ def compared(
     :param baselines: what needs no model, in words -> what it says of these rows.
     """
     labels: npt.NDArray[np.int8] = rows[units.label].to_numpy()
+    alarmed = _false_alarm_share(labels, candidate), _false_alarm_share(labels, champion)
     if not labels.any() or labels.all():
-        return Comparison(version, rows=len(rows), units="resampling units")
+        return Comparison(
+            version,
+            rows=len(rows),
+            units="resampling units",
+            false_alarm_share=alarmed[0],
+            champion_false_alarm_share=alarmed[1],
+        )
     clusters = row_clusters(rows, units.time, units.label, units.by, units.apart, units.groups)
     scorers = {CANDIDATE: candidate, CHAMPION: champion}
     intervals = bootstrap(labels, scorers, clusters, float(labels.mean()), seed)
@@ -204,9 +211,17 @@ def compared(
         base_rate=float(labels.mean()),
         baseline=baseline,
         baseline_f1=without_model.get(baseline, 0.0),
+        false_alarm_share=alarmed[0],
+        champion_false_alarm_share=alarmed[1],
     )
 
 
 def _f1(labels: npt.NDArray[np.int8], scored: Scored) -> float:
     """F1 at the threshold of a scorer; 0 where nothing is called an error."""
     return float(f1_score(labels, scored.predicted, zero_division=0.0))
+
+
+def _false_alarm_share(labels: npt.NDArray[np.int8], scored: Scored) -> float | None:
+    """Share of the healthy rows that a scorer calls an error; None without healthy rows."""
+    healthy = labels == 0
+    return float(np.mean(scored.predicted[healthy])) if healthy.any() else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from drift.alarm_share import MOST_FALSE_ALARMS
 from training.evaluation.clusters import LEAST_CLUSTERS
 from training.evaluation.interval import Interval
 from training.evaluation.usable import is_usable
@@ -28,6 +29,8 @@ class Comparison:
     :param base_rate: share of errors among the rows: the average precision of guessing.
     :param baseline: what needs no model and has the highest F1 on these rows, in words; empty if not asked.
     :param baseline_f1: its F1.
+    :param false_alarm_share: share of the healthy rows that the new model calls an error; None without any.
+    :param champion_false_alarm_share: the same of the champion.
     """
 
     version: str
@@ -45,6 +48,8 @@ class Comparison:
     base_rate: float = 0.0
     baseline: str = ""
     baseline_f1: float = 0.0
+    false_alarm_share: float | None = None
+    champion_false_alarm_share: float | None = None
 
     @property
     def is_enough(self) -> bool:
@@ -67,9 +72,24 @@ class Comparison:
             f"guessing has {self.base_rate:.3f}"
         )
 
+    @property
+    def false_alarms(self) -> str:
+        """How many of the healthy rows each of both calls an error, in words; empty if that is not known."""
+        new, old = self.false_alarm_share, self.champion_false_alarm_share
+        if new is None or old is None:
+            return ""
+        many = f", where a first model may {MOST_FALSE_ALARMS:.0%}" if old > MOST_FALSE_ALARMS else ""
+        return (
+            f"of the healthy rows it calls {new:.2%} an error, and version {self.version[:8]} in production "
+            f"{old:.2%}{many}"
+        )
+
     def describe(self) -> dict[str, float | int | str]:
         """Figures ready to be logged."""
         facts: dict[str, float | int | str] = {"champion_version": self.version}
+        if self.false_alarm_share is not None and self.champion_false_alarm_share is not None:
+            facts["comparison_false_alarm_share"] = self.false_alarm_share
+            facts["champion_false_alarm_share"] = self.champion_false_alarm_share
         if not self.difference:
             return {**facts, "comparison_rows": self.rows}
         return {

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from drift.alarm_share import MOST_FALSE_ALARMS
 from training.evaluation.clusters import LEAST_CLUSTERS
 from training.evaluation.comparison import Comparison
 from training.evaluation.interval import Interval
 
-MOST_FALSE_ALARMS = 0.2
-"""Share of the healthy rows above which alarms are of no use to anybody."""
 MARGIN = 0.01
 """By so much of average precision a better model may turn out to be worse on other devices or days.
 
@@ -160,6 +159,8 @@ def decide(candidate: Candidate, comparison: Comparison | None, promote: bool = 
         reason = f"{reason}; {_UNENDED}"
     if comparison and outcome == NOT_PROMOTED and reason == _too_little(comparison):
         figures[TOO_LITTLE] = True
+    if comparison and comparison.version != candidate.version:
+        reason = _with_false_alarms(reason, comparison)
     if comparison and comparison.none_usable:
         figures[NONE_USABLE] = comparison.none_usable
         reason = f"{reason}; {comparison.none_usable}"
@@ -181,10 +182,11 @@ def decide_on_live_rows(
     if comparison.difference is None or not comparison.is_enough:
         return None, _too_little(comparison)
     outcome, reason = _compared(comparison, comparison.difference, least=margin, rows="live rows")
+    reason = _with_false_alarms(reason, comparison)
     if comparison.none_usable:
         reason = f"{reason}; {comparison.none_usable}"
     if false_alarm_share > MOST_FALSE_ALARMS:
-        return False, _many_alarms(false_alarm_share)
+        return False, _with_false_alarms(_many_alarms(false_alarm_share), comparison)
     if worse_on:
         return False, f"clearly worse on {worse_on}: {reason}"
     if outcome == PROMOTED:
@@ -285,8 +287,9 @@ def _beside_champion(candidate: Candidate, comparison: Comparison | None) -> str
         return ""
     return (
         f"; beside version {comparison.version[:8]} in production, which stays: average precision "
-        f"{comparison.candidate:.3f} against {comparison.champion:.3f}, F1 {comparison.candidate_f1:.3f} "
-        f"against {comparison.champion_f1:.3f} ({comparison.rows:,} later rows)"
+        f"{comparison.candidate:.3f} against {comparison.champion:.3f} (difference "
+        f"{comparison.difference}), F1 {comparison.candidate_f1:.3f} against "
+        f"{comparison.champion_f1:.3f} ({comparison.rows:,} later rows)"
     )
 
 
@@ -308,6 +311,11 @@ def _beside_a_worse_one(
         f"{reason}; {fails}; the model in production is no better than one either: F1 "
         f"{comparison.champion_f1:.3f} against {comparison.baseline_f1:.3f} of {comparison.baseline}"
     )
+
+
+def _with_false_alarms(reason: str, comparison: Comparison) -> str:
+    """The reason with what an operator would get of either: F1 of rare errors does not tell it."""
+    return "; ".join(filter(None, (reason, comparison.false_alarms)))
 
 
 def _many_alarms(share: float) -> str:

@@ -156,6 +156,14 @@ def test_a_champion_is_held_to_the_baselines_of_the_new_model_on_the_rows_of_bot
     assert (beside.champion_f1, beside.candidate_f1) == (0.0, pytest.approx(found.scores["model"]["f1"]))
     assert beside.champion_is_no_better_than_a_baseline and not beside.none_usable
     assert beside.base_rate == pytest.approx(found.base_rate)
+    assert beside.champion_false_alarm_share == 0.0
+    assert beside.false_alarm_share == pytest.approx(found.false_alarm_share) and found.false_alarm_share > 0
+    healthy = (rows["is_error"] == 0).to_numpy()
+    model = found.scorers["model"]
+    only = Scored(model.score[healthy], model.threshold, model.probability[healthy])
+    calm = compared("old", rows[healthy].reset_index(drop=True), units, only, only, 0)
+    assert calm.difference is None
+    assert calm.false_alarm_share == calm.champion_false_alarm_share == pytest.approx(found.false_alarm_share)
     other = compared("old", rows, units, silent, found.scorers["model"], 0, found.baselines)
     assert not other.champion_is_no_better_than_a_baseline
     assert "NEITHER" in compared("old", rows, units, silent, silent, 0).none_usable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -295,7 +296,7 @@ def test_the_score_of_the_champion_is_told_where_a_rule_decides():
     assert told.outcome == "not promoted"
     assert told.reason.endswith(
         "of the rule of a single feature; beside version old in production, which stays: average precision "
-        "0.800 against 0.700, F1 0.500 against 0.620 (4,000 later rows)"
+        "0.800 against 0.700 (difference 0.050 to 0.150), F1 0.500 against 0.620 (4,000 later rows)"
     )
     for beside in (None, comparison(difference=None), Comparison("new")):
         assert decide(weak, beside).reason.endswith("of the rule of a single feature")
@@ -312,3 +313,50 @@ def test_a_model_made_of_incidents_without_an_end_passes_with_a_word_of_caution(
     for beside in (comparison(low=-0.3, high=-0.1), Comparison("new", 0, "devices", 0, 0.8, 0.8)):
         assert caution not in decide(candidate(is_of_unended=True), beside).reason
     assert caution not in decide(candidate(), None).reason
+
+
+ALARMS = "of the healthy rows it calls 1.05% an error, and version old in production 40.90%"
+SHARES = {"false_alarm_share": 0.0105, "champion_false_alarm_share": 0.409}
+
+
+@pytest.mark.parametrize(
+    ("found", "beside"),
+    [
+        (candidate(), comparison(**SHARES)),
+        (candidate(), comparison(low=-0.3, high=-0.2, **SHARES)),
+        (candidate(worse_than=FAILS), comparison(**SHARES)),
+        (candidate(predictable=False), comparison(**SHARES)),
+        (candidate(), comparison(with_errors=3, **SHARES)),
+        (candidate(), Comparison("old", rows=300, **SHARES)),
+    ],
+)
+def test_every_reason_tells_how_often_either_model_alarms_on_healthy_rows(found, beside):
+    gate = decide(found, beside)
+    assert gate.reason.endswith(f"; {ALARMS}, where a first model may 20%")
+    told = gate.describe()
+    assert (told["comparison_false_alarm_share"], told["champion_false_alarm_share"]) == (0.0105, 0.409)
+    assert ("too_little_to_compare" in told) == (not beside.is_enough)
+    calm = decide(found, replace(beside, champion_false_alarm_share=0.2))
+    assert calm.reason.endswith("and version old in production 20.00%")
+    unknown = decide(found, replace(beside, champion_false_alarm_share=None))
+    assert "of the healthy rows" not in unknown.reason
+    assert "champion_false_alarm_share" not in unknown.describe()
+    assert "of the healthy rows" not in decide(candidate(version="old"), beside).reason
+
+
+def test_a_trial_tells_it_too():
+    assert ALARMS in decide_on_live_rows(comparison(**SHARES), 0.05)[1]
+    assert ALARMS in decide_on_live_rows(comparison(**SHARES), 0.05, false_alarm_share=0.4)[1]
+
+
+def test_fewer_false_alarms_alone_are_not_better():
+    """Six episodes after a drift: the champion alarms on 41% of the healthy rows; a rule beats both."""
+    f1 = {"candidate_f1": 0.047, "champion_f1": 0.006, "f1_difference": Interval(-0.007, 0.416)}
+    bar = {"base_rate": 0.002, "baseline": "the rule of a single feature", "baseline_f1": 0.161}
+    beside = comparison(0.068, 0.006, -0.020, 0.365, **f1, **bar, **SHARES, with_errors=6)
+    gate = decide(candidate(undecided_than="F1 0.047 against 0.161 of the rule"), beside)
+    assert gate.outcome == "not promoted"
+    assert "(difference -0.020 to 0.365)" in gate.reason and ALARMS in gate.reason
+    # One that is better by the interval takes over from it, though it is no better than the rule.
+    clear = replace(beside, difference=Interval(0.01, 0.365))
+    assert decide(candidate(undecided_than="F1 0.047 against 0.161 of the rule"), clear).promoted
