@@ -175,6 +175,15 @@ def test_what_is_no_list_of_words_and_numbers_is_refused(given: Any) -> None:
         of_metrics(load={"no_value": given})
 
 
+def test_a_truth_value_of_a_counter_is_refused_also_where_1_means_none() -> None:
+    form = schema(no_value=[1])
+    assert [metric.name for metric in form.counter_metrics] == ["octets"]
+    body = {"box": "a", "at": "2024-05-01T12:00:00Z", "load": 2.0}
+    assert math.isnan(EventParser(form).telemetry({**body, "octets": 1}).metrics["octets_counter"])
+    with pytest.raises(EventError, match=r"octets: must be a whole number .* got True"):
+        EventParser(form).telemetry({**body, "octets": True})
+
+
 def test_it_is_kept_and_decides_of_which_readings_a_schema_is() -> None:
     plain, said = schema(), schema(no_value=["Unknown", "-1"])
     assert said.to_dict()["no_value"] == ["unknown", -1]
