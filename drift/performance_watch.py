@@ -21,7 +21,7 @@ WINDOW = 5000
 """Newest predictions, and newest labels, that scores are told of; more where errors are rare."""
 
 LONGEST = 50_000
-"""The same at most: a hundredth of a second of sorting, and some megabytes."""
+"""The same at most: a tenth of a second for the scores when they are asked for, and ten megabytes."""
 
 _WANTED = 4 * LEAST_OF_EACH
 """So many errors has the window at the share of the base: more than it takes, as they come in episodes."""

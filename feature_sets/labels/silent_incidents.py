@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,7 @@ from feature_sets.durations import in_words
 from feature_sets.labels.covered import DeviceIncidents, device_incidents, excluded_incidents
 from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools, Integers, KeyedRows
+from feature_sets.telemetry.cell_text import rows_saying
 from feature_sets.telemetry.each_horizon import longest_horizon_seconds
 from feature_sets.telemetry.incident_rows import ID, START, at, scope_columns
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -34,7 +36,8 @@ class SilentIncidents:
 
     An incident of several devices is silent if all of them are.
 
-    :param incidents: those that count, name a known device and reach into the time of the readings.
+    :param incidents: those that count, name a known device of the population and reach into the time of the
+        readings.
     :param silent: names of those in which no device has a reading.
     :param unannounced: names of those that have one, but no device has another within the horizon before its
         first; none without a horizon.
@@ -106,7 +109,7 @@ def silent_incidents(
     keys = list(dict.fromkeys([*map(str, readings.keys), *attributes[DEVICE]]))
     found = device_incidents(incidents, keys, attributes, schema)
     within = (found.end > first) & (found.start <= last) & ~excluded_incidents(incidents, schema)[found.row]
-    found = found.take(np.flatnonzero(within))
+    found = found.take(np.flatnonzero(within & _learned_from(keys, attributes, schema)[found.codes]))
     inside, away = _nearest(readings, found)
     heard = inside & ((away <= horizon * 1_000_000) | (found.start <= first) if horizon else True)
     rows = np.unique(found.row)
@@ -121,6 +124,17 @@ def silent_incidents(
         schema.horizons[-1] if horizon else "",
         tuple((nearest.reindex(unannounced) / 1e6).tolist()),
     )
+
+
+def _learned_from(keys: Sequence[str], attributes: pd.DataFrame, schema: TelemetrySchema) -> Bools:
+    """Which devices are, or once were, in the population; all without one. Of others no model learns."""
+    if not schema.population:
+        return np.ones(len(keys), dtype=np.bool_)
+    rows = np.ones(len(attributes), dtype=np.bool_)
+    for column, value in schema.population.items():
+        rows &= rows_saying(attributes[column], value)
+    learned: Bools = np.isin(np.array(keys, dtype=object), attributes[DEVICE].to_numpy(dtype=object)[rows])
+    return learned
 
 
 def _nearest(readings: KeyedRows, found: DeviceIncidents) -> tuple[Bools, Integers]:

@@ -44,7 +44,7 @@ _RANGE = "must be between 1970 and 2106"
 _FLOAT = "must be a whole number of nanoseconds; a number with a decimal point does not hold them"
 _DATE = "must be an epoch number or a date with dashes; these digits may be either"
 _SPAN = "must be one time, not a span as PRTG writes it: leave its first time in the column"
-_SPAN_FORM = re.compile(r".*[0-9]:[0-9]{2}.* - .*[0-9]:[0-9]{2}")
+_CLOCK_FORM = re.compile(r"[0-9]:[0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 UNITS = (("s", 1e11, 1_000_000, 1), ("ms", 1e14, 1_000, 1), ("us", 1e17, 1, 1), ("ns", math.inf, 1, 1_000))
@@ -179,7 +179,7 @@ def _moment(text: str, order: str | None) -> datetime:
         return _assembled(match, int(match["month"]), int(match["day"]), text)
     match = _LOCAL_FORM.match(text)
     if match is None or match["mark"] != match["again"]:
-        raise InputError(_WHERE, _SPAN if _SPAN_FORM.match(text) else _FORM, text)
+        raise InputError(_WHERE, _SPAN if _is_span(text) else _FORM, text)
     if order is None:
         raise InputError(_WHERE, ORDER_RULE, text)
     one, two = int(match["one"]), int(match["two"])
@@ -187,6 +187,15 @@ def _moment(text: str, order: str | None) -> datetime:
     if month > 12 >= day:
         raise InputError(_WHERE, order_rule(order), text)
     return _assembled(match, month, day, text)
+
+
+def _is_span(text: str) -> bool:
+    """Whether a text has a time before a dash and one behind it.
+
+    Each part is looked through once: one expression of all of it would take minutes of a text of kilobytes.
+    """
+    begin, _, end = text.partition(" - ")
+    return bool(_CLOCK_FORM.search(begin) and _CLOCK_FORM.search(end))
 
 
 def _assembled(match: re.Match[str], month: int, day: int, text: str) -> datetime:

@@ -420,7 +420,8 @@ def _whole(name: str, value: Any, absent: object, largest: int, cells: CellRule)
         if read != read:
             return math.nan
         value = read
-    if cells.numbers and isinstance(value, int | float) and cells.is_none(value):
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if cells.numbers and is_number and cells.is_none(value):
         return math.nan
     exact = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     if not exact and (not isinstance(value, int) or isinstance(value, bool)):

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.json_files import labels_beside
-from feature_sets.telemetry.text_files import open_text
+from feature_sets.telemetry.text_files import open_text, readable_cells
 
 _TIME, _FIELD, _VALUE, _MEASUREMENT = "_time", "_field", "_value", "_measurement"
 _NO_TAGS = ("", "result", "table", "_start", "_stop", _TIME, _FIELD, _VALUE, _MEASUREMENT)
@@ -69,7 +69,11 @@ def _rows(path: Path | str) -> Iterator[tuple[int, _Table, list[str] | None]]:
     """
     kinds: dict[str, list[str]] = {}
     table: _Table | None = None
-    with open_text(path) as stream, io.TextIOWrapper(stream, "utf-8-sig", newline="") as text:
+    with (
+        readable_cells(),
+        open_text(path) as stream,
+        io.TextIOWrapper(stream, "utf-8-sig", newline="") as text,
+    ):
         reader = csv.reader(text)
         line = 1
         for row in reader:

@@ -68,8 +68,10 @@ class CellRule:
         """Of what a schema says of all metrics and of one."""
         every = [value for some in given for value in some]
         words = frozenset(value for value in every if isinstance(value, str))
-        numbers = tuple(dict.fromkeys(value for value in every if not isinstance(value, str)))
-        return cls(words, numbers, unit)
+        told = [value for value in every if not isinstance(value, str)]
+        # A file of 32 bits, and who sends on what it has, has -9999.9 as -9999.900390625.
+        short = [float(np.float32(value)) for value in told if not float(value).is_integer()]
+        return cls(words, tuple(dict.fromkeys([*told, *short])), unit)
 
     @property
     def is_plain(self) -> bool:

@@ -19,7 +19,14 @@ from feature_sets.telemetry import influx_files
 from feature_sets.telemetry.file_format import CSV_FORMATS, CsvFormat, FileFormat
 from feature_sets.telemetry.json_files import TIME, labels_beside, stem_of
 from feature_sets.telemetry.series_names import series_parts
-from feature_sets.telemetry.text_files import SEPARATORS, header_of, is_csv, open_text, text_source
+from feature_sets.telemetry.text_files import (
+    SEPARATORS,
+    header_of,
+    is_csv,
+    open_text,
+    readable_cells,
+    text_source,
+)
 
 _BLOCK_BYTES = 1 << 20
 _TIME = "time"
@@ -94,8 +101,7 @@ class _Grafana:
     def __init__(self, path: Path, form: FileFormat, csv_form: CsvFormat) -> None:
         self._path, self._form, self._csv = path, form, csv_form
         self._own = (TIME, form.metric, form.value)
-        header = next(csv.reader([header_of(path).text], delimiter=csv_form.separator), [])
-        self._header = [cell.strip() for cell in header]
+        self._header = [cell.strip() for cell in _cells(_lines(path, 1)[0], csv_form.separator)]
         twice = sorted({cell for cell in self._header if self._header.count(cell) > 1})
         if twice:
             raise InputError("", "must have columns of different names", twice)
@@ -193,15 +199,27 @@ def _coded(values: pa.Array, codes: np.ndarray) -> pa.DictionaryArray:  # type: 
 
 def _separator(path: Path) -> str:
     """By which the header has times, as many cells as the line after it, and the most."""
-    header = header_of(path)
-    with open_text(path) as stream, io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="") as text:
-        for _ in range(header.skip):
-            text.readline()
-        lines = [text.readline(), text.readline()]
+    lines = _lines(path, 2)
     found: dict[str, tuple[bool, bool, int]] = {}
     for one in SEPARATORS:
-        rows = [next(csv.reader([line], delimiter=one), []) for line in lines if line.strip()]
+        rows = [_cells(line, one) for line in lines if line.strip()]
         sizes = [len(row) for row in rows]
         is_time = bool(rows) and any(cell.strip().lower() == _TIME for cell in rows[0])
         found[one] = (is_time, sizes[:1] > [1] and len(set(sizes)) == 1, max(sizes[:1], default=0))
     return max(SEPARATORS, key=lambda one: found[one])
+
+
+def _lines(path: Path, count: int) -> list[str]:
+    """The header and lines after it, whole: that of a thousand series is longer than ``header_of`` reads."""
+    skip = header_of(path).skip
+    with open_text(path) as stream, io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="") as text:
+        return [text.readline() for _ in range(skip + count)][skip:]
+
+
+def _cells(line: str, separator: str) -> list[str]:
+    """Cells of a line.
+
+    :raises InputError: if one is longer than they may be.
+    """
+    with readable_cells():
+        return next(csv.reader([line], delimiter=separator), [])

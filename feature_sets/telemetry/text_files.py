@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -92,6 +94,20 @@ def header_of(path: Path) -> Header:
 
 def _cells(line: str, separator: str) -> int:
     return len(next(csv.reader([line.strip()], delimiter=separator), []))
+
+
+@contextmanager
+def readable_cells() -> Iterator[None]:
+    """Have a cell that Python's reader of CSV does not take told as what is wrong with a file.
+
+    :raises InputError: if one is longer than it takes.
+    """
+    try:
+        yield
+    except csv.Error as error:
+        most = f"{csv.field_size_limit():,} characters"
+        rule = f"must have cells of at most {most}; longer ones come of a quotation mark that is missing"
+        raise InputError("", rule, str(error)) from error
 
 
 def is_blank(path: Path) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from feature_sets.checks import InputError
 from graphs.protocol.roles import Role
 from project.cli.known_project import known_project
 from project.cli.options import IS_OPEN, JsonOption, OpenOption, ProjectOption
@@ -70,5 +71,5 @@ def _watch(settings: Settings, session: Session, project: str) -> None:
             routing = routing_if_any(up.address, settings.bearer_token())
             if routing is not None:
                 watch(settings, dbpath, project, routing.document.champion.version, up.address)
-    except NetopsError as error:
+    except (NetopsError, InputError) as error:  # The second of a memory that a newer release has stored.
         typer.echo(f"whether the champion is watched for drift is not known: {error}", err=True)

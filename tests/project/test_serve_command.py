@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from feature_sets.checks import InputError
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from project import endpoint_routing, memory
 from project.cli import endpoint, routing
@@ -72,11 +73,12 @@ def test_a_project_that_watches_for_no_drift_is_told_and_left_alone(
 def test_what_cannot_be_asked_is_told_and_does_not_end_the_command(
     served: Served, tmp_path: Any, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def away(*_: Any) -> Any:
-        raise NetopsError("the API is away")
+    for error in (NetopsError("the API is away"), InputError("artifact", "must be known", "newer")):
 
-    monkeypatch.setattr(memory, "recall", away)
-    after_serving(tmp_path)
-    assert "whether the champion is watched for drift is not known: the API is away" in (
-        capsys.readouterr().err
-    )
+        def away(*_: Any, error: Exception = error) -> Any:
+            raise error
+
+        monkeypatch.setattr(memory, "recall", away)
+        after_serving(tmp_path)
+        said = capsys.readouterr().err
+        assert f"whether the champion is watched for drift is not known: {error}" in said

@@ -40,13 +40,17 @@ def package_own_model(
     :param schema: that the endpoint runs with.
     :param algorithm: what people call it.
     :returns: the content of ``model.json``; its version is a digest of graph and rows.
-    :raises InputError: if a column is not there.
+    :raises InputError: if a column is not there, or is not of times or numbers.
     :raises ModelPackageError: if the graph has other inputs, or an answer that is no probability.
     """
     lacking = [name for name in (schema.time, *inputs) if name not in rows.columns]
     if lacking or rows.empty:
         raise InputError("rows", "must have the time and each input", lacking or "no row")
-    times = pd.to_datetime(rows[schema.time], utc=True)
+    times = _times(rows[schema.time])
+    try:
+        rows[[*inputs]].astype("float64")
+    except (ValueError, TypeError) as error:
+        raise InputError("rows", "must have a number, or none, in each input", str(error)) from error
     draft = ModelSchema(
         telemetry=schema,
         inputs=model_inputs(rows, inputs, schema),
@@ -68,3 +72,17 @@ def package_own_model(
         raise ModelPackageError(MODEL_FILE, rule, float(probability[refused][0]))
     described = dataclasses.replace(draft, predictions=prediction_histogram(probability))
     return write_graph(directory, graph, described, matrix)
+
+
+def _times(column: pd.Series) -> pd.Series:
+    """A column as times in UTC; a number is none, as nobody knows its unit."""
+    rule = "must be a time in each row"
+    if pd.api.types.is_numeric_dtype(column):
+        raise InputError(f"rows, column '{column.name}'", rule, column.iloc[0])
+    try:
+        times = pd.to_datetime(column, utc=True)
+    except (ValueError, TypeError) as error:
+        raise InputError(f"rows, column '{column.name}'", rule, str(error)) from error
+    if times.isna().any():
+        raise InputError(f"rows, column '{column.name}'", rule, f"none in {int(times.isna().sum()):,} rows")
+    return times

@@ -162,3 +162,15 @@ def test_the_counts_are_those_of_the_labels(seed):
     found = counted(schema, readings, *rows)
     assert sorted(found.silent) == sorted(silent) and silent
     assert sorted(found.unannounced) == sorted(unannounced) and unannounced
+
+
+def test_incidents_of_devices_outside_the_population_are_not_counted():
+    schema = TelemetrySchema.from_dict({**schema_of().to_dict(), "population": {"site": "core"}})
+    readings = readings_of(inside=without(200, 300), outside=without(200, 300))
+    tickets = [
+        ticket("T-1", 210, 250, device="inside"),
+        ticket("T-2", 210, 250, device="outside"),
+        ticket("T-3", 10, 50, device="outside"),
+    ]
+    found = counted(schema, readings, *tickets, inside="core", outside="edge")
+    assert (found.incidents, found.silent) == (1, ("T-1",))

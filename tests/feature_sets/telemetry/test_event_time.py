@@ -321,3 +321,10 @@ def test_times_without_a_zone_are_of_the_one_that_is_named(text: str, instant: s
 def test_a_span_is_told_as_that(text: str) -> None:
     with pytest.raises(InputError, match="must be one time, not a span as PRTG writes it"):
         seconds_of(text, "UTC", "day_first")
+
+
+@pytest.mark.parametrize("text", ["1:11" * 5000 + " - " * 5000, "1:11 - " * 5000 + "x", "1:11" * 10_000])
+def test_a_long_text_that_is_no_time_is_refused_at_once(text: str) -> None:
+    """An expression that looks at all pairs of places in it takes hours, and the endpoint with it."""
+    with pytest.raises(InputError, match="event time"):
+        seconds_of(text)

@@ -175,6 +175,28 @@ def test_what_is_no_list_of_words_and_numbers_is_refused(given: Any) -> None:
         of_metrics(load={"no_value": given})
 
 
+def test_a_truth_value_of_a_counter_is_refused_also_where_1_means_none() -> None:
+    form = schema(no_value=[1])
+    assert [metric.name for metric in form.counter_metrics] == ["octets"]
+    body = {"box": "a", "at": "2024-05-01T12:00:00Z", "load": 2.0}
+    assert math.isnan(EventParser(form).telemetry({**body, "octets": 1}).metrics["octets_counter"])
+    with pytest.raises(EventError, match=r"octets: must be a whole number .* got True"):
+        EventParser(form).telemetry({**body, "octets": True})
+
+
+def test_a_number_that_means_none_is_known_in_files_of_32_bits(tmp_path: Path) -> None:
+    form = of_metrics(load={"no_value": [-9999.9]}, octets={"no_value": [2**32 - 1]})
+    loads = pa.array(np.array([1.5, -9999.9, -9999.5], dtype=np.float32))
+    times = pa.array(pd.to_datetime(moments(3), utc=True))
+    table = {"box": ["a"] * 3, "at": times, "load": loads, "octets": [1, 2**32 - 1, 2**32]}
+    pq.write_table(pa.table(table), tmp_path / "metrics.parquet")
+    telemetry, _ = read(tmp_path, {}, form)
+    np.testing.assert_array_equal(telemetry.metrics["load"], [1.5, np.nan, -9999.5])
+    assert telemetry.metrics["octets_counter"].tolist() == [1, pd.NA, 2**32]
+    body = {"box": "a", "at": "2024-05-01T12:00:00Z", "load": float(np.float32(-9999.9)), "octets": 1}
+    assert math.isnan(EventParser(form).telemetry(body).metrics["load"])
+
+
 def test_it_is_kept_and_decides_of_which_readings_a_schema_is() -> None:
     plain, said = schema(), schema(no_value=["Unknown", "-1"])
     assert said.to_dict()["no_value"] == ["unknown", -1]

@@ -124,6 +124,30 @@ def test_names_of_a_legend_are_read_by_a_pattern_and_the_title_is_the_metric(tmp
     assert TelemetrySchema.from_dict(form.to_dict()) == form
 
 
+def test_a_panel_of_a_thousand_series_has_a_header_that_is_read_whole(tmp_path: Path) -> None:
+    labels = ", ".join(f'part{place}=""{"x" * 40}""' for place in range(2))
+    names = [f'"cpu{{instance=""r{place}"", {labels}}}"' for place in range(1000)]
+    content = f"Time,{','.join(names)}\n2026-11-01 00:00:00,{','.join(map(str, range(1000)))}\n"
+    assert content.index("\n") > 100_000
+    found = rows(write(tmp_path, content), schema("grafana", metrics={"cpu": {}}))
+    assert sorted(found, key=lambda row: row[2]) == [(f"r{place}", 0, place) for place in range(1000)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("grafana", f'Time,"cpu{{instance=""r1""}},{"x" * 140_000}\n2026-11-01 00:00:00,1\n'),
+        (
+            "influx",
+            f'{ANNOTATED},,3,2026-11-01T00:01:00Z,40.5,,"r1\n{",,3,2026-11-01T00:02:00Z,1,,r1" * 5000}',
+        ),
+    ],
+)
+def test_a_quotation_mark_that_is_missing_is_told(tmp_path: Path, kind: str, content: str) -> None:
+    with pytest.raises(TelemetryError, match=r"metrics\.csv: must have cells of at most .* is missing"):
+        read_telemetry(write(tmp_path, content), schema(kind))
+
+
 def test_large_exports_are_read_in_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(file_chunks, "CHUNK_BYTES", 8 * 3 * 50)
     lines = ["Time," + ",".join(f'"cpu{{instance=""r{box}""}}"' for box in range(7))]

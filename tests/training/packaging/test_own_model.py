@@ -66,6 +66,10 @@ def test_the_version_is_of_the_graph_and_its_rows(tmp_path):
             ModelPackageError,
             "must have the output 'probabilities'",
         ),
+        ({"rows": FRAME.assign(heat="warm")}, InputError, "rows: must have a number, or none, in each input"),
+        ({"rows": FRAME.assign(timestamp=7)}, InputError, "'timestamp': must be a time in each row, got 7"),
+        ({"rows": FRAME.assign(timestamp=None)}, InputError, "'timestamp': must be a time in each row, got"),
+        ({"rows": FRAME.assign(timestamp="now?")}, InputError, "'timestamp': must be a time in each row"),
         ({"threshold": -1.0}, InputError, "threshold: must be a number of at least 0"),
     ],
 )
