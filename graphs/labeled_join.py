@@ -188,6 +188,7 @@ class LabeledJoin(RequestStep):
             found.plain["book"] = self._book.saved()
         if kept := self._kept.saved():
             found.plain["kept_labels"] = kept
+            found.plain["kept_label_others"] = self._kept.saved_others()
         if self._early is not None:
             found.plain["early"] = self._early.saved()
         changes = None if self._incidents is None else self._incidents.changes()
@@ -205,7 +206,8 @@ class LabeledJoin(RequestStep):
             self._silenced.restore(state.part("silenced"), self._inputs)
         if isinstance(self._ledger, DerivedLedger):
             self._book.restore(state.plain["book"])
-        self._kept.restore(state.plain.get("kept_labels", []))  # Snapshots of before have none.
+        kept = state.plain.get("kept_labels", [])  # Snapshots of before have none.
+        self._kept.restore(kept, state.plain.get("kept_label_others"))
         if self._early is not None and "early" in state.plain:  # Snapshots of before have none.
             self._early.restore(state.plain["early"])
         if self._batches is not None and "batches" in state.plain:

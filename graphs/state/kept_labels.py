@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import OrderedDict
+from collections.abc import Sequence
 from typing import Any
 
 from feature_sets.rows.event_micros import event_micros
@@ -76,15 +77,17 @@ class KeptLabels:
 
     def saved(self) -> list[list[Any]]:
         """Plain content for JSON, in the order in which it was told; ``restore`` reads it back."""
-        return [
-            [micros, device, said, None if others is None else list(others)]
-            for (micros, device), (said, others) in self._said.items()
-        ]
+        return [[micros, device, said] for (micros, device), (said, _) in self._said.items()]
 
-    def restore(self, saved: list[list[Any]]) -> None:
-        """Go on from what ``saved`` gave."""
-        self._said = OrderedDict(
-            ((micros, device), (said, None if not of or of[0] is None else tuple(of[0])))
-            for micros, device, said, *of in saved
+    def saved_others(self) -> list[list[Any] | None]:
+        """Of each of ``saved`` its columns; apart, as earlier releases read three fields there."""
+        return [None if others is None else list(others) for _, others in self._said.values()]
+
+    def restore(self, saved: list[list[Any]], others: Sequence[list[Any] | None] | None = None) -> None:
+        """Go on from what ``saved`` and ``saved_others`` gave; earlier snapshots have none of the latter."""
+        found = [None] * len(saved) if others is None else others
+        self._said = OrderedDict(  # A fourth field is of a development version; it counts as not known.
+            ((micros, device), (said, None if of is None else tuple(of)))
+            for (micros, device, said, *_), of in zip(saved, found, strict=True)
         )
         self._looked_at = -math.inf

@@ -48,11 +48,16 @@ def test_memory_is_looked_through_seldom_also_before_the_first_prediction(
 
 def test_labels_of_an_earlier_snapshot_are_compared_by_what_was_kept_of_them() -> None:
     kept = KeptLabels(100.0, 10)
-    kept.restore([[10_000_000, "a", 1], [20_000_000, "a", 0, ["test"]]])
+    kept.restore([[10_000_000, "a", 1], [20_000_000, "a", 0]], [None, ["test"]])
     assert kept.status("a", 10.0, 1, None, ("test",)) is LabelStatus.DUPLICATE
     assert kept.status("a", 10.0, 0, None) is LabelStatus.CONFLICTING
     assert kept.status("a", 20.0, 0, None) is LabelStatus.CONFLICTING
     assert kept.status("a", 20.0, 0, None, ("test",)) is LabelStatus.DUPLICATE
     again = KeptLabels(100.0, 10)
-    again.restore(kept.saved())
+    again.restore(kept.saved(), kept.saved_others())
     assert again.saved() == kept.saved()
+    assert again.saved_others() == kept.saved_others() == [None, ["test"]]
+    assert {len(row) for row in kept.saved()} == {3}, "releases before the columns read three fields"
+    older = KeptLabels(100.0, 10)
+    older.restore(kept.saved())
+    assert older.saved_others() == [None, None]
