@@ -17,8 +17,8 @@ from feature_sets.telemetry.incident_rows import END, START
 from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
-_FAR = 24
-"""So many horizons before an incident its readings are looked at, to tell how long the silence before was."""
+_FAR = 4
+"""So many horizons before an incident its readings are read: it is done at each ingestion, and takes memory."""
 
 
 def silent_in_history(schema: TelemetrySchema) -> SilentIncidents | None:
