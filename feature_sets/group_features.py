@@ -15,9 +15,9 @@ from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.neighbors import CALLED, STATISTICS
 from feature_sets.telemetry.peers import DIFFERENCE
 from feature_sets.telemetry.schema import TelemetrySchema
-from feature_sets.windows import others_kernel
+from feature_sets.windows import newest_kernel
 from feature_sets.windows.device_places import Key
-from feature_sets.windows.others import Asked, NewestValues, Relation
+from feature_sets.windows.newest_values import Asked, NewestValues, Relation
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -85,7 +85,7 @@ class GroupFeatures:
                 self.relations.index(part.direction),
                 place[part.window_feature],
                 part.statistic,
-                others_kernel.PLAIN,
+                newest_kernel.PLAIN,
             )
             for part in of_neighbors
         ]
@@ -94,7 +94,7 @@ class GroupFeatures:
                 len(self.relations) - 1,
                 place[part.metric],
                 part.statistic,
-                others_kernel.DIFFERENCE if part.comparison == DIFFERENCE else others_kernel.RATIO,
+                newest_kernel.DIFFERENCE if part.comparison == DIFFERENCE else newest_kernel.RATIO,
             )
             for part in of_peers
         ]
@@ -211,7 +211,12 @@ _FIRST = np.zeros(1, dtype=np.int64)
 _STATISTICS = dict(
     zip(
         STATISTICS,
-        (others_kernel.MAX, others_kernel.MEAN, others_kernel.MIN, others_kernel.MEDIAN),
+        (
+            newest_kernel.MAX,
+            newest_kernel.MEAN,
+            newest_kernel.MIN,
+            newest_kernel.MEDIAN,
+        ),
         strict=True,
     )
 )

@@ -15,7 +15,7 @@ from feature_sets.telemetry.neighbors import ANY, DOWNSTREAM, UPSTREAM
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.valid_from import from_beginning
 from feature_sets.windows.device_places import Key
-from feature_sets.windows.others import Relation
+from feature_sets.windows.newest_values import Relation
 
 _Around = dict[str, dict[str, tuple[Span, ...]]]
 """Device -> each other one that it sees, and when."""

@@ -25,7 +25,7 @@ from graphs.state.clocks import ARRIVAL
 from project.code_digest import CODE, code_digest
 from project.function_names import GENERATOR, MODEL, RUNNER, SERVING, STAGING
 from project.job_handlers import JOBS
-from project.memory import Memory, recall, workflow_arguments
+from project.last_run import LastRun, recall, workflow_arguments
 from project.model_addresses import model_address
 from project.settings import Settings
 from project.token_files import CALLBACK_FILE, keep, token_file
@@ -72,7 +72,7 @@ def project_folder(name: str, settings: Settings) -> Path:
 
 
 def register(
-    project: mlrun.projects.MlrunProject, settings: Settings, memory: Memory | None = None
+    project: mlrun.projects.MlrunProject, settings: Settings, memory: LastRun | None = None
 ) -> mlrun.projects.MlrunProject:
     """Register everything; the profile decides image, source, secrets and engine, nothing else.
 
@@ -114,7 +114,7 @@ def register_mapping(project: mlrun.projects.MlrunProject, settings: Settings, s
 
 
 def _register_workflows(
-    project: mlrun.projects.MlrunProject, settings: Settings, memory: Memory | None
+    project: mlrun.projects.MlrunProject, settings: Settings, memory: LastRun | None
 ) -> None:
     """Register the workflows with the arguments that the project remembers.
 
@@ -135,7 +135,7 @@ def _register_workflows(
         project.metadata.labels = {**(project.metadata.labels or {}), RUNNER_LABEL: WORKFLOW_JOB}
 
 
-def _as_before(workflow: dict[str, Any], before: dict[str, Any], memory: Memory | None) -> dict[str, Any]:
+def _as_before(workflow: dict[str, Any], before: dict[str, Any], memory: LastRun | None) -> dict[str, Any]:
     if workflow["name"] not in WORKFLOWS:
         return workflow
     args = {**(before.get("args") or {}), **workflow_arguments(memory, workflow["name"])}

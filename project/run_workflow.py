@@ -18,9 +18,10 @@ from mlrun.projects.pipelines import pipeline_context
 
 from feature_sets.checks import InputError
 from project import run_lock
-from project.disk import disk_failure
+from project.disk_errors import disk_failure
 from project.errors import NetopsError, without_repeats
 from project.function_names import what_brings_back
+from project.last_run import own_arguments, recall, resolve
 from project.local.api.deployments.records import OFFLINE
 from project.local.processes import this_process
 from project.local.servers import ServerError
@@ -31,7 +32,6 @@ from project.local.workflow_records import (
     write_process,
     write_status,
 )
-from project.memory import own_arguments, recall, resolve
 from project.parameters import NAMES
 from project.project_setup import load_project, register_mapping
 from project.retention.prune import prune_after_run

@@ -23,7 +23,7 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.roles import Role
 from project import parameters, run_lock
 from project.errors import NetopsError
-from project.memory import recall, resolve
+from project.last_run import recall, resolve
 from project.retraining.keeper import LoopKeeper
 from project.retraining.loop import Loop
 from project.retraining.mlrun_events import MlrunEvents

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from project.lasting import lasting
+from project.gc_paused import gc_paused
 
 
 def main() -> None:
     """Load everything, run the workflow of the request, and exit with its code."""
-    with lasting():
+    with gc_paused():
         from project.run_workflow import run
     sys.exit(run(Path(sys.argv[1])))
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from project.errors import NetopsError
+from project.local.atomic_write import write_atomically
 from project.local.processes import Process, log_tail, this_process
 from project.local.processes import start as start_process
-from project.local.whole_files import write_whole
 from project.local.workflow_records import (
     ABORTED,
     ENDED,
@@ -163,5 +163,5 @@ def _new_folder(
         "arguments": arguments,
         "mlrun_dbpath": os.environ.get("MLRUN_DBPATH", ""),
     }
-    write_whole(folder / REQUEST_FILE, json.dumps(request))
+    write_atomically(folder / REQUEST_FILE, json.dumps(request))
     return folder

@@ -19,8 +19,8 @@ from mlrun.projects.pipelines import pipeline_context
 from project import parameters, run_lock
 from project.api_reader import runs
 from project.http_json import UnreachableError
+from project.last_run import after_run, recall, remember, resolve
 from project.latest_report import link_report
-from project.memory import after_run, recall, remember, resolve
 from project.retention.prune import prune_after_run
 from project.settings import Settings
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from project.lasting import lasting
+from project.gc_paused import gc_paused
 from project.local.stack import Stack, StackInfo
 from tests.process_guard import guard_this_process
 
@@ -50,7 +50,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[Any]:
     """No search for garbage while all modules load, nor later among what they are made of."""
-    with lasting():
+    with gc_paused():
         return (yield)
 
 

@@ -27,8 +27,8 @@ from training.dataset.unlabeled_rows import read_unlabeled
 from training.evaluation.baselines import MODEL
 from training.evaluation.bootstrap import BASE_RATE
 from training.evaluation.champion import Champion, compare, find_champion
-from training.evaluation.champion_beside import of_one_champion, version_there, why_superseded
 from training.evaluation.clusters import AUTO, parse_bootstrap_by
+from training.evaluation.current_champion import of_one_champion, version_there, why_superseded
 from training.evaluation.evaluate_model import evaluate_model
 from training.evaluation.group_scores import group_scores
 from training.evaluation.label_advice import COLUMNS as ADVICE_COLUMNS

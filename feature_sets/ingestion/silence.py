@@ -18,7 +18,7 @@ from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 _FAR = 4
-"""So many horizons before an incident its readings are read: it is done at each ingestion, and takes memory."""
+"""Horizons before an incident whose readings are read: more take memory, at each ingestion."""
 
 
 def silent_in_history(schema: TelemetrySchema) -> SilentIncidents | None:

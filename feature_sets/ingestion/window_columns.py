@@ -24,8 +24,8 @@ from feature_sets.windows import event_status
 from feature_sets.windows.baselines import Baselines
 from feature_sets.windows.definition import WindowDefinition
 from feature_sets.windows.known_columns import known_columns, known_engine
+from feature_sets.windows.newest_values import NewestValues
 from feature_sets.windows.online import OnlineWindows
-from feature_sets.windows.others import NewestValues
 
 _TURNED_ROWS = 4096
 """Rows that are put into columns at a time: as many as the processor's cache holds."""

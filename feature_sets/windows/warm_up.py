@@ -14,8 +14,8 @@ import pandas as pd
 from feature_sets.windows import kernel
 from feature_sets.windows.baselines import Baselines
 from feature_sets.windows.definition import WindowDefinition
+from feature_sets.windows.newest_values import Asked, NewestValues, Relation
 from feature_sets.windows.online import OnlineWindows
-from feature_sets.windows.others import Asked, NewestValues, Relation
 
 
 def warm_up() -> Path:

@@ -15,7 +15,7 @@ from feature_sets.ingestion.topology_history import stored_groups
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.device_places import Key
-from feature_sets.windows.others_kernel import NEVER
+from feature_sets.windows.newest_kernel import NEVER
 from graphs.protocol.request import Request
 from graphs.state.moving_feature_set import MovingFeatureSet, stored_attributes_of, stored_history
 from graphs.state.serving_state import ServingState

@@ -33,7 +33,7 @@ from project.cli.stop import stop
 from project.cli.stream import stream
 from project.cli.token import token
 from project.cli.up import up
-from project.disk import disk_failure
+from project.disk_errors import disk_failure
 from project.errors import NetopsError
 from project.settings import default_home
 

@@ -13,7 +13,7 @@ from project.settings import Settings
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from project.memory import Memory, Resolved
+    from project.last_run import LastRun, Resolved
     from project.session import Session
 
 
@@ -73,7 +73,7 @@ def as_last_time(
     :param keep: whether endpoints are to be left up afterwards.
     :raises InputError: see ``resolve``; or if nobody says what the columns of a folder mean.
     """
-    from project.memory import recall, resolve
+    from project.last_run import recall, resolve
 
     memory = recall(session.mlrun_dbpath, project)
     resolved = resolve(project, names, given, memory, local=settings.profile == "local", keep=keep)
@@ -97,7 +97,7 @@ def _other_projects(session: Session, project: str) -> str:
 
 
 def _simulated(
-    session: Session, project: str, given: Mapping[str, Any], memory: Memory | None
+    session: Session, project: str, given: Mapping[str, Any], memory: LastRun | None
 ) -> Iterator[str]:
     """A line about the others, where a run that says nothing of its telemetry would begin a new one."""
     if memory is not None or {"telemetry", "schema"} & set(given):

@@ -11,7 +11,7 @@ from rich.console import Console
 from feature_sets.telemetry.folder_writer import write_folder
 from feature_sets.telemetry.simulation.chain import ChainNetwork
 from project.cli.workflow_progress import run_to_end
-from project.memory import recall, resolve
+from project.last_run import recall, resolve
 from project.parameters import NAMES
 from project.scenarios import ALONE
 from project.session import Session

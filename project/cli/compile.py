@@ -29,7 +29,7 @@ def compile_workflow(
     """
     from rich.console import Console
 
-    from project.memory import refuse_simulation, set_on_workflow
+    from project.last_run import refuse_simulation, set_on_workflow
     from project.session import open_session
 
     if not file.resolve().parent.is_dir():

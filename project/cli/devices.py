@@ -17,7 +17,7 @@ from project.cli.open_project import open_project
 from project.cli.options import JsonOption, ProjectOption
 from project.errors import NetopsError
 from project.settings import Settings
-from project.tables import print_columns
+from project.text_columns import print_columns
 
 if TYPE_CHECKING:
     from feature_sets.telemetry.schema import TelemetrySchema

@@ -24,7 +24,7 @@ from project.api_reader import Endpoint, ready_endpoint
 from project.cli.workflow_progress import run_to_end
 from project.endpoint_routing import champion_of, read_routing
 from project.function_names import RUNNER, SERVING
-from project.memory import recall, resolve
+from project.last_run import recall, resolve
 from project.parameters import NAMES
 from project.production_model import production_version
 from project.project_setup import project_folder

@@ -16,8 +16,8 @@ from project.endpoint_routing import ChampionChange, routing_if_any
 from project.errors import NetopsError
 from project.function_names import GENERATOR, SERVING
 from project.http_json import get_json
+from project.last_run import Resolved
 from project.latest_report import latest_reports
-from project.memory import Resolved
 from project.run_lock import tell_run_id
 from project.session import Session
 from project.settings import Settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
-from project.tables import print_columns
+from project.text_columns import print_columns
 
 if TYPE_CHECKING:
     from project.endpoint_routing import EndpointRouting

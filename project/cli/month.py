@@ -21,8 +21,8 @@ from project.audit import audit
 from project.cli.workflow_progress import run_to_end
 from project.device_reload import reload_devices
 from project.function_names import SERVING
+from project.last_run import recall, resolve
 from project.live_history import LiveJournal
-from project.memory import recall, resolve
 from project.parameters import NAMES
 from project.project_setup import project_folder
 from project.run_lock import COMMAND, RUN, held

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from feature_sets.checks import InputError
-from project.lasting import lasting
+from project.gc_paused import gc_paused
 from project.settings import Settings
 
 if TYPE_CHECKING:
@@ -18,12 +18,12 @@ def open_project(session: Session, project: str, settings: Settings) -> Telemetr
 
     :raises InputError: if there is no such project.
     """
-    with lasting():
+    with gc_paused():
         import mlrun
 
     from feature_sets.telemetry.schema import TelemetrySchema
     from project.api_reader import projects
-    from project.memory import recall
+    from project.last_run import recall
     from project.project_setup import project_folder
 
     if project not in projects(session.mlrun_dbpath):

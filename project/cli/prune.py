@@ -13,7 +13,7 @@ from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.retention.plan import Deleted
 from project.settings import Settings
-from project.tables import print_columns
+from project.text_columns import print_columns
 
 if TYPE_CHECKING:
     from project.retention.prune import Pruned, Pruning

@@ -6,7 +6,7 @@ from rich.console import Console
 
 from project.cli.workflow_progress import run_to_end
 from project.errors import NetopsError
-from project.memory import recall, resolve
+from project.last_run import recall, resolve
 from project.parameters import NAMES
 from project.run_lock import RUN, BusyError, holder
 from project.session import Session

@@ -198,7 +198,7 @@ def _promoted_at_once(settings: Settings, session: Session, project: str, versio
     from project.cli.endpoint import running_endpoint
     from project.cli.routing import promote_version, watch
     from project.endpoint_routing import RefusedError, routing_if_any
-    from project.memory import recall
+    from project.last_run import recall
     from project.production_model import production_version
     from project.registered_versions import end_promotion
 

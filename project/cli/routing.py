@@ -126,7 +126,7 @@ def watch(settings: Settings, dbpath: str, project: str, version: str, address: 
     from project.api_reader import ready_endpoint
     from project.attached_detectors import watch_champion
     from project.function_names import RUNNER
-    from project.memory import recall
+    from project.last_run import recall
     from project.retraining_policy import OFF
 
     try:

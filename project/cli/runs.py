@@ -10,7 +10,7 @@ import typer
 from project.cli.known_project import known_project
 from project.cli.options import JsonOption, ProjectOption
 from project.settings import Settings
-from project.tables import compact, print_columns
+from project.text_columns import compact, print_columns
 
 
 def list_runs(

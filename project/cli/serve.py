@@ -54,7 +54,7 @@ def _watch(settings: Settings, session: Session, project: str) -> None:
     from project.cli.endpoint import is_watched, running_endpoint
     from project.cli.routing import watch
     from project.endpoint_routing import routing_if_any
-    from project.memory import recall
+    from project.last_run import recall
     from project.run_lock import PATIENCE_SECONDS, SWAP, held
 
     dbpath = session.mlrun_dbpath

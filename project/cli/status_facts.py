@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from feature_sets.checks import InputError
 from project.api_reader import redis_url
 from project.cli.restarts import deployed, facts
-from project.disk import write_failure
+from project.disk_errors import write_failure
 from project.errors import NetopsError
 from project.function_names import ENDPOINTS, SERVING
 from project.latest_report import latest_reports

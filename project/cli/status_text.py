@@ -9,7 +9,7 @@ from project.api_reader import Schedule
 from project.cli.restarts import Lives
 from project.cli.status_facts import StatusFacts
 from project.function_names import RUNNER, SERVING, what_brings_back
-from project.tables import print_columns
+from project.text_columns import print_columns
 
 _STOPPED = "offline"
 _DOWN = "not running; 'netops up' starts it"

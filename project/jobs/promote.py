@@ -11,7 +11,7 @@ from feature_sets.model_package.tags import PRODUCTION, STAGING
 from project.model_addresses import model_address
 from project.registered_versions import record_promotion, record_superseded
 from project.report_sections import page_of, tell_gate
-from training.evaluation.champion_beside import why_superseded
+from training.evaluation.current_champion import why_superseded
 from training.evaluation.promotion_gate import SUPERSEDED, after_rehearsal
 from training.packaging.staged_models import horizon_model
 

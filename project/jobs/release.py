@@ -12,7 +12,7 @@ from feature_sets.model_package.tags import CANDIDATE, PRODUCTION, STAGING
 from project.model_addresses import model_address
 from project.registered_versions import evaluated_model
 from project.workflow_steps import SERVED
-from training.evaluation.champion_beside import version_there
+from training.evaluation.current_champion import version_there
 from training.job.run_artifacts import artifact_path
 from training.packaging.staged_models import horizon_model, stage_production
 

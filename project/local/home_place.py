@@ -11,7 +11,7 @@ import pwd
 from pathlib import Path
 
 from project.errors import NetopsError
-from project.local.whole_files import write_whole
+from project.local.atomic_write import write_atomically
 
 _NAME = "place"
 
@@ -66,7 +66,7 @@ def check_place(home: Path) -> None:
 def note_place(home: Path) -> None:
     """Note where a home is, unless that is noted."""
     if not (home / _NAME).exists():
-        write_whole(home / _NAME, f"{home}\n")
+        write_atomically(home / _NAME, f"{home}\n")
 
 
 def _is_same(made_at: str, home: Path) -> bool:

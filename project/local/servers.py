@@ -16,10 +16,10 @@ from pathlib import Path
 import psutil
 
 from project.errors import NetopsError
+from project.local.atomic_write import write_atomically
 from project.local.ports import free_port
 from project.local.processes import NOBODY, Process, log_tail
 from project.local.processes import start as start_process
-from project.local.whole_files import write_whole
 
 _POLL_SECONDS = 0.01
 
@@ -100,7 +100,7 @@ def _left_of(file: Path) -> ServerState | None:
 
 
 def _write_state(file: Path, state: ServerState) -> ServerState:
-    write_whole(file, json.dumps(asdict(state)))
+    write_atomically(file, json.dumps(asdict(state)))
     return state
 
 

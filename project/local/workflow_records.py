@@ -12,8 +12,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from project.local.atomic_write import write_atomically
 from project.local.processes import NOBODY, Process
-from project.local.whole_files import write_whole
 
 REQUEST_FILE = "request.json"
 """Project, workflow and arguments, and ``mlrun_dbpath``: the MLRun API that its runs are stored in."""
@@ -78,7 +78,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:
-    write_whole(path, json.dumps(content))
+    write_atomically(path, json.dumps(content))
 
 
 def read_request(folder: Path) -> dict[str, Any]:

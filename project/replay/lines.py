@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from feature_sets.telemetry.schema import DEVICE
-from project.tables import column_lines
+from project.text_columns import column_lines
 
 _INDENT = 14
 

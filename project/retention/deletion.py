@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlparse
 
-from project.local.whole_files import write_whole
+from project.local.atomic_write import write_atomically
 from project.retention.plan import Deleted, StoredData
 from training.report_page.without_plots import without_plots
 
@@ -101,7 +101,7 @@ def _strip(report: StoredData, now: datetime) -> int:
     if file is None:
         item.put(after)
     else:
-        write_whole(file, after)  # A kill leaves one of both.
+        write_atomically(file, after)  # A kill leaves one of both.
     return len(before.encode()) - len(after.encode())
 
 

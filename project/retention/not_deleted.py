@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 
 from feature_sets.checks import InputError
-from project.local.whole_files import write_whole
+from project.local.atomic_write import write_atomically
 
 _FOLDER = "retention"
 
@@ -27,7 +27,7 @@ def note_failure(home: Path, project: str, why: str, now: datetime) -> None:
     except InputError:  # One that nobody can read is replaced: what counts is why of now.
         known = None
     since = known["since"] if known else now.isoformat()
-    write_whole(path, json.dumps({"since": since, "why": why}))
+    write_atomically(path, json.dumps({"since": since, "why": why}))
 
 
 def note_success(home: Path, project: str) -> None:

@@ -25,7 +25,7 @@ from project.retraining.state import (
 )
 from project.retraining.told_drift import evidence_of
 from project.settings import Settings
-from project.tables import column_lines
+from project.text_columns import column_lines
 
 AT_ONCE = "promoted at once"
 """What a person did in the running endpoint."""

@@ -11,10 +11,11 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.telemetry.split_rule import COLUMN, TIME
 from project import parameters, run_lock
 from project.api_reader import ready_endpoint
-from project.disk import write_failure
+from project.disk_errors import write_failure
 from project.errors import NetopsError
 from project.function_names import MODEL, SERVING
 from project.http_json import get_json
+from project.last_run import ONCE, LastRun, recall, resolve
 from project.local.workflow_records import (
     ABORTED,
     ENDED,
@@ -24,7 +25,6 @@ from project.local.workflow_records import (
     read_status,
     workflow_records,
 )
-from project.memory import ONCE, Memory, recall, resolve
 from project.production_model import production_artifact, version_of
 from project.registered_versions import end_promotion
 from project.retraining.evidence import LabeledErrors, LabeledRows
@@ -242,7 +242,7 @@ class LocalOperations:
         names = ("test_fraction", "test_devices", "train_rows", "seed", "split")
         return TelemetrySchema.load(value["schema"]), SplitArguments(**{name: value[name] for name in names})
 
-    def _memory(self) -> Memory:
+    def _memory(self) -> LastRun:
         memory = recall(self._dbpath, self._project)
         if memory is None:
             raise NetopsError(

@@ -11,7 +11,7 @@ from project.retraining.policy import RunResult
 from project.retraining.state import Attempt
 from training.dataset.too_little import TOO_LITTLE
 from training.evaluation import promotion_gate
-from training.evaluation.champion_beside import why_superseded
+from training.evaluation.current_champion import why_superseded
 
 _CANDIDATE = (promotion_gate.HELD, promotion_gate.ON_TRIAL)
 """What the gate says of a model that passed, and is not to be promoted by its run."""

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from feature_sets.checks import InputError
-from project.local.whole_files import write_whole
+from project.local.atomic_write import write_atomically
 
 FORMAT = 1
 
@@ -340,7 +340,7 @@ class StateFile:
         """Replace the state, on disk when this returns; only while ``changing``."""
         if len(state.decisions) > MOST_DECISIONS:
             state = self._move_older(state)
-        write_whole(self.path, json.dumps(state.to_dict()))
+        write_atomically(self.path, json.dumps(state.to_dict()))
 
     def every_decision(self) -> list[Decision]:
         """All decisions, oldest first.

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from project.local.whole_files import write_whole
+from project.local.atomic_write import write_atomically
 from project.summary.alerts import alert_texts
 from training.report_page.page import Section, with_section
 
@@ -36,4 +36,4 @@ def tell_drift(page: Path, drift: Mapping[str, Any]) -> None:
     :raises OSError: if it cannot be written.
     """
     html = with_section(page.read_text(encoding="utf-8"), drift_section(drift))
-    write_whole(page, html)
+    write_atomically(page, html)

@@ -16,7 +16,7 @@ CLUSTER = {
 }
 REMEMBER = """
 import json, mlrun
-from project.memory import after_run, remember
+from project.last_run import after_run, remember
 from project.parameters import DEFAULTS, NAMES
 from project.project_setup import load_project
 from project.settings import Settings

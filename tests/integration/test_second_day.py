@@ -3,7 +3,7 @@
 What once broke on the second day, and where else it is held, below ``tests/``:
 
 - The empty request to the runner brought the simulated network into a project of real telemetry: here, and
-  ``project/test_runner.py``, ``project/test_memory.py``.
+  ``project/test_runner.py``, ``project/test_last_run.py``.
 - A second run waited for pairs that nobody sent, and its cause was in a log only:
   ``project/test_labeled_stream.py``, ``project/test_telemetry_generator.py``.
 - Nothing live reached training: ``project/test_live_history.py``, and here.

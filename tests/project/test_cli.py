@@ -28,7 +28,7 @@ from project.cli.ingest import _replacement
 from project.cli.restarts import deployed, facts, lives
 from project.cli.run import what_stays
 from project.cli.runs import results_text
-from project.disk import disk_failure
+from project.disk_errors import disk_failure
 from project.latest_report import link_report
 from project.local.stack import DeployedFunction
 from project.parameters import NAMES

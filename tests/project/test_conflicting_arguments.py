@@ -7,9 +7,9 @@ from rich.console import Console
 
 from project import parameters
 from project.cli import arguments
-from project.memory import Memory, resolve
+from project.last_run import LastRun, resolve
 from project.settings import Settings
-from tests.project.test_memory import lab, ran  # noqa: F401 - a fixture
+from tests.project.test_last_run import lab, ran  # noqa: F401 - a fixture
 
 MAIN = parameters.NAMES["main"]
 
@@ -90,8 +90,8 @@ def test_what_is_given_twice_against_itself_is_told_before_work_starts(lab):  # 
 
 def test_the_lines_are_on_the_console(monkeypatch, tmp_path):
     memory = simulated(deploy_streaming=False)
-    assert isinstance(memory, Memory)
-    monkeypatch.setattr("project.memory.recall", lambda *_: memory)
+    assert isinstance(memory, LastRun)
+    monkeypatch.setattr("project.last_run.recall", lambda *_: memory)
     from project.session import Session
 
     console = Console(file=io.StringIO())
@@ -113,8 +113,8 @@ def test_the_lines_are_on_the_console(monkeypatch, tmp_path):
 def test_a_new_project_beside_others_says_that_it_is_the_simulated_network(
     monkeypatch, tmp_path, given, others, said
 ):
-    monkeypatch.setattr("project.memory.recall", lambda *_: None)
-    monkeypatch.setattr("project.memory.resolve", lambda *_, **__: resolve("p", MAIN, {}, None))
+    monkeypatch.setattr("project.last_run.recall", lambda *_: None)
+    monkeypatch.setattr("project.last_run.resolve", lambda *_, **__: resolve("p", MAIN, {}, None))
     monkeypatch.setattr("project.api_reader.projects", lambda _: others)
     from project.session import Session
 

@@ -12,7 +12,7 @@ import pytest
 from graphs.initializer import SETTINGS
 from project import project_setup
 from project.function_names import ENDPOINTS, RUNNER, SERVING, STAGING
-from project.memory import Memory
+from project.last_run import LastRun
 from project.settings import Settings
 
 KEY = "feature_sets/model_package/signed_by_openssf.pub"
@@ -108,7 +108,7 @@ def test_the_endpoint_reads_tools_by_the_mapping_of_now(tmp_path):
         return project.get_function(SERVING).spec.parameters[SETTINGS]["incident_mapping"]
 
     def remembered(**schema):
-        return Memory({}, schema, "", "0123", "main", "")
+        return LastRun({}, schema, "", "0123", "main", "")
 
     fields = {"fields": {"start": "at"}}
     assert mapping_of(registered({}, tmp_path)) is None

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from project import run_workflow
-from project.memory import Memory, schema_digest
+from project.last_run import LastRun, schema_digest
 from project.run_lock import BusyError, Holder
 
 
@@ -39,7 +39,7 @@ def test_given_before_remembered_before_what_is_set_on_the_workflow(request_file
 
     schema = TelemetrySchema.load("").to_dict()
     remembered = {"devices": 4, "ticks": 5, "combinations": 3}
-    memory = Memory(remembered, schema, schema_digest(schema), "r", "main", "2024-05-01T12:00:00+00:00")
+    memory = LastRun(remembered, schema, schema_digest(schema), "r", "main", "2024-05-01T12:00:00+00:00")
     found = ran_with(request_file, monkeypatch, memory, devices=9, ticks=9, seed=9)
     assert found == {"devices": 4, "ticks": 7, "seed": 9}
     assert ran_with(request_file, monkeypatch, None, devices=9) == {"devices": 9, "ticks": 7}

@@ -11,7 +11,7 @@ from mlrun.common.schemas.alert import AlertsModes
 from feature_sets.telemetry.schema import TelemetrySchema
 from project import runner
 from project.errors import NetopsError
-from project.memory import Memory, schema_digest
+from project.last_run import LastRun, schema_digest
 from project.retraining.loop import Loop
 from project.retraining.mlrun_events import MlrunEvents
 from project.retraining.next_run import Evidence
@@ -89,7 +89,7 @@ def test_a_second_run_is_refused_while_the_first_is_under_way(context):
 
 
 def remembered(telemetry):
-    return Memory({"telemetry": telemetry, "seed": 5}, {}, "", "r", "main", "2024-05-01T12:00:00+00:00")
+    return LastRun({"telemetry": telemetry, "seed": 5}, {}, "", "r", "main", "2024-05-01T12:00:00+00:00")
 
 
 def test_an_empty_request_repeats_the_last_run(context, monkeypatch, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from feature_sets.checks import InputError
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
-from project import endpoint_routing, memory
+from project import endpoint_routing, last_run
 from project.cli import endpoint, routing
 from project.cli.serve import _watch
 from project.endpoint_routing import EndpointRouting
@@ -39,7 +39,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> Any:
     with fake_endpoint(lambda *_: (200, {"attached": found.attached})) as address:
         up = SimpleNamespace(address=address)
         monkeypatch.setattr(endpoint, "running_endpoint", lambda *_: up)
-        monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(arguments=found.arguments))
+        monkeypatch.setattr(last_run, "recall", lambda *_: SimpleNamespace(arguments=found.arguments))
         routed = EndpointRouting(CHAMPION_TWO, 1, {}, [])
         monkeypatch.setattr(endpoint_routing, "read_routing", lambda *_: routed)
         monkeypatch.setattr(routing, "watch", found.watch)
@@ -78,7 +78,7 @@ def test_what_cannot_be_asked_is_told_and_does_not_end_the_command(
         def away(*_: Any, error: Exception = error) -> Any:
             raise error
 
-        monkeypatch.setattr(memory, "recall", away)
+        monkeypatch.setattr(last_run, "recall", away)
         after_serving(tmp_path)
         said = capsys.readouterr().err
         assert f"whether the champion is watched for drift is not known: {error}" in said

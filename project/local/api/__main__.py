@@ -17,8 +17,8 @@ from project.errors import NetopsError
 from project.local.api.app import build_app
 from project.local.api.http.same_user import same_user_only
 from project.local.api.settings import Settings, pid_file
+from project.local.atomic_write import write_atomically
 from project.local.log_files import OwnLog
-from project.local.whole_files import write_whole
 
 _GRACE_SECONDS = 10
 
@@ -61,7 +61,7 @@ def main() -> None:
         app = same_user_only(build_app(settings, arguments.redis_url))
     except NetopsError as error:
         sys.exit(f"netops: {error}")  # Whoever started us shows the end of the log.
-    write_whole(pid_file(settings.home), f"{os.getpid()}\n")
+    write_atomically(pid_file(settings.home), f"{os.getpid()}\n")
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     server = uvicorn.Server(

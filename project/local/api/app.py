@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.middleware import Middleware
 
-from project.disk import write_failure
+from project.disk_errors import write_failure
 from project.local.api.context import Context
 from project.local.api.deployments.left_rehearsals import LeftRehearsals
 from project.local.api.deployments.live import LiveDeployments

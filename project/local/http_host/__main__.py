@@ -20,14 +20,14 @@ import uvicorn
 import uvloop
 
 from graphs.exposure import LISTEN_HOST
-from project.lasting import lasting
+from project.gc_paused import gc_paused
 from project.local.http_host.app import DEFAULT_MAX_BODY, HostApp
 from project.local.http_host.events import make_context, set_up_logs
 from project.local.http_host.functions import load_function
 from project.local.http_host.handover import BACKLOG, doors, listen, offer, take
 from project.local.http_host.host_server import HostServer
+from project.local.http_host.plain_requests import PlainProtocol
 from project.local.http_host.preload import preload, wait
-from project.local.http_host.prompt import PromptProtocol
 from project.local.log_files import OwnLog
 
 _GRACE_SECONDS = 10
@@ -50,7 +50,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
             log_config=None,  # Its lines go where all others do, in their form.
             log_level="warning",
             access_log=False,
-            http=PromptProtocol,
+            http=PlainProtocol,
             backlog=BACKLOG,
             proxy_headers=False,  # Nobody asks who sent it.
             lifespan="on",
@@ -81,7 +81,7 @@ def main() -> None:
     set_up_logs()
     if arguments.log:
         OwnLog(arguments.log).follow()
-    with lasting():
+    with gc_paused():
         preload(json.loads(arguments.function.read_text()))
         gc.collect()  # Once: whatever is garbage now would stay as long as the endpoint.
     if arguments.standby and not wait():

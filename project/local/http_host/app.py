@@ -11,7 +11,6 @@ from feature_sets.checks import InputError
 from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
 from graphs.protocol.errors import ApiError
 from graphs.protocol.request_id import REQUEST_ID, given_id, made_id
-from project.local.http_host.asked import Asked
 from project.local.http_host.body import (
     BodyTooLargeError,
     BodyTooSlowError,
@@ -22,6 +21,7 @@ from project.local.http_host.body import (
 from project.local.http_host.events import event_of, make_event
 from project.local.http_host.functions import Function
 from project.local.http_host.known_heads import LENGTH, KnownHeads
+from project.local.http_host.pending_request import PendingRequest
 from project.local.http_host.results import Result, error_result, to_result
 
 log = logging.getLogger("netops.http_host")
@@ -102,9 +102,9 @@ class HostApp:
         path = path.replace("?", "%3F")  # A part of a name, as no query is in here.
         return make_event(method, path, query, headers, body, self.function.json_only)
 
-    def asked(self, method: str, path: str, headers: Headers, body: bytes) -> Asked:
+    def asked(self, method: str, path: str, headers: Headers, body: bytes) -> PendingRequest:
         """A request without a query, whose event is made when its turn comes."""
-        return Asked(
+        return PendingRequest(
             method,
             path,
             len(body),
@@ -114,13 +114,13 @@ class HostApp:
 
     def asked_again(
         self, method: str, path: str, headers: Headers, names: Mapping[str, str], body: bytes
-    ) -> Asked:
+    ) -> PendingRequest:
         """The same of one whose head, but for the length, was there before.
 
         :param names: its headers as an event has them, with the length of before.
         """
         size = len(body)
-        return Asked(
+        return PendingRequest(
             method,
             path,
             size,

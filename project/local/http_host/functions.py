@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 
 from feature_sets.checks import InputError
-from project.local.http_host.asked import Asked
 from project.local.http_host.nuclio import NuclioFunction
+from project.local.http_host.pending_request import PendingRequest
 
 
 class Function(Protocol):
@@ -24,7 +24,7 @@ class Function(Protocol):
     async def __call__(self, event: Any) -> Any:
         """Answer one event."""
 
-    def take(self, asked: Asked, done: Callable[[Any], None]) -> None:
+    def take(self, asked: PendingRequest, done: Callable[[Any], None]) -> None:
         """Answer one request without a task of its own.
 
         :param done: called with the output, or the error, once; it never raises.

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import uvicorn
 
 from project.local.http_host.app import HostApp
-from project.local.http_host.prompt import PromptProtocol
+from project.local.http_host.plain_requests import PlainProtocol
 
 DRAIN_SECONDS = 3.0
 """How long a connection that was kept is waited for, once another process takes the new ones."""
@@ -56,7 +56,7 @@ class HostServer(uvicorn.Server):
         if isinstance(app, HostApp):
             app.drains = True
         for connection in self.server_state.connections:
-            if isinstance(connection, PromptProtocol):
+            if isinstance(connection, PlainProtocol):
                 connection.drain()
         loop = asyncio.get_running_loop()
         until = loop.time() + DRAIN_SECONDS

@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from types import ModuleType
 from typing import Any
 
-from project.local.http_host.asked import Asked
 from project.local.http_host.code import load_handler
 from project.local.http_host.hooks import Tasks, call_hook, settled
+from project.local.http_host.pending_request import PendingRequest
 
 
 class NuclioFunction:
@@ -47,7 +47,7 @@ class NuclioFunction:
             return await settled(self._handler(self._context, event))
         return await settled(await asyncio.to_thread(self._handler, self._context, event))
 
-    def take(self, asked: Asked, done: Callable[[Any], None]) -> None:
+    def take(self, asked: PendingRequest, done: Callable[[Any], None]) -> None:
         """Hand the event to the handler, which runs beside others."""
         try:
             event = asked.event()

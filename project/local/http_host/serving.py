@@ -16,9 +16,9 @@ from mlrun.serving import serving_wrapper
 from mlrun.serving.server import v2_serving_init
 
 from graphs.together import ATTRIBUTE
-from project.local.http_host.asked import Asked, asked_of
 from project.local.http_host.code import load_module
 from project.local.http_host.hooks import Tasks, call_hook, settled
+from project.local.http_host.pending_request import PendingRequest, asked_of
 
 _TURN_REQUESTS, _TURN_BYTES = 64, 16_000
 """What is answered at a go, at most, unless one request is more."""
@@ -51,8 +51,8 @@ class ServingFunction:
         self._module = module
         self._together = getattr(getattr(context, "_server", None), ATTRIBUTE, None)
         self._tasks = Tasks()
-        self._arrived: deque[tuple[Asked, Callable[[Any], None]]] = deque()
-        self._urgent: list[tuple[Asked, Callable[[Any], None]]] = []
+        self._arrived: deque[tuple[PendingRequest, Callable[[Any], None]]] = deque()
+        self._urgent: list[tuple[PendingRequest, Callable[[Any], None]]] = []
         self._bytes = self._refusals = 0
         self._turn: asyncio.Handle | None = None
 
@@ -90,7 +90,7 @@ class ServingFunction:
         self.take(asked_of(event), done)
         return await answer
 
-    def take(self, asked: Asked, done: Callable[[Any], None]) -> None:
+    def take(self, asked: PendingRequest, done: Callable[[Any], None]) -> None:
         """Have a request answered with others that arrive by the time that its turn comes."""
         if self._together is None:
             try:

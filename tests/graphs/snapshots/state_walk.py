@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from feature_sets.windows.baselines import Baselines
-from feature_sets.windows.others import NewestValues
+from feature_sets.windows.newest_values import NewestValues
 from feature_sets.windows.sharded_state import ShardedState
 from graphs.request_step import request_steps
 from graphs.state.accepted_before import AcceptedBefore

@@ -191,7 +191,7 @@ def test_a_kill_anywhere_is_ended_by_the_next_time(make: Any, monkeypatch: pytes
     later = datetime.now(UTC) + timedelta(days=1)
     whole.prune(later)
     database = mlrun.get_run_db()
-    deletes, strips = database.del_artifact, deletion.write_whole
+    deletes, strips = database.del_artifact, deletion.write_atomically
     # Each run has three artifacts to delete, and a page.
     for at in (0, 1, 3, 4, 7):
         for is_done in (False, True):
@@ -209,11 +209,11 @@ def test_a_kill_anywhere_is_ended_by_the_next_time(make: Any, monkeypatch: pytes
                 return acted
 
             monkeypatch.setattr(database, "del_artifact", dies(deletes))
-            monkeypatch.setattr(deletion, "write_whole", dies(strips))
+            monkeypatch.setattr(deletion, "write_atomically", dies(strips))
             with pytest.raises(Killed):
                 killed.prune()
             monkeypatch.setattr(database, "del_artifact", deletes)
-            monkeypatch.setattr(deletion, "write_whole", strips)
+            monkeypatch.setattr(deletion, "write_atomically", strips)
             killed.prune()
             killed.prune(later)
             assert killed.left() == whole.left(), (at, is_done)

@@ -12,9 +12,9 @@ import pytest
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
+from project.last_run import LastRun, resolve, schema_digest
 from project.local.processes import Process
 from project.local.workflow_records import GIVEN_UP_FILE, write_process, write_status
-from project.memory import Memory, resolve, schema_digest
 from project.parameters import NAMES
 from project.retraining import operations as module
 from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, RunLook
@@ -118,7 +118,7 @@ def test_a_promotion_that_nobody_could_record_is_recorded_by_the_loop(operations
 def remembered(monkeypatch, arguments, content=None):
     schema = TelemetrySchema.load().to_dict() if content is None else content
     digest = schema_digest(TelemetrySchema.from_dict(schema).history_content())
-    memory = Memory(arguments, schema, digest, "m", "main", "2024-05-01T12:00:00+00:00")
+    memory = LastRun(arguments, schema, digest, "m", "main", "2024-05-01T12:00:00+00:00")
     monkeypatch.setattr(module, "recall", lambda _dbpath, _project: memory)
 
 

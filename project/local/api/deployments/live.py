@@ -14,7 +14,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from project.disk import disk_line, log_failure
+from project.disk_errors import disk_line, log_failure
 from project.local.api.deployments.records import (
     BUILDING,
     ERROR,

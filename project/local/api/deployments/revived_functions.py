@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from project.disk import log_failure
+from project.disk_errors import log_failure
 from project.function_names import STAGING
 from project.local.api.deployments.backoff import pause_after
 from project.local.api.deployments.live import LiveDeployments

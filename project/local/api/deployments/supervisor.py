@@ -10,7 +10,7 @@ import logging
 import threading
 from dataclasses import replace
 
-from project.disk import log_failure
+from project.disk_errors import log_failure
 from project.local.api.deployments.launch import Launcher
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.records import (

@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from project.disk import log_failure
+from project.disk_errors import log_failure
 from project.local.api.documents import Document
 from project.local.api.errors import ApiError
 from project.local.api.http.calls import Call

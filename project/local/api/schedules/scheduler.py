@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from project.disk import log_failure
+from project.disk_errors import log_failure
 from project.local.api.documents import Document, get_in
 from project.local.api.errors import ApiError, ConflictError, InvalidError
 from project.local.api.records.runs import unfinished_runs

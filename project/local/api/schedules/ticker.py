@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from project.disk import log_failure
+from project.disk_errors import log_failure
 
 log = logging.getLogger("netops.api.ticker")
 

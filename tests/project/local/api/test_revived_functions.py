@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from project.disk import write_failure
+from project.disk_errors import write_failure
 from project.function_names import RUNNER, SERVING, STAGING
 from project.local.api.deployments.live import LiveDeployments
 from project.local.api.deployments.records import (

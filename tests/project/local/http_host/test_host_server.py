@@ -11,7 +11,7 @@ import uvloop
 from project.local.http_host import handover, host_server
 from project.local.http_host.app import HostApp
 from project.local.http_host.host_server import HostServer
-from project.local.http_host.prompt import PromptProtocol
+from project.local.http_host.plain_requests import PlainProtocol
 from tests.project.local.http_host.support import nuclio_function
 
 ASK = b"POST /x HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\n\r\n1"
@@ -28,7 +28,7 @@ class Host:
             return name
 
         app = HostApp(nuclio_function(answer))
-        options = {"log_config": None, "http": PromptProtocol, "lifespan": "on"}
+        options = {"log_config": None, "http": PlainProtocol, "lifespan": "on"}
         self.server = HostServer(uvicorn.Config(app, proxy_headers=False, **options))
         self.server.capture_signals = contextlib.nullcontext  # Those of the test stay.
         self.doors = [listener.dup()]

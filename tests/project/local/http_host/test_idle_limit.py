@@ -7,8 +7,8 @@ import pytest
 from uvicorn.server import ServerState
 
 from project.local.http_host.idle_limit import IdleLimitedProtocol
-from project.local.http_host.prompt import PromptProtocol
-from tests.project.local.http_host.test_prompt import config, post
+from project.local.http_host.plain_requests import PlainProtocol
+from tests.project.local.http_host.test_plain_requests import config, post
 
 LIMIT = 75.0
 
@@ -90,7 +90,7 @@ def test_bytes_that_begin_no_request_do_not_put_the_end_off_while_it_is_set(prot
 
 def test_a_connection_that_is_lost_is_not_kept_by_its_timer():
     async def run():
-        made = PromptProtocol(config(), ServerState(), {})
+        made = PlainProtocol(config(), ServerState(), {})
         made.connection_made(
             SimpleNamespace(
                 get_extra_info=lambda name: None, is_closing=lambda: False, close=lambda: None, write=bytes

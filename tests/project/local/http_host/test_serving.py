@@ -12,7 +12,7 @@ from feature_sets.checks import InputError
 from graphs.together import ATTRIBUTE
 from project.local.http_host import serving
 from project.local.http_host.app import HostApp
-from project.local.http_host.asked import Asked, UnreadableError, asked_of
+from project.local.http_host.pending_request import PendingRequest, UnreadableError, asked_of
 from project.local.http_host.serving import ServingFunction
 from tests.project.local.http_host.support import nuclio_function, receiver
 
@@ -90,7 +90,7 @@ def test_a_body_is_read_when_its_turn_comes_and_one_that_cannot_be_harms_no_othe
     async def run():
         served = ServingFunction(context, None)
         for number in (1, 2, 3):
-            asked = Asked("POST", "/telemetry", 100, str, partial(made, number))
+            asked = PendingRequest("POST", "/telemetry", 100, str, partial(made, number))
             served.take(asked, partial(answers.__setitem__, number))
         assert not read and not answers
         await asyncio.sleep(0)
@@ -112,7 +112,7 @@ def asked(number):
             raise Broken("body")
         return number
 
-    return Asked("POST", "/telemetry", 100, str, made)
+    return PendingRequest("POST", "/telemetry", 100, str, made)
 
 
 def test_a_request_whose_event_cannot_be_made_is_told_so_and_the_others_have_their_answers(monkeypatch):

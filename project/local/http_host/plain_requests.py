@@ -24,10 +24,10 @@ from uvicorn.protocols.http.httptools_impl import (
 
 from graphs.protocol.request_id import REQUEST_ID
 from project.local.http_host.app import Headers, HostApp, Scope, Send, head_of, send_result
-from project.local.http_host.asked import UnreadableError
 from project.local.http_host.body import SECONDS, BodyTooSlowError, Receive
 from project.local.http_host.idle_limit import IdleLimitedProtocol
 from project.local.http_host.known_heads import Head
+from project.local.http_host.pending_request import UnreadableError
 from project.local.http_host.results import Result
 
 _NOT_PLAIN = frozenset((b"transfer-encoding", b"content-encoding", b"expect", b"upgrade"))
@@ -72,7 +72,7 @@ class Exchange:
             self.timer = None
 
 
-class PromptProtocol(IdleLimitedProtocol):
+class PlainProtocol(IdleLimitedProtocol):
     """uvicorn's protocol with limits on the head, in front of a ``HostApp``."""
 
     _exchange: Exchange | None = None
@@ -283,10 +283,10 @@ class PromptProtocol(IdleLimitedProtocol):
     def _default_lines(self) -> bytes:
         """Lines that each answer begins with; uvicorn has others every second."""
         headers = self.server_state.default_headers
-        if PromptProtocol._defaults[0] is not headers:
+        if PlainProtocol._defaults[0] is not headers:
             lines = b"".join(b"%b: %b\r\n" % header for header in headers)
-            PromptProtocol._defaults = headers, lines
-        return PromptProtocol._defaults[1]
+            PlainProtocol._defaults = headers, lines
+        return PlainProtocol._defaults[1]
 
     def _send_by_asgi(self, exchange: Exchange, result: Result) -> None:
         """Send what is streamed, has to wait, or is refused by uvicorn."""

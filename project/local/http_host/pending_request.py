@@ -19,7 +19,7 @@ class UnreadableError(Exception):
         self.error = error
 
 
-class Asked(NamedTuple):
+class PendingRequest(NamedTuple):
     """What decides on a request before its body is read.
 
     Many that wait are bytes that way. As objects they would take several times the memory, and the garbage
@@ -49,6 +49,6 @@ class Asked(NamedTuple):
             raise UnreadableError(error) from error
 
 
-def asked_of(event: Any) -> Asked:
+def asked_of(event: Any) -> PendingRequest:
     """A request whose event is there."""
-    return Asked(event.method, event.path, event.size, lambda: str(event.id), lambda: event)
+    return PendingRequest(event.method, event.path, event.size, lambda: str(event.id), lambda: event)

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from training.evaluation import champion_beside
-from training.evaluation.champion_beside import of_one_champion, why_superseded
+from training.evaluation import current_champion
+from training.evaluation.current_champion import of_one_champion, why_superseded
 from training.evaluation.promotion_gate import KEPT, NOT_PROMOTED, PROMOTED, SUPERSEDED, Promotion
 
 
 def beside(monkeypatch: pytest.MonkeyPatch, *there: str) -> tuple[str, str]:
     """What a comparison finds that sees one champion after the other, two looks each time."""
     looks = list(there)
-    monkeypatch.setattr(champion_beside, "version_there", lambda _: looks.pop(0))
+    monkeypatch.setattr(current_champion, "version_there", lambda _: looks.pop(0))
     compared: list[str] = []
 
     def compare() -> str:

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 
 from feature_sets.telemetry.links import OPEN
-from feature_sets.windows import others_kernel
-from feature_sets.windows.others import Asked, NewestValues, Relation
-from feature_sets.windows.others_kernel import NEVER
+from feature_sets.windows import newest_kernel
+from feature_sets.windows.newest_kernel import NEVER
+from feature_sets.windows.newest_values import Asked, NewestValues, Relation
 
 STATISTICS = {
-    others_kernel.MAX: max,
-    others_kernel.MIN: min,
-    others_kernel.MEAN: lambda values: math.fsum(values) / len(values),
-    others_kernel.MEDIAN: statistics.median,
+    newest_kernel.MAX: max,
+    newest_kernel.MIN: min,
+    newest_kernel.MEAN: lambda values: math.fsum(values) / len(values),
+    newest_kernel.MEDIAN: statistics.median,
 }
 MAX_AGE = 40
 ASKED = Asked(
@@ -25,9 +25,9 @@ ASKED = Asked(
     max_ages=np.array([MAX_AGE, MAX_AGE // 2]),
     features=np.array(
         [
-            *[(statistic, others_kernel.PLAIN) for statistic in STATISTICS],
-            *[(statistic, others_kernel.DIFFERENCE) for statistic in STATISTICS],
-            (others_kernel.MEDIAN, others_kernel.RATIO),
+            *[(statistic, newest_kernel.PLAIN) for statistic in STATISTICS],
+            *[(statistic, newest_kernel.DIFFERENCE) for statistic in STATISTICS],
+            (newest_kernel.MEDIAN, newest_kernel.RATIO),
         ]
     ),
     # Of the first relation the window, of the second the reading.
@@ -105,9 +105,9 @@ def plain(codes, at, values):
                     answer.append(math.nan)
                     continue
                 found = STATISTICS[statistic](fresh)
-                if comparison == others_kernel.DIFFERENCE:
+                if comparison == newest_kernel.DIFFERENCE:
                     found = own - found
-                elif comparison == others_kernel.RATIO:
+                elif comparison == newest_kernel.RATIO:
                     found = own / found
                 answer.append(found)
         out.append(answer)

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 
-def write_whole(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str) -> None:
     """Write a file in the place of the one before.
 
     It is on the disk before it gets its name: else the name may be there after a crash, and the content not.

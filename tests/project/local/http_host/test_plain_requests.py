@@ -11,10 +11,10 @@ import uvicorn
 import uvloop
 from uvicorn.server import ServerState
 
-from project.local.http_host import known_heads, prompt
+from project.local.http_host import known_heads, plain_requests
 from project.local.http_host.app import READY_PATH, HostApp
 from project.local.http_host.head_limits import LimitedProtocol
-from project.local.http_host.prompt import PromptProtocol
+from project.local.http_host.plain_requests import PlainProtocol
 from tests.project.local.http_host.support import nuclio_function
 
 BODY = b"content-length: 8\r\n\r\n" + b'{"a": 1}'
@@ -107,13 +107,13 @@ CLOSE = post(more=b"connection: close\r\n")
 )
 def test_answers_are_those_of_asgi(pieces):
     expected, _ = said(LimitedProtocol, *pieces, CLOSE)
-    found, _ = said(PromptProtocol, *pieces, CLOSE)
+    found, _ = said(PlainProtocol, *pieces, CLOSE)
     pid = rb'"pid":\d+'
     assert re.sub(pid, b"", found) == re.sub(pid, b"", expected)
     assert found.count(b"HTTP/1.1 ") >= 1
 
 
-@pytest.mark.parametrize("protocol", [LimitedProtocol, PromptProtocol])
+@pytest.mark.parametrize("protocol", [LimitedProtocol, PlainProtocol])
 def test_a_request_whose_event_cannot_be_made_is_answered_and_those_behind_it_too(protocol, caplog):
     app = config()
     host, make = app.loaded_app, app.loaded_app.event
@@ -131,35 +131,35 @@ def test_a_request_whose_event_cannot_be_made_is_answered_and_those_behind_it_to
 
 
 def test_a_header_that_would_be_two_is_not_sent():
-    assert b"X-C" not in said(PromptProtocol, post(b"/injected"), end=False)[0]
+    assert b"X-C" not in said(PlainProtocol, post(b"/injected"), end=False)[0]
 
 
 @pytest.mark.parametrize("path", [b"/euro", b"/status"])
 def test_an_answer_that_http_has_no_words_for_is_a_failure_of_the_function(path):
-    found, _ = said(PromptProtocol, post(path) + post(), CLOSE)
+    found, _ = said(PlainProtocol, post(path) + post(), CLOSE)
     assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"500", b"200", b"200"]
     assert b"the function must not fail" in found
 
 
 @pytest.mark.parametrize("is_refused", [False, True])
 def test_bytes_that_begin_no_request_keep_a_connection_no_longer(is_refused, monkeypatch):
-    ended, end = [], PromptProtocol.timeout_keep_alive_handler
+    ended, end = [], PlainProtocol.timeout_keep_alive_handler
     monkeypatch.setattr(
-        PromptProtocol, "timeout_keep_alive_handler", lambda self: (ended.append(self), end(self))
+        PlainProtocol, "timeout_keep_alive_handler", lambda self: (ended.append(self), end(self))
     )
     app = config(Full() if is_refused else None)
     app.timeout_keep_alive = 0.1
     head = post(body=b"content-length: 500\r\n\r\n")
-    found, protocol = said(PromptProtocol, *([head, b"x"] if is_refused else [post(), b"\r\n"]), app=app)
+    found, protocol = said(PlainProtocol, *([head, b"x"] if is_refused else [post(), b"\r\n"]), app=app)
     assert found.count(b"HTTP/1.1 ") == 1
     assert ended == [protocol]
 
 
 def test_a_plain_request_makes_no_cycle_and_the_next_one_none_either():
-    found, protocol = said(PromptProtocol, post(), post(b"/second"), end=False)
-    assert found.count(b"200 OK") == 2 and isinstance(protocol.cycle, prompt.Exchange)
-    _, protocol = said(PromptProtocol, post(b"/a?b"), end=False)
-    assert not isinstance(protocol.cycle, prompt.Exchange)
+    found, protocol = said(PlainProtocol, post(), post(b"/second"), end=False)
+    assert found.count(b"200 OK") == 2 and isinstance(protocol.cycle, plain_requests.Exchange)
+    _, protocol = said(PlainProtocol, post(b"/a?b"), end=False)
+    assert not isinstance(protocol.cycle, plain_requests.Exchange)
 
 
 def sized(size, length=None, more=JSON):
@@ -196,13 +196,13 @@ def sized(size, length=None, more=JSON):
 )
 def test_a_head_that_was_parsed_before_says_what_it_says_anew(pieces):
     expected, _ = said(LimitedProtocol, *pieces, CLOSE, app=config(max_body=20_000))
-    found, _ = said(PromptProtocol, *pieces, CLOSE, app=config(max_body=20_000))
+    found, _ = said(PlainProtocol, *pieces, CLOSE, app=config(max_body=20_000))
     pid = rb'"pid":\d+'
     assert re.sub(pid, b"", found) == re.sub(pid, b"", expected)
     assert found.count(b"HTTP/1.1 ") >= 1
 
 
-@pytest.mark.parametrize("protocol", [LimitedProtocol, PromptProtocol])
+@pytest.mark.parametrize("protocol", [LimitedProtocol, PlainProtocol])
 def test_blanks_behind_a_header_are_not_of_its_value_the_first_time_and_later(protocol):
     told = []
 
@@ -220,24 +220,24 @@ def test_blanks_behind_a_header_are_not_of_its_value_the_first_time_and_later(pr
 
 def test_a_request_id_with_blanks_behind_it_is_that_id():
     piece = post(b"/fails").replace(b"Id: one", b"Id: two ")
-    assert b'"request_id":"two"' in said(PromptProtocol, piece, end=False)[0]
+    assert b'"request_id":"two"' in said(PlainProtocol, piece, end=False)[0]
 
 
 def test_a_head_is_parsed_once_for_all_requests_that_have_it(monkeypatch):
-    parsed, begin = [], PromptProtocol.begin
-    monkeypatch.setattr(PromptProtocol, "begin", lambda self: (parsed.append(self.url), begin(self)))
+    parsed, begin = [], PlainProtocol.begin
+    monkeypatch.setattr(PlainProtocol, "begin", lambda self: (parsed.append(self.url), begin(self)))
     pieces = [sized(4), sized(10), sized(900), post(b"/other"), sized(4), sized(4)]
-    found, _ = said(PromptProtocol, *pieces, end=False)
+    found, _ = said(PlainProtocol, *pieces, end=False)
     assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200"] * 6
     assert parsed == [b"/x", b"/other", b"/x"]
 
 
 def test_the_first_request_of_a_connection_is_not_parsed_where_another_had_its_head(monkeypatch):
-    parsed, begin = [], PromptProtocol.begin
-    monkeypatch.setattr(PromptProtocol, "begin", lambda self: (parsed.append(self.url), begin(self)))
+    parsed, begin = [], PlainProtocol.begin
+    monkeypatch.setattr(PlainProtocol, "begin", lambda self: (parsed.append(self.url), begin(self)))
     app = config()
-    _, before = said(PromptProtocol, sized(4), app=app, end=False)
-    found, protocol = said(PromptProtocol, sized(10), sized(900), app=app, end=False)
+    _, before = said(PlainProtocol, sized(4), app=app, end=False)
+    found, protocol = said(PlainProtocol, sized(10), sized(900), app=app, end=False)
     assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200"] * 2
     assert parsed == [b"/x"]
     assert protocol._head is before._head  # One for all: collections of garbage look through them.
@@ -260,15 +260,15 @@ def test_the_first_request_of_a_connection_is_not_parsed_where_another_had_its_h
 def test_a_head_that_another_connection_had_says_what_it_says_anew(pieces):
     expected, _ = said(LimitedProtocol, *pieces, CLOSE, app=config(max_body=2000))
     app = config(max_body=2000)
-    said(PromptProtocol, sized(4), app=app, end=False)
-    assert said(PromptProtocol, *pieces, CLOSE, app=app)[0] == expected
+    said(PlainProtocol, sized(4), app=app, end=False)
+    assert said(PlainProtocol, *pieces, CLOSE, app=app)[0] == expected
 
 
 def test_so_many_heads_are_remembered_and_the_newest_stay(monkeypatch):
     monkeypatch.setattr(known_heads, "_MOST", 3)
     app = config()
     pieces = [sized(4, more=JSON + b"x-note: %d\r\n" % number) for number in range(5)]
-    said(PromptProtocol, *pieces, app=app, end=False)
+    said(PlainProtocol, *pieces, app=app, end=False)
     heads = app.loaded_app.heads
     assert [heads.find(piece) is not None for piece in pieces] == [False, False, True, True, True]
 
@@ -286,23 +286,23 @@ class Full:
 
 def test_what_there_is_no_room_for_is_refused_by_its_head_and_its_body_is_thrown_away():
     head, body = post(body=b"content-length: 500\r\n\r\n"), b"x" * 500
-    found, protocol = said(PromptProtocol, head, app=config(Full()), end=False)
+    found, protocol = said(PlainProtocol, head, app=config(Full()), end=False)
     assert found.startswith(b"HTTP/1.1 429") and found.endswith(b"one") and b"retry-after: 1" in found
     found, protocol = said(
-        PromptProtocol, head, body[:100], body[100:] + head + body, app=config(Full()), end=False
+        PlainProtocol, head, body[:100], body[100:] + head + body, app=config(Full()), end=False
     )
     assert found.count(b"HTTP/1.1 429") == 2 and not protocol.cycle.chunks
-    found, protocol = said(PromptProtocol, *[sized(4)] * 3, app=config(Full()), end=False)
+    found, protocol = said(PlainProtocol, *[sized(4)] * 3, app=config(Full()), end=False)
     assert found.count(b"HTTP/1.1 429") == 3 and found.endswith(b"one") and not protocol.cycle.chunks
 
 
 def test_a_refusal_is_asked_for_once_and_is_the_one_of_asgi():
     app, full = config(Full()), Full()
     expected, _ = said(LimitedProtocol, sized(4), CLOSE, app=config(full))
-    found, _ = said(PromptProtocol, sized(4), CLOSE, app=app)
+    found, _ = said(PlainProtocol, sized(4), CLOSE, app=app)
     assert found == expected and app.loaded_app.function.asked == full.asked == 2
     # The head is known by now, and the connection has had no request.
-    assert said(PromptProtocol, sized(4), CLOSE, app=app)[0] == expected
+    assert said(PlainProtocol, sized(4), CLOSE, app=app)[0] == expected
     assert app.loaded_app.function.asked == 4
 
 
@@ -319,7 +319,7 @@ def test_each_answer_of_a_connection_is_that_of_its_request_where_some_are_refus
         json_only=True, take=take, refusal=lambda *request: None if next(rooms) else full.refusal(*request)
     )
     pieces = [sized(size) for size in (10, 11, 12, 13, 14, 15, 16)]
-    found, _ = said(PromptProtocol, *pieces, app=config(some), end=False)
+    found, _ = said(PlainProtocol, *pieces, app=config(some), end=False)
     assert re.findall(rb"HTTP/1.1 (\d+)", found) == [b"200", b"200", b"429", b"429", b"200", b"429", b"200"]
     assert taken == [10, 11, 14, 16]
     assert re.findall(rb"took \d+ of \d+", found) == [b"took %d of %d" % (size, size) for size in taken]
@@ -341,7 +341,7 @@ def test_a_refusal_is_on_its_way_before_the_next_request_of_the_turn_is_read():
 
     async def run():
         app, state, loop = config(Noting()), ServerState(), asyncio.get_running_loop()
-        server = await loop.create_server(lambda: PromptProtocol(app, state, {}), "127.0.0.1", 0)
+        server = await loop.create_server(lambda: PlainProtocol(app, state, {}), "127.0.0.1", 0)
         for _ in range(5):
             clients.append(socket.create_connection(server.sockets[0].getsockname()))
             clients[-1].setblocking(False)
@@ -360,8 +360,8 @@ def test_a_refusal_is_on_its_way_before_the_next_request_of_the_turn_is_read():
 
 
 def test_a_body_that_does_not_come_is_told_so_and_the_connection_ends(monkeypatch):
-    monkeypatch.setattr(prompt, "SECONDS", 0.05)
-    found, _ = said(PromptProtocol, post()[:-3])
+    monkeypatch.setattr(plain_requests, "SECONDS", 0.05)
+    found, _ = said(PlainProtocol, post()[:-3])
     assert found.startswith(b"HTTP/1.1 408") and b"must arrive within 0.05 s" in found
 
 
@@ -370,7 +370,7 @@ def test_a_client_that_leaves_gets_no_answer_and_harms_nobody():
     slow = SimpleNamespace(
         json_only=False, refusal=lambda *_: None, take=lambda event, done: asked.append(done)
     )
-    _, protocol = said(PromptProtocol, post(), app=config(slow), end=False)
+    _, protocol = said(PlainProtocol, post(), app=config(slow), end=False)
     asked[0]({"late": True})
     assert not protocol.cycle.response_complete
 
@@ -385,7 +385,7 @@ def test_a_host_that_ends_answers_what_it_has_taken_and_closes():
         made = []
 
         def connected():
-            made.append(PromptProtocol(config(slow), ServerState(), {}))
+            made.append(PlainProtocol(config(slow), ServerState(), {}))
             return made[-1]
 
         server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)
@@ -411,7 +411,7 @@ def test_an_answer_waits_for_a_client_that_does_not_read():
         made = []
 
         def connected():
-            made.append(PromptProtocol(config(nuclio_function(lambda *_: large)), ServerState(), {}))
+            made.append(PlainProtocol(config(nuclio_function(lambda *_: large)), ServerState(), {}))
             return made[-1]
 
         server = await asyncio.get_running_loop().create_server(connected, "127.0.0.1", 0)

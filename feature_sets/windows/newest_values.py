@@ -15,9 +15,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from feature_sets.windows import others_kernel
+from feature_sets.windows import newest_kernel
 from feature_sets.windows.device_places import DevicePlaces, Key
-from feature_sets.windows.others_kernel import NEVER, Floats, Ints
+from feature_sets.windows.newest_kernel import NEVER, Floats, Ints
 
 Spans = Sequence[tuple[Key, int, int]]
 """Names with the first microsecond from which each holds, and the first at which it no longer does."""
@@ -133,7 +133,7 @@ class NewestValues:
         places = np.array([self._place(key) for key in keys], dtype=np.int64)
         asked = self._asked
         out = np.empty((len(codes), len(asked.features)))
-        others_kernel.take(
+        newest_kernel.take(
             places[codes],
             np.ascontiguousarray(at),
             np.ascontiguousarray(given),

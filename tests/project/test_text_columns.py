@@ -1,6 +1,6 @@
 """Facts as aligned columns."""
 
-from project.tables import column_lines
+from project.text_columns import column_lines
 
 
 def test_a_device_with_a_newline_stays_in_its_line():

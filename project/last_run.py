@@ -29,7 +29,7 @@ _TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
-class Memory:
+class LastRun:
     """What a project stands on.
 
     :param arguments: workflow arguments that are not the defaults; paths are absolute.
@@ -61,7 +61,7 @@ class Resolved:
 
     arguments: dict[str, Any] = field(default_factory=dict)
     repeated: dict[str, Any] = field(default_factory=dict)
-    memory: Memory | None = None
+    memory: LastRun | None = None
     overruled: dict[str, tuple[Any, str]] = field(default_factory=dict)
     without_effect: list[str] = field(default_factory=list)
 
@@ -92,7 +92,7 @@ def schema_digest(content: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
 
 
-def recall(dbpath: str, project: str) -> Memory | None:
+def recall(dbpath: str, project: str) -> LastRun | None:
     """What a project stands on, or None before its first successful run.
 
     :param dbpath: address of the MLRun API; empty where MLRun works without one.
@@ -106,7 +106,7 @@ def recall(dbpath: str, project: str) -> Memory | None:
     except AbsentError:
         return None
     try:
-        return Memory(**json.loads(found["spec"]["inline"]))
+        return LastRun(**json.loads(found["spec"]["inline"]))
     except (ValueError, TypeError) as error:
         raise InputError(
             f"project '{project}': artifact {KEY}",
@@ -120,7 +120,7 @@ def resolve(
     project: str,
     names: Sequence[str],
     given: Mapping[str, Any],
-    memory: Memory | None,
+    memory: LastRun | None,
     *,
     local: bool = True,
     keep: bool = False,
@@ -170,7 +170,7 @@ def set_on_workflow(dbpath: str, project: str, workflow: str) -> dict[str, Any]:
 
 
 def own_arguments(
-    workflows: Sequence[Mapping[str, Any]], workflow: str, memory: Memory | None
+    workflows: Sequence[Mapping[str, Any]], workflow: str, memory: LastRun | None
 ) -> dict[str, Any]:
     """Arguments of a workflow that the project does not remember; those are stored on it as well.
 
@@ -192,7 +192,7 @@ def refuse_simulation(project: str, resolved: Resolved) -> None:
 
 
 def _check_source(
-    project: str, arguments: Mapping[str, Any], repeated: Mapping[str, Any], memory: Memory | None
+    project: str, arguments: Mapping[str, Any], repeated: Mapping[str, Any], memory: LastRun | None
 ) -> None:
     from feature_sets.telemetry.schema import TelemetrySchema
     from feature_sets.telemetry.schema_content import TOOL, gets_calendar
@@ -261,8 +261,8 @@ def _check_columns(arguments: Mapping[str, Any], schema: str) -> None:
 
 
 def after_run(
-    memory: Memory | None, workflow: str, given: Mapping[str, Any], run_id: str, finished: str
-) -> Memory:
+    memory: LastRun | None, workflow: str, given: Mapping[str, Any], run_id: str, finished: str
+) -> LastRun:
     """What a project stands on after a successful run.
 
     :param memory: what it stood on before.
@@ -288,19 +288,19 @@ def after_run(
     path = given.get("schema", "")
     # On a cluster the path is one of its pods.
     if path and not Path(path).is_file():
-        return Memory({**before, **now}, {}, schema_digest({}), run_id, workflow, finished)
+        return LastRun({**before, **now}, {}, schema_digest({}), run_id, workflow, finished)
     schema = TelemetrySchema.load(path)
     digest = schema_digest(schema.history_content())
-    return Memory({**before, **now}, schema.to_dict(), digest, run_id, workflow, finished)
+    return LastRun({**before, **now}, schema.to_dict(), digest, run_id, workflow, finished)
 
 
-def workflow_arguments(memory: Memory | None, workflow: str) -> dict[str, Any]:
+def workflow_arguments(memory: LastRun | None, workflow: str) -> dict[str, Any]:
     """Remembered arguments of a workflow, with which MLRun's own entry points repeat it."""
     remembered = memory.arguments if memory else {}
     return {name: remembered[name] for name in parameters.NAMES[workflow] if name in remembered}
 
 
-def remember(project: Any, memory: Memory) -> None:
+def remember(project: Any, memory: LastRun) -> None:
     """Store what a project stands on in the project itself, and as the arguments of its workflows.
 
     :param project: an ``MlrunProject`` with its workflows registered.

@@ -10,8 +10,8 @@ import yaml
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
-from project import memory, parameters, project_setup
-from project.memory import Memory, after_run, recall, resolve
+from project import last_run, parameters, project_setup
+from project.last_run import LastRun, after_run, recall, resolve
 from project.settings import Settings
 from tests.project.fake_endpoint import fake_endpoint
 
@@ -118,7 +118,7 @@ def test_an_incident_mapping_may_come_later_be_mended_and_go(lab, tmp_path):
     stands_on = [ran({**lab, "schema": str(file)}) for file in files]
     # One of before kept the mapping in the digest.
     old = {**content, "incident_mapping": stands_on[1].schema["incident_mapping"]}
-    whole = memory.schema_digest(TelemetrySchema.from_dict(old).to_dict())
+    whole = last_run.schema_digest(TelemetrySchema.from_dict(old).to_dict())
     for before in (*stands_on, replace(stands_on[1], digest=whole)):
         for file in files:
             assert resolve("p", MAIN, {"schema": str(file)}, before).arguments["schema"] == str(file)
@@ -154,7 +154,7 @@ def test_telemetry_or_a_schema_that_vanished_is_told(lab, tmp_path):
 
 
 def test_on_a_cluster_paths_are_those_of_its_pods():
-    remembered = Memory({"telemetry": "/pods/only"}, {}, "", "r", "main", "2024-05-01T12:00:00+00:00")
+    remembered = LastRun({"telemetry": "/pods/only"}, {}, "", "r", "main", "2024-05-01T12:00:00+00:00")
     assert resolve("p", MAIN, {}, remembered, local=False).arguments == {"telemetry": "/pods/only"}
 
 
@@ -162,7 +162,7 @@ def test_the_artifact_is_read_and_its_absence_is_no_memory(lab):
     remembered = ran(lab)
 
     def answer(method, path, body):
-        if path == f"/api/v2/projects/mine/artifacts/{memory.KEY}?tag=latest":
+        if path == f"/api/v2/projects/mine/artifacts/{last_run.KEY}?tag=latest":
             return 200, {"spec": {"inline": json.dumps(asdict(remembered))}}
         return 404, {}
 
@@ -194,9 +194,9 @@ def test_remembering_stores_artifact_and_project(lab, tmp_path, monkeypatch):
         mlrun.projects.MlrunProject, "log_artifact", lambda _, item, **__: logged.append(item)
     )
     monkeypatch.setattr(mlrun.db, "get_run_db", lambda **_: SimpleNamespace(store_project=stored.__setitem__))
-    memory.remember(project, ran(lab))
+    last_run.remember(project, ran(lab))
     (artifact,) = logged
-    assert Memory(**json.loads(artifact.get_body())) == ran(lab)
+    assert LastRun(**json.loads(artifact.get_body())) == ran(lab)
     workflows = {workflow["name"]: workflow for workflow in stored["p"]["spec"]["workflows"]}
     assert workflows["main"]["args"] == lab
 
@@ -209,8 +209,8 @@ def test_the_metrics_are_remembered_in_their_order(lab, monkeypatch):
         save_to_db=lambda: None,
     )
     content = {**ran(lab).schema, "metrics": {"z": {}, "a": {}, "m": {}}}
-    memory.remember(project, replace(ran(lab), schema=content))
-    remembered = Memory(**json.loads(logged[0].get_body()))
+    last_run.remember(project, replace(ran(lab), schema=content))
+    remembered = LastRun(**json.loads(logged[0].get_body()))
     assert TelemetrySchema.load(remembered.schema).metric_names == ("z", "a", "m")
 
 
@@ -220,7 +220,7 @@ def test_a_training_window_that_is_a_time_is_of_one_run():
     assert after_run(before, "main", since, "r2", "t2").arguments == {"training_window": "14d"}
     assert after_run(None, "main", since, "r2", "t2").arguments == {}
     # Nor its split, which may be one for live rows.
-    before = Memory({"split": "column:part"}, {}, "", "r1", "main", "t1")
+    before = LastRun({"split": "column:part"}, {}, "", "r1", "main", "t1")
     assert after_run(before, "main", since | {"split": "time"}, "r2", "t2").arguments == before.arguments
 
 

@@ -6,14 +6,14 @@ import sys
 # In a process of its own: what is frozen stays so.
 PROGRAM = """
 import gc, weakref
-from project.lasting import lasting
+from project.gc_paused import gc_paused
 
 class Circle:
     def __init__(self):
         self.own = self
 
 before = [each["collections"] for each in gc.get_stats()]
-with lasting():
+with gc_paused():
     kept = [[] for _ in range(100_000)]
     made = weakref.ref(Circle())
 print([each["collections"] for each in gc.get_stats()] == before)
@@ -22,13 +22,13 @@ later = weakref.ref(Circle())
 gc.collect()
 print(frozen > 100_000, made() is not None, later() is None, gc.isenabled())
 try:
-    with lasting():
+    with gc_paused():
         print(gc.isenabled())
         import no_such_module
 except ImportError:
     print(gc.isenabled())
 gc.disable()
-with lasting():
+with gc_paused():
     pass
 print(gc.isenabled())
 """

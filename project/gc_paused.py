@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def lasting() -> Iterator[None]:
+def gc_paused() -> Iterator[None]:
     """Objects made inside are taken for ones that stay, and no later search looks at them either.
 
     For imports at the start of a process. What the process had before counts as lasting, too.
