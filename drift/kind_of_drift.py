@@ -104,7 +104,13 @@ def kind_of_drift(
         return KindOfDrift(BOTH, f"{alone}, and {WRONG}") if errors_rose else KindOfDrift(DATA, alone)
     if errors_rose or (labels is not None and labels.drifted):
         return KindOfDrift(CONCEPT, f"{WRONG if errors_rose else f'{labels} moved'}, and no feature moved")
-    return KindOfDrift(NONE, found.reason)
+    far = [shift for shift in found.shifts if shift.verdict == "no_verdict" and shift.is_far]
+    if not far:
+        return KindOfDrift(NONE, found.reason)
+    # Short batches of what all devices have at once are as far as this by chance, too.
+    beyond = f"{len(far)} without a verdict {'is' if len(far) == 1 else 'are'} beyond the limit"
+    furthest = max(far, key=lambda shift: shift.excess)
+    return KindOfDrift(NONE, f"of those with a verdict {found.reason}; {beyond}, as {furthest}")
 
 
 def _worse_where_moved(

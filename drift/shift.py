@@ -96,6 +96,11 @@ class ColumnShift:
         return "moved" if self.drifted else "not_moved"
 
     @property
+    def is_far(self) -> bool:
+        """Whether its distance is beyond the limit, be it by chance or not."""
+        return self.total_variation >= self.limit
+
+    @property
     def moved_by_itself(self) -> bool:
         """Whether its own values moved, not only how many of the predictions are wrong."""
         return self.by_distance or any(share.moved for share in self.shares if not share.of_errors)

@@ -8,6 +8,7 @@ import pytest
 from scipy.signal import lfilter
 
 from drift.devices_together import TOO_FEW_TIMES, Together, devices_together
+from drift.kind_of_drift import kind_of_drift
 from drift.magnitude import drift_magnitude
 from project.settings import SOURCE_ROOT
 
@@ -188,3 +189,18 @@ def test_times_dealt_out_at_random_of_a_real_router_are_no_drift(minutes):
         )
         called += [found.reason] if found.drifted else []
     assert not called
+
+
+def test_a_column_without_a_verdict_that_is_far_is_named_beside_no_drift(site):
+    base, batch = site
+    batch = batch[batch["time"] < batch["time"].min() + pd.Timedelta(hours=4)].reset_index(drop=True)
+    batch["heat"] += 3.0
+    found = drift_magnitude(base, batch, ["heat", "load"], joint=(), entity="device", time="time")
+    told = kind_of_drift(base, batch, ["heat", "load"], "is_error", found, errors_rose=False)
+    assert told.kind == "no drift" and told.reason.startswith(
+        "of those with a verdict none of 1 columns moved"
+    )
+    assert told.reason.endswith(f"1 without a verdict is beyond the limit, as {found.shifts[0]}")
+    batch["heat"] = base["heat"].sample(len(batch), random_state=1).to_numpy()
+    near = drift_magnitude(base, batch, ["heat", "load"], joint=(), entity="device", time="time")
+    assert "without" not in kind_of_drift(base, batch, ["heat", "load"], "is_error", near, False).reason
