@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -141,7 +142,8 @@ class PerformanceWatch:
     @property
     def alarm_share(self) -> AlarmShare:
         """How many of the newest healthy rows were alarms; known without a base, too."""
-        healthy = [made for _, made, label in self._pairs if label == 0]
+        newest = islice(reversed(self._pairs), WINDOW)
+        healthy = [made for _, made, label in newest if label == 0]
         return AlarmShare(len(healthy), sum(healthy))
 
     def status(self) -> dict[str, Any] | None:

@@ -56,8 +56,8 @@ class SilentIncidents:
     def sentence(self) -> str:
         """What is told of them; empty without one.
 
-        >>> SilentIncidents(9, ("T-1", "T-7"), ("T-3",), "1h", (7200.0,)).sentence[:97]
-        '3 of 9 incidents have no reading to learn from: in 2 the devices sent nothing throughout (T-1, T-7'
+        >>> SilentIncidents(9, ("T-1", "T-7"), ("T-3",), "1h", (7200.0,)).sentence[:88]
+        '3 of 9 incidents have no reading to learn from: in 2 the devices sent nothing throughout'
         """
         count = len(self.silent) + len(self.unannounced)
         if not count:

@@ -22,7 +22,7 @@ BEFORE = {CODE: "of another release"}
 
 
 def told(
-    monkeypatch: pytest.MonkeyPatch, deployed: dict[str, dict[str, str] | None], **settings: str
+    monkeypatch: pytest.MonkeyPatch, deployed: dict[str, dict[str, str] | None], **settings: object
 ) -> list[str]:
     monkeypatch.setattr(other_code, "function_variables", lambda _dbpath, _project, name: deployed[name])
     return other_code_of(Settings(home=Path("unused"), **settings), "http://api", "netops-lab")
@@ -65,7 +65,7 @@ def test_on_a_cluster_nothing_is_known_of_it(monkeypatch):
     cluster = {
         "profile": "kubernetes",
         "source": "git://here",
-        "streams": "/streams",
+        "streams": Path("/streams"),
         "mlrun_dbpath": "http://api",
     }
     assert told(monkeypatch, {SERVING: {}, RUNNER: {}}, **cluster) == []
