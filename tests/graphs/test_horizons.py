@@ -65,7 +65,7 @@ def test_one_event_is_answered_for_every_horizon(client: Client, package: Path) 
 def test_a_repeat_gets_what_it_got_and_an_event_that_is_not_counted_nothing(client: Client) -> None:
     sent = [event(), event(cpu=90.0), {**event(), "timestamp": "2100-01-01T00:00:00Z"}]
     first, again, early = client.post("/telemetry", sent).json
-    assert again["status"] == "duplicate" and early["status"] == "quarantined"
+    assert again["status"] == "conflicting" and early["status"] == "quarantined"
     assert again["horizons"] == first["horizons"]
     assert {value for said in early["horizons"].values() for value in said.values()} == {None}
 

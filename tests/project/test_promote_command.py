@@ -15,7 +15,7 @@ from project import (
     api_reader,
     attached_detectors,
     endpoint_routing,
-    memory,
+    last_run,
     production_model,
     registered_versions,
     session,
@@ -100,7 +100,7 @@ def up(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Endpoint:
     monkeypatch.setattr(registered_versions, "end_promotion", found.looked.append)
     monkeypatch.setattr(attached_detectors, "watch_champion", found.watch)
     known = {"schema": TelemetrySchema.load().to_dict(), "arguments": {"detectors": "river.adwin"}}
-    monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(**known))
+    monkeypatch.setattr(last_run, "recall", lambda *_: SimpleNamespace(**known))
     monkeypatch.setattr(api_reader, "ready_endpoint", lambda *_: SimpleNamespace(address="http://runner"))
     monkeypatch.setattr(api_reader, "projects", lambda _: ["netops"])
     return found

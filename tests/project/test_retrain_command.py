@@ -14,7 +14,7 @@ from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from project import (
     api_reader,
     endpoint_routing,
-    memory,
+    last_run,
     orphaned_runs,
     production_model,
     registered_versions,
@@ -206,7 +206,7 @@ def approval(home: Any, monkeypatch: pytest.MonkeyPatch) -> Approval:
     up = SimpleNamespace(address="http://there")
     monkeypatch.setattr(endpoint, "running_endpoint", lambda *_: up if found.is_up else None)
     monkeypatch.setattr(endpoint_routing, "read_routing", found.routing)
-    monkeypatch.setattr(memory, "recall", lambda *_: SimpleNamespace(schema=found.schema))
+    monkeypatch.setattr(last_run, "recall", lambda *_: SimpleNamespace(schema=found.schema))
     monkeypatch.setattr(production_model, "production_version", lambda *_: found.production)
     monkeypatch.setattr(routing, "promote_version", found.promote)
     monkeypatch.setattr(routing, "watch", found.watch)
