@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from feature_sets.checks import duration_seconds
 from feature_sets.ingestion.too_late_notes import too_late_note
@@ -68,8 +69,10 @@ def silent_in_folder(rows: Telemetry, schema: TelemetrySchema) -> SilentIncident
     incidents = incidents_that_count(rows.incidents.frame, schema)
     if not len(incidents):
         return None
-    metrics = rows.loaded().metrics[[DEVICE, schema.time]]
-    readings = KeyedRows.of(metrics, DEVICE, schema.time)
+    # Of a large folder two columns fit into memory where all do not.
+    chunks = rows.all_readings(schema.time).chunks(_LOOKED_AT)
+    when = pd.concat([chunk.frame[[DEVICE, schema.time]] for chunk in chunks])
+    readings = KeyedRows.of(when, DEVICE, schema.time)
     span = int(readings.micros.min()), int(readings.micros.max())
     return silent_incidents(readings, incidents, known_attributes(rows), schema, *span)
 
