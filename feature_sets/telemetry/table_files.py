@@ -28,9 +28,6 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.time_columns import times_in_order
 from feature_sets.telemetry.twice_shown import TwiceShown
 
-_NAMED = 10
-"""Columns that an error names at most."""
-
 AS_WHOLE = "(whole)"
 """After the name of a column that is read as floats and as whole numbers."""
 
