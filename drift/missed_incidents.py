@@ -56,7 +56,7 @@ PROMISE = f"of 20 streams of {PROMISED_INCIDENTS} incidents without a change 1 h
 
 NOT_COUNTED = (
     "incidents of which no prediction has the label: their devices sent nothing in their time or, with a "
-    "horizon, nothing within it before their first reading"
+    "horizon, nothing within it before them"
 )
 
 

@@ -89,6 +89,8 @@ class LabeledJoin(RequestStep):
         show_ledger(state.metrics, self._ledger, self._ahead.join, self._early)
         if self._ahead.join is not None:
             self._ledger.on_settled = self._ahead.join.settle
+            if isinstance(self._ledger, DerivedLedger):
+                self._ledger.near = self._ahead.join.near
         self._accepted = AcceptedBefore(deadline, tolerance, most)
         self._silenced = None if state.calendar is None else SilencedPredictions(deadline, most)
         self._inputs = state.package.schema.input_names

@@ -79,13 +79,13 @@ def recorded(
     rows, _report = read_telemetry(folder, schema)
     attributes = device_changes(rows, schema, None, None).attributes
     calendar = intervals_of(schema, rows.maintenance or {}, attributes)
-    # What the model is evaluated on; it was never shown the devices outside the population.
+    # What the model is evaluated on; it was never shown the devices outside the population. Labels of errors
+    # now are sent themselves, so each has its reading.
+    labels = labels_at_readings(rows, schema, onsets=schema.horizon_seconds > 0)
     replay = _after(
         Telemetry(
             metrics=within_population(schema, rows.metrics, rows.static),
-            labels=with_maintenance(
-                within_population(schema, labels_at_readings(rows, schema), rows.static), schema, calendar
-            ),
+            labels=with_maintenance(within_population(schema, labels, rows.static), schema, calendar),
             static=rows.static,
         ),
         schema,

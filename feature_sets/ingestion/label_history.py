@@ -41,12 +41,15 @@ def made_labels(
     schema: TelemetrySchema,
     stretches: Stretches = _ALWAYS,
 ) -> pd.DataFrame:
-    """Label rows of devices in the population at the times of stored readings, in stretches of time.
+    """Label rows of devices in the population made of stored readings, in stretches of time.
 
     :param attributes: of the devices, with ``valid_from``.
     """
-    tolerance = schema.labels.tolerance_seconds * 1_000_000
-    found = whole_rows(metrics, [DEVICE, schema.time], stretches.widened(tolerance, tolerance))
+    tolerance = schema.labels.tolerance_seconds
+    # An error without a reading is told by one within the horizon before.
+    before = max(tolerance, longest_horizon_seconds(schema))
+    near = stretches.widened(before * 1_000_000, tolerance * 1_000_000)
+    found = whole_rows(metrics, [DEVICE, schema.time], near)
     readings = KeyedRows.of(
         pd.DataFrame(
             {

@@ -20,6 +20,7 @@ from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.alarm_rows import LATER, alarm_ids, joined_alarms, no_alarms, paired_alarms
 from feature_sets.telemetry.cell_text import ids_of, texts_of
 from feature_sets.telemetry.device_part import has_device_part
+from feature_sets.telemetry.each_horizon import ahead_targets, longest_horizon_seconds
 from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import (
@@ -191,11 +192,12 @@ class LabelState:
             for path, times in [*self.files.items(), *before.files.items()]
             if (path in self.files) != (path in before.files)
         ]
-        # A reading takes labels that belonged to the one before it.
+        # A reading takes labels that belonged to the one before it, and announces errors without one.
+        reach = max(tolerance, longest_horizon_seconds(schema) * 1_000_000)
         firsts, lasts = (
             [column + shift]
             for column, shift in zip(
-                np.array(found, dtype=np.int64).reshape(-1, 2).T, (-tolerance, tolerance), strict=True
+                np.array(found, dtype=np.int64).reshape(-1, 2).T, (-tolerance, reach), strict=True
             )
         )
         retold = told_again(self.incidents, before.incidents, schema)
@@ -268,11 +270,15 @@ def _digest(attributes: pd.DataFrame, schema: TelemetrySchema) -> str:
     """Digest of the attributes that labels depend on; empty if they depend on none."""
     static = [name for name in scope_columns(schema) if name not in (DEVICE, *schema.entity)]
     columns = list(dict.fromkeys([*static, *schema.population]))
+    if not schema.labels.is_derived:
+        return ""
     # Part of it, so that labels of before incidents could name a part of the key are made anew.
     named = schema.labels.has_incidents and DEVICE in scope_columns(schema) and has_device_part(schema)
-    by_part = "by part" if named else ""
-    if not columns or not schema.labels.is_derived:
-        return by_part
+    made_by = "by part" if named else ""
+    # The same of labels of before there were errors without a reading.
+    made_by += " with onsets" if ahead_targets(schema) else ""
+    if not columns:
+        return made_by
     rows = attributes.sort_values([DEVICE, "valid_from"], kind="stable")
     content = rows[[DEVICE, "valid_from", *columns]].astype(str).to_csv(index=False)
-    return hashlib.sha256((by_part + content).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+    return hashlib.sha256((made_by + content).encode("utf-8", "surrogatepass")).hexdigest()[:16]

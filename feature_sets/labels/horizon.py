@@ -36,7 +36,8 @@ def with_target(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
         NaN      o    o                     ...  o   silent for longer than H
 
     :param labels: device, time (any order; a device has one row at a time), label (0 or 1), the columns of
-        ``exclude_labels`` and further ones; not changed.
+        ``exclude_labels`` and further ones; not changed. Errors without a reading are rows as others, see
+        ``derived_labels``.
     """
     targets = {one.target: _target(labels, one) for one in by_horizon(schema).values() if one.horizon_seconds}
     return labels.assign(**targets) if targets else labels

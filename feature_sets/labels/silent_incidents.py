@@ -1,8 +1,9 @@
 """Incidents that no model learns from, because their devices sent nothing then, or nothing just before.
 
-Labels are made at readings. Where a device is dead for as long as its incident there is no reading, and so
-no label either. With a horizon errors are predicted from the rows before them: where the device sent nothing
-for the horizon before its first reading in error, there is none.
+Of errors now labels are made at readings. Where a device is dead for as long as its incident there is no
+reading, and so no label either. With a horizon errors are predicted from the rows before them, also where the
+device is dead by then. Where it sent nothing for the horizon before its incident, nor for that before its
+first reading in it, there is none.
 """
 
 from __future__ import annotations
@@ -38,12 +39,12 @@ class SilentIncidents:
 
     :param incidents: those that count, name a known device of the population and reach into the time of the
         readings.
-    :param silent: names of those in which no device has a reading.
-    :param unannounced: names of those that have one, but no device has another within the horizon before its
-        first; none without a horizon.
+    :param silent: names of those in which no device has a reading; none with a horizon.
+    :param unannounced: with a horizon, names of those before which no device has a reading within it, neither
+        before the start nor before its first reading in the incident.
     :param horizon: as in the schema, the longest one; empty without one.
-    :param away_seconds: of each of the unannounced, in any order, how long before its first reading the
-        nearest one is; NaN without one.
+    :param away_seconds: of each of the unannounced, in any order, how long before its start the nearest
+        reading is; NaN without one.
     """
 
     incidents: int
@@ -71,8 +72,8 @@ class SilentIncidents:
             away = [seconds for seconds in self.away_seconds if math.isfinite(seconds)]
             reach = f"; in the median {in_words(statistics.median(away))} lie between" if away else ""
             parts.append(
-                f"before the first reading of {len(self.unannounced):,} they sent nothing for the horizon, "
-                f"{self.horizon} ({names}{reach}: a longer horizon reaches further)"
+                f"before {len(self.unannounced):,} the devices sent nothing for the horizon, {self.horizon} "
+                f"({names}{reach}: a longer horizon reaches further)"
             )
         return (
             f"{count:,} of {self.incidents:,} incidents have no reading to learn from: {'; '.join(parts)}. "
@@ -110,13 +111,14 @@ def silent_incidents(
     found = device_incidents(incidents, keys, attributes, schema)
     within = (found.end > first) & (found.start <= last) & ~excluded_incidents(incidents, schema)[found.row]
     found = found.take(np.flatnonzero(within & _learned_from(keys, attributes, schema)[found.codes]))
-    inside, away = _nearest(readings, found)
-    heard = inside & ((away <= horizon * 1_000_000) | (found.start <= first) if horizon else True)
+    before, within_it, between = _nearest(readings, found)
+    reach = horizon * 1_000_000
+    heard = (before <= reach) | (between <= reach) | (found.start <= first) if horizon else within_it
     rows = np.unique(found.row)
-    silent = np.setdiff1d(rows, found.row[inside])
-    unannounced = np.setdiff1d(rows, [*silent, *found.row[heard]])
-    of_each = pd.Series(away[inside].astype(np.float64), index=found.row[inside])
+    unheard = np.setdiff1d(rows, found.row[heard])
+    of_each = pd.Series(before.astype(np.float64), index=found.row)
     nearest = of_each.where(of_each < _NEVER).groupby(level=0).min()
+    silent, unannounced = (unheard[:0], unheard) if horizon else (unheard, unheard[:0])
     return SilentIncidents(
         len(rows),
         _names(incidents, silent, schema),
@@ -137,13 +139,14 @@ def _learned_from(keys: Sequence[str], attributes: pd.DataFrame, schema: Telemet
     return learned
 
 
-def _nearest(readings: KeyedRows, found: DeviceIncidents) -> tuple[Bools, Integers]:
-    """Whether devices have a reading in their incidents, and how long before the first the one before it is.
+def _nearest(readings: KeyedRows, found: DeviceIncidents) -> tuple[Integers, Bools, Integers]:
+    """How long before incidents devices have a reading, whether in them, and how long before the first there.
 
-    :returns: of each incident of a device; the second in microseconds, ``_NEVER`` without a reading before.
+    :returns: of each incident of a device; times in microseconds, ``_NEVER`` without such a reading.
     """
     if not len(readings) or not len(found.codes):
-        return np.zeros(len(found.codes), dtype=np.bool_), np.full(len(found.codes), _NEVER)
+        never = np.full(len(found.codes), _NEVER)
+        return never, np.zeros(len(found.codes), dtype=np.bool_), never
     order = np.lexsort((readings.micros, readings.codes))
     micros, codes = readings.micros[order], readings.codes[order]
     instants = np.unique(micros)
@@ -153,7 +156,8 @@ def _nearest(readings: KeyedRows, found: DeviceIncidents) -> tuple[Bools, Intege
     here, before = np.minimum(at, len(codes) - 1), np.maximum(at - 1, 0)
     inside = (at < len(codes)) & (codes[here] == found.codes) & (micros[here] < found.end)
     follows = (at > 0) & (codes[before] == found.codes)
-    return inside, np.where(inside & follows, micros[here] - micros[before], _NEVER)
+    ago = np.where(follows, found.start - micros[before], _NEVER)
+    return ago, inside, np.where(inside & follows, micros[here] - micros[before], _NEVER)
 
 
 def _names(incidents: pd.DataFrame, rows: Integers, schema: TelemetrySchema) -> tuple[str, ...]:

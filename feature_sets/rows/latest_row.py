@@ -24,6 +24,8 @@ def latest_rows(
     :param oldest: how much older than the moment the row may be, microseconds; 0 is the same time.
     :returns: shape (n,).
     """
+    if not len(codes):  # As nearly always, and there may be many rows.
+        return np.empty(0, dtype=np.intp)
     side = np.repeat([0, 1], [len(of_codes), len(codes)])
     all_codes, all_micros = np.concatenate([of_codes, codes]), np.concatenate([of_micros, micros])
     order = np.lexsort((side, all_micros, all_codes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -54,6 +55,10 @@ def _columns_of(rows: Sequence[Settled], numbers: dict[str, int]) -> _Columns:
         np.array([math.nan if row.label is None else row.label for row in rows], dtype=np.float64),
         np.array([row.excluded for row in rows], dtype=np.bool_),
     )
+
+
+def _micros_of(row: Settled) -> int:
+    return event_micros(row.time)
 
 
 def _is_bare(row: Settled) -> bool:
@@ -132,6 +137,18 @@ class AheadJoin:
     def settle(self, row: Settled) -> None:
         """Note a row that no label can change any more."""
         self._new.append(row)
+
+    def near(self, micros: int) -> list[str]:
+        """Devices with a row within the longest horizon before a time, and none at it, by name.
+
+        :param micros: microseconds; all rows before it are settled.
+        """
+        first = micros - max(self._horizons.values(), default=0) * 1_000_000
+        begin, end = np.searchsorted(self._columns.micros, [first, micros + 1]).tolist()
+        rows = self._rows[begin:end]
+        rows += self._new[bisect_left(self._new, first, key=_micros_of) :]
+        before = {row.device for row in rows if _micros_of(row) < micros}
+        return sorted(before - {row.device for row in rows if _micros_of(row) == micros})
 
     def exclude(self, device: str, time: float) -> None:
         """Note that a label says that a row does not count, which is not settled yet."""

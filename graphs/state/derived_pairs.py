@@ -20,7 +20,7 @@ from graphs.state.incident_book import IncidentBook
 from graphs.state.ledger_counts import Conflict, ErrorTimes
 from graphs.state.remembered import Made, RememberedDevice
 from graphs.state.remembered_ledger import RememberedLedger
-from graphs.state.settled import OnSettled, Settled
+from graphs.state.settled import Near, OnSettled, Settled
 
 _EXCLUDED = 2
 
@@ -56,6 +56,10 @@ class DerivedPairs(RememberedLedger):
         self._horizon = horizon_seconds * 1_000_000
         self._joins = not horizon_seconds
         self.on_settled: OnSettled | None = None
+        self.near: Near | None = None
+        """Tells devices of which the start of an incident is settled as well; beside ``on_settled``."""
+        self._begun_until: int | None = None
+        """Start before which incidents are settled; None before the first prediction since the start."""
         self._pairs: list[LabeledPair] = []
         self._mature: list[LabeledPair] = []
         self._is_behind = False
@@ -178,7 +182,12 @@ class DerivedPairs(RememberedLedger):
         if known.has_observed(micros, micros + 2 * horizon) or self._label_at(device, micros) != 0:
             return None
         last = micros
-        for at in known.times[bisect_right(known.times, micros) :]:
+        rows: Iterable[int] = known.times[bisect_right(known.times, micros) :]
+        starts = self._book.starts(device, micros + 1, micros + 2 * horizon + 1)
+        if starts:  # An error that its device was silent for.
+            begun = [at for at in starts if at not in known.made and self._label_at(device, at)]
+            rows = heapq.merge(rows, begun)
+        for at in rows:
             label = self._label_at(device, at)
             if at <= micros + horizon and label == 1:
                 return 1
@@ -264,6 +273,8 @@ class DerivedPairs(RememberedLedger):
         :param micros: time of a prediction, which may be the newest.
         """
         if self._newest is None or micros > self._newest:
+            if self._begun_until is None and self._newest is not None:  # Restored.
+                self._begun_until = self._newest - self._deadline
             self._newest, self._is_behind = micros, True
         if not self._is_behind:
             return
@@ -272,8 +283,21 @@ class DerivedPairs(RememberedLedger):
         while self._by_time and self._by_time[0][0] < oldest:
             self._forgotten(*self._by_time[0])
             heapq.heappop(self._by_time)
+        self._settle_begun(oldest)
         self._book.forget(oldest / 1_000_000)
         self._is_behind = False
+
+    def _settle_begun(self, until: int) -> None:
+        """Tell of incidents that began before a time at which their devices were silent."""
+        first, self._begun_until = self._begun_until, until
+        if first is None or self.on_settled is None or self.near is None:
+            return
+        for start, incident in self._book.begun(first, until):
+            for device in self.near(start):
+                said = self._label_at(device, start) if self._book.names(incident, device, start) else 0
+                if said:
+                    label, excluded = (None, True) if said == _EXCLUDED else (1, False)
+                    self.on_settled(Settled(device, start / 1_000_000, label, excluded))
 
     def _forgotten(self, micros: int, device: str, is_made: bool) -> None:
         known = self._devices[device]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from bisect import bisect_left, insort
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -43,6 +44,7 @@ class IncidentBook:
         self._static: dict[tuple[str, str], None] = {}
         self._by_start: list[tuple[float, str]] = []
         self._by_end: list[tuple[float, str]] = []
+        self._starts: list[tuple[int, str]] = []
         self.early = EarlyIncidents()
         """What was told of incidents that are not opened yet."""
 
@@ -82,8 +84,9 @@ class IncidentBook:
         if len(self._by_start) + len(self._by_end) > 4 * len(self._known) + 1000:
             self._tidy()
         if not incident.cancelled:
-            place = self._group(incident)
-            self._groups.setdefault(place, IntervalIndex()).put(incident.id, *self.stretch(incident))
+            place, stretch = self._group(incident), self.stretch(incident)
+            self._groups.setdefault(place, IntervalIndex()).put(incident.id, *stretch)
+            insort(self._starts, (stretch[0], incident.id))
             if place[0] not in (DEVICE, *self._schema.entity):
                 self._static[place] = None
         if not incident.source:
@@ -107,6 +110,30 @@ class IncidentBook:
                 incident = self._known[name]
                 if self.names(incident, device, micros) and self._counts(incident, device):
                     yield incident
+
+    def starts(self, device: str, first: int, end: int) -> list[int]:
+        """Moments at which incidents begin that name a device then, in the order of time, each once.
+
+        :param first: first moment that is asked for, microseconds.
+        :param end: first moment after these.
+        """
+        groups = [*self._groups_of_key(device), *(self._groups[pair] for pair in self._static)]
+        found = {
+            start
+            for group in groups
+            for start, name in group.starts(first, end)
+            if self.names(self._known[name], device, start)
+        }
+        return sorted(found)
+
+    def begun(self, first: int, end: int) -> list[tuple[int, Incident]]:
+        """Incidents that begin in a stretch of time, and when, in the order of time.
+
+        :param end: first moment after the stretch, microseconds.
+        """
+        begin = bisect_left(self._starts, (first, ""))
+        stretch = self._starts[begin : bisect_left(self._starts, (end, ""), begin)]
+        return [(start, self._known[name]) for start, name in stretch]
 
     def has(self, incident: Incident, micros: int) -> bool:
         """Whether a moment is in an incident, which begins earlier by the tolerance."""
@@ -178,7 +205,14 @@ class IncidentBook:
         return column, incident.names[column]
 
     def _groups_of(self, device: str, micros: int) -> Iterator[IntervalIndex]:
-        """Groups of incidents that may name a device."""
+        """Groups of incidents that may name a device at a time."""
+        yield from self._groups_of_key(device)
+        if self._static:
+            features = self._features(device, micros / 1_000_000)
+            yield from (self._groups[pair] for pair in list(self._static) if features.get(_feature(*pair)))
+
+    def _groups_of_key(self, device: str) -> Iterator[IntervalIndex]:
+        """Groups of incidents that may name a device by its key, or a part of it."""
         schema = self._schema
         if not self._groups:
             return
@@ -192,9 +226,6 @@ class IncidentBook:
             for pair in wanted:
                 if pair in self._groups:
                     yield self._groups[pair]
-        if self._static:
-            features = self._features(device, micros / 1_000_000)
-            yield from (self._groups[pair] for pair in list(self._static) if features.get(_feature(*pair)))
 
     def _tidy(self) -> None:
         """Give up what was noted of incidents that are forgotten, or are others by now."""
@@ -211,6 +242,7 @@ class IncidentBook:
         place = self._group(known)
         group = self._groups[place]
         group.drop(name)
+        del self._starts[bisect_left(self._starts, (self.stretch(known)[0], name))]
         if not len(group):
             del self._groups[place]
             self._static.pop(place, None)

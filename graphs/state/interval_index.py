@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, insort
 from collections import Counter
 from collections.abc import Iterator
 
@@ -16,6 +17,8 @@ class IntervalIndex:
     >>> found.put("open", 15, None)
     >>> [sorted(found.at(moment)) for moment in (9, 10, 15, 20)]
     [[], ['short'], ['open', 'short'], ['open']]
+    >>> list(found.starts(10, 16))
+    [(10, 'short'), (15, 'open')]
     """
 
     def __init__(self) -> None:
@@ -23,6 +26,7 @@ class IntervalIndex:
         self._open: dict[str, int] = {}
         self._buckets: dict[tuple[int, int], dict[str, None]] = {}
         self._levels: Counter[int] = Counter()
+        self._starts: list[tuple[int, str]] = []
 
     def __len__(self) -> int:
         return len(self._named)
@@ -34,6 +38,7 @@ class IntervalIndex:
         """
         self.drop(name)
         self._named[name] = (start, end)
+        insort(self._starts, (start, name))
         if end is None:
             self._open[name] = start
         elif end > start:
@@ -44,7 +49,10 @@ class IntervalIndex:
 
     def drop(self, name: str) -> None:
         """Forget an interval, if it is there."""
-        start, end = self._named.pop(name, (0, 0))
+        if name not in self._named:
+            return
+        start, end = self._named.pop(name)
+        del self._starts[bisect_left(self._starts, (start, name))]
         if end is None:
             del self._open[name]
         elif end > start:
@@ -68,6 +76,14 @@ class IntervalIndex:
                 start, end = self._named[name]
                 if end is not None and start <= moment < end:
                     yield name
+
+    def starts(self, first: int, end: int) -> Iterator[tuple[int, str]]:
+        """Starts and names of the intervals that begin in a stretch of time, in the order of time.
+
+        :param end: first moment after the stretch.
+        """
+        begin = bisect_left(self._starts, (first, ""))
+        yield from self._starts[begin : bisect_left(self._starts, (end, ""), begin)]
 
     def names(self) -> Iterator[str]:
         """Names of all intervals."""

@@ -11,10 +11,12 @@ import pyarrow as pa
 
 from feature_sets import device_labels, device_metrics
 from feature_sets.device_labels import within_population
+from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.manifest import HistoryFile
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_state import LabelState
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.rows.whole_numbers import to_frame
 from feature_sets.telemetry.incident_rows import KNOWN as INCIDENT_KNOWN
@@ -99,7 +101,7 @@ def read_recording(
         lambda file: file.last >= _micros(back) and file.first < _micros(end),
     )
     labels = labels.assign(**{KNOWN: labels[schema.time] + delay})
-    known = labels[(labels[KNOWN] >= start) & (labels[KNOWN] < end)]
+    known = _at_readings(labels[(labels[KNOWN] >= start) & (labels[KNOWN] < end)], schema)
     # Whether a device is in error is known before the horizon has passed.
     told = labels[schema.time] + pd.Timedelta(seconds=label_delay_seconds) < end
     history = labels[(labels[schema.time] >= back) & told]
@@ -115,6 +117,15 @@ def _incidents(schema: TelemetrySchema, start: pd.Timestamp, end: pd.Timestamp) 
     rows = LabelState.of(stored, schema, with_log=False).incidents
     rows = rows[(rows[START] < end) & ~(rows[INCIDENT_KNOWN] >= end)]
     return incidents_between(rows, schema, _micros(start - _LOOK_BACK), _micros(end))
+
+
+def _at_readings(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
+    """Labels that are told of a prediction: of errors now those of a reading, the others are incidents."""
+    stored = StoredHistory.of(device_metrics.device_metrics(schema))
+    has_others = schema.labels.is_derived and bool(schema.further_horizons) and not schema.horizon_seconds
+    if stored is None or not has_others or not len(labels):
+        return labels
+    return labels[held_rows(stored, KeyedRows.of(labels, DEVICE, schema.time))[0] >= 0]
 
 
 def _rows(

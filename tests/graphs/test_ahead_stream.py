@@ -11,8 +11,13 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from feature_sets.ingestion.label_state import no_statements
+from feature_sets.labels.derived_labels import Told, derived_labels
 from feature_sets.labels.horizon import with_target
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.each_horizon import by_horizon, further
+from feature_sets.telemetry.incident_rows import END, SOURCE, at, no_incidents, said
+from feature_sets.telemetry.incident_rows import START as START_OF
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.protocol.records import Ahead
 from graphs.state.ahead_join import AheadJoin
@@ -64,7 +69,10 @@ def played(seed: int, form: str) -> tuple[list[tuple[str, Any]], pd.DataFrame]:
                     "kind": "test" if planned else "x",
                 }
                 sent.append((seconds + 30, "/incidents", {DEVICE: device, "id": f"{device} {tick}", **end}))
-            if random.random() < 0.1:  # No reading, and now and then a label without one.
+            is_dead = form == "incidents" and in_error > 0
+            if random.random() < (
+                0.6 if is_dead else 0.1
+            ):  # No reading, and now and then a label without one.
                 in_file = form == "rows" and random.random() < 0.5
             else:
                 in_file = form == "incidents" or random.random() < 0.95
@@ -88,6 +96,27 @@ def pairs(folder: Path, target: str) -> pd.DataFrame:
     return pq.read_table(folder).to_pandas().sort_values(["timestamp", DEVICE], ignore_index=True)
 
 
+def derived(readings: pd.DataFrame, bodies: list[Any], schema: TelemetrySchema) -> pd.DataFrame:
+    """The label rows that history makes of incidents, some of which begin while their device is silent."""
+    frame = pd.DataFrame(
+        [
+            {
+                at(DEVICE): body[DEVICE],
+                "id": body["id"],
+                said("kind"): body["kind"],
+                SOURCE: "tickets",
+                "row": row,
+            }
+            | {name: pd.to_datetime(body[name], unit="s", utc=True) for name in (START_OF, END)}
+            for row, body in enumerate(bodies)
+        ]
+    ).reindex(columns=list(no_incidents(schema)))
+    told = Told(no_statements(schema), frame.assign(cancelled=False))
+    found = derived_labels(KeyedRows.of(readings, DEVICE, "timestamp"), told, schema)
+    assert len(found) > len(readings)
+    return found.assign(seconds=found["timestamp"].astype("int64") // 1_000_000_000 - START)
+
+
 @pytest.mark.parametrize("seed", range(3))
 def test_each_horizon_is_joined_as_the_history_labels_it(package, schema, tmp_path, seed):
     form = "incidents" if b"incidents" in (package / "model.json").read_bytes() else "rows"
@@ -100,8 +129,11 @@ def test_each_horizon_is_joined_as_the_history_labels_it(package, schema, tmp_pa
     rows = table.assign(
         timestamp=pd.to_datetime(table["seconds"] + START, unit="s", utc=True),
         **{several.label: table["label"], "planned": table["excluded"]},
-        kind=np.where(table["excluded"] == 1, "test", "x"),
     )
+    if form == "incidents":
+        rows = derived(
+            rows[[DEVICE, "timestamp"]], [body for path, body in sent if path == "/incidents"], several
+        )
     made = {(body[DEVICE], body["timestamp"] - START) for path, body in sent if path == "/telemetry"}
     for horizon, one in further(several).items():
         expected = with_target(rows, one)

@@ -44,6 +44,7 @@ class AheadOracle:
         self._told: set[tuple[str, float]] = set()
         self._done = dict.fromkeys(HORIZONS, float("-inf"))
         self._new: list[Known] = []
+        self._begun: list[tuple[str, float]] = []
         self.counts: dict[str, Counter[str]] = {horizon: Counter() for horizon in HORIZONS}
         self.pairs: dict[str, list[AheadPair]] = {horizon: [] for horizon in HORIZONS}
 
@@ -53,13 +54,19 @@ class AheadOracle:
             self._told.add((device, time))
 
     def advance(
-        self, settled: list[Known], settled_until: float, arrival: float
+        self,
+        settled: list[Known],
+        begun: list[tuple[str, float]],
+        settled_until: float,
+        arrival: float,
     ) -> dict[str, list[AheadPair]]:
         """Join what is known by now; gives the new pairs by horizon.
 
         :param settled: rows that were settled since the last time.
+        :param begun: device and start of incidents that were.
         """
         self._new += settled
+        self._begun += begun
         due = {}
         for horizon, seconds in HORIZONS.items():
             until = (settled_until - 2 * seconds) // STEP * STEP
@@ -97,6 +104,11 @@ class AheadOracle:
         for one in self._new:
             excluded = (one.device, one.time) in told or self._is_working(one.device, one.time)
             self._rows.append(_Row(one.device, one.time, one.label, excluded, one))
+        for device, start in sorted(set(self._begun)):
+            times = [one.time for one in (*self._rows, *self._new) if one.device == device]
+            if start not in times and any(start - max(HORIZONS.values()) <= at < start for at in times):
+                self._rows.append(_Row(device, start, 1, self._is_working(device, start), None))
+        self._begun = []
         met = {(one.device, one.time) for one in self._new}
         self._rows += [_Row(device, time, None, True, None) for device, time in told - met]
         self._new = []

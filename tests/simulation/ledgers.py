@@ -66,6 +66,8 @@ class Ledger:
         self._known: dict[tuple[str, float], Known] = {}
         self.settled: list[Known] = []
         """What is past the deadline, for who takes it."""
+        self.begun: list[tuple[str, float]] = []
+        """Incidents that began before the deadline: device and start, for who takes them."""
         self._newest: float | None = None
         self._joined = self._expired = self._expired_labels = self._conflicting = self._late = 0
 
@@ -235,6 +237,17 @@ class IncidentLedger(Ledger):
             return []
         self.sent.pop(row["id"], None)
         return self._take(now, arrival, entry)[1]
+
+    def _advance(self, time: float, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
+        before, pairs = self.settled_until, super()._advance(time, arrival, position)
+        until = self.settled_until
+        if before is not None and until is not None:
+            self.begun += [
+                (one["device"], one["start"])
+                for one in self.incidents.values()
+                if before <= one["start"] < until and self._is_covered(one["device"], one["start"])
+            ]
+        return pairs
 
     def _take(self, now: dict[str, Any], arrival: float, entry: tuple[int, int]) -> tuple[int, list[Pair]]:
         """Know an incident: predictions in it that are healthy already, and pairs."""

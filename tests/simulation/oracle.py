@@ -234,7 +234,8 @@ class Oracle:
         if self.ahead is None or until is None:
             return
         settled, self.ledger.settled = self.ledger.settled, []
-        for horizon, pairs in self.ahead.advance(settled, until, arrival).items():
+        begun, self.ledger.begun = self.ledger.begun, []
+        for horizon, pairs in self.ahead.advance(settled, begun, until, arrival).items():
             for pair in pairs:
                 self.counts["ahead_pairs", horizon, "yes" if pair.said[1] == pair.label else "no"] += 1
 

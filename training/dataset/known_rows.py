@@ -22,7 +22,11 @@ _RESOLUTIONS = ("s", "ms", "us", "ns")
 
 
 def rows_with_reading(
-    rows: pd.DataFrame, readings: pd.DataFrame, time: str, longest_window_seconds: int
+    rows: pd.DataFrame,
+    readings: pd.DataFrame,
+    time: str,
+    longest_window_seconds: int,
+    at_readings: bool = False,
 ) -> pd.DataFrame:
     """Label rows whose device reported within the longest window up to the row's time.
 
@@ -32,6 +36,7 @@ def rows_with_reading(
     :param readings: device and time of every feature row.
     :param time: name of the time column in both.
     :param longest_window_seconds: w; a reading in (t - w, t] keeps the row at t.
+    :param at_readings: whether only one at t does.
     :returns: the rows kept, in their order; their time has the finer resolution of both tables.
     """
     # The finer resolution of both, because an as-of join cuts feature times to that of the label rows: a
@@ -42,7 +47,8 @@ def rows_with_reading(
     seen = seen.sort_values("_reading", kind="stable")
     joined = pd.merge_asof(rows, seen, left_on=time, right_on="_reading", by=DEVICE)
     age = joined[time] - joined["_reading"]
-    return rows[(age < pd.Timedelta(seconds=longest_window_seconds)).to_numpy()].reset_index(drop=True)
+    kept = age == pd.Timedelta(0) if at_readings else age < pd.Timedelta(seconds=longest_window_seconds)
+    return rows[kept.to_numpy()].reset_index(drop=True)
 
 
 def rows_with_timely_reading(
@@ -116,7 +122,9 @@ def labeled_rows(uri: str, schema: TelemetrySchema, part_column: str = "") -> Kn
             errors_alone = int((~counting).sum())
             rows = rows[counting].reset_index(drop=True)
         if objects[name].spec.timestamp_key:
-            rows = rows_with_reading(rows, known, schema.time, schema.longest_window_seconds)
+            # Of errors now nothing is learned where there is no reading: live none is asked for.
+            longest, derived = schema.longest_window_seconds, schema.labels.is_derived
+            rows = rows_with_reading(rows, known, schema.time, longest, at_readings=derived)
             if arrival:
                 seen = len(rows)
                 rows = rows_with_timely_reading(rows, known, schema.time, arrival)

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.ingestion import label_state
+from feature_sets.labels import derived_labels
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import (
@@ -241,7 +243,42 @@ def test_incidents_after_a_silence_of_the_horizon_are_counted_in_the_history(tmp
     told = tell(made, (95, 130), (30, 40))["incidents_without_reading"]
     assert (told["incidents"], told["silent"], told["unannounced"]) == (2, 0, 1)
     assert "sent nothing for the horizon, 30s (dev-0 from" in told["sentence"]
-    assert "in the median 70 s lie between" in told["sentence"]
+    assert "in the median 50 s lie between" in told["sentence"]
+
+
+def test_with_a_horizon_an_incident_that_silences_its_device_is_an_error_ahead_of_it(
+    tmp_path, project, monkeypatch
+):
+    forget_all()
+    made = Folder(tmp_path / "telemetry", schema({"form": "incidents"}, horizon="30s"))
+    (made.path / "labels").rmdir()
+    made.static(MODELS)
+    seconds = [*range(0, 70, 10), *range(200, 260, 10)]
+    times = [MIDNIGHT + pd.Timedelta(seconds=second) for second in seconds]
+    rows = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
+
+    def targets() -> dict[int, float]:
+        found = labeled()
+        found.index = (found["timestamp"] - MIDNIGHT.tz_localize(None)).dt.total_seconds().astype(int)
+        return found["is_error_within_30s"].dropna().astype(int).to_dict()
+
+    # A release that took labels at readings alone wrote the history.
+    monkeypatch.setattr(label_state, "ahead_targets", lambda schema: ())
+    monkeypatch.setattr(derived_labels, "ahead_targets", lambda schema: ())
+    made.add("metrics", "day", rows[:7])
+    tell(made, (65, 190))
+    made.add("metrics", "later", rows[7:])
+    made.ingest()
+    ahead = dict.fromkeys((0, 10, 20, 30, 200, 210, 220), 0)
+    assert targets() == ahead
+    monkeypatch.undo()
+    assert made.ingest()["label_rows_new"] == 1
+    announced = {**ahead, 40: 1, 50: 1, 60: 1}
+    assert targets() == announced | {30: 0}
+    assert labeled()["is_error"].tolist().count(1) == 1
+    tell(made, (58, 190))  # It began earlier: the reading at 60 is in it.
+    assert targets() == {0: 0, 10: 0, 20: 0, 30: 1, 40: 1, 50: 1, 200: 0, 210: 0, 220: 0}
+    assert made.ingest()["label_rows_new"] == 0
 
 
 def test_a_folder_without_an_incident_is_healthy(incident_folder):

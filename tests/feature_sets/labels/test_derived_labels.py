@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.labels.derived_labels import Told, derived_labels
+from feature_sets.labels.horizon import with_target
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.incident_rows import no_incidents
 from feature_sets.telemetry.schema import DEVICE
@@ -212,3 +213,59 @@ def test_several_rows_of_one_incident_are_one(columns, expected):
     frame = incident_frame(changes(**columns), of)
     for order in (frame, frame[::-1]):
         assert labels_of(at(0, 10, 20, 30), of, given=order)["is_error"].tolist() == expected
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_with_a_horizon_an_error_starts_when_its_incident_does_also_where_the_device_is_silent(seed):
+    generator = np.random.default_rng([seed, 3])
+    of = schema(form="incidents", horizon="40s")
+    rows, given = readings(generator), incidents(generator, 40)
+    rows = rows[generator.random(len(rows)) < 0.5].reset_index(drop=True)
+    made = labels_of(rows, of, given=incident_frame(given, of))
+    found = with_target(made, of).merge(rows[KEYS], on=KEYS)
+    ahead, horizon = [], pd.Timedelta("40s")
+    for row in found[found["is_error"] == 0].itertuples():
+        start = given["start"][
+            (given[DEVICE] == row.device) & (given["start"] < given["end"].fillna(given["start"] + horizon))
+        ]
+        ahead.append(bool(((start > row.timestamp) & (start <= row.timestamp + horizon)).any()))
+    target = found.loc[found["is_error"] == 0, of.target]
+    assert ((target == 1) == np.array(ahead)).all()
+    # Rows without a reading are more, and say nothing else of readings.
+    at_readings = labels_of(rows, of, given=incident_frame(given, of), onsets=False)
+    assert len(at_readings) == len(rows) < len(made)
+    pd.testing.assert_frame_equal(made.merge(rows[KEYS], on=KEYS), at_readings)
+
+
+def test_a_row_of_an_error_that_belongs_to_no_reading_is_an_error_ahead():
+    of = schema(form="positives", watched="readings", tolerance="5s", horizon="30s")
+    rows = at(0, 10, 20, 100)
+    positives = at(15, 40, 90).assign(is_error=1)
+    made = labels_of(rows, of, positives)
+    # That of 15 belongs to the reading at 10, that of 90 has no reading within the horizon before.
+    assert ((made["timestamp"] - BEGIN).dt.total_seconds().tolist(), made["is_error"].tolist()) == (
+        [0, 10, 20, 40, 100],
+        [0, 1, 0, 1, 0],
+    )
+    assert with_target(made, of)[of.target].head(3).fillna(-1).tolist() == [1, -1, 1]
+
+
+def test_an_incident_that_is_excluded_leaves_what_precedes_its_silence_unknown():
+    of = schema(form="incidents", horizon="30s", exclude_labels={"kind": "test"})
+    given = changes(start=[45], end=[90]).assign(kind="test")
+    made = labels_of(at(*range(0, 45, 5), *range(90, 150, 5)), of, given=incident_frame(given, of))
+    target = with_target(made, of).set_index((made["timestamp"] - BEGIN).dt.total_seconds())[of.target]
+    assert target[10] == 0 and target[[15, 20, 40]].isna().all()
+
+
+def test_a_device_that_an_incident_names_only_later_has_no_start_of_it():
+    of = schema(form="incidents", scope=["model"], horizon="30s")
+    attributes = pd.DataFrame(
+        {
+            DEVICE: ["osl/a", "osl/a"],
+            "valid_from": [pd.NaT, BEGIN + pd.Timedelta(seconds=15)],
+            "model": ["m0", "m1"],
+        }
+    )
+    given = incident_frame(changes(start=[5], end=[60]), of).assign(**{"at.model": "m1"})
+    assert len(labels_of(at(0, 10, 20), of, given=given, attributes=attributes)) == 3

@@ -94,12 +94,17 @@ def test_an_incident_in_whose_time_the_device_sent_nothing_is_silent():
 def test_with_a_horizon_one_after_a_silence_has_nothing_to_predict_from():
     rows = [ticket("late", 203, 260, device="a"), ticket("seen", 400, 420, device="a")]
     found = counted(schema_of("1h"), readings_of(a=without(100, 200)), *rows)
-    assert (found.silent, found.unannounced, found.away_seconds) == ((), ("late",), (110 * 60.0,))
+    assert (found.silent, found.unannounced, found.away_seconds) == ((), ("late",), (108 * 60.0,))
     assert (
-        "before the first reading of 1 they sent nothing for the horizon, 1h (late; in the median 110 min"
-        in (found.sentence)
+        "before 1 the devices sent nothing for the horizon, 1h (late; in the median 108 min" in found.sentence
     )
-    assert counted(schema_of("110m"), readings_of(a=without(100, 200)), *rows).sentence == ""
+    assert counted(schema_of("108m"), readings_of(a=without(100, 200)), *rows).sentence == ""
+
+
+def test_with_a_horizon_one_that_kills_its_device_is_learned_from_the_readings_before():
+    rows = [ticket("dead", 98, 203, device="a"), ticket("later", 150, 203, device="a")]
+    found = counted(schema_of("30m"), readings_of(a=without(100, 200)), *rows)
+    assert (found.incidents, found.silent, found.unannounced) == (2, (), ("later",))
 
 
 def test_what_began_before_all_readings_or_lies_beside_them_is_not_counted():
@@ -143,25 +148,26 @@ def test_of_incidents_that_are_left_out_nothing_is_told():
 
 @pytest.mark.parametrize("seed", range(6))
 def test_the_counts_are_those_of_the_labels(seed):
-    """Of each incident alone: no error row is silent; errors that nothing predicts are unannounced."""
+    """Of each incident alone: with no error ahead it is unannounced, with no error now silent."""
     random = np.random.default_rng(seed)
     schema = schema_of("20m", healthy_after="0s")
     minutes = np.flatnonzero(random.random(600) < 0.05).tolist()
     readings = readings_of(a=[*minutes, 600], b=list(range(0, 600, 5)))
-    silent, unannounced = [], []
-    rows = []
+    now = schema_of(healthy_after="0s")
+    silent, unannounced, rows = [], [], []
     for number in range(40):
         start = int(random.integers(minutes[0] + 1, 580))
         rows.append(ticket(str(number), start, start + int(random.integers(1, 40)), device="a"))
         told = Told(no_statements(schema), incidents_of(schema, rows[-1]), devices(a="x", b="x"))
         labels = with_target(derived_labels(readings, told, schema), schema)
-        if not labels["is_error"].any():
-            silent.append(str(number))
-        elif not (labels[schema.target] == 1).any():
+        if not (labels[schema.target] == 1).any():
             unannounced.append(str(number))
+        if not derived_labels(readings, told, now)["is_error"].any():
+            silent.append(str(number))
     found = counted(schema, readings, *rows)
-    assert sorted(found.silent) == sorted(silent) and silent
-    assert sorted(found.unannounced) == sorted(unannounced) and unannounced
+    assert sorted(found.unannounced) == sorted(unannounced) and unannounced and not found.silent
+    found = counted(now, readings, *rows)
+    assert sorted(found.silent) == sorted(silent) and silent and not found.unannounced
 
 
 def test_incidents_of_devices_outside_the_population_are_not_counted():

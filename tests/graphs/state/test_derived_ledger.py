@@ -327,6 +327,19 @@ def test_with_a_horizon_a_prediction_is_labeled_when_it_is_known_what_followed()
     }
 
 
+@pytest.mark.parametrize("kind", ["link", "test"])
+def test_with_a_horizon_an_incident_of_a_silent_device_is_what_followed(kind):
+    played = Played(
+        schema(form="incidents", healthy_after="1m", horizon="30s", exclude_labels={"kind": "test"})
+    )
+    played.predict(*range(0, 60, 10))
+    played.tell(start=55, end=115, arrived=55, kind=kind)
+    played.predict(*range(120, 300, 10))
+    before = {at: label for at, label in played.at.items() if at < 120}
+    # Of those before one that is left out nobody knows.
+    assert before == {0: 0, 10: 0, 20: 0} | ({30: 1, 40: 1, 50: 1} if kind == "link" else {})
+
+
 def test_memory_is_bounded_and_counts_add_up():
     of = schema(form="incidents", tolerance="5s")
     played = Played(of, deadline=50.0)
@@ -363,8 +376,9 @@ def test_what_waits_to_be_healthy_is_bounded_by_what_is_remembered():
         {"form": "incidents", "healthy_after": "2m", "scope": ["site"]},
         {"form": "incidents", "healthy_after": "1m", "horizon": "50s"},
         {"form": "incidents", "healthy_after": "1m", "horizon": "50s", "exclude_labels": {"kind": "test"}},
+        {"form": "incidents", "healthy_after": "1m", "horizon": "50s", "scope": ["site"], "tolerance": "2s"},
     ],
-    ids=["rows", "positives", "incidents", "kind", "site", "ahead", "kind ahead"],
+    ids=["rows", "positives", "incidents", "kind", "site", "ahead", "kind ahead", "site ahead"],
 )
 def test_what_is_joined_is_what_history_says(labels, seed):
     """Readings and labels in order, incidents within the time after which a reading counts as healthy."""

@@ -243,6 +243,13 @@ def test_rows_with_reading_keeps_a_reading_inside_the_window_and_not_one_at_its_
     assert kept["timestamp"].tolist() == rows["timestamp"].tolist()[:2]
 
 
+def test_rows_with_reading_keeps_none_beside_readings_where_labels_are_made_at_them():
+    rows = labels_at(100, 101, 400)[[DEVICE, "timestamp"]]
+    readings = labels_at(100, 400)[[DEVICE, "timestamp"]]
+    kept = rows_with_reading(rows, readings, "timestamp", 300, at_readings=True)
+    assert kept["timestamp"].tolist() == rows["timestamp"].tolist()[::2]
+
+
 def test_rows_with_reading_does_not_round_a_later_reading_down_to_the_label():
     rows = labels_at(100)[[DEVICE, "timestamp"]].assign(timestamp=lambda f: f["timestamp"].dt.as_unit("s"))
     readings = labels_at(100.4)[[DEVICE, "timestamp"]]
