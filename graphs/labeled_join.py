@@ -14,7 +14,7 @@ from graphs.joined_incidents import JoinedIncidents
 from graphs.joined_labels import JoinedLabels
 from graphs.joined_predictions import JoinedPredictions
 from graphs.labels_by_request import LabelsByRequest
-from graphs.late_labels import late_errors_warning, late_warning
+from graphs.late_labels import few_labels_warning, late_errors_warning, late_warning
 from graphs.ledger_metrics import (
     count_pairs,
     show_ledger,
@@ -281,11 +281,12 @@ class LabeledJoin(RequestStep):
         }
 
     def _warning(self) -> str | None:
-        """That labels come too late, if many do."""
+        """That labels come too late, if many do, or hardly any come."""
         horizon = self._schema.horizon_seconds
         if isinstance(self._ledger, DerivedLedger):
             return late_errors_warning(self._ledger, self._schema.labels, horizon)
-        return late_warning(self._ledger, self._deadline, horizon)
+        late = late_warning(self._ledger, self._deadline, horizon)
+        return late or few_labels_warning(self._ledger, self._deadline)
 
     def _is_outside_maintenance(self, device: str, time: float) -> bool:
         """By what is known of it by now."""

@@ -1,4 +1,4 @@
-"""A warning where labels come so late that no prediction meets them, or was taken as healthy before."""
+"""Warnings of labels: so late that no prediction meets them, or was taken as healthy before; or hardly any."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from graphs.state.ledger_counts import LedgerCounts
 NOTABLE, LEAST, LEAST_ERRORS = 0.05, 20, 3
 """From which share on, and how many labels, it is told that they come too late; how many where each is an
 error."""
+
+FEW, LEAST_PAST = 0.5, 1_000
+"""Below which share of predictions with a label it is told that they are few, and of how many at least."""
 
 
 def late_warning(ledger: LedgerCounts, deadline: float, horizon_seconds: float) -> str | None:
@@ -27,6 +30,21 @@ def late_warning(ledger: LedgerCounts, deadline: float, horizon_seconds: float) 
         f"{lost / told:.1%} of the labels, {lost:,}, came after their deadline of {_rounded(deadline)}: no "
         f"detector and no score knows of them; most were at most {_rounded(late_by)} old; set "
         f"{DEADLINE_SETTING}={_rounded(late_by - horizon_seconds)} and deploy the endpoint again"
+    )
+
+
+def few_labels_warning(ledger: LedgerCounts, deadline: float) -> str | None:
+    """That labels have dried up, in numbers; None if enough come, none ever did, or few deadlines have passed.
+
+    :param deadline: see ``late_warning``.
+    """
+    joined, expired = ledger.newest_past
+    past = joined + expired
+    if not ledger.joined or past < LEAST_PAST or joined >= FEW * past:
+        return None
+    return (
+        f"{joined / past:.1%} of the newest {past:,} predictions past the deadline of {_rounded(deadline)} got a "
+        "label that counts: detectors and scores know of these alone"
     )
 
 

@@ -333,13 +333,13 @@ class PredictionLedger(LedgerCounts):
     def _forget_old(self) -> None:
         for chunk, rows in self._records.forget(self._newest - self._deadline):
             kinds = (chunk.made[rows] != NONE) + 2 * (chunk.label[rows] != NONE)
-            for state, count in zip(
-                _STATES, np.bincount(kinds, minlength=len(_STATES)).tolist(), strict=True
-            ):
+            counts = np.bincount(kinds, minlength=len(_STATES)).tolist()
+            for state, count in zip(_STATES, counts, strict=True):
                 if count:
                     self._states[state] -= count
                     if state != "joined":
                         self.expired[state] += count
+            self.note_past(joined=counts[3], expired=counts[1])
             if self.on_settled is not None:
                 self._unsettled += self._settled(Forgotten(chunk, rows))
 

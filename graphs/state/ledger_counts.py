@@ -25,6 +25,10 @@ MOST_TOLD = 1_000
 """Incidents that are counted, and are not any more if they turn out to be none: the newest."""
 
 
+NEWEST_PAST = 10_000
+"""So many of the newest predictions past the deadline tell whether labels still come, or twice as many."""
+
+
 class Conflict(NamedTuple):
     """A label that contradicts an earlier one of the same device and time, which counts.
 
@@ -56,6 +60,17 @@ class Missed(NamedTuple):
     late_by: float | None
 
 
+class Past(NamedTuple):
+    """Predictions that no label can meet any more.
+
+    :param joined: those that one has met.
+    :param expired: the others.
+    """
+
+    joined: int
+    expired: int
+
+
 class LedgerCounts:
     """Counts of a ledger: what it remembers by state, and what became of the rest.
 
@@ -77,6 +92,18 @@ class LedgerCounts:
         self.late = 0
         """Labels that came after their deadline, and incidents that were over before it."""
         self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
+        self._past = self._past_before = Past(0, 0)
+
+    @property
+    def newest_past(self) -> Past:
+        """The newest predictions past the deadline, since the start of the process."""
+        return Past(*(sum(both) for both in zip(self._past_before, self._past, strict=True)))
+
+    def note_past(self, joined: int, expired: int) -> None:
+        """Count predictions whose deadline has passed."""
+        self._past = Past(self._past.joined + joined, self._past.expired + expired)
+        if sum(self._past) >= NEWEST_PAST:
+            self._past_before, self._past = self._past, Past(0, 0)
 
     @property
     def states(self) -> dict[str, int]:

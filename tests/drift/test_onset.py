@@ -27,6 +27,14 @@ def test_a_drift_says_about_when_it_began():
     assert found.since_onset == number / np.timedelta64(1, "s")
 
 
+def test_a_change_did_not_begin_after_it_was_found_where_labels_come_out_of_order():
+    monitor = DriftMonitor([Scripted(999 * "." + "d")], cool_down=0)
+    times = [at(i) for i in range(1000)]
+    times[575], times[999] = times[999], times[575]
+    found = [event for i, time in enumerate(times) for event in monitor.update(1, time)]
+    assert found[0].onset == found[0].event_time == at(575).replace(" ", "T")
+
+
 def test_without_a_length_of_the_change_the_last_400_values_count():
     monitor = DriftMonitor([Scripted(999 * "." + "d")], cool_down=0)
     found = [event for i in range(1000) for event in monitor.update(1, at(i))]

@@ -89,3 +89,19 @@ def test_few_late_errors_among_many_are_not_warned_of(schema: TelemetrySchema, t
     for at in (1, 2, 3):
         client.post("/labels", label(seconds=at, is_error=1))
     assert client.get("/labeled").json["warning"] is None
+
+
+@pytest.mark.parametrize(
+    ("every", "said"), [(10, "10.0% of the newest 1,000 predictions past"), (2, None), (0, None)]
+)
+def test_labels_that_dry_up_are_told(
+    schema: TelemetrySchema, tmp_path: Path, every: int, said: str | None
+) -> None:
+    client = open_client(tmp_path, schema, label_deadline_seconds=HOUR)
+    client.post("/telemetry", [event(seconds=at) for at in range(1_000)])
+    # Where none was ever sent nobody means to send any.
+    client.post("/labels", [label(seconds=at) for at in range(0, 1_000 if every else 0, every or 1)])
+    assert client.get("/labeled").json["warning"] is None  # Their deadline has not passed.
+    client.post("/telemetry", event(seconds=9 * HOUR))
+    warning = client.get("/labeled").json["warning"]
+    assert warning is None if said is None else warning.startswith(said)
