@@ -1,4 +1,4 @@
-"""Warnings of labels: so late that no prediction meets them, or was taken as healthy before; or hardly any."""
+"""Warnings of labels that come too late, or hardly at all."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def late_warning(ledger: LedgerCounts, deadline: float, horizon_seconds: float) 
 
 
 def few_labels_warning(ledger: LedgerCounts, deadline: float) -> str | None:
-    """That labels have dried up, in numbers; None if enough come, none ever did, or few deadlines have passed.
+    """That labels have dried up; None if enough come, none ever did, or few deadlines have passed.
 
     :param deadline: see ``late_warning``.
     """
@@ -43,8 +43,8 @@ def few_labels_warning(ledger: LedgerCounts, deadline: float) -> str | None:
     if not ledger.joined or past < LEAST_PAST or joined >= FEW * past:
         return None
     return (
-        f"{joined / past:.1%} of the newest {past:,} predictions past the deadline of {_rounded(deadline)} got a "
-        "label that counts: detectors and scores know of these alone"
+        f"{joined / past:.1%} of the newest {past:,} predictions past the deadline of {_rounded(deadline)} "
+        "got a label that counts: detectors and scores know of these alone"
     )
 
 
