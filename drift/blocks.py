@@ -17,6 +17,9 @@ _HOURS = 24
 _TWO_DAYS = pd.Timedelta(days=1.9)
 """A base of less does not say what repeats every day; the last reading of a day is just before its end."""
 
+_ON_BOTH = 0.95
+"""Part of the rows of each side, at least, that is of devices of both."""
+
 MOST_PROBED = 50_000
 """Rows of the base from which their dependence is estimated, at most."""
 
@@ -164,6 +167,30 @@ def block_starts(
     is_first[1:] = number[1:] != number[:-1]
     is_first[firsts] = True
     return np.flatnonzero(is_first)
+
+
+def block_devices(
+    frames: tuple[pd.DataFrame, pd.DataFrame], starts: tuple[Index, Index], entity: str | None
+) -> tuple[Index, Index] | None:
+    """Number of the device of each block, of base and batch.
+
+    None if no column says it, or if many rows are of devices that the other side does not have: what is of
+    these is a difference that must show.
+
+    :param frames: base and batch in device order.
+    :param starts: first row of each block.
+    """
+    if entity is None or not all(entity in frame for frame in frames):
+        return None
+    codes = pd.factorize(pd.concat([frame[entity] for frame in frames], ignore_index=True))[0].astype(
+        np.int64
+    )
+    sides = codes[: len(frames[0])], codes[len(frames[0]) :]
+    rows = [np.bincount(side, minlength=codes.max(initial=0) + 1) for side in sides]
+    on_both = (rows[0] > 0) & (rows[1] > 0)
+    if any(of[on_both].sum() < _ON_BOTH * of.sum() for of in rows):
+        return None
+    return sides[0][starts[0]], sides[1][starts[1]]
 
 
 def selected(

@@ -60,6 +60,7 @@ def compare_with_chance(
     rng: np.random.Generator,
     missing: float = 0.0,
     variance: Floats | float = 1.0,
+    devices: tuple[Index, Index] | None = None,
 ) -> Chance:
     """Compare the total variation distance of each column with its distances in random divisions.
 
@@ -71,10 +72,12 @@ def compare_with_chance(
     :param missing: part of the variance that blocks lack, as rows depend on each other across their ends,
         too. Distances of random divisions are made larger for it.
     :param variance: times that a column varies more than blocks by themselves, shape (c,); as ``missing``.
+    :param devices: number of the device of each block, of base and batch: blocks are dealt out within each,
+        so that levels in which devices differ are no chance. None if each block may be on either side.
     """
     rows_of_base, rows = len(columns[0][0]), sum(map(len, columns[0]))
     firsts = np.concatenate([starts[0], rows_of_base + starts[1], [rows]])
-    divisions = _divisions(starts, permutations, rng)
+    divisions = _divisions(starts, permutations, rng, devices)
     narrow = [place for place, size in enumerate(sizes) if size < _WIDE]
     narrow_sizes = [sizes[place] for place in narrow]
     drawn, total = _narrow_counts([columns[place] for place in narrow], narrow_sizes, firsts, divisions)
@@ -94,18 +97,33 @@ def compare_with_chance(
     return Chance(expected=samples[1:].mean(axis=0), p_values=p_values)
 
 
-def _divisions(starts: tuple[Index, Index], permutations: int, rng: np.random.Generator) -> Bits:
+def _divisions(
+    starts: tuple[Index, Index],
+    permutations: int,
+    rng: np.random.Generator,
+    devices: tuple[Index, Index] | None,
+) -> Bits:
     """Which blocks are drawn in each division, eight in a byte; the first one is that of base and batch.
 
-    In the random ones these are as many as the smaller side has: drawing them is the same division and
-    cheaper.
+    In the random ones these are as many, of each device, as the smaller side has: drawing them is the same
+    division and cheaper.
     """
     blocks, drawn = sum(map(len, starts)), min(map(len, starts))
     divisions = np.empty((permutations + 1, -(-blocks // 8)), dtype=np.uint8)
     divisions[0] = np.packbits(np.arange(blocks) >= len(starts[0]))
+    if devices is not None:
+        of_device = np.concatenate(devices)
+        ordered = np.sort(of_device)
+        counts = np.bincount(of_device)
+        fewer = np.bincount(min(devices, key=len), minlength=len(counts))
+        # Blocks of a device come one after another, in a random order: the first so many are drawn.
+        is_first = np.arange(blocks) - (np.cumsum(counts) - counts)[ordered] < fewer[ordered]
     for i in range(1, permutations + 1):
         is_drawn = np.zeros(blocks, dtype=bool)
-        is_drawn[rng.choice(blocks, drawn, replace=False, shuffle=False)] = True
+        if devices is None:
+            is_drawn[rng.choice(blocks, drawn, replace=False, shuffle=False)] = True
+        else:
+            is_drawn[np.lexsort((rng.random(blocks), of_device))[is_first]] = True
         divisions[i] = np.packbits(is_drawn)
     return divisions
 

@@ -22,6 +22,7 @@ import pandas as pd
 
 from drift.blocks import (
     MOST_PROBED,
+    block_devices,
     block_starts,
     chosen_block,
     hours_of,
@@ -154,7 +155,8 @@ def drift_magnitude(
     sizes = [column.size for column in coded] + [2] * len(shares)
     hours = hours_of(base, entity, time)
     together = devices_together(sides, sizes, (base, batch), entity, time, spans, hours)
-    chance = compare_with_chance(sides, sizes, permutations, starts, rng, missing, together.variance)
+    devices = block_devices((base, batch), starts, entity)
+    chance = compare_with_chance(sides, sizes, permutations, starts, rng, missing, together.variance, devices)
     shifts = _shifts(coded, shares, limits, chance, together.is_enough)
     # A share, as of missing readings, may be of each device by itself where the rest is of all at once.
     decided = together.is_enough[: len(shifts)] | np.array([bool(shift.drifted) for shift in shifts])
