@@ -50,7 +50,7 @@ def finding(
     return (
         f"On {rows} the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
         f"against {base_rate:.3f} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
-        f"{rule}; {_caught(episodes)}, with {alarms}.{_unended(episodes)}"
+        f"{rule}; {_caught(episodes)}; {alarms}.{_unended(episodes)}"
     )
 
 
