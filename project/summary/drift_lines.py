@@ -33,7 +33,7 @@ def drift_lines(facts: Mapping[str, Any]) -> list[str]:
     told = f"false alarms of the verdict: {promise}" if promise.startswith("none") or ";" in promise else ""
     aside = [told] if told else []
     for place, text in enumerate([*beside, *aside]):
-        lines += fact("" if place else "beside it", text)
+        lines += ideas("" if place else "beside it", text)
     return lines
 
 
