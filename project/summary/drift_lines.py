@@ -31,9 +31,9 @@ def drift_lines(facts: Mapping[str, Any]) -> list[str]:
     lines += moved
     promise = drift.get("promise") or ""
     told = f"false alarms of the verdict: {promise}" if promise.startswith("none") or ";" in promise else ""
-    aside = [told] if told else []
-    for place, text in enumerate([*beside, *aside]):
-        lines += ideas("" if place else "beside it", text)
+    for place, text in enumerate(beside):
+        lines += fact("" if place else "beside it", text)
+    lines += ideas("" if beside else "beside it", told)
     return lines
 
 

@@ -487,7 +487,7 @@ def test_quiet_detectors_share_a_line():
 
 def test_what_a_person_may_have_to_act_on_is_told_first_of_drift():
     glr = {"state": "drift", "warnings": 0, "drifts": 1, "decides": True}
-    ddm = {"state": "in_control", "warnings": 0, "drifts": 0, "decides": False}
+    ddm = {"state": "in_control", "warnings": 2, "drifts": 0, "decides": False}
     drift = {"detectors": {"ddm": ddm, "glr": glr}, "alert": ALERT.to_dict(), "promise": "none: 3 errors"}
     moved = {"verdict": "concept drift: no column moved (0.05; 0.03 by chance); measured on 9 rows"}
     facts = facts_without_streaming() | {"drift": drift, "drift_this_run": drift, "magnitude": moved}
@@ -498,7 +498,7 @@ def test_what_a_person_may_have_to_act_on_is_told_first_of_drift():
         "next          'netops run --project p' trains on the newest telemetry",
         "magnitude     concept drift: no column moved (0.05; 0.03 by chance);",
         "              measured on 9 rows",
-        "beside it     ddm: no drift, no warning",
+        "beside it     ddm: no drift now; 2 warnings in this run",
         "              false alarms of the verdict: none: 3 errors",
     ]
 
