@@ -46,6 +46,9 @@ HANDLERS = {
 ON_STREAMS = frozenset({SERVING, STAGING, RUNNER, "ingest", "live-history", "audit", "drift-magnitude"})
 """Functions that write or read the folder of the labeled stream; the others ask the endpoint."""
 
+ACT_ON_ROUTES = frozenset({SERVING, STAGING, RUNNER, GENERATOR, "live-history", "rehearse", "init-detectors"})
+"""Functions that guard a route of an endpoint, or ask for one: on a cluster these alone have the token."""
+
 
 def setup(project: mlrun.projects.MlrunProject) -> mlrun.projects.MlrunProject:
     """Register everything on ``project``; MLRun calls this."""
@@ -78,6 +81,7 @@ def register(
 
     :param memory: what the project stands on; its arguments become those of the workflows.
     """
+    _pin_image_of_steps()
     mapping = memory.schema.get(TOOL, {}) if memory and memory.schema else None
     for name, handler in JOBS.items():
         function = mlrun.new_function(name, kind="job", image=settings.image, project=project.metadata.name)
@@ -235,7 +239,20 @@ def _configure(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> None
         mount = mount_pvc(settings.streams_claim, "netops-streams", str(settings.labeled_streams))
         # Not by ``apply``: MLRun would then no longer mount what the cluster mounts by itself.
         mount(function)
-    function.set_env_from_secret(TOKEN, secret="netops", secret_key="token")  # noqa: S106 - names
+    if function.metadata.name in ACT_ON_ROUTES:
+        function.set_env_from_secret(TOKEN, secret="netops", secret_key="token")  # noqa: S106 - names
+
+
+def _pin_image_of_steps() -> None:
+    """Have the steps that deploy run in the image of MLRun's release that is installed, not of any.
+
+    MLRun names that image without a tag, unless its API has another one. The client that deploys would be
+    whichever is the newest.
+    """
+    image = str(mlrun.mlconf.kfp_image)
+    name = image.rpartition("/")[2]
+    if ":" not in name and "@" not in name:
+        mlrun.mlconf.kfp_image = f"{image}:{mlrun.__version__}"
 
 
 def _set_secrets(function: mlrun.runtimes.BaseRuntime, settings: Settings) -> list[Path]:

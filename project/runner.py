@@ -80,7 +80,8 @@ def _tell_of_trial(settings: Settings, warn: Callable[[str], None]) -> None:
     if trial is not None:
         warn(
             f"version {trial.version[:8]} is tried in shadow, and NETOPS_RETRAIN is off: the endpoint ends "
-            f"that soon after {trial.until[:19]} UTC, or 'netops shadow {trial.version[:8]} --off' now"
+            f"that soon after {trial.until[:19]} UTC, or 'netops shadow {trial.version[:8]} --off "
+            f"--project {settings.project}' now"
         )
 
 

@@ -45,6 +45,7 @@ from graphs.protocol.label_status import DEADLINE_SETTING
 from graphs.protocol.request_logs import FAILED, REQUEST_LOGS
 from graphs.protocol.roles import Role
 from graphs.state.clocks import CLOCKS, WALL
+from project.home_owner import check_owner
 from project.retention_policy import KEEP_ALL, RetentionPolicy
 from project.retraining_policy import AUTO, MODES, OFF, RetrainingPolicy
 from project.token_files import kept_token
@@ -183,12 +184,16 @@ class Settings:
         """Read the environment.
 
         :raises InputError: naming the variable that breaks a rule.
+        :raises ForeignHomeError: if the home is of another user, see ``check_owner``.
         """
         env = os.environ if environ is None else environ
         home = Path(env.get("NETOPS_HOME") or default_home()).expanduser().resolve()
+        profile = env.get("NETOPS_PROFILE") or "local"
+        if profile == "local":
+            check_owner(home)  # Now: a lock or a token would be there before a server is looked for.
         return cls(
             home=home,
-            profile=env.get("NETOPS_PROFILE") or "local",
+            profile=profile,
             mlrun_dbpath=env.get("MLRUN_DBPATH", "").rstrip("/"),
             redis_url=env.get("MLRUN_REDIS__URL", ""),
             token=_given(env, "NETOPS_TOKEN", home),

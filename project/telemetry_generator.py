@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import mlrun
+
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.protocol.roles import Role
 from project import parameters
@@ -26,6 +28,9 @@ from project.streaming import StreamReport, stream
 
 LABEL_DELAY_SECONDS = 60.0
 """Event time between an event and its label."""
+
+_READY_SECONDS = 120
+"""So long the serving endpoint may take to be ready; the control plane waits no longer, either."""
 
 
 @dataclass(frozen=True)
@@ -97,23 +102,41 @@ def generate(
     )
 
 
+def serving_address(project: str, stop: threading.Event) -> str:
+    """Address of the serving endpoint, once it is ready.
+
+    After a start of the machine both are started again at once, and the endpoint takes longer: that is no
+    failure of this function. It would be counted, and told, as one.
+
+    :param stop: ends the wait.
+    :raises NetopsError: if it is not ready after ``_READY_SECONDS``, or ``stop`` is set before.
+    """
+    for _ in range(_READY_SECONDS):
+        try:
+            return endpoint_address(project, SERVING)
+        except NetopsError:
+            if stop.wait(1.0):
+                raise
+    return endpoint_address(project, SERVING)
+
+
 def init_context(context: Any) -> None:
     """Start streaming in the background; called once by Nuclio, or by the local host."""
     settings = Settings.from_environment()
     options = GeneratorOptions.from_environment(os.environ)
-    address = endpoint_address(settings.project, SERVING)
     headers = settings.bearer(Role.WRITE)
     context.user_data.report = StreamReport()
     context.user_data.stop = threading.Event()
 
     def work() -> None:
         try:
+            address = serving_address(settings.project, context.user_data.stop)
             generate(options, address, context.user_data.report, context.user_data.stop, headers)
         except NothingNewerError as error:
             context.user_data.report.nothing_newer = str(error)
             context.user_data.report.done = True
             context.logger.info(f"there is nothing to stream: {error}")
-        except (NetopsError, ValueError) as error:
+        except (NetopsError, ValueError, mlrun.errors.MLRunBaseError) as error:
             context.user_data.report.error = str(error)
             context.user_data.report.done = True
             context.logger.error(f"the stream ended early: {error}")

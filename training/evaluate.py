@@ -142,7 +142,7 @@ def evaluate(
     report = _report(parts, package, history, arguments.seed, by)
 
     def beside_champion() -> Champion | None:
-        return _champion(context, tag, parts, report, feature_vector, telemetry, arguments.seed, by)
+        return _champion(context, tag, parts, report, history, feature_vector, telemetry, arguments.seed, by)
 
     known, beside = of_one_champion(_address(context, tag), beside_champion)
     gate = _gate(report, package.schema.version, known, promote)
@@ -262,6 +262,7 @@ def _champion(
     tag: str,
     split: Split,
     report: Report,
+    history: pd.DataFrame,
     feature_vector: str,
     telemetry: TelemetrySchema,
     seed: int,
@@ -275,9 +276,12 @@ def _champion(
         return None
     if package is None:
         return None
-    baselines = {} if isinstance(report, UnlabeledReport) else report.baselines
+    if isinstance(report, UnlabeledReport):
+        known, baselines = None, {}
+    else:
+        known, baselines = history, report.baselines
     scored = report.scorers[MODEL]
-    return compare(package, split, scored, feature_vector, telemetry, seed, bootstrap_by, baselines)
+    return compare(package, split, scored, feature_vector, telemetry, seed, bootstrap_by, baselines, known)
 
 
 def _warn(context: mlrun.MLClientCtx, report: Report, gate: Promotion) -> None:

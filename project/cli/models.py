@@ -52,16 +52,22 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     if tagged:
         print(f"address of one, as 'netops replay --model' takes it: {model_address(name, tagged)}")
     if up is None:
-        way = "'netops serve' starts it"
+        way = f"'netops serve --project {name}' starts it"
         if not production:
-            way = "no model is in production, either: 'netops promote VERSION' puts one there"
+            way = (
+                f"no model is in production, either: 'netops promote VERSION --project {name}' puts one there"
+            )
         print(f"no endpoint is up, so none has a role; {way}")
     elif routing is None:
-        print("the endpoint is of an earlier version, which has no routing; 'netops serve' deploys it anew")
+        print(
+            "the endpoint is of an earlier version, which has no routing; "
+            f"'netops serve --project {name}' deploys it anew"
+        )
     elif production and champion != production:
         print(
             f"the endpoint answers with {champion}, and {production} has the tag production: "
-            f"'netops promote {champion}' moves the tag, 'netops serve' deploys what has it"
+            f"'netops promote {champion} --project {name}' moves the tag, "
+            f"'netops serve --project {name}' deploys what has it"
         )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from project.function_names import what_brings_back
 from project.local.stack import DeployedFunction
 from project.session import Session, local_stack
 from project.settings import Settings
@@ -67,7 +68,8 @@ def failure_reason(function: DeployedFunction) -> str:
         return f"{function.failed_start or function.last_exit}; it is being started again"
     if function.state != "error":
         return ""
-    again = "it is started again" if function.fallen else "'netops serve' or the next run brings it back"
+    way = f"'{what_brings_back(function.project, function.name)}' brings it back"
+    again = "it is started again" if function.fallen else way
     return f"{function.reason}; {again}"
 
 

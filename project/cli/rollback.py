@@ -82,7 +82,8 @@ def _tell_loop(
         dropped = "the drift that was being answered is dropped, and "
     typer.echo(
         f"{dropped}no training begins by itself before {held.hold_until[:19]} UTC; "
-        f"{_watch_of(session, project, before)}; 'netops retrain --resume' ends the wait",
+        f"{_watch_of(session, project, before)}; "
+        f"'netops retrain --project {project} --resume' ends the wait",
         err=True,
     )
 

@@ -168,7 +168,8 @@ def _check_gate(settings: Settings, project: str, found: RegisteredVersion, forc
     if why:
         raise NetopsError(
             f"version {found.version} was {why}; "
-            "next: --force takes it all the same, 'netops shadow' tries it and answers nobody with it"
+            f"next: --force takes it all the same, 'netops shadow {found.version[:8]} --project {project}' "
+            "tries it and answers nobody with it"
         )
 
 
@@ -282,7 +283,9 @@ def _without_endpoint(
 
     if release is None or production_version(dbpath, project):
         check_production_model(dbpath, project)
-        raise NetopsError(f"the endpoint of project '{project}' must be up; 'netops serve' starts it")
+        raise NetopsError(
+            f"the endpoint of project '{project}' must be up; 'netops serve --project {project}' starts it"
+        )
     found = release()
     record_primary(project, found.artifact)
     file = StateFile(settings.loops, project)

@@ -139,7 +139,10 @@ def status_facts(
         loops={name: loop.lines for name, loop in loops.items()},
         late_labels=_by_project(live, lambda name: late_labels_of(live[name])),
         unknown_tokens=_by_project(live, lambda name: unknown_tokens(settings, live[name], name)),
-        other_code=_by_project(asked, lambda name: other_code_of(settings, dbpath, name)),
+        other_code=_by_project(
+            live if dbpath else {each["project"]: 0 for each in shown},
+            lambda name: other_code_of(settings, dbpath, name),
+        ),
         unwritten_files=_by_project(
             live, lambda name: unwritten_files(live[name], settings.labeled_pairs(name).parent, now)
         ),

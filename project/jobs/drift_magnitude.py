@@ -131,7 +131,7 @@ def measure_drift_magnitude(
         labeled = get_json(f"{address}/labeled")
     wanted = wanted._replace(until=mature_until(labeled, telemetry))
     # While it streams, more pairs are joined than there are in files.
-    by_then = "those in files while the simulated network still streamed" if goes_on(streaming) else ""
+    by_then = "more came later, as the simulated network still streamed" if goes_on(streaming) else ""
     found = chosen_rows(folder, wanted, min_rows)
     context.log_result("labeled_rows", len(found.rows))
     context.log_result("measured_on", found.source)

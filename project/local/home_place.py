@@ -1,19 +1,16 @@
-"""Where a home is, and whose: what is recorded in it leads to places of its own, and to its processes.
+"""Where a home is: what is recorded in it leads to places of its own, and to its processes.
 
 So one that was moved, or a copy beside the first one, must not be worked with. The copy of a home that is in
-use would end its servers, and write into its files. Another user could read a half of it only.
+use would end its servers, and write into its files.
 """
 
 from __future__ import annotations
 
-import os
-import pwd
 from pathlib import Path
 
 from project.errors import NetopsError
+from project.home_owner import PLACE, check_owner
 from project.local.atomic_write import write_atomically
-
-_NAME = "place"
 
 
 class MovedHomeError(NetopsError):
@@ -31,32 +28,16 @@ class MovedHomeError(NetopsError):
         )
 
 
-class ForeignHomeError(NetopsError):
-    """A home is of another user.
-
-    :param home: where it is.
-    :param owner: id of the user.
-    """
-
-    def __init__(self, home: Path, owner: int) -> None:
-        super().__init__(
-            f"NETOPS_HOME {home}: must be of, or writable for, {_user(os.geteuid())}, who runs this, got "
-            f"{_user(owner)}; next: run this as {_user(owner)}, or set NETOPS_HOME to another folder"
-        )
-
-
 def check_place(home: Path) -> None:
     """Look whether a home is where it was made; of one that notes nothing that is not known.
 
     :param home: folder of local state, without links.
     :raises MovedHomeError: if it is not.
-    :raises ForeignHomeError: if it is of another user, who has not opened it to this one.
+    :raises ForeignHomeError: see ``check_owner``.
     """
+    check_owner(home)
     try:
-        owner = home.stat().st_uid
-        if owner != os.geteuid() and not os.access(home, os.W_OK):
-            raise ForeignHomeError(home, owner)
-        made_at = (home / _NAME).read_text(encoding="utf-8").strip()
+        made_at = (home / PLACE).read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
         return
     if made_at and made_at != str(home) and not _is_same(made_at, home):
@@ -65,8 +46,8 @@ def check_place(home: Path) -> None:
 
 def note_place(home: Path) -> None:
     """Note where a home is, unless that is noted."""
-    if not (home / _NAME).exists():
-        write_atomically(home / _NAME, f"{home}\n")
+    if not (home / PLACE).exists():
+        write_atomically(home / PLACE, f"{home}\n")
 
 
 def _is_same(made_at: str, home: Path) -> bool:
@@ -79,10 +60,3 @@ def _is_there(path: str) -> bool:
         return Path(path).exists()
     except OSError:  # Another user may not look there.
         return False
-
-
-def _user(number: int) -> str:
-    try:
-        return f"user {pwd.getpwuid(number).pw_name}"
-    except KeyError:
-        return f"user {number}"

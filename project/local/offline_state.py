@@ -12,8 +12,9 @@ from project.local.api.deployments.records import (
     Deployment,
     change_deployment,
     read_deployments,
+    read_function,
 )
-from project.local.api.documents import Document
+from project.local.api.documents import Document, get_in
 from project.local.api.jobs.records import open_processes
 from project.local.api.records.store import Store
 from project.local.api.schedules.records import describe_schedule, list_schedules
@@ -55,6 +56,21 @@ def _told(home: Path, is_told: Callable[[Deployment], bool | int]) -> list[tuple
             for each in read_deployments(store)
             if is_told(each)
         ]
+
+
+def variables(home: Path, project: str) -> dict[str, dict[str, str]]:
+    """Variables that the functions of a project were deployed with, by function."""
+    if not database_file(home).exists():
+        return {}
+    with _store(home) as store:
+        return {
+            each.name: {
+                variable["name"]: str(variable["value"])
+                for variable in get_in(read_function(store, each), "spec.env") or []
+                if variable.get("value") is not None
+            }
+            for each in read_deployments(store, project)
+        }
 
 
 def schedules(home: Path) -> list[Document]:

@@ -143,6 +143,12 @@ class Stack:
 
         return offline_state.dead(self.home)
 
+    def deployed_variables(self, project: str) -> dict[str, dict[str, str]]:
+        """Variables of the functions of a project, by function, read without the control plane."""
+        from project.local import offline_state
+
+        return offline_state.variables(self.home, project)
+
     def store_url(self) -> str:
         """Address of the online store, or empty while it is down; asked without the control plane."""
         store = valkey.find(self.home, self._patience)

@@ -20,6 +20,7 @@ from project.http_json import UnreachableError
 from project.retraining import state as words
 from project.retraining import weak_model
 from project.retraining.by_person import approved
+from project.retraining.clock_set_back import within_policy
 from project.retraining.loop_operations import RUNNING, Operations
 from project.retraining.next_look import next_look
 from project.retraining.next_run import PLENTY, Begin, Evidence, Outlook, Wait, next_step, outlook
@@ -150,6 +151,7 @@ class Loop:
     def _proceed_or_wait(self) -> tuple[Mapping[str, Any], ...]:
         """Do what is due of the case; drift events that are to be handed on."""
         with self._file.changing() as state:
+            state = self._write(state, within_policy(state, self._clock(), self._policy))
             if state.trial is None or state.trial.stage != words.SHADOW:  # Whoever ended it.
                 self._operations.end_trial()
             if state.attempt is not None:
@@ -171,7 +173,7 @@ class Loop:
         self._waiting = state.stopped and f"stopped: {state.stopped}"
         if state.stopped or not self._policy.weak_units or is_before(now, state.hold_until):
             return
-        if self._weak_looked is not None and now - self._weak_looked < _WEAK_EVERY:
+        if self._weak_looked is not None and abs(now - self._weak_looked) < _WEAK_EVERY:
             self._waiting = self._weak_waits
             return
         self._weak_looked = now
@@ -288,7 +290,8 @@ class Loop:
         except ReplacedError as error:
             self._write(state, verdict(state, trial, words.OVERTAKEN, str(error), now))
         except (NetopsError, InputError, OSError) as error:
-            self._failing = self._failing or now
+            # One that is later than now was noted before the clock was set back.
+            self._failing = min(self._failing or now, now)
             # While this process was away, nothing was tried.
             if not last or now - self._failing < LONGEST_CHANGE:
                 raise
@@ -310,7 +313,7 @@ class Loop:
             else:
                 self._waiting = "the endpoint has no events"
             return
-        if not last and self._looked is not None and now - self._looked < _LOOK_EVERY:
+        if not last and self._looked is not None and abs(now - self._looked) < _LOOK_EVERY:
             return
         self._looked = now
         trial = replace(trial, wanted=trial.wanted or self._policy.shadow_rows)

@@ -15,7 +15,7 @@ from feature_sets.listed import listed
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, SHADOWS, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.labeled_files import columns_of, read_pairs
-from training.evaluation.champion import Units, compared
+from training.evaluation.champion import Units, compared, with_caught
 from training.evaluation.clusters import Apart
 from training.evaluation.comparison import Comparison
 from training.evaluation.scores import Scored
@@ -85,6 +85,10 @@ def compare_rows(
     scored = {who: _scored(rows, who) for who in _BOTH}
     comparison = compared(champion, rows, units, scored[_BOTH[1]], scored[_BOTH[0]], seed)
     times = rows[schema.time]
+    if len(rows) and not schema.horizon_seconds:  # With a horizon nobody knows here when an episode began.
+        labels = rows[[DEVICE, schema.time, schema.label]]
+        of_both = scored[_BOTH[1]].predicted, scored[_BOTH[0]].predicted
+        comparison = with_caught(comparison, rows, of_both, labels, schema, times.min())
     return ShadowComparison(
         comparison,
         _decisions(rows, schema, _BOTH[0]),

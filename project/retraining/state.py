@@ -46,6 +46,8 @@ RESUMED, ROLLED_BACK, DECLINED = "resumed", "rolled back", "declined"
 IN_SHADOW, PASSED, NOT_ENOUGH = "in shadow", "passed", "not enough data"
 BETTER, UNDECIDED = "better in shadow", "undecided"
 """What a comparison on live rows has found; that it is worse is told as rejected."""
+SHORTENED = "wait shortened"
+"""What is waited for ends sooner than it was written, see ``clock_set_back``."""
 CLEARED = "cleared"
 """The alert of a drift is over."""
 

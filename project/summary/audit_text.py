@@ -31,7 +31,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
         )
     waiting = int(results.get("not_in_history") or 0)
     if waiting and not compared:
-        text = f"{waiting:,} served pairs become history with the next run, which audits them"
+        text = f"nothing to compare yet; the next run audits what was served, {waiting:,} pairs so far"
     elif compared:
         text = f"{compared:,} of {pairs:,} served pairs compared with the history, equal to the last bit"
     else:
@@ -57,8 +57,8 @@ def audit_text(results: Mapping[str, Any]) -> str:
         for name, why in reasons
         if results.get(name) and not (name == "not_in_history" and not compared)
     ]
-    if results.get(STREAMING):
-        told.append("these were in files while the network still streamed, and the next run audits the rest")
+    if results.get(STREAMING) and (compared or not waiting):
+        told.append("what came later, as the network still streamed, is audited with the next run")
     if results.get("left_out"):
         told.append(
             f"{len(results['left_out'])} features not looked at where their order of arrival is not known"

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections import defaultdict
 from typing import Any
 
 from graphs.protocol.label_status import LabelStatus
-from project.summary.alerts import alert_texts
 from project.summary.audit_text import audit_text
 from project.summary.champion_text import champion_text
+from project.summary.columns import INDENT, WIDTH, fact, ideas
+from project.summary.drift_lines import drift_lines
 from project.summary.live_labels import contradiction_lines, late_label_lines
 
-_WIDTH = 110
-_INDENT = 14
 _PARAMETERS_INDENT = 18
 _ROW_COUNTS = (
     *("rows_read", "rows_rejected", "rows_too_late", "rows_quarantined", "rows_known", "rows_ingested"),
@@ -29,39 +27,28 @@ def summary_lines(facts: dict[str, Any]) -> list[str]:
     return [*_data_lines(facts), *_model_lines(facts), *_live_lines(facts), *_place_lines(facts)]
 
 
-def _fact(label: str, text: str) -> list[str]:
-    return textwrap.wrap(
-        text,
-        width=_WIDTH,
-        initial_indent=f"{label:{_INDENT}}",
-        subsequent_indent=" " * _INDENT,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-
-
 def _data_lines(facts: dict[str, Any]) -> list[str]:
     ingested, selected = facts["ingest"], facts["selected"]
     report = ingested.get("report") or {}
     return [
-        f"{'project':{_INDENT}}{facts['project']}, workflow run {facts['run_id']}",
-        *_fact("rows", rows_text(ingested)),
+        f"{'project':{INDENT}}{facts['project']}, workflow run {facts['run_id']}",
+        *fact("rows", rows_text(ingested)),
         *(
             line
             for name, of_table in (("rejected", "metrics"), ("rejected labels", "labels"))
             for reason, count in (report.get(of_table, {}).get("rejected") or {}).items()
             if count
-            for line in _fact("", f"{name}: {count:,} {reason}")
+            for line in fact("", f"{name}: {count:,} {reason}")
         ),
         *_label_lines(ingested),
         *(
             line
             for table, told in (ingested.get("report") or {}).items()
             for warning in told.get("warnings") or []
-            for line in _fact("warning", f"{table}: {warning}")
+            for line in fact("warning", f"{table}: {warning}")
         ),
         *_taken_lines(facts.get("live_history") or {}),
-        *_fact(
+        *fact(
             "features",
             f"{selected.get('n_features_in', 0)} computed, "
             f"{selected.get('n_features_selected', 0)} selected by votes",
@@ -74,7 +61,7 @@ def _label_lines(ingested: dict[str, Any]) -> list[str]:
     count = int(ingested.get("label_rows_in_maintenance") or 0)
     told = f"in maintenance: {count:,} labels, left out of training and evaluation" if count else ""
     silent = (ingested.get("incidents_without_reading") or {}).get("sentence")
-    return [*(_fact("", told) if told else []), *(_fact("incidents", silent) if silent else [])]
+    return [*(fact("", told) if told else []), *(fact("incidents", silent) if silent else [])]
 
 
 def _taken_lines(taken: dict[str, Any]) -> list[str]:
@@ -82,8 +69,8 @@ def _taken_lines(taken: dict[str, Any]) -> list[str]:
 
     :param taken: results of the job that adds it.
     """
-    failure = [line for told in contradiction_lines(taken) for line in _fact("live labels", told)]
-    failure += _fact("devices", taken["reload_failure"]) if taken.get("reload_failure") else []
+    failure = [line for told in contradiction_lines(taken) for line in fact("live labels", told)]
+    failure += fact("devices", taken["reload_failure"]) if taken.get("reload_failure") else []
     if not any(taken.get(name) for name in ("readings", "labels", "incidents")):
         return failure
     text = (
@@ -95,7 +82,7 @@ def _taken_lines(taken: dict[str, Any]) -> list[str]:
     if taken.get("incidents"):
         changed = int(taken.get("labels_changed") or 0)
         text += f"; {taken['incidents']:,} times an incident was told of, {changed:,} labels are others now"
-    return [*_fact("arrived live", text), *failure]
+    return [*fact("arrived live", text), *failure]
 
 
 def rows_text(ingested: dict[str, Any]) -> str:
@@ -137,26 +124,26 @@ def _model_lines(facts: dict[str, Any]) -> list[str]:
     by_time = evaluated.get("split", "time") == "time"
     if trained:
         period = f"{_minute(trained.get('train_start'))} to {_minute(trained.get('train_end'))} UTC"
-        lines += _fact(
+        lines += fact(
             "training",
             f"on {trained.get('train_rows', 0):,} of {trained.get('train_rows_available', 0):,} "
             f"{'earlier' if by_time else 'training'} rows, {period}",
         )
     if not by_time:
-        lines += _fact("split", evaluated.get("split_summary") or "")
+        lines += fact("split", evaluated.get("split_summary") or "")
     lines += candidate_lines(facts["candidates"])
-    lines += _fact(
+    lines += fact(
         "evaluation",
         f"on all {evaluated.get('test_rows', 0):,} {'later' if by_time else 'test'} rows: "
         f"{_scores_text(evaluated)}",
     )
-    lines += _fact("verdict", evaluated.get("verdict") or "")
+    lines += ideas("verdict", evaluated.get("verdict") or "")
     if evaluated.get("promotion"):
-        lines += _fact(
+        lines += ideas(
             "gate", f"{evaluated['promotion']}: {evaluated['promotion_reason']}{_stays_text(evaluated)}"
         )
     for place, lead in enumerate(facts.get("horizons") or []):
-        lines += _fact("" if place else "horizons", _lead_text(lead))
+        lines += fact("" if place else "horizons", _lead_text(lead))
     return lines
 
 
@@ -203,54 +190,26 @@ def _live_lines(facts: dict[str, Any]) -> list[str]:
     lines = []
     endpoint, tester = facts["endpoint"], facts["tester"]
     if endpoint is None or not endpoint["address"]:
-        lines += _fact("endpoint", f"none deployed{_why_none(facts)}")
+        lines += fact("endpoint", f"none deployed{_why_none(facts)}")
     else:
         # The audit is the last step of what is done live; whoever deploys tests the answers before.
         same = "; left as it is, nothing that it is made of has changed"
         state = f"{endpoint['state']}, model version {endpoint['version']}"
         is_same = facts.get("audit") and not tester and not facts.get("champion_changed")
         state += same if is_same else ""
-        lines.append(f"{'endpoint':{_INDENT}}{endpoint['address']}  {state}")
+        lines.append(f"{'endpoint':{INDENT}}{endpoint['address']}  {state}")
         if facts.get("champion_changed"):
-            lines += _fact("", champion_text(facts["champion_changed"]))
+            lines += fact("", champion_text(facts["champion_changed"]))
     if tester:
-        lines += _fact(
+        lines += fact(
             "tester",
             f"{tester['rows']:,} rows, {tester['mismatches']} mismatches with offline, "
             f"{tester['errors']} errors; one row p50 {tester['p50_ms']} ms, p99 {tester['p99_ms']} ms",
         )
     lines += _traffic_lines(facts)
     if facts.get("audit"):
-        lines += _fact("audit", audit_text(facts["audit"]))
-    if facts["drift"] is not None:
-        watched = facts["drift_this_run"]
-        since = "in this run" if watched else "since it was attached"
-        for place, text in enumerate(drift_texts(watched or facts["drift"], since)):
-            lines += _fact("" if place else "drift", text)
-        promise = facts["drift"].get("promise") or ""
-        if promise.startswith("none") or ";" in promise:
-            lines += _fact("", f"false alarms of the verdict: {promise}")
-        for place, text in enumerate(alert_texts(facts["drift"])):
-            lines += _fact("" if place else "alert", text)
-        detectors = ((watched or {}).get("detectors") or {}).values()
-        decided = any(state["drifts"] and state.get("decides", True) for state in detectors)
-        if decided or (watched or {}).get("state") == "drift":
-            lines += _fact(
-                "",
-                f"next: 'netops run --project {facts['project']}' trains on the newest telemetry; "
-                "the line below says how far the rows have moved",
-            )
-    if facts["magnitude"]:
-        lines += _fact("magnitude", _magnitude_text(facts["magnitude"], facts.get("champion_changed")))
-    return lines
-
-
-def _magnitude_text(found: dict[str, Any], changed: dict[str, str] | None) -> str:
-    """How far the rows had moved, and of which model if that is not in production any more."""
-    text, version = str(found.get("verdict", "")), found.get("base_version")
-    if not text or changed is None or version in (None, changed["after"]):
-        return text
-    return f"{text}; measured for version {version[:8]}, which is not in production any more"
+        lines += ideas("audit", audit_text(facts["audit"]))
+    return [*lines, *drift_lines(facts)]
 
 
 def _why_none(facts: dict[str, Any]) -> str:
@@ -268,28 +227,28 @@ def _traffic_lines(facts: dict[str, Any]) -> list[str]:
     stream, rehearsal, labeled = facts["stream"], facts["rehearsal"], facts["labeled"]
     lines = []
     if rehearsal and rehearsal["nothing_newer"]:
-        lines += _fact("rehearsal", f"nothing to play: {rehearsal['nothing_newer']}")
+        lines += fact("rehearsal", f"nothing to play: {rehearsal['nothing_newer']}")
     elif rehearsal:
-        lines += _fact(
+        lines += ideas(
             "rehearsal",
-            f"{_sent(rehearsal)}, on a staging endpoint of its own; the live one saw none of them",
+            f"{_sent(rehearsal)}; on a staging endpoint of its own, the live one saw none of them",
         )
         if rehearsal.get("older"):  # A run of an earlier release does not say.
-            lines += _fact("", rehearsal["older"])
-        lines += _fact("labeled", f"{_pairs(rehearsal)}{_kept(rehearsal)}, in the rehearsal")
+            lines += fact("", rehearsal["older"])
+        lines += ideas("labeled", f"{_pairs(rehearsal)}{_kept(rehearsal)}, in the rehearsal")
     if stream and stream["nothing_newer"]:
-        lines += _fact("streamed", f"nothing; the endpoint is up. {stream['nothing_newer']}")
+        lines += fact("streamed", f"nothing; the endpoint is up. {stream['nothing_newer']}")
     elif stream:
-        lines += _fact("streamed", f"{_sent(stream)}; the simulated network is the endpoint's real traffic")
+        lines += ideas("streamed", f"{_sent(stream)}; the simulated network is the endpoint's real traffic")
     if labeled and not rehearsal:
         counted = facts["labeled_this_run"]
         which = "by this run" if counted else "since the endpoint's first run; this run streamed nothing"
         kept = _kept(stream) if counted and stream else ""
-        lines += _fact("labeled", f"{_pairs(counted or labeled)}{kept}, {which}")
+        lines += ideas("labeled", f"{_pairs(counted or labeled)}{kept}, {which}")
     elif labeled:
-        lines += _fact("live", f"{_pairs(labeled)}, all of real traffic")
+        lines += fact("live", f"{_pairs(labeled)}, all of real traffic")
     for text in late_label_lines(labeled):
-        lines += _fact("", text)
+        lines += fact("", text)
     return lines
 
 
@@ -297,7 +256,7 @@ def _sent(account: dict[str, Any]) -> str:
     statuses = ", ".join(f"{count:,} {status}" for status, count in sorted(account["statuses"].items()))
     return (
         f"{account['events_sent']:,} events ({statuses}), {account['rejected']} rejected, "
-        f"{account['predicted_errors']:,} predicted in error; request p50 {account['request_p50_ms']} ms"
+        f"{account['predicted_errors']:,} predicted in error, request p50 {account['request_p50_ms']} ms"
     )
 
 
@@ -316,7 +275,7 @@ def _kept(account: dict[str, Any]) -> str:
 
 def _place_lines(facts: dict[str, Any]) -> list[str]:
     places = {"artifacts": facts["artifacts"], "report": facts.get("latest_report") or facts["report"]}
-    return [f"{label:{_INDENT}}{place}" for label, place in places.items() if place]
+    return [f"{label:{INDENT}}{place}" for label, place in places.items() if place]
 
 
 def candidate_lines(entries: list[dict[str, Any]]) -> list[str]:
@@ -329,56 +288,22 @@ def candidate_lines(entries: list[dict[str, Any]]) -> list[str]:
     lines = []
     for place, entry in enumerate(finalists):
         lines.append(
-            f"{'' if place else 'candidates':{_INDENT}}{'*' if entry['best'] else ' '} "
+            f"{'' if place else 'candidates':{INDENT}}{'*' if entry['best'] else ' '} "
             f"{entry.get('family', '?'):24} average precision {_number(entry.get('average_precision'))}"
             f"  F1 {_number(entry.get('f1'))}"
         )
         indent = " " * _PARAMETERS_INDENT
         lines += textwrap.wrap(
             str(entry.get("parameters", "")),
-            width=_WIDTH,
+            width=WIDTH,
             initial_indent=indent,
             subsequent_indent=indent,
             break_on_hyphens=False,
         )
     fallen = len(entries) - len(finalists)
     if fallen:
-        lines.append(f"{'':{_INDENT + 2}}and {fallen} more that fell out on fewer rows")
+        lines.append(f"{'':{INDENT + 2}}and {fallen} more that fell out on fewer rows")
     return lines
-
-
-def drift_texts(drift: dict[str, Any], since: str = "since it was attached") -> list[str]:
-    """What the detectors of the labeled stream say; those that say the same are named together.
-
-    :param drift: answer of the endpoint's ``/drift``.
-    :param since: what its counts cover.
-    """
-    states = drift.get("detectors") or {}
-    decide = {name for name, state in states.items() if state.get("decides", True)}
-    said: dict[tuple[bool, str], list[str]] = defaultdict(list)
-    for name, state in sorted(states.items(), key=lambda each: (each[0] not in decide, each[0])):
-        said[name in decide, _detector_text(state, since)].append(name)
-    found = []
-    for (decides, text), names in said.items():
-        which = ", ".join(names)
-        if 0 < len(decide) < len(states):
-            which += ", which decides" if decides else " beside it"
-        found.append(f"{which}: {text}")
-    return found or ["no detector attached"]
-
-
-def _detector_text(state: dict[str, Any], since: str) -> str:
-    """What it says now, then what it said before."""
-    found = []
-    for noun in ("drift", "warning", "improvement"):
-        if count := state.get(f"{noun}s", 0):
-            newest = state.get(f"last_{noun}_time")
-            when = f" (newest {_minute(newest)})" if newest else ""
-            found.append(f"{count:,} {noun}{'s' * (count > 1)}{when}")
-    if not found:
-        return "no drift, no warning" if state.get("n", 1) else "no label was watched yet"
-    now = {"drift": "drift now", "warning": "no drift, but a warning now"}.get(state["state"], "no drift now")
-    return f"{now}; {' and '.join(found)} {since}"
 
 
 def _minute(moment: object) -> str:

@@ -29,15 +29,17 @@ def other_code_of(settings: Settings, dbpath: str, project: str) -> list[str]:
 
     Releases that did not note their code are earlier ones. On a cluster nothing is noted.
 
-    :param dbpath: address of the MLRun API.
+    :param dbpath: address of the MLRun API; empty of the local one that does not run. What was deployed is
+        read without it then: it is started again as it was, before an upgrade as well.
     """
     if settings.profile != "local":
         return []
-    deployed = {name: function_variables(dbpath, project, name) for name in (SERVING, RUNNER)}
+    deployed = local_stack(settings).deployed_variables(project) if not dbpath else {}
+    if dbpath:
+        told = {name: function_variables(dbpath, project, name) for name in (SERVING, RUNNER)}
+        deployed = {name: variables for name, variables in told.items() if variables is not None}
     other = [
-        name
-        for name, variables in deployed.items()
-        if variables is not None and variables.get(CODE) != code_digest()
+        name for name in (SERVING, RUNNER) if name in deployed and deployed[name].get(CODE) != code_digest()
     ]
     if not other:
         return []

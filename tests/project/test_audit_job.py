@@ -49,20 +49,24 @@ def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monk
     )
     none = {**results, "compared": 0, "not_in_history": 9, "left_out": {"x": 3}}
     assert audit_text(none) == (
-        "9 served pairs become history with the next run, which audits them; "
+        "nothing to compare yet; the next run audits what was served, 9 pairs so far; "
         "1 features not looked at where their order of arrival is not known"
     )
     assert audit_text({"pairs": 0}).endswith("from now on is audited with the next run")
     some = {**results, "compared": 0, "not_in_history": 7, "not_in_journal": 2}
     assert audit_text(some) == (
-        "7 served pairs become history with the next run, which audits them; "
+        "nothing to compare yet; the next run audits what was served, 7 pairs so far; "
         "2 had a late reading, and no journal has them"
     )
     with fake_endpoint(lambda *_: (200, {"done": False})) as address:
         monkeypatch.setattr(step, "generator_address", lambda _: address)
         step.audit_served(context)
     assert results["while_streaming"] is True and audit_text(results).endswith(
-        "; these were in files while the network still streamed, and the next run audits the rest"
+        "; what came later, as the network still streamed, is audited with the next run"
+    )
+    # That there are more of them, "so far" says.
+    assert audit_text({**results, "compared": 0, "not_in_history": 9}) == (
+        "nothing to compare yet; the next run audits what was served, 9 pairs so far"
     )
     del results["while_streaming"]
     with fake_endpoint(lambda *_: (200, {"done": True})) as address:

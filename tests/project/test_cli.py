@@ -356,7 +356,7 @@ def test_a_failed_endpoint_says_why_and_what_brings_it_back(monkeypatch, tmp_pat
     def function(state, **more):
         return DeployedFunction("p", "serving", "serving", state, killed, "", "", None, "", **more)
 
-    assert facts(function("error"))["reason"] == f"{killed}; 'netops serve' or the next run brings it back"
+    assert facts(function("error"))["reason"] == f"{killed}; 'netops serve --project p' brings it back"
     assert facts(function("error", fallen=True))["reason"] == f"{killed}; it is started again"
     assert facts(function("building", last_exit=killed))["reason"] == f"{killed}; it is being started again"
     told = {"restarts": 2, "last_exit": killed, "last_exit_time": 1e9, "ready_time": 1e9 + 3}

@@ -355,7 +355,7 @@ def test_that_the_stream_goes_on_is_said_of_the_rows_of_it(tmp_path, monkeypatch
         monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: address)
         monkeypatch.setattr(drift_magnitude, "generator_address", lambda *_: f"{address}/stream")
         for said in (
-            "2026-01-25 23:00; those in files while the simulated network still streamed",
+            "2026-01-25 23:00; more came later, as the simulated network still streamed",
             "2026-01-25 23:00",
         ):
             context = Context()

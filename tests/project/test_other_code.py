@@ -13,6 +13,9 @@ from project.cli import retrain
 from project.code_digest import CODE, code_digest
 from project.errors import NetopsError
 from project.function_names import RUNNER, SERVING
+from project.local.api.deployments.records import READY, Deployment, write_deployment
+from project.local.api.records.store import Store
+from project.local.api.settings import database_file
 from project.settings import Settings
 from project.summary import other_code
 from project.summary.other_code import other_code_of
@@ -59,6 +62,23 @@ def test_a_control_plane_of_other_code_is_told_with_the_commands(monkeypatch, co
     if named:
         assert found.startswith("the control plane was started with other code")
         assert "'netops stop' and 'netops up' replace it" in found
+
+
+def test_functions_of_other_code_are_told_while_the_control_plane_is_away(tmp_path, monkeypatch):
+    """The next control plane starts them again as they were deployed."""
+    api = tmp_path / "api"
+    api.mkdir()
+    store = Store(database_file(tmp_path))
+    for name, variables in ((SERVING, BEFORE), (RUNNER, NOW)):
+        env = [{"name": key, "value": value} for key, value in variables.items()]
+        document = {"spec": {"env": [*env, {"name": "secret", "valueFrom": {}}]}}
+        write_deployment(store, Deployment("netops-lab", name, port=9, state=READY), document)
+    store.close()
+    settings = Settings(home=tmp_path)
+    (found,) = other_code_of(settings, "", "netops-lab")
+    assert found.startswith("serving was deployed with other code")
+    assert other_code_of(settings, "", "other") == []
+    assert other_code_of(Settings(home=tmp_path / "none"), "", "netops-lab") == []
 
 
 def test_on_a_cluster_nothing_is_known_of_it(monkeypatch):

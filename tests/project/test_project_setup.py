@@ -1,5 +1,6 @@
 """What is registered with MLRun, on a laptop and for a cluster. No API is needed: nothing is stored."""
 
+import ast
 import json
 import re
 import stat
@@ -155,7 +156,9 @@ def test_a_cluster_gets_image_source_and_secret_and_kubeflow(tmp_path):
         function = project.get_function(name)
         assert function.spec.image == CLUSTER["NETOPS_IMAGE"]
         assert function.spec.build.source == CLUSTER["NETOPS_SOURCE"]
-        assert function.get_env("NETOPS_TOKEN").secret_key_ref.name == "netops"
+        has_token = function.get_env("NETOPS_TOKEN") is not None
+        assert has_token == (name in project_setup.ACT_ON_ROUTES), name
+        assert not has_token or function.get_env("NETOPS_TOKEN").secret_key_ref.name == "netops"
         assert not function.get_env("NETOPS_HOME")
         variables = {
             item["name"]: item["value"] for item in function.to_dict()["spec"]["env"] if "value" in item
@@ -165,6 +168,46 @@ def test_a_cluster_gets_image_source_and_secret_and_kubeflow(tmp_path):
         assert (again.profile, again.source, again.project) == ("kubernetes", CLUSTER["NETOPS_SOURCE"], "p")
     assert project.get_function("train").spec.default_handler == "training.train.train"
     assert {workflow["engine"] for workflow in project.spec.workflows} == {"kfp"}
+
+
+def test_all_that_asks_for_a_token_in_a_pod_has_it():
+    """Without one a job would make a token of its own, which no endpoint knows."""
+    asks = {"bearer", "bearer_token", "tokens"}
+    handlers = {name: path.partition(":")[0] for name, path in project_setup.HANDLERS.items()}
+    jobs = {name: path.rpartition(".")[0] for name, path in project_setup.JOBS.items()}
+    # The one asks for its caller, the other for the one process that keeps the loop.
+    helpers = {"attach_detectors", "AccessGuard"}
+    found = set()
+    for name, module in {**handlers, **jobs}.items():
+        tree = ast.parse(Path(import_module(module).__file__).read_text(encoding="utf-8"))
+        called = {
+            node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Call)
+        }
+        found |= {name} if called & (asks | helpers) else set()
+    assert found == project_setup.ACT_ON_ROUTES - {"serving", "serving-staging"}
+
+
+@pytest.mark.parametrize(
+    ("image", "pinned"),
+    [
+        ("mlrun/mlrun-kfp", f"mlrun/mlrun-kfp:{mlrun.__version__}"),
+        ("registry:5000/mlrun-kfp", f"registry:5000/mlrun-kfp:{mlrun.__version__}"),
+        ("registry:5000/mlrun-kfp:1.12.0", "registry:5000/mlrun-kfp:1.12.0"),
+        ("mlrun/mlrun-kfp@sha256:00", "mlrun/mlrun-kfp@sha256:00"),
+    ],
+)
+def test_steps_that_deploy_run_in_an_image_of_one_release(tmp_path, monkeypatch, image, pinned):
+    monkeypatch.setitem(mlrun.mlconf._cfg, "kfp_image", image)
+    registered(CLUSTER, tmp_path)
+    assert str(mlrun.mlconf.kfp_image) == pinned
+
+
+def test_mlrun_sets_no_probe_of_a_serving_function_as_the_docs_tell(tmp_path):
+    serving = registered(CLUSTER, tmp_path).get_function(SERVING)
+    with pytest.raises(ValueError, match="only supported for ApplicationRuntime"):
+        serving.set_probe("readiness", http_path="/v2/health/ready")
 
 
 def test_the_volume_of_the_streams_is_mounted_where_they_are_written_and_read(tmp_path):

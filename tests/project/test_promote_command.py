@@ -296,7 +296,8 @@ def test_a_tag_that_a_killed_command_left_behind_is_told_and_moved(
     models.models()
     assert capsys.readouterr().out.splitlines()[-1] == (
         "the endpoint answers with two, and one has the tag production: "
-        "'netops promote two' moves the tag, 'netops serve' deploys what has it"
+        "'netops promote two --project netops' moves the tag, "
+        "'netops serve --project netops' deploys what has it"
     )
     tagging(monkeypatch, lambda model, project, tag_name: up.tagged.append(f"{tag_name}: {model}"))
     routing.promote("tw")
@@ -337,7 +338,7 @@ def test_nothing_is_changed_while_no_endpoint_is_up(up: Endpoint, monkeypatch: p
     monkeypatch.setattr(endpoint, "running_endpoint", lambda *arguments: None)
     monkeypatch.setattr(api_reader, "check_production_model", lambda *arguments: None)
     monkeypatch.setattr(production_model, "production_version", lambda dbpath, project: "one")
-    with pytest.raises(NetopsError, match="must be up; 'netops serve' starts it"):
+    with pytest.raises(NetopsError, match="must be up; 'netops serve --project netops' starts it"):
         routing.shadow("tw")
     assert up.asked == []
 
@@ -360,7 +361,7 @@ def test_a_version_comes_into_production_where_none_is_without_an_endpoint(
     models.models()
     assert capsys.readouterr().out.splitlines()[-1] == (
         "no endpoint is up, so none has a role; no model is in production, either: "
-        "'netops promote VERSION' puts one there"
+        "'netops promote VERSION --project netops' puts one there"
     )
     up.rejected_for = "it was worse"
     with pytest.raises(NetopsError, match="rejected by the gate: it was worse; next: --force"):

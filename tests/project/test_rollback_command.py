@@ -102,7 +102,7 @@ def decisions(tmp_path: Any) -> list[tuple[str, str, str, str]]:
 def waits(until: str, version: str) -> str:
     return (
         f"no training begins by itself before {until} UTC; detectors watch version {version} anew; "
-        "'netops retrain --resume' ends the wait"
+        "'netops retrain --project p --resume' ends the wait"
     )
 
 

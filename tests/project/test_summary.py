@@ -9,12 +9,13 @@ from drift.wrong_devices import DeviceErrors, WrongDevices
 from project.api_reader import Endpoint
 from project.endpoint_routing import ChampionChange
 from project.summary.alerts import alert_texts, told_of_drift
+from project.summary.columns import ideas
+from project.summary.drift_lines import drift_texts
 from project.summary.facts import begun, candidates, collect_facts, evaluation
 from project.summary.lines import (
     _model_lines,
     _taken_lines,
     candidate_lines,
-    drift_texts,
     rows_text,
     summary_lines,
 )
@@ -181,10 +182,8 @@ def test_a_run_without_streaming_says_that_nothing_is_deployed():
     promoted = "\n".join(summary_lines(facts_without_streaming(promoted=True)))
     assert "endpoint      none deployed\n" in promoted
     assert max(map(len, text.splitlines())) <= 112
-    assert "\nverdict       On later rows it is good. " in text
-    assert (
-        "Use it.\ngate          not promoted: clearly worse; what is in production stays (--promote" in text
-    )
+    assert "\nverdict       On later rows it is good.\n              On later rows" in text
+    assert "Use it.\ngate          not promoted: clearly worse;\n              what is in production" in text
     assert text.endswith("\nreport        /artifacts/report.html")
     assert "drift" not in text
 
@@ -345,21 +344,21 @@ def test_each_detector_says_what_is_now_and_then_what_was():
             "page_hinkley": {"state": "warning", "warnings": 1, "drifts": 0, "last_drift_time": None},
         }
     }
-    assert drift_texts(drift) == [
+    assert drift_texts(drift)[0] == [
         "ddm: no drift now; 3 drifts (newest 2024-01-06 18:52) and 8 warnings since it was attached",
         "eddm: drift now; 1 drift and 2 warnings (newest 2024-01-06 18:40) since it was attached",
         "page_hinkley: no drift, but a warning now; 1 warning since it was attached",
     ]
-    assert drift_texts({"detectors": {}}) == ["no detector attached"]
+    assert drift_texts({"detectors": {}}) == (["no detector attached"], [])
 
 
 def test_a_detector_that_does_not_decide_says_so_and_improvements_are_told():
     ddm = {"state": "drift", "warnings": 0, "drifts": 1, "improvements": 0, "decides": False}
     glr = {"state": "in_control", "warnings": 0, "drifts": 0, "improvements": 2, "decides": True}
-    assert drift_texts({"detectors": {"ddm": ddm, "glr": glr}}) == [
-        "glr, which decides: no drift now; 2 improvements since it was attached",
-        "ddm beside it: drift now; 1 drift since it was attached",
-    ]
+    assert drift_texts({"detectors": {"ddm": ddm, "glr": glr}}) == (
+        ["glr, which decides: no drift now; 2 improvements since it was attached"],
+        ["ddm: drift now; 1 drift since it was attached"],
+    )
 
 
 ALERT = Alert("glr-9", "glr", "2024-01-06T18:52:10Z", 9, "2024-01-06T18:00:00Z", "severe", 0.03, 0.2, 0.08)
@@ -477,13 +476,45 @@ def test_an_endpoint_that_takes_no_telemetry_is_not_ready_and_says_why():
 
 def test_quiet_detectors_share_a_line():
     quiet = {"state": "in_control", "warnings": 0, "drifts": 0}
-    assert drift_texts({"detectors": {"eddm": quiet, "ddm": quiet}}) == ["ddm, eddm: no drift, no warning"]
+    assert drift_texts({"detectors": {"eddm": quiet, "ddm": quiet}})[0] == ["ddm, eddm: no drift, no warning"]
     # As where a short stream has ended before detectors were attached.
     unfed = {"glr": {**quiet, "n": 0, "decides": True}, "ddm": {**quiet, "n": 9, "decides": False}}
-    assert drift_texts({"detectors": unfed}) == [
-        "glr, which decides: no label was watched yet",
-        "ddm beside it: no drift, no warning",
+    assert drift_texts({"detectors": unfed}) == (
+        ["glr, which decides: no label was watched yet"],
+        ["ddm: no drift, no warning"],
+    )
+
+
+def test_what_a_person_may_have_to_act_on_is_told_first_of_drift():
+    glr = {"state": "drift", "warnings": 0, "drifts": 1, "decides": True}
+    ddm = {"state": "in_control", "warnings": 2, "drifts": 0, "decides": False}
+    drift = {"detectors": {"ddm": ddm, "glr": glr}, "alert": ALERT.to_dict(), "promise": "none: 3 errors"}
+    moved = {"verdict": "concept drift: no column moved (0.05; 0.03 by chance); measured on 9 rows"}
+    facts = facts_without_streaming() | {"drift": drift, "drift_this_run": drift, "magnitude": moved}
+    assert summary_lines(facts)[-9:-2] == [
+        "alert         open, severe: raised 2024-01-06 18:52 by glr, 20.0% of the labels predicted wrong, "
+        "3.0% before",
+        "drift         glr, which decides: drift now; 1 drift in this run",
+        "next          'netops run --project p' trains on the newest telemetry",
+        "magnitude     concept drift: no column moved (0.05; 0.03 by chance);",
+        "              measured on 9 rows",
+        "beside it     ddm: no drift now; 2 warnings in this run",
+        "              false alarms of the verdict: none: 3 errors",
     ]
+
+
+def test_each_idea_of_a_text_begins_a_line_and_goes_on_further_in():
+    long = "it catches 5 of 9 (1 by an alarm; not counting 2). " + "Rows of the newest day are many " * 4
+    lines = ideas("verdict", f"On 9 rows it is good; {long}", "use it")
+    assert [line[:30] for line in lines] == [
+        "verdict       On 9 rows it is ",
+        "              it catches 5 of ",
+        "              Rows of the newe",
+        "                Rows of the ne",
+        "              use it",
+    ]
+    assert " ".join(" ".join(lines).split()[1:]) == f"On 9 rows it is good; {long.strip()} use it"
+    assert ideas("verdict", "") == []
 
 
 def detector(warnings, drifts, state="in_control"):
@@ -528,10 +559,13 @@ def test_the_summary_counts_this_run_and_the_document_has_both():
     text = "\n".join(summary_lines(facts))
     assert "labeled       815 pairs joined, 0 waiting, 2 expired, 0 conflicting, by this run" in text
     assert "drift         ddm: no drift now; 1 drift and 1 warning in this run" in text
-    assert "eddm: no drift, no warning" in text
-    assert "next: 'netops run --project p' trains on the newest telemetry" in text
+    assert "              eddm: no drift, no warning" in text
+    assert "\nnext          'netops run --project p' trains on the newest telemetry" in text
     assert "17,815" not in text
-    assert "streamed      900 events (900 accepted), 0 rejected, 3 predicted in error;" in text
+    assert (
+        "streamed      900 events (900 accepted), 0 rejected, 3 predicted in error, request p50 4.0 ms;\n"
+        in text
+    )
     assert "the simulated network is the endpoint's real traffic" in " ".join(text.split())
 
 
@@ -581,7 +615,7 @@ def test_recorded_telemetry_is_told_apart_from_real_traffic():
     facts["rehearsal"] = {**STREAM, **labeled(880, 20, 0, 0)}
     text = "\n".join(summary_lines(facts))
     assert "rehearsal     900 events (900 accepted)" in text
-    assert "a staging endpoint of its own; the live one saw none of them" in " ".join(text.split())
+    assert "a staging endpoint of its own, the live one saw none of them" in " ".join(text.split())
     assert "labeled       880 pairs joined, 20 waiting, 0 expired, 0 conflicting, in the rehearsal" in text
     assert "live          17,815 pairs joined, 40 waiting, 12 expired, 0 conflicting, all of real" in text
     assert "streamed" not in text

@@ -140,6 +140,10 @@ def test_a_model_of_more_telemetry_that_is_better_takes_over(run_db, tmp_path, s
     assert found["champion_version"] == first.outputs["version"] != found["version"]
     assert found["gain_over_champion_low"] > -0.01
     assert 0.0 < found["champion_f1"] < found["comparison_f1"] <= 1.0
+    assert found["champion_episodes"] == found["comparison_episodes"] >= found["champion_episodes_caught"] > 0
+    assert found["comparison_false_alarms_per_device_day"] >= 0.0
+    caught = f"{found['comparison_episodes_caught']:,} of {found['comparison_episodes']:,} with "
+    assert f"; of the error episodes it catches {caught}" in found["promotion_reason"]
     assert found["comparison_rows"] <= found["test_rows"]
     artifact = of_address(found["model_uri"])
     assert artifact.metadata.tag == "production"

@@ -24,7 +24,8 @@ from training.dataset.split import Split
 from training.dataset.vector_rows import read_vector
 from training.evaluation.bootstrap import bootstrap
 from training.evaluation.clusters import AUTO, Apart, row_clusters
-from training.evaluation.comparison import Comparison
+from training.evaluation.comparison import Caught, Comparison
+from training.evaluation.episodes import ALARM, episode_view
 from training.evaluation.scores import Scored
 
 _NAMED = 3
@@ -69,6 +70,7 @@ def compare(
     seed: int,
     bootstrap_by: str = AUTO,
     baselines: Mapping[str, Scored] = NO_BASELINES,
+    label_history: pd.DataFrame | None = None,
 ) -> Champion:
     """Score the model in production beside a new one; rows that it was trained on are left out for both.
 
@@ -80,6 +82,7 @@ def compare(
     :param seed: of the resamples.
     :param bootstrap_by: the resampling unit, see ``row_clusters``.
     :param baselines: what needs no model, in words -> what it says of the test rows.
+    :param label_history: of the evaluated devices, see ``episode_view``; None tells of no episodes.
     """
     schema = champion.schema
     unseen = _unseen(split.test, split.time, schema)
@@ -103,7 +106,46 @@ def compare(
     units = Units(split.time, split.label, Apart.of(telemetry), split.groups, bootstrap_by)
     without_model = {what: _part(scored, unseen) for what, scored in baselines.items()}
     comparison = compared(schema.version, rows[unseen], units, beside, there, seed, without_model)
+    if label_history is not None:
+        starts = split.test_starts if unseen.all() else _starts(rows[unseen], label_history, split.time)
+        of_both = beside.predicted, there.predicted
+        comparison = with_caught(comparison, rows[unseen], of_both, label_history, telemetry, starts)
     return Champion(comparison, predictions[unseen].reset_index(drop=True), unlabeled)
+
+
+def with_caught(
+    comparison: Comparison,
+    rows: pd.DataFrame,
+    predicted: tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]],
+    label_history: pd.DataFrame,
+    telemetry: TelemetrySchema,
+    starts: pd.Timestamp | pd.Series,
+) -> Comparison:
+    """The comparison with what an operator would have seen of both models.
+
+    :param rows: that were compared on: device and time (UTC).
+    :param predicted: which of them the new model, and the champion, calls an error.
+    :param label_history: see ``episode_view``, as ``starts``.
+    """
+    keys = rows[[DEVICE, telemetry.time]]
+    views = [
+        episode_view(keys.assign(**{ALARM: alarms}), label_history, telemetry, starts) for alarms in predicted
+    ]
+    new, old = (
+        Caught(
+            int(facts["episodes"]), int(facts["episodes_caught"]), facts.get("false_alarms_per_device_day")
+        )
+        for facts in (view.describe() for view in views)
+    )
+    return replace(comparison, caught=new, champion_caught=old)
+
+
+def _starts(rows: pd.DataFrame, label_history: pd.DataFrame, time: str) -> pd.Series:
+    """When each device of the history has its first row; one that has none has no episode that counts."""
+    after = label_history[time].max() + pd.Timedelta(microseconds=1)
+    devices = pd.Index(label_history[DEVICE].unique())
+    first = rows.groupby(DEVICE, observed=True)[time].min()
+    return first.reindex(devices).fillna(after)
 
 
 def _unseen(rows: pd.DataFrame, time: str, schema: ModelSchema) -> npt.NDArray[np.bool_]:

@@ -7,7 +7,27 @@ from dataclasses import dataclass
 from drift.alarm_share import MOST_FALSE_ALARMS
 from training.evaluation.clusters import LEAST_CLUSTERS
 from training.evaluation.interval import Interval
+from training.evaluation.rounded import rounded
 from training.evaluation.usable import is_usable
+
+
+@dataclass(frozen=True)
+class Caught:
+    """What an operator would have seen of a model, see ``EpisodeView``.
+
+    :param episodes: error episodes that count.
+    :param caught: those of them that raised an alarm.
+    :param per_device_day: runs of false alarms in a day of a device; None if the rows span no time.
+    """
+
+    episodes: int
+    caught: int
+    per_device_day: float | None = None
+
+    def __str__(self) -> str:
+        """In words, beside a verb such as "catches"."""
+        often = "" if self.per_device_day is None else f" with {rounded(self.per_device_day)}"
+        return f"{self.caught:,} of {self.episodes:,}{often}"
 
 
 @dataclass(frozen=True)
@@ -31,6 +51,8 @@ class Comparison:
     :param baseline_f1: its F1.
     :param false_alarm_share: share of the healthy rows that the new model calls an error; None without any.
     :param champion_false_alarm_share: the same of the champion.
+    :param caught: what an operator would have seen of the new model on these rows; None if that is not known.
+    :param champion_caught: the same of the champion.
     """
 
     version: str
@@ -50,6 +72,8 @@ class Comparison:
     baseline_f1: float = 0.0
     false_alarm_share: float | None = None
     champion_false_alarm_share: float | None = None
+    caught: Caught | None = None
+    champion_caught: Caught | None = None
 
     @property
     def is_enough(self) -> bool:
@@ -74,15 +98,25 @@ class Comparison:
 
     @property
     def false_alarms(self) -> str:
-        """How many of the healthy rows each of both calls an error, in words; empty if that is not known."""
+        """How many of the healthy rows each of both calls an error, and what an operator would have seen.
+
+        In words; empty if that is not known.
+        """
         new, old = self.false_alarm_share, self.champion_false_alarm_share
         if new is None or old is None:
             return ""
         many = f", where a first model may {MOST_FALSE_ALARMS:.0%}" if old > MOST_FALSE_ALARMS else ""
         return (
             f"of the healthy rows it calls {new:.2%} an error, and version {self.version[:8]} in production "
-            f"{old:.2%}{many}"
+            f"{old:.2%}{many}{self._caught_by_both()}"
         )
+
+    def _caught_by_both(self) -> str:
+        new, old = self.caught, self.champion_caught
+        if new is None or old is None or not new.episodes:
+            return ""
+        unit = "" if new.per_device_day is None else " false alarms per device-day"
+        return f"; of the error episodes it catches {new}{unit}, and version {self.version[:8]} {old}"
 
     def describe(self) -> dict[str, float | int | str]:
         """Figures ready to be logged."""
@@ -90,6 +124,11 @@ class Comparison:
         if self.false_alarm_share is not None and self.champion_false_alarm_share is not None:
             facts["comparison_false_alarm_share"] = self.false_alarm_share
             facts["champion_false_alarm_share"] = self.champion_false_alarm_share
+        for name, seen in (("comparison", self.caught), ("champion", self.champion_caught)):
+            if seen is not None:
+                facts |= {f"{name}_episodes": seen.episodes, f"{name}_episodes_caught": seen.caught}
+            if seen is not None and seen.per_device_day is not None:
+                facts[f"{name}_false_alarms_per_device_day"] = seen.per_device_day
         if not self.difference:
             return {**facts, "comparison_rows": self.rows}
         return {

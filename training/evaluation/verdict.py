@@ -10,10 +10,10 @@ from training.evaluation.baselines import MODEL, SINGLE_FEATURE, SingleFeatureRu
 from training.evaluation.bootstrap import Intervals
 from training.evaluation.episode_view import EpisodeView
 from training.evaluation.operating_scores import Tie
+from training.evaluation.rounded import rounded
 
 RULES = "threshold_rule, such as false_alarms:0.001"
 """What a person sets to get another threshold."""
-_SMALLEST = 0.001
 _NAMED = 3
 """Devices that are named at most."""
 
@@ -41,16 +41,16 @@ def finding(
     if intervals.resamples:
         interval = f" ({intervals.scores[MODEL]['average_precision']}, {intervals})"
     per_day = episodes.describe().get("false_alarms_per_device_day")
-    share = f"{_rounded(100.0 * false_alarm_share)} % of the healthy rows"
+    share = f"{rounded(100.0 * false_alarm_share)} % of the healthy rows"
     alarms = f"alarms on {share}"
     if per_day is not None:
         # An alarm that goes on after an episode is none of its own, but its rows are healthy by then.
-        runs = f"{_rounded(per_day)} false alarms per device-day" if per_day else "no false alarm"
+        runs = f"{rounded(per_day)} false alarms per device-day" if per_day else "no false alarm"
         alarms = f"{runs} apart from episodes ({share} are called errors, those beside an episode included)"
     return (
         f"On {rows} the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
         f"against {base_rate:.3f} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
-        f"{rule}; {_caught(episodes)}, with {alarms}.{_unended(episodes)}"
+        f"{rule}; {_caught(episodes)}; {alarms}.{_unended(episodes)}"
     )
 
 
@@ -183,10 +183,3 @@ def _beside_baseline(worse_than: str, tie: Tie | None) -> str:
     if tie.is_rule:
         return f"and {tie.baseline} does as well at this threshold ({tie})"
     return f"but at this threshold the model is no better than {tie.baseline} ({tie})"
-
-
-def _rounded(number: float) -> str:
-    """Two digits, or all before the point."""
-    if 0.0 < number < _SMALLEST:
-        return f"less than {_SMALLEST}"
-    return f"{number:.2g}" if number < 10.0 else f"{number:,.0f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -147,3 +148,17 @@ def test_no_more_than_the_most_rows_are_kept(tmp_path: Path) -> None:
         write(tmp_path, f"{number}", 100, [0, 1] * 50, [0.1, 0.9] * 50, [0.2, 0.8] * 50, hour=number)
     kept = RowsOfBoth(tmp_path, most_rows=150)
     assert len(kept.until(SCHEMA, "a", "b", datetime(2025, 1, 1, tzinfo=UTC), END, 0.0)) == 200
+
+
+def test_live_rows_tell_what_an_operator_would_have_seen_of_either_version(tmp_path: Path) -> None:
+    errors = [0] * 30 + [1] * 30 + [0] * 540  # Each device has one, in its second reading of twenty.
+    good = [0.9 if error else 0.1 for error in errors]
+    write(tmp_path, "1", 600, errors, [0.1] * 600, good, step=20)
+    found = compare_on_live_rows(tmp_path, SCHEMA, "a", "b", BEGIN, END).comparison
+    assert (found.caught.episodes, found.caught.caught, found.caught.per_device_day) == (30, 30, 0.0)
+    assert (found.champion_caught.episodes, found.champion_caught.caught) == (30, 0)
+    assert "; of the error episodes it catches 30 of 30 with 0 false alarms" in found.false_alarms
+    ahead = replace(SCHEMA, horizon="10m")
+    rows = RowsOfBoth(tmp_path).until(SCHEMA, "a", "b", BEGIN, END, 0.0)
+    rows = rows.rename(columns={SCHEMA.target: ahead.target})
+    assert compare_rows(rows, ahead, "a").comparison.caught is None

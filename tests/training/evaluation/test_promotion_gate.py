@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from training.evaluation.comparison import Comparison
+from training.evaluation.comparison import Caught, Comparison
 from training.evaluation.interval import Interval
 from training.evaluation.promotion_gate import (
     Candidate,
@@ -342,6 +342,33 @@ def test_every_reason_tells_how_often_either_model_alarms_on_healthy_rows(found,
     assert "of the healthy rows" not in unknown.reason
     assert "champion_false_alarm_share" not in unknown.describe()
     assert "of the healthy rows" not in decide(candidate(version="old"), beside).reason
+
+
+def test_the_reason_tells_what_an_operator_would_have_seen_of_either_model():
+    seen = {"caught": Caught(20, 18, 0.523), "champion_caught": Caught(20, 16, 1240.4)}
+    gate = decide(candidate(), comparison(**SHARES, **seen))
+    assert gate.reason.endswith(
+        "; of the error episodes it catches 18 of 20 with 0.52 false alarms per device-day, and version old "
+        "16 of 20 with 1,240"
+    )
+    assert (
+        gate.figures.items()
+        >= {
+            "comparison_episodes": 20,
+            "comparison_episodes_caught": 18,
+            "comparison_false_alarms_per_device_day": 0.523,
+            "champion_episodes": 20,
+            "champion_episodes_caught": 16,
+            "champion_false_alarms_per_device_day": 1240.4,
+        }.items()
+    )
+    # Rows of one moment span no time, and of no episode nothing is caught.
+    moment = {"caught": Caught(2, 1), "champion_caught": Caught(2, 0)}
+    gate = decide(candidate(), comparison(**SHARES, **moment))
+    assert gate.reason.endswith("; of the error episodes it catches 1 of 2, and version old 0 of 2")
+    assert "champion_false_alarms_per_device_day" not in gate.figures
+    none = {"caught": Caught(0, 0, 1.0), "champion_caught": Caught(0, 0, 1.0)}
+    assert "episodes" not in decide(candidate(), comparison(**SHARES, **none)).reason
 
 
 def test_a_trial_tells_it_too():

@@ -63,7 +63,7 @@ def test_all_that_was_found_is_one_sentence():
         "On 3,600 later rows the model's average precision is 0.944, against 0.100 for guessing and 0.855 "
         "for the rule heat >= 310; it catches 2 of 3 error episodes that began in the test period (1 by an "
         "alarm that was already on), "
-        "at least half of them at once, with 17 false alarms per device-day apart from episodes (1.6 % of "
+        "at least half of them at once; 17 false alarms per device-day apart from episodes (1.6 % of "
         "the healthy rows are called errors, those beside an episode included)."
     )
 
@@ -93,9 +93,9 @@ def test_episodes_without_an_end_are_named_where_most_error_rows_are_of_them():
 @pytest.mark.parametrize(
     ("episodes", "words"),
     [
-        (view([180.0, 60.0]), "in the median 2 min after they began, with"),
-        (view([180.0, 60.0], horizon=600), "in the median 2 min before they begin, with"),
-        (view([None]), "it catches 0 of 1 error episodes that began in the test period, with"),
+        (view([180.0, 60.0]), "in the median 2 min after they began; "),
+        (view([180.0, 60.0], horizon=600), "in the median 2 min before they begin; "),
+        (view([None]), "it catches 0 of 1 error episodes that began in the test period; "),
         (
             view([0.0, None], already_on=1, before=2, unseen=1),
             "it catches 1 of 2 error episodes that began in the test period (1 by an alarm that was already "
@@ -103,25 +103,25 @@ def test_episodes_without_an_end_are_named_where_most_error_rows_are_of_them():
         ),
         (
             view([None], unseen=3),
-            "of 1 error episodes that began in the test period (not counting 3 without a test row), with",
+            "of 1 error episodes that began in the test period (not counting 3 without a test row); ",
         ),
         (
             view([], before=1),
-            "is no error episode to catch in the test period, not counting 1 that began before it, with",
+            "is no error episode to catch in the test period, not counting 1 that began before it; ",
         ),
-        (view([]), "there is no error episode to catch, with"),
+        (view([]), "there is no error episode to catch; "),
         (
             view([0.0], false_alarms=71, days=10.0),
-            "with 7.1 false alarms per device-day apart from episodes (1.6 % of the healthy rows are called",
+            "; 7.1 false alarms per device-day apart from episodes (1.6 % of the healthy rows are called",
         ),
         # Rows are called errors all the same: those of alarms that outlast an episode.
         (
             view([0.0], false_alarms=0),
-            "with no false alarm apart from episodes (1.6 % of the healthy rows are",
+            "; no false alarm apart from episodes (1.6 % of the healthy rows are",
         ),
-        (view([0.0], false_alarms=1, days=50.0), "with 0.02 false alarms per device-day apart from"),
-        (view([0.0], false_alarms=1, days=5000.0), "with less than 0.001 false alarms per device-day"),
-        (view([0.0], days=0.0), "with alarms on 1.6 % of the healthy rows."),
+        (view([0.0], false_alarms=1, days=50.0), "; 0.02 false alarms per device-day apart from"),
+        (view([0.0], false_alarms=1, days=5000.0), "; less than 0.001 false alarms per device-day"),
+        (view([0.0], days=0.0), "; alarms on 1.6 % of the healthy rows."),
     ],
 )
 def test_episodes_and_false_alarms_are_said(episodes, words):

@@ -100,7 +100,36 @@ ALTER TABLE deployments ADD COLUMN failed_start TEXT NOT NULL DEFAULT '';
 ALTER TABLE deployments ADD COLUMN failing_since REAL;
 """
 
-_SCHEMAS = (_FIRST_SCHEMA, _SCHEDULES_AND_JOBS, _SUPERVISION, _FAILED_STARTS)
+# A label that is no text is kept as '': whoever looks for its value reads the run. A run that is replaced is
+# deleted without a trigger.
+_LABELS_OF = """
+INSERT INTO run_labels
+SELECT {run}.project, {run}.uid, {run}.iteration, label.key, iif(label.type = 'text', label.value, '')
+FROM {source}json_each(CAST({run}.body AS TEXT), '$.metadata.labels') AS label
+WHERE label.key IS NOT NULL
+"""
+_OF_RUN = "project = {run}.project AND uid = {run}.uid AND iteration = {run}.iteration"
+_RUN_LABELS = f"""
+CREATE TABLE run_labels (
+    project TEXT NOT NULL, uid TEXT NOT NULL, iteration INTEGER NOT NULL, name TEXT NOT NULL,
+    value TEXT NOT NULL);
+CREATE INDEX run_labels_by_run ON run_labels (project, uid, iteration);
+{_LABELS_OF.format(run="runs", source="runs, ")};
+CREATE INDEX run_labels_by_value ON run_labels (name, value, project, uid, iteration);
+CREATE TRIGGER run_labels_of_stored AFTER INSERT ON runs BEGIN
+    DELETE FROM run_labels WHERE {_OF_RUN.format(run="NEW")};
+    {_LABELS_OF.format(run="NEW", source="")};
+END;
+CREATE TRIGGER run_labels_of_changed AFTER UPDATE ON runs BEGIN
+    DELETE FROM run_labels WHERE {_OF_RUN.format(run="OLD")};
+    {_LABELS_OF.format(run="NEW", source="")};
+END;
+CREATE TRIGGER run_labels_of_deleted AFTER DELETE ON runs BEGIN
+    DELETE FROM run_labels WHERE {_OF_RUN.format(run="OLD")};
+END;
+"""  # noqa: S608 - fixed texts
+
+_SCHEMAS = (_FIRST_SCHEMA, _SCHEDULES_AND_JOBS, _SUPERVISION, _FAILED_STARTS, _RUN_LABELS)
 """What each version adds to the one before; a file of an older version is brought up to date."""
 
 SCHEMA_VERSION = len(_SCHEMAS)
@@ -220,6 +249,10 @@ class Store:
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """All rows of a query; inside a write they show what it has written so far."""
         return self._connection().execute(sql, parameters).fetchall()
+
+    def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[sqlite3.Row]:
+        """Rows of a query one by one, for whoever stops before the last."""
+        yield from self._connection().execute(sql, parameters)
 
     def row(self, sql: str, parameters: Sequence[Any] = ()) -> sqlite3.Row | None:
         """First row of a query, or None."""

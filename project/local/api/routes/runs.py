@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from itertools import islice
+from typing import Any
 
 from starlette.responses import Response
 from starlette.routing import Route
 
 from project.local.api.documents import Document, epoch, get_in, matches_labels, name_rule, now
-from project.local.api.errors import ConflictError
+from project.local.api.errors import ConflictError, InvalidError
 from project.local.api.http.calls import Call
 from project.local.api.http.pages import page_of
 from project.local.api.http.partitions import partition
@@ -91,11 +93,11 @@ def delete_runs(call: Call) -> None:
 def list_runs(call: Call) -> Document:
     """Runs by name, uid, label, state and times; newest start first; one page at a time."""
     page = page_of(call)
-    rows = find_runs(page.call, None if page.number is None else page.number * page.size + 1)
+    rows = find_runs(page.call, page.most, page.after)
     if page.call.flag("with-notifications"):
         # Notifications of local runs are sent by the client and not kept: no run has any here.
         rows = []
-    chosen, pagination = page.cut(rows)
+    chosen, pagination = page.cut(rows, _key if _is_sorted(page.call) else None)
     return {"runs": [decode(row["body"]) for row in chosen], "pagination": pagination}
 
 
@@ -109,10 +111,25 @@ _TIME_FILTERS = (
 )
 
 
-def find_runs(call: Call, most: int | None = None) -> list[sqlite3.Row]:
+_FEW = 1000
+"""With so many runs of a label it is quicker to read these and to sort them than to look through all."""
+
+
+def _is_sorted(call: Call) -> bool:
+    return call.flag("sort", default=True)
+
+
+def _key(row: sqlite3.Row) -> list[Any]:
+    """What tells which runs come after one."""
+    return [-row["start_time"], row["uid"], row["iteration"], row["project"]]
+
+
+def find_runs(call: Call, most: int | None = None, after: list[Any] | None = None) -> list[sqlite3.Row]:
     """Rows of the runs that a query asks for.
 
     :param most: that are needed, the first ones; None for all.
+    :param after: key of the run after which they come, see ``_key``; None for all.
+    :raises InvalidError: if it is no such key.
     """
     conditions, values = ["1 = 1"], list[str | float | bytes]()
 
@@ -132,27 +149,39 @@ def find_runs(call: Call, most: int | None = None) -> list[sqlite3.Row]:
         if time is not None:
             conditions.append(condition)
             values.append(time)
-    order = "ORDER BY start_time DESC, uid, iteration" if call.flag("sort", default=True) else ""
     name, labels = call.value("name") or "", call.values("label")
-    for value in (label.partition("=")[2].strip() for label in labels):
-        # Of thousands of runs SQLite finds the few that may have it, as the id of a workflow. Such a word
-        # is in JSON as it is.
-        if value.isascii() and value.isalnum() and value.islower():
-            conditions.append("instr(body, ?) > 0")
-            values.append(value.encode())
-    is_exact = not name.startswith("~")
-    any_of("name", [name] if name and is_exact else [])
-    # A project has thousands of runs after a year. Here nothing below leaves one of these out.
-    if most is not None and is_exact and not labels and not call.value("partition-by"):
-        order += f" LIMIT {most}"
+    store, by_label = call.context.store, ""
+    for label in labels:
+        # Of thousands of runs few have a label such as the id of a workflow. A value that is no text is ''.
+        label_name, separator, value = (part.strip() for part in label.partition("="))
+        has = "name = ? AND value IN (?, '')" if separator else "name = ?"
+        conditions.append(
+            f"(project, uid, iteration) IN (SELECT project, uid, iteration FROM run_labels WHERE {has})"  # noqa: S608
+        )
+        given = [label_name, value] if separator else [label_name]
+        values.extend(given)
+        counted = f"SELECT count(*) FROM (SELECT 1 FROM run_labels WHERE {has} LIMIT {_FEW + 1})"  # noqa: S608
+        if store.rows(counted, given)[0][0] <= _FEW:
+            by_label = "+"  # So SQLite begins with the labels, and not with the newest runs.
+    any_of("name", [name] if name and not name.startswith("~") else [])
+    is_partitioned = bool(call.value("partition-by"))
+    if after is not None and not is_partitioned:
+        start, uid, iteration, project = _checked(after)
+        conditions.append("start_time <= ? AND (-start_time, uid, iteration, project) > (?, ?, ?, ?)")
+        values.extend([-start, start, uid, iteration, project])
+    order = f"ORDER BY {by_label}start_time DESC, uid, iteration, project" if _is_sorted(call) else ""
     sql = f"SELECT * FROM runs WHERE {' AND '.join(conditions)} {order}"  # noqa: S608 - fixed texts
     named = name_rule(name)
-    rows = [
+    asked = (
         row
-        for row in call.context.store.rows(sql, values)
+        for row in store.each(sql, values)
         if named(row["name"])
         and (not labels or matches_labels(get_in(decode(row["body"]), "metadata.labels"), labels))
-    ]
+    )
+    # A project has thousands of runs after a year: no more are read than are needed.
+    if not is_partitioned:
+        return list(asked if most is None else islice(asked, most))
+    rows = list(asked)
     kept = partition(
         call,
         rows,
@@ -161,7 +190,15 @@ def find_runs(call: Call, most: int | None = None) -> list[sqlite3.Row]:
         sort_fields={"created": lambda row: row["start_time"], "updated": lambda row: row["updated"]},
     )
     identities = {id(row) for row in kept}
-    return [row for row in rows if id(row) in identities]
+    return [row for row in rows if id(row) in identities and (after is None or _key(row) > _checked(after))]
+
+
+def _checked(key: list[Any]) -> list[Any]:
+    """A key that a token has, see ``_key``."""
+    kinds = (int | float, str, int, str)
+    if len(key) != len(kinds) or not all(isinstance(*each) for each in zip(key, kinds, strict=True)):
+        raise InvalidError(f"page-token must come from an earlier answer, got one with the key {key!r}")
+    return key
 
 
 _RUN = "/api/v1/projects/{project}/runs/{uid}"

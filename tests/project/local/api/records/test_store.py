@@ -1,3 +1,4 @@
+import json
 import re
 import signal
 import sqlite3
@@ -113,6 +114,20 @@ def test_a_file_of_the_version_before_is_brought_up_to_date_and_loses_nothing(tm
     assert _projects(store) == ["kept"]
     assert store.rows("SELECT * FROM schedules") == []
     assert store.row("PRAGMA user_version")[0] == SCHEMA_VERSION
+
+
+def test_labels_of_runs_of_a_version_before_are_known(tmp_path):
+    path = tmp_path / "old.sqlite3"
+    connection = sqlite3.connect(path)
+    connection.executescript(f"{''.join(_SCHEMAS[:4])} PRAGMA user_version=4;")
+    labels = {"u0": {"who": "me", "round": 2}, "u1": None, "u2": {}}
+    for uid, had in labels.items():
+        body = json.dumps({"metadata": {"labels": had}, "note": "ü"}).encode()
+        connection.execute("INSERT INTO runs VALUES ('p', ?, 0, 'n', 'completed', 1, 1, 1, ?)", (uid, body))
+    connection.commit()
+    connection.close()
+    found = Store(path).rows("SELECT project, uid, iteration, name, value FROM run_labels ORDER BY name")
+    assert [tuple(row) for row in found] == [("p", "u0", 0, "round", ""), ("p", "u0", 0, "who", "me")]
 
 
 def test_a_damaged_file_is_told_with_what_to_do(tmp_path):

@@ -1,3 +1,6 @@
+import base64
+import json
+
 import pytest
 
 from project.local.api.records.store import Store
@@ -117,20 +120,105 @@ def test_a_run_is_found_by_the_value_of_its_label_whatever_is_in_it(api, value):
 
 @pytest.mark.parametrize(
     ("query", "expected", "read"),
-    [({}, "u2", 2), ({"name": "train"}, "u0", 1), ({"name": "~train"}, "u1", 3), ({"label": "no"}, "u2", 3)],
+    [({}, "u2", 2), ({"name": "train"}, "u0", 1), ({"name": "~train"}, "u1", 3), ({"label": "no"}, "u2", 2)],
 )
 def test_no_more_runs_are_read_than_a_page_needs(three, query, expected, read, monkeypatch):
-    rows, found = Store.rows, []
+    each, found = Store.each, []
 
     def counted(self, sql, *parameters):
-        got = rows(self, sql, *parameters)
-        found.extend(got if "FROM runs" in sql else ())
-        return got
+        for row in each(self, sql, *parameters):
+            found.append(row)
+            yield row
 
-    monkeypatch.setattr(Store, "rows", counted)
+    monkeypatch.setattr(Store, "each", counted)
     answer = three.get(RUNS, params={"page": 1, "page-size": 1, **query}).json()
     assert [run["metadata"]["uid"] for run in answer["runs"]] == [expected]
     assert len(found) == read
+
+
+def _pages(api, meanwhile, **query):
+    """Ids of all runs, two a page; ``meanwhile`` is done after the first page."""
+    answer = api.get(RUNS, params={"page": 1, "page-size": 2, **query}).json()
+    found = [run["metadata"]["uid"] for run in answer["runs"]]
+    assert answer["pagination"]["page-token"]
+    meanwhile()
+    while token := answer["pagination"]["page-token"]:
+        answer = api.get(RUNS, params={"page-token": token}).json()
+        found += [run["metadata"]["uid"] for run in answer["runs"]]
+    return found
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{}, {"label": "who=me"}, {"label": "who"}, {"name": "~ru"}, {"name": "run"}, {"states": "created"}],
+)
+def test_runs_that_are_deleted_or_begun_between_two_pages_move_no_other(api, query):
+    def begun(uid, day, who="me"):
+        status = {"state": "created", "start_time": f"2024-01-0{day}T00:00:00+00:00"}
+        run = {"metadata": {"name": "run", "uid": uid, "labels": {"who": who}}, "status": status}
+        assert api.post(f"{RUNS}/{uid}", json=run).status_code == 200
+
+    for uid, day in (("u0", 1), ("u1", 2), ("u2", 3), ("u3", 3), ("u4", 3), ("u5", 5)):
+        begun(uid, day)
+
+    def meanwhile():
+        for uid in ("u5", "u2"):  # The first page, as a whole: the last one on it is gone, too.
+            assert api.delete(f"{RUNS}/{uid}").status_code == 204
+        begun("u6", 6)
+
+    assert _pages(api, meanwhile, **query) == ["u5", "u2", "u3", "u4", "u1", "u0"]
+
+
+def test_pages_of_the_newest_run_of_each_name_go_on_after_the_last_one(api):
+    for place in range(5):
+        status = {"state": "created", "start_time": f"2024-01-0{place + 1}T00:00:00+00:00"}
+        run = {"metadata": {"name": f"name{place}", "uid": f"u{place}"}, "status": status}
+        assert api.post(f"{RUNS}/u{place}", json=run).status_code == 200
+    query = {"partition-by": "project_and_name", "partition-sort-by": "created"}
+    found = _pages(api, lambda: api.delete(f"{RUNS}/u4"), **query)
+    assert found == ["u4", "u3", "u2", "u1", "u0"]
+
+
+def test_a_page_by_its_number_and_a_token_of_an_earlier_release_count(three):
+    second = three.get(RUNS, params={"page": 2, "page-size": 1}).json()
+    assert [run["metadata"]["uid"] for run in second["runs"]] == ["u1"]
+    before = base64.urlsafe_b64encode(b"[[], 2, 1]").decode()
+    assert three.get(RUNS, params={"page-token": before}).json()["runs"] == second["runs"]
+
+
+def test_labels_are_found_as_they_are_now(api):
+    def found(**query):
+        return api.get(RUNS, params=query).json()["runs"]
+
+    _store(api, "u0", who="me", round=2, on=True, none=None)
+    for label in ("who=me", "round=2", "on=True", "none=None", "who", "on"):
+        assert len(found(label=label)) == 1, label
+    assert found(label="round=3") == found(label="on=true") == []
+    assert len(found(label=["who=me", "round=2"])) == 1 and found(label=["who=me", "round=3"]) == []
+    answer = api.patch(f"{RUNS}/u0", json={"metadata.labels.who": "you"})
+    assert answer.status_code == 200
+    assert found(label="who=me") == [] and len(found(label="who=you")) == 1
+    _store(api, "u0", other="me")
+    assert found(label="who") == [] and len(found(label="other=me")) == 1
+    assert api.delete(f"{RUNS}/u0").status_code == 204
+    assert found(label="other=me") == []
+    _store(api, "u1", who="them")
+    assert len(found(label="who=them")) == 1
+
+
+def test_what_many_runs_have_is_found_as_what_few_have(api, monkeypatch):
+    for place in range(4):
+        _store(api, f"u{place}", kind="job", step=f"s{place}")
+    for few in (0, 1000):
+        monkeypatch.setattr("project.local.api.routes.runs._FEW", few)
+        assert _count(api, label="kind=job") == 4 and _count(api, label="step=s1") == 1
+
+
+@pytest.mark.parametrize("key", [[1], ["x", "u", 0, "p"], [1.0, "u", "0", "p"], {"a": 1}])
+def test_a_token_whose_key_is_none_is_refused(three, key):
+    token = base64.urlsafe_b64encode(json.dumps([[], 2, 1, key]).encode()).decode()
+    answer = three.get(RUNS, params={"page-token": token})
+    assert (answer.status_code, "page-token must come from an earlier answer" in answer.text) == (400, True)
 
 
 def test_a_token_that_is_not_ours_is_refused(api):
