@@ -10,6 +10,12 @@ import numpy as np
 from graphs.state.entry_id import EntryId
 from graphs.state.snapshots.saved_state import SavedState
 
+_AT_ONCE = 256
+"""Entries that one request drops at most: a snapshot sets thousands free, and whoever comes next would wait.
+
+A request brings one, so they do not pile up.
+"""
+
 
 class JournalBounds:
     """What a journal holds, and what of it may be dropped.
@@ -48,19 +54,23 @@ class JournalBounds:
         self._total += size
 
     def oldest_kept(self, incoming: int, archived: EntryId | None) -> EntryId | None:
-        """Id of the first entry to keep, if the ones before it may be dropped.
+        """Id of the first entry to keep, if the ones before it may be dropped, of many at first some.
 
         :param incoming: events that are about to be added.
         :param archived: the last entry that is in a file; None if there are no files.
         """
-        dropped = False
-        while self._sizes and self._total - self._sizes[0][1] + incoming >= self._max_events:
+        dropped = 0
+        while (
+            dropped < _AT_ONCE
+            and self._sizes
+            and self._total - self._sizes[0][1] + incoming >= self._max_events
+        ):
             if self.floor is None and not self._is_old(self._sizes[0][0]):
                 break
             if self.floor is not None and self._sizes[0][0] > self.floor:
                 break
             self._total -= self._sizes.popleft()[1]
-            dropped = True
+            dropped += 1
         if not dropped or not self._sizes:
             return None
         oldest = self._sizes[0][0]

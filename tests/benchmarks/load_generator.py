@@ -9,19 +9,24 @@ from __future__ import annotations
 import asyncio
 import collections
 import json
+import os
 import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import uvloop
+
+Floats = npt.NDArray[np.float64]
 
 METRICS = ("cpu", "latency", "loss", "load")
 BEGIN = 1_700_000_000
 _VALUES = 4096
 _ROUND = 100_000
 _TELLING_SECONDS = 0.1
+_SAMPLING_SECONDS = 0.001
 _SAME = 1000
 """Events in a row that have the same label."""
 
@@ -41,6 +46,7 @@ class Load:
     :param labels: seconds after which the label of each event is told, in lists ten times a second over a
         connection of its own, whose latencies do not count; 0 tells none. For single events at a rate.
     :param path: that the events are sent to.
+    :param process: id of the server's process, whose processor time is noted meanwhile; 0 for none.
     """
 
     port: int
@@ -52,6 +58,7 @@ class Load:
     devices: int = 1000
     labels: float = 0.0
     path: str = "/telemetry"
+    process: int = 0
 
 
 class Bodies:
@@ -122,6 +129,40 @@ class Connection(asyncio.Protocol):
         self.transport.write(request)
 
 
+class Watched:
+    """How long the first thread of a process ran, and how long it could have run and had no core (Linux).
+
+    Where sender and server share the cores, only the first is the server's own part of an answer's time. The
+    kernel counts it with each tick, so it is right to some milliseconds.
+
+    :param process: its id.
+    """
+
+    def __init__(self, process: int) -> None:
+        self._file = os.open(f"/proc/{process}/task/{process}/schedstat", os.O_RDONLY)
+        self._samples: list[tuple[float, float, float]] = []
+
+    async def run(self) -> None:
+        """Note it a thousand times a second, until cancelled."""
+        try:
+            while True:
+                self.note()
+                await asyncio.sleep(_SAMPLING_SECONDS)
+        finally:
+            os.close(self._file)
+
+    def note(self) -> None:
+        """Note it now."""
+        ran, waited, _ = os.pread(self._file, 64, 0).split()
+        self._samples.append((time.perf_counter(), int(ran) * 1e-6, int(waited) * 1e-6))
+
+    def between(self, begin: Floats, end: Floats) -> tuple[Floats, Floats]:
+        """Milliseconds that it ran, and that it waited for a core, between times of ``time.perf_counter``."""
+        moments, *columns = np.array(self._samples).T
+        ran, waited = (np.interp(end, moments, each) - np.interp(begin, moments, each) for each in columns)
+        return ran, waited
+
+
 class Sender:
     """Sends over all connections, and notes when each answer came."""
 
@@ -132,6 +173,8 @@ class Sender:
         self._requests: collections.deque[bytes] = collections.deque()
         self.latencies: dict[int, list[float]] = collections.defaultdict(list)
         self.lags: dict[int, list[float]] = collections.defaultdict(list)
+        self.ends: dict[int, list[float]] = collections.defaultdict(list)
+        self._watched = Watched(load.process) if load.process else None
         self.last = 0.0
         self._sent = 0
         self._teller: Connection | None = None
@@ -146,6 +189,7 @@ class Sender:
         now = time.perf_counter()
         self.latencies[status].append(now - connection.due)
         self.lags[status].append(connection.sent - connection.due)
+        self.ends[status].append(now)
         self.last = now
         if self._load.rate:
             if self._waiting:
@@ -184,6 +228,7 @@ class Sender:
             (await loop.create_connection(lambda: Connection(self), "127.0.0.1", load.port))[1]
             for _ in range(load.connections)
         ]
+        watching = None if self._watched is None else asyncio.create_task(self._watched.run())
         begin = time.perf_counter()
         self._end, sent = begin + load.seconds, 0
         telling: asyncio.Task[None] | None = None
@@ -220,7 +265,23 @@ class Sender:
         self._sent = sent
         if telling is not None:
             await asyncio.wait_for(telling, load.labels + 60)
-        return summary(load, self.latencies, self.lags, self.last - begin)
+        if watching is not None:
+            watching.cancel()
+        found = summary(load, self.latencies, self.lags, self.last - begin)
+        return {**found, **self._shares()}
+
+    def _shares(self) -> dict[str, float]:
+        """How long its server ran, and waited for a core, from sending to refusal, in milliseconds."""
+        if self._watched is None or not self.ends[429]:
+            return {}
+        ends, since_due, lags = (np.array(each[429]) for each in (self.ends, self.latencies, self.lags))
+        ran, waited = self._watched.between(ends - since_due + lags, ends)
+        return {
+            "refused_server_ran_p99_ms": round(float(np.percentile(ran, 99)), 3),
+            "refused_server_ran_max_ms": round(float(ran.max()), 3),
+            "refused_server_waited_p99_ms": round(float(np.percentile(waited, 99)), 3),
+            "refused_server_waited_max_ms": round(float(waited.max()), 3),
+        }
 
 
 def summary(

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import re
+import time
 from datetime import datetime
 
+import numpy as np
 import pytest
 
 from feature_sets.telemetry.events import EventParser
 from tests.benchmarks.consumers import consumers
 from tests.benchmarks.load import Measured, loads
-from tests.benchmarks.load_generator import Bodies, Load, Sender, summary
+from tests.benchmarks.load_generator import Bodies, Load, Sender, Watched, summary
 from tests.benchmarks.restart import schema
 
 
@@ -129,6 +132,29 @@ def test_what_a_refusal_waited_for_its_sender_is_told_apart():
     assert found["refused_max_ms"] == 500
     assert found["refused_lag_p99_ms"] == pytest.approx(491, abs=0.1)
     assert found["refused_since_sent_p99_ms"] == 4
+
+
+def test_what_the_server_ran_and_waited_until_a_refusal_is_told_apart():
+    found = served(Load(0, 4, 0.3, rate=200.0, process=os.getpid()), refuses=True)
+    shares = {name: value for name, value in found.items() if name.startswith("refused_server_")}
+    assert {name.removeprefix("refused_server_") for name in shares} == {
+        f"{what}_{which}_ms" for what in ("ran", "waited") for which in ("p99", "max")
+    }
+    assert shares["refused_server_ran_max_ms"] >= shares["refused_server_ran_p99_ms"] >= 0
+    assert not any("server" in name for name in served(Load(0, 4, 0.1, rate=200.0, process=os.getpid())))
+
+
+def test_a_process_is_watched_between_two_times():
+    watched, ends = Watched(os.getpid()), []
+    for seconds in (0.0, 0.3, 0.0):
+        until = time.thread_time() + seconds
+        while time.thread_time() < until:
+            pass
+        watched.note()
+        ends.append(time.perf_counter())
+    first, busy, last = ends
+    ran, waited = watched.between(np.array([first, busy]), np.array([busy, last]))
+    assert ran[0] > 200 > ran[1] >= 0 and (waited >= 0).all()
 
 
 def test_no_load_sends_an_event_of_another(monkeypatch):
