@@ -168,6 +168,15 @@ def test_incidents_in_whose_time_a_device_sent_nothing_are_counted_and_the_folde
     assert last.startswith("the folder fits")
     check(folder, schema=schema, as_json=True)
     assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]
+    # Half of them before the first reading: it is told with the reason, and does not fit.
+    tickets = tickets.assign(start=[starts[0], begin - pd.Timedelta("1h")])
+    tickets.assign(end=tickets["start"] + pd.Timedelta("30s")).to_parquet(folder / "incidents.parquet")
+    check(folder, schema=schema)
+    *_, last = lines = capsys.readouterr().out.splitlines()
+    (note,) = [line for line in lines if "outside of the time of the readings" in line]
+    assert note.startswith("  note: 1 of 2 incidents lie outside") and "1 is over before the first" in note
+    assert "(T-2; the first of" in note
+    assert last.startswith("every row was read; look at the notes first")
 
 
 def test_the_order_of_dates_is_an_option_of_check_and_init(folder, tmp_path, capsys):
