@@ -85,7 +85,8 @@ class OutsideIncidents:
         if self.unheard:
             told.append(
                 f"{len(self.unheard):,} of {self.incidents:,} incidents are only of devices without a "
-                f"reading, {listed(self.devices, _NAMED)} ({listed(self.unheard, _NAMED)}): they make no error"
+                f"reading, {listed(self.devices, _NAMED)} ({listed(self.unheard, _NAMED)}): they make no "
+                "error"
             )
         return ". ".join(told)
 

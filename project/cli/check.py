@@ -85,10 +85,14 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
 
 
 def _verdict(report: IngestReport, noted: bool) -> str:
-    """Whether the folder fits; not if rows are left out or something is warned of."""
-    left_out = sum(table.rows_rejected for table in report.tables)
+    """Whether the folder fits; not if what rows say is left out or something is warned of."""
+    left_out = sum(table.rows_lost for table in report.tables)
     if left_out:
         return f"{left_out:,} row{'' if left_out == 1 else 's'} would be left out; look at the reasons first"
     if noted or any(table.warnings for table in report.tables):
         return "every row was read; look at the notes first"
+    repeated = sum(table.rows_rejected for table in report.tables)
+    if repeated:
+        rows = "1 row says" if repeated == 1 else f"{repeated:,} rows say"
+        return f"the folder fits ({rows} what another one says)"
     return "the folder fits"
