@@ -18,6 +18,7 @@ from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.merged_rows import Accepted
 from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.history_units import warn_of_units
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
 from feature_sets.ingestion.silence import unlearned_in_history
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
@@ -193,6 +194,7 @@ def _added(
 ) -> dict[str, Any]:
     """Results of an ingestion that adds to the history."""
     report = part.report
+    warn_of_units(history.metrics, schema, report.metrics)
     done = append_telemetry(part.rows, schema, history, part.source, part.read, accepted)
     metrics, labels = done.metrics, done.labels
     results: dict[str, Any] = {

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.unit_suspicion import FileValues
 
 REPEATS = ("duplicate", "merged", "contradicting")
 """Reasons for which a row is left out as another one says it already, or another thing of the same."""
@@ -121,6 +122,7 @@ class FileReport:
     :param marks: file -> its mark; of those that were read.
     :param unchanged: the same of files that are as they were when they were ingested. They were not read;
         ``rows_read`` and ``rejected`` count them as they were then.
+    :param values_of: what devices have in each file that was read now, see ``unit_suspicions``.
     :param emptied: file of which a part was left without a row -> the cell that was to blame, and where.
     """
 
@@ -135,6 +137,7 @@ class FileReport:
     marks: dict[str, FileMark] = field(default_factory=dict)
     unchanged: dict[str, FileMark] = field(default_factory=dict)
     emptied: dict[str, str] = field(default_factory=dict)
+    values_of: list[FileValues] = field(default_factory=list)
 
     @property
     def refused(self) -> dict[str, str]:
