@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from feature_sets.checks import duration_seconds
+from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.row_sort import RUN_BYTES, RowSort
 from feature_sets.rows.spilled_rows import RowSpool, check_free_space
@@ -51,6 +52,7 @@ from feature_sets.telemetry.repeated_rows import (
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import FileRows, load_chunks
 from feature_sets.telemetry.table_rows import PartNotes, PartRows
+from feature_sets.telemetry.totals_rows import totals_note
 from feature_sets.telemetry.unit_suspicion import ValueSamples, gauges, unit_suspicions
 
 _CELL_BYTES = 8
@@ -140,6 +142,9 @@ class _ReadingFiles:
         report.values_of = self._values.found(self._tally.names, list(self._numbers))
         if self._rules.some:  # Else the history tells more.
             report.warnings += [found.sentence for found in unit_suspicions(report.values_of)]
+            levels = len(schema.entity), schema.separator
+            if note := totals_note(key_parts(key, *levels) for key in readings.first_seen.index):
+                report.warnings.append(note)
         return readings
 
     def _devices_of(self, texts: Texts) -> Integers:
