@@ -7,8 +7,9 @@ the end of its day; a leap second, ``23:59:60``, is refused, as no epoch time st
 
 A number, or text of one, is an epoch time whose unit follows from its size: below 1e11 seconds, below 1e14
 milliseconds, below 1e17 microseconds, else nanoseconds (so an instant from March 1973 on is read alike in
-every unit). A number with a fraction is the nearest microsecond. Refused is what may be two times: nanoseconds as a
-float, which does not hold them, and digits that may be a date (``20240501``, ``202405011200``).
+every unit). A number with a fraction is the nearest microsecond. Refused is what may be two times:
+nanoseconds as a float, which does not hold them, and digits that may be a date (``20240501``,
+``202405011200``).
 
 Where the order of day and month is declared, dates with the year last are read as well, such as
 ``31.12.2024 23:59:59`` or ``12/31/2024 11:59 PM``. Their marks are points, slashes or dashes. Nothing is
