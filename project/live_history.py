@@ -32,6 +32,7 @@ from graphs.state.settings import ServingSettings
 from project.function_names import SERVING
 from project.live_incidents import live_incidents
 from project.live_rows import LiveRows, as_id, just_before, live_rows
+from project.passed_contradictions import passed_contradictions
 from project.refused_labels import without_refused
 from project.schema_change_text import anew_lines, lacking_by_metric
 from project.settings import Settings
@@ -219,6 +220,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     rows = replace(rows, maintenance=_calendar(found, history, schema))
     done = append_telemetry(rows, schema, history, LIVE, read)
     repeats = _repeats(found.rows.metrics, schema)
+    passed = passed_contradictions(found.passed, schema)
     counts = {
         **found.counts,
         "late_readings": late,
@@ -235,8 +237,8 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     }
     metrics = replace(
         done.metrics,
-        conflicting=done.metrics.conflicting + len(repeats),
-        conflicts=[*done.metrics.conflicts, *repeats][:_SHOWN],
+        conflicting=done.metrics.conflicting + len(repeats) + len(passed),
+        conflicts=[*done.metrics.conflicts, *repeats, *passed][:_SHOWN],
     )
     results = _results(counts, replace(done, metrics=metrics), schema, found.position)
     first, *others = results["report_lines"]

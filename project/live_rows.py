@@ -45,6 +45,8 @@ class LiveRows:
     :param late: where the schema has no arrival, device, time and ``ARRIVED`` of readings that arrived after
         a later one.
     :param too_late: device and time of readings that are left out as too late, see ``live_rows``.
+    :param passed: readings that are left out as their windows had passed, with their values: those too late,
+        and those that were counted before.
     :param label_entries: entry of each label in ``rows``.
     :param maintenance: changes of the calendar of maintenance, in their order.
     :param incidents: what was said of incidents, with its arrival in epoch seconds.
@@ -63,6 +65,7 @@ class LiveRows:
     incidents: Sequence[tuple[IncidentEvent, float]] = field(default=())
     lacking: Mapping[tuple[str, str], int] = field(default_factory=dict)
     ignored: Mapping[str, int] = field(default_factory=dict)
+    passed: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
 class _Reader:
@@ -74,6 +77,7 @@ class _Reader:
         self.tolerance = duration_seconds(schema.windows.future_tolerance)
         self.readings: list[tuple[TelemetryEvent, int]] = []
         self.too_late: list[TelemetryEvent] = []
+        self.passed: list[tuple[TelemetryEvent, int]] = []
         self.labels: list[LabelEvent] = []
         self.label_entries: list[tuple[EntryId, int]] = []
         self.maintenance: list[MaintenanceEvent] = []
@@ -123,6 +127,7 @@ class _Reader:
                 # A request is sent again whose answer was lost: its readings are in the history.
                 again = self.newest.has_taken(event.device, event.time)
                 self.counts["readings_taken_before" if again else "readings_too_late"] += 1
+                self.passed.append((event, self.arrived))
                 if not again:
                     self.too_late.append(event)
             else:
@@ -190,6 +195,7 @@ def live_rows(
         reader.incidents,
         reader.anew.lacking,
         reader.anew.ignored,
+        _metrics(reader.passed, schema),
     )
 
 

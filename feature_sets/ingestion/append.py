@@ -218,7 +218,7 @@ def _check_same(feature_set: fstore.FeatureSet, history: StoredHistory, contents
     ):
         if given != known:
             raise InputError(f"{where}, {what}", f"must be as in its history: {known}", given)
-    before, now = rows_depend_on(history.manifest.schema), contents.schema
+    before, now = rows_depend_on(history.manifest.schema), rows_depend_on(contents.schema)
     for part in sorted({*before, *now}):
         if before.get(part) != now.get(part) and not (part in contents.later and part not in before):
             rule = (

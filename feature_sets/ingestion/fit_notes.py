@@ -12,11 +12,15 @@ from feature_sets.checks import duration_seconds
 from feature_sets.ingestion.too_late_notes import too_late_note
 from feature_sets.labels.class_notes import class_note
 from feature_sets.labels.derived_labels import known_attributes, labels_at_readings
+from feature_sets.labels.outside_incidents import (
+    OutsideIncidents,
+    outside_incidents,
+    without_devices,
+)
 from feature_sets.labels.shifted_incidents import shift_note
 from feature_sets.labels.silent_incidents import SilentIncidents, silent_incidents
 from feature_sets.rows.keyed_rows import Integers, KeyedRows
 from feature_sets.telemetry.frames import Telemetry
-from feature_sets.telemetry.incident_rows import END, START
 from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import IngestReport
 from feature_sets.telemetry.merged_readings import MERGED
@@ -38,12 +42,13 @@ class FitNote(NamedTuple):
     sentence: str
 
 
-def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
+def fit_notes(rows: Telemetry, outside: OutsideIncidents | None, schema: TelemetrySchema) -> list[FitNote]:
     """Sentences about labels, counters and intervals that most likely are not as they were meant.
 
     :param rows: of a whole folder.
+    :param outside: see ``outside_in_folder``.
     """
-    found = [FitNote("labels", sentence) for sentence in _label_notes(rows, schema)]
+    found = [FitNote("labels", sentence) for sentence in _label_notes(rows, outside, schema)]
     chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
     if chunk is not None:
         found += [FitNote("labels", sentence) for sentence in _shift_notes(rows, chunk, schema)]
@@ -62,19 +67,39 @@ def fit_notes(rows: Telemetry, schema: TelemetrySchema) -> list[FitNote]:
     return found + [FitNote("metrics", sentence) for sentence in of_readings]
 
 
-def silent_in_folder(rows: Telemetry, schema: TelemetrySchema) -> SilentIncidents | None:
-    """Incidents of a whole folder that have no reading to learn from; None without incidents or readings."""
-    if rows.incidents is None or not len(rows.all_readings(schema.time)):
+def outside_in_folder(rows: Telemetry, schema: TelemetrySchema) -> OutsideIncidents | None:
+    """Incidents of a whole folder that lie beside its readings; None without incidents or readings."""
+    readings = rows.all_readings(schema.time)
+    if rows.incidents is None or readings.last is None:
         return None
     incidents = incidents_that_count(rows.incidents.frame, schema)
     if not len(incidents):
         return None
+    seen = readings.first_seen
+    first, last = seen.min().value // 1000, readings.last.value // 1000
+    heard = frozenset(seen.index)
+    return outside_incidents(
+        incidents, known_attributes(rows), lambda some: heard.intersection(some), schema, first, last
+    )
+
+
+def silent_in_folder(
+    rows: Telemetry, outside: OutsideIncidents | None, schema: TelemetrySchema
+) -> SilentIncidents | None:
+    """Incidents of a whole folder that have no reading to learn from; None without incidents or readings.
+
+    :param outside: see ``outside_in_folder``; those are not among them.
+    """
+    if rows.incidents is None or outside is None:
+        return None
+    incidents = incidents_that_count(rows.incidents.frame, schema)
     # Of a large folder two columns fit into memory where all do not.
     chunks = rows.all_readings(schema.time).chunks(_LOOKED_AT)
     when = pd.concat([chunk.frame[[DEVICE, schema.time]] for chunk in chunks])
     readings = KeyedRows.of(when, DEVICE, schema.time)
     span = int(readings.micros.min()), int(readings.micros.max())
-    return silent_incidents(readings, incidents, known_attributes(rows), schema, *span)
+    heard_of = without_devices(known_attributes(rows), outside)
+    return silent_incidents(readings, incidents, heard_of, schema, *span)
 
 
 def rejected_notes(report: IngestReport) -> list[FitNote]:
@@ -90,11 +115,12 @@ def rejected_notes(report: IngestReport) -> list[FitNote]:
     return found
 
 
-def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:
+def _label_notes(rows: Telemetry, outside: OutsideIncidents | None, schema: TelemetrySchema) -> list[str]:
     """About incidents beside the readings, and labels that are nearly all of one class."""
-    note, are_all = _beside_note(rows, schema)
-    beside = [note] if note else []
-    if are_all or (rows.incidents is not None and not len(rows.incidents.frame)):
+    beside = [outside.warning or outside.sentence] if outside is not None and _is_odd(outside) else []
+    if (outside is not None and outside.warning) or (
+        rows.incidents is not None and not len(rows.incidents.frame)
+    ):
         return beside
     labels = labels_at_readings(rows.loaded(), schema)
     if schema.label not in labels:
@@ -103,32 +129,9 @@ def _label_notes(rows: Telemetry, schema: TelemetrySchema) -> list[str]:
     return [*beside, *([of_class] if of_class else [])]
 
 
-def _beside_note(rows: Telemetry, schema: TelemetrySchema) -> tuple[str, bool]:
-    """About incidents that lie beside the readings, empty if none does; and whether all of them do."""
-    if rows.incidents is None:
-        return "", False
-    frame = incidents_that_count(rows.incidents.frame, schema)
-    readings = rows.all_readings(schema.time)
-    first, last = readings.first_seen.min(), readings.last
-    if not len(frame) or last is None:
-        return "", False
-    early = frame[START] - np.timedelta64(schema.labels.tolerance_seconds, "s")
-    outside = ((frame[END] <= first) | (early > last)).to_numpy()
-    if outside.all():
-        return (
-            f"All {len(frame):,} incidents lie outside of the time of the readings, {first.isoformat()} to "
-            f"{last.isoformat()}, so no reading is an error: look at the zone and the unit of their times."
-        ), True
-    # A few at the edges are as it should be.
-    far = (frame[END] < first - (last - first)) | (early > last + (last - first))
-    if outside.mean() > _MANY or far.any():
-        oldest = frame.loc[far if far.any() else outside, START].min()
-        return (
-            f"{outside.sum():,} of {len(frame):,} incidents lie outside of the time of the readings, "
-            f"{first.isoformat()} to {last.isoformat()}, such as one of {oldest.isoformat()}: they make no "
-            "reading an error."
-        ), False
-    return "", False
+def _is_odd(outside: OutsideIncidents) -> bool:
+    """Whether more lie beside the readings than at the edges, where a few are as it should be."""
+    return bool(outside.warning) or outside.is_far or outside.outside > _MANY * outside.incidents
 
 
 def _shift_notes(rows: Telemetry, chunk: KeyedRows, schema: TelemetrySchema) -> Iterator[str]:

@@ -18,8 +18,9 @@ from feature_sets.ingestion.defaults import DEVICES, SEED, TICKS
 from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.merged_rows import Accepted
 from feature_sets.ingestion.history.stored_history import StoredHistory
+from feature_sets.ingestion.history_units import warn_of_units
 from feature_sets.ingestion.maintenance_history import rows_in_maintenance
-from feature_sets.ingestion.silence import silent_in_history
+from feature_sets.ingestion.silence import unlearned_in_history
 from feature_sets.ingestion.sources import FolderSource, SimulatedSource, Source, SourcePart
 from feature_sets.ingestion.telemetry_append import (
     append_telemetry,
@@ -30,6 +31,7 @@ from feature_sets.ingestion.telemetry_append import (
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
 from feature_sets.labels.class_notes import class_note
+from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.label_form import INCIDENTS
 from feature_sets.telemetry.schema import TelemetrySchema
 from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
@@ -99,7 +101,7 @@ def ingest(
         results["report_lines"].append(f"labels: warning: {warning}")
 
     if engine == VECTORIZED and telemetry_schema.labels.form == INCIDENTS:
-        results |= _silent(telemetry_schema, results["report_lines"])
+        results |= _unlearned(telemetry_schema, part.report.labels, results["report_lines"])
 
     vector = all_features(telemetry_schema)
     vector.save()
@@ -127,14 +129,23 @@ def _label_warning(schema: TelemetrySchema, part: SourcePart) -> str:
     return class_note(int(sum(counts)), history.manifest.rows, schema.labels.is_derived)
 
 
-def _silent(schema: TelemetrySchema, lines: list[str]) -> dict[str, Any]:
-    """How many incidents of the history have no reading to learn from; told in the lines if any has none."""
-    silent = silent_in_history(schema)
-    if silent is None:
+def _unlearned(schema: TelemetrySchema, report: FileReport, lines: list[str]) -> dict[str, Any]:
+    """How many incidents of the history no model learns from, and why; told in the lines if there are any."""
+    found = unlearned_in_history(schema)
+    if found is None:
         return {}
-    if silent.sentence:
-        lines.append(f"labels: {silent.sentence}")
-    return {"incidents_without_reading": silent.to_dict()}
+    # Who adds readings alone has been warned when the incidents came.
+    if report.rows_accepted and (warning := found.outside.warning):
+        report.warnings.append(warning)
+        lines.append(f"labels: warning: {warning}")
+    elif found.outside.sentence:
+        lines.append(f"labels: {found.outside.sentence}")
+    if found.silent.sentence:
+        lines.append(f"labels: {found.silent.sentence}")
+    return {
+        "incidents_outside": found.outside.to_dict(),
+        "incidents_without_reading": found.silent.to_dict(),
+    }
 
 
 def _replaced(part: SourcePart, schema: TelemetrySchema, engine: str) -> dict[str, Any]:
@@ -183,6 +194,7 @@ def _added(
 ) -> dict[str, Any]:
     """Results of an ingestion that adds to the history."""
     report = part.report
+    warn_of_units(history.metrics, schema, report.metrics)
     done = append_telemetry(part.rows, schema, history, part.source, part.read, accepted)
     metrics, labels = done.metrics, done.labels
     results: dict[str, Any] = {

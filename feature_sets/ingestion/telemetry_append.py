@@ -34,7 +34,7 @@ from feature_sets.telemetry.alarm_rows import rows_that
 from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from feature_sets.telemetry.schema_content import CALENDAR, gets_calendar, rows_depend_on
+from feature_sets.telemetry.schema_content import CALENDAR, changed_unit, gets_calendar, rows_depend_on
 
 
 @dataclass(frozen=True)
@@ -238,7 +238,8 @@ def _contents(
     stored = history.table(table)
     before = stored.manifest.sources if stored else {}
     sources = {**before, **({source: read[table]} if source and table in read else {})}
-    return Contents(recorded_schema(schema), sources, later=frozenset([CALENDAR]))
+    recorded = recorded_schema(schema, stored.manifest.schema if stored else None)
+    return Contents(recorded, sources, later=frozenset([CALENDAR]))
 
 
 def _label_columns(
@@ -260,7 +261,14 @@ def _check_schema(history: TelemetryHistory, table: str, contents: Contents) -> 
     stored = history.table(table)
     if stored is None:
         return
-    before, now = rows_depend_on(stored.manifest.schema), contents.schema
+    if found := changed_unit(stored.manifest.schema, contents.schema):
+        metric, unit, given = found
+        rule = (
+            f"must be {unit!r}, in which the history has its numbers: cells with a unit would become others. "
+            "Use another project (--project), or replace the history (netops ingest --replace)"
+        )
+        raise InputError(f"telemetry schema, unit of {metric}", rule, given)
+    before, now = rows_depend_on(stored.manifest.schema), rows_depend_on(contents.schema)
     if gets_calendar(before, now):
         return
     differing = [name for name in sorted({*before, *now}) if before.get(name) != now.get(name)]

@@ -33,6 +33,7 @@ from feature_sets.telemetry.intervals import Intervals
 from feature_sets.telemetry.links import following
 from feature_sets.telemetry.readings import Readings
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.telemetry.schema_content import UNITS, units_of
 from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 
 METRIC_OPTIONS = InferOptions.schema() + InferOptions.all_stats() - InferOptions.Index
@@ -143,9 +144,14 @@ def _label_rows(
     return plain_integers(labels.sort_values([schema.time, DEVICE], kind="stable", ignore_index=True))
 
 
-def recorded_schema(schema: TelemetrySchema) -> dict[str, Any]:
-    """What of a schema the rows of a history depend on: all but its split and the units."""
+def recorded_schema(schema: TelemetrySchema, before: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What of a schema the rows of a history depend on: all but its split. Units are a field of their own.
+
+    :param before: what was recorded of the history.
+    """
     content = schema.history_content()
+    if units := units_of(content, before):
+        content[UNITS] = units
     for metric in content["metrics"].values():
         metric.pop("unit", None)
     # As the manifest gives it back.

@@ -110,7 +110,7 @@ def silent_incidents(
     keys = list(dict.fromkeys([*map(str, readings.keys), *attributes[DEVICE]]))
     found = device_incidents(incidents, keys, attributes, schema)
     within = (found.end > first) & (found.start <= last) & ~excluded_incidents(incidents, schema)[found.row]
-    found = found.take(np.flatnonzero(within & _learned_from(keys, attributes, schema)[found.codes]))
+    found = found.take(np.flatnonzero(within & learned_from(keys, attributes, schema)[found.codes]))
     before, within_it, between = _nearest(readings, found)
     reach = horizon * 1_000_000
     heard = (before <= reach) | (between <= reach) | (found.start <= first) if horizon else within_it
@@ -121,14 +121,14 @@ def silent_incidents(
     silent, unannounced = (unheard[:0], unheard) if horizon else (unheard, unheard[:0])
     return SilentIncidents(
         len(rows),
-        _names(incidents, silent, schema),
-        _names(incidents, unannounced, schema),
+        incident_names(incidents, silent, schema),
+        incident_names(incidents, unannounced, schema),
         schema.horizons[-1] if horizon else "",
         tuple((nearest.reindex(unannounced) / 1e6).tolist()),
     )
 
 
-def _learned_from(keys: Sequence[str], attributes: pd.DataFrame, schema: TelemetrySchema) -> Bools:
+def learned_from(keys: Sequence[str], attributes: pd.DataFrame, schema: TelemetrySchema) -> Bools:
     """Which devices are, or once were, in the population; all without one. Of others no model learns."""
     if not schema.population:
         return np.ones(len(keys), dtype=np.bool_)
@@ -160,7 +160,7 @@ def _nearest(readings: KeyedRows, found: DeviceIncidents) -> tuple[Integers, Boo
     return ago, inside, np.where(inside & follows, micros[here] - micros[before], _NEVER)
 
 
-def _names(incidents: pd.DataFrame, rows: Integers, schema: TelemetrySchema) -> tuple[str, ...]:
+def incident_names(incidents: pd.DataFrame, rows: Integers, schema: TelemetrySchema) -> tuple[str, ...]:
     """What incidents are called: their id, else whom they name and when they began; in the order of time."""
     named = incidents.iloc[rows].sort_values(START, kind="stable")
     return tuple(

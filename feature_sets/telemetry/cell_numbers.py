@@ -26,6 +26,10 @@ THOUSANDS = re.compile(
 """A number with a mark, its first group, between thousands; all of a text must fit."""
 _DIGITS = 20
 """Most digits of a whole number of 64 bits."""
+_EXPONENT = re.compile(r"\+?(?P<mantissa>[0-9]+\.?[0-9]*|\.[0-9]+)e\+?[0-9]+")
+"""A number with an exponent, in lower case and with a point; all of a text must fit."""
+_ROUNDED_FROM = 10**6
+"""Smaller numbers are round now and then: who writes 1e3 means a thousand."""
 _LONGEST = 1000
 """Longest text that is read as a number of a live event."""
 
@@ -58,7 +62,9 @@ def wholes_of(column: pa.ChunkedArray | pa.Array, largest: int = 2**64 - 1, deci
     >>> wholes_of(pa.array(["18446744073709551615", "7.0", "", "1.5"])).values.tolist()
     [18446744073709551615, 7, <NA>, <NA>]
 
-    A number that a file has as a float is taken if it stands for no other whole number.
+    A number that a file has as a float is taken if it stands for no other whole number. Texts such as
+    1.23E+15 are refused, see ``digits_lost``, unless most with an exponent have all of their digits: then the
+    others are round numbers.
 
     :param decimal: of numbers in text, a point or a comma.
     """
@@ -115,7 +121,57 @@ def _of_words(words: pa.ChunkedArray | pa.Array, decimal: str) -> _Whole:
         truths = np.asarray(pc.is_in(others, value_set=pa.array(["true", "false"])), dtype=np.bool_)
         floats = np.where(truths, np.nan, _of_texts(others, decimal).values)
         numbers[rest], fits[rest] = _of_floats(floats)
+        fits[rest] &= ~_rounded(others, decimal)
     return numbers, fits
+
+
+def _rounded(words: pa.ChunkedArray | pa.Array, decimal: str) -> npt.NDArray[np.bool_]:
+    """Which texts have an exponent and too few digits, if these are most of those with an exponent."""
+    found = np.zeros(len(words), dtype=np.bool_)
+    rows = np.flatnonzero(pc.fill_null(pc.match_substring(words, "e+"), False))
+    if not len(rows):
+        rows = np.flatnonzero(pc.fill_null(pc.match_substring_regex(words, "[0-9.,]e[0-9]"), False))
+    told = [digits_lost(text, decimal) for text in words.take(pa.array(rows)).to_pylist()]
+    exponents = sum(lost is not None for lost in told)
+    lost = rows[[bool(each) for each in told]] if len(rows) else rows
+    if 2 * len(lost) > exponents:
+        found[lost] = True
+    return found
+
+
+def digits_lost(text: str, decimal: str = ".") -> int | None:
+    """How many digits a whole number lost as it was rounded to one with an exponent, as spreadsheets show it.
+
+    >>> digits_lost("1.23E+15"), digits_lost("1.234567E+06"), digits_lost("1230000"), digits_lost("1e3")
+    (13, 0, None, 0)
+
+    :param decimal: a point or a comma.
+    :returns: None of a text without an exponent.
+    """
+    word = text.strip().lower()
+    if decimal == ",":
+        word = word.replace(".", "?").replace(",", ".")
+    found = _EXPONENT.fullmatch(word)
+    if found is None or not float(word) < math.inf:
+        return None
+    number = int(float(word))
+    digits = len(found["mantissa"].replace(".", "").lstrip("0"))
+    return max(len(str(number)) - digits, 0) if number >= _ROUNDED_FROM else 0
+
+
+def rounded_hint(text: str, decimal: str = ".") -> str:
+    """What a text of a counter has that is rounded; else empty.
+
+    >>> rounded_hint("1.23E+15")
+    'was rounded, 13 of its digits are lost, as a spreadsheet shows it: export whole numbers, format 0'
+
+    :param decimal: a point or a comma.
+    """
+    lost = digits_lost(text, decimal) if len(text) <= _LONGEST else None
+    if not lost:
+        return ""
+    count = "1 of its digits is" if lost == 1 else f"{lost} of its digits are"
+    return f"was rounded, {count} lost, as a spreadsheet shows it: export whole numbers, format 0"
 
 
 def _plain(column: pa.ChunkedArray | pa.Array) -> pa.ChunkedArray | pa.Array:
@@ -202,6 +258,8 @@ def whole_of_text(text: str) -> int | float | None:
     number = None if word in ("true", "false") else number_of_text(text)
     if number is None or number != number:
         return number
+    if digits_lost(word):
+        return None
     return int(number) if 0 <= number < EXACT and number.is_integer() else None
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, free_separator
 from feature_sets.rows.keyed_rows import Bools
-from feature_sets.telemetry.cell_numbers import number_hint
+from feature_sets.telemetry.cell_numbers import number_hint, rounded_hint
 from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
@@ -261,7 +261,9 @@ class CheckedRows:
     def _number_hint(self, column: str, cell: str, file: str) -> str:
         """What a text has that is no number."""
         decimal, rule = self.schema.files.decimal_of(file), self.schema.cell_rules.get(column)
-        return number_hint(cell, decimal) or unit_hint(cell, rule.unit if rule else "", decimal)
+        is_counter = any(column == metric.name for metric in self.schema.counter_metrics)
+        rounded = rounded_hint(cell, decimal) if is_counter else ""
+        return rounded or number_hint(cell, decimal) or unit_hint(cell, rule.unit if rule else "", decimal)
 
     def _alike(self, cells: Mapping[str, object]) -> str:
         """That there is a device whose key differs in its writing only."""

@@ -2,11 +2,14 @@
 
 Times are kept to the microsecond, what is finer is cut off, and they lie between 1970 and 2106. Text is
 ISO 8601, such as ``2024-05-01T12:00:00.25+02:00``. It may have a space for the T, no seconds or minutes, no
-dashes and colons (``20240501T120000Z``), and ``UTC`` or ``GMT`` for the Z. A number, or text of one, is an
-epoch time whose unit follows from its size: below 1e11 seconds, below 1e14 milliseconds, below 1e17
-microseconds, else nanoseconds (so an instant from March 1973 on is read alike in every unit). A number with a
-fraction is the nearest microsecond. Refused is what may be two times: nanoseconds as a float, which does not
-hold them, and digits that may be a date (``20240501``, ``202405011200``).
+dashes and colons (``20240501T120000Z``), and ``UTC`` or ``GMT`` for the Z. ``24:00:00`` is the midnight at
+the end of its day; a leap second, ``23:59:60``, is refused, as no epoch time stands for it.
+
+A number, or text of one, is an epoch time whose unit follows from its size: below 1e11 seconds, below 1e14
+milliseconds, below 1e17 microseconds, else nanoseconds (so an instant from March 1973 on is read alike in
+every unit). A number with a fraction is the nearest microsecond. Refused is what may be two times:
+nanoseconds as a float, which does not hold them, and digits that may be a date (``20240501``,
+``202405011200``).
 
 Where the order of day and month is declared, dates with the year last are read as well, such as
 ``31.12.2024 23:59:59`` or ``12/31/2024 11:59 PM``. Their marks are points, slashes or dashes. Nothing is
@@ -44,6 +47,8 @@ _RANGE = "must be between 1970 and 2106"
 _FLOAT = "must be a whole number of nanoseconds; a number with a decimal point does not hold them"
 _DATE = "must be an epoch number or a date with dashes; these digits may be either"
 _SPAN = "must be one time, not a span as PRTG writes it: leave its first time in the column"
+_LEAP = "must have seconds from 0 to 59; a leap second, :60, is not read: write it as :59, or as the next :00"
+_DAY_END = "must be at most 24:00:00, which is the end of the day"
 _CLOCK_FORM = re.compile(r"[0-9]:[0-9]{2}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -206,10 +211,15 @@ def _assembled(match: re.Match[str], month: int, day: int, text: str) -> datetim
             raise InputError(_WHERE, _FORM, text)
         hour = hour % 12 + (12 if half in "pP" else 0)
     fraction = int((match["fraction"] or "")[:6].ljust(6, "0"))
+    if second == 60:
+        raise InputError(_WHERE, _LEAP, text)
+    days, hour = divmod(hour, 24)
+    if days > 1 or (days and (hour or minute or second or fraction)):
+        raise InputError(_WHERE, _DAY_END, text)
     try:
         moment = datetime(  # noqa: DTZ001 - it gets its zone below
             int(match["year"]), month, day, hour, minute, second, fraction
-        )
+        ) + timedelta(days=days)
         if match["zone"] is None:
             return moment
         return moment.replace(tzinfo=UTC) - _offset(match["zone"])

@@ -13,7 +13,7 @@ import numpy as np
 from feature_sets.checks import InputError
 from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
 from feature_sets.rows.whole_numbers import EXACT
-from feature_sets.telemetry.cell_numbers import number_hint, number_of_text, whole_of_text
+from feature_sets.telemetry.cell_numbers import number_hint, number_of_text, rounded_hint, whole_of_text
 from feature_sets.telemetry.cell_text import cell_text, one_form
 from feature_sets.telemetry.counter import Uptime
 from feature_sets.telemetry.event_time import seconds_of
@@ -416,7 +416,8 @@ def _whole(name: str, value: Any, absent: object, largest: int, cells: CellRule)
         if read is None and (value.strip().lower() in cells.words or _is_none(value, cells)):
             return math.nan
         if read is None:
-            raise EventError(name, rule, value)
+            hint = rounded_hint(value)
+            raise EventError(name, rule + (f"; it {hint}" if hint else ""), value)
         if read != read:
             return math.nan
         value = read

@@ -7,9 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.unit_suspicion import FileValues
 
 REPEATS = ("duplicate", "merged", "contradicting")
 """Reasons for which a row is left out as another one says it already, or another thing of the same."""
+_AGREES = frozenset(REPEATS[:2])
+"""Those of them by which nothing that it says is lost."""
 _SHOWN = 5
 """Files of which an error tells more than the name."""
 _MOST, _LEAST_ROWS = 0.5, 20
@@ -75,6 +78,11 @@ class FileMark:
         is_copy = wrong < _MOST * self.rows
         return self.rows > 0 and not self.rows_accepted and not self.due and not is_copy
 
+    @property
+    def is_repeat(self) -> bool:
+        """Whether it has rows, and other rows say all that they do: a copy, as of a day sent twice."""
+        return self.rows > 0 and not self.rows_accepted and _AGREES.issuperset(self.rejected)
+
     def is_of(self, other: FileMark, devices: int, now: float = 0.0) -> bool:
         """Whether a file with another mark need not be read again.
 
@@ -114,6 +122,7 @@ class FileReport:
     :param marks: file -> its mark; of those that were read.
     :param unchanged: the same of files that are as they were when they were ingested. They were not read;
         ``rows_read`` and ``rejected`` count them as they were then.
+    :param values_of: what devices have in each file that was read now, see ``unit_suspicions``.
     :param emptied: file of which a part was left without a row -> the cell that was to blame, and where.
     """
 
@@ -128,6 +137,7 @@ class FileReport:
     marks: dict[str, FileMark] = field(default_factory=dict)
     unchanged: dict[str, FileMark] = field(default_factory=dict)
     emptied: dict[str, str] = field(default_factory=dict)
+    values_of: list[FileValues] = field(default_factory=list)
 
     @property
     def refused(self) -> dict[str, str]:
@@ -172,15 +182,32 @@ class FileReport:
     def said(self) -> list[str]:
         """The warnings, and of which files that were read now nothing is left, or little."""
         told = list(self.warnings)
-        empty = [name for name, mark in self.marks.items() if mark.rows and not mark.rows_accepted]
+        none_left = [name for name, mark in self.marks.items() if mark.rows and not mark.rows_accepted]
+        empty = [name for name in none_left if not self.marks[name].is_repeat]
         if empty:
             reasons = ", ".join(sorted(self.marks[empty[0]].rejected))
             told.append(f"all rows of {empty[0]}{_more(empty)} were rejected: {reasons}")
-        little = [name for name, mark in self.marks.items() if mark.misread and name not in empty]
+        little = [name for name, mark in self.marks.items() if mark.misread and name not in none_left]
         if little:
             what = self.marks[little[0]].misread
             told.append(f"most rows of {little[0]}{_more(little)} were rejected: {what}")
         return told
+
+    @property
+    def told(self) -> list[str]:
+        """The notes, and which files that were read now are copies of others."""
+        copies = {name: mark.rows for name, mark in self.marks.items() if mark.is_repeat}
+        if not copies:
+            return list(self.notes)
+        rows = sum(copies.values())
+        said = "1 row, which is" if rows == 1 else f"{rows:,} rows, all"
+        copied = f"{next(iter(copies))}{_more(list(copies))}"
+        return [*self.notes, f"{copied}: {said} in other files already, nothing is new"]
+
+    @property
+    def rows_lost(self) -> int:
+        """Rows rejected, but for those of which another one says the same."""
+        return sum(rows for reason, rows in self.rejected.items() if reason not in _AGREES)
 
     def leave(self, files: Mapping[str, FileMark]) -> None:
         """Count files that are as they were when they were ingested."""
@@ -192,7 +219,9 @@ class FileReport:
         if files:
             rows = sum(mark.rows for mark in files.values())
             count = f"{len(files):,} file{'s' * (len(files) > 1)} unchanged"
-            self.notes.append(f"{count}; their {rows:,} rows were not read again")
+            whose = "its" if len(files) == 1 else "their"
+            said = f"{whose} row was" if rows == 1 else f"{whose} {rows:,} rows were"
+            self.notes.append(f"{count}; {said} not read again")
 
     def reject(self, reason: str, rows: int) -> None:
         """Count rows left out for a reason."""
@@ -217,7 +246,7 @@ class FileReport:
             "files_unchanged": len(self.unchanged),
             "rows_unchanged": self.rows_unchanged,
             "samples": dict(self.samples),
-            "notes": list(self.notes),
+            "notes": self.told,
             **({"warnings": self.said} if self.said else {}),
             **({"refused": self.refused} if self.refused else {}),
             **({"mostly_refused": self.mostly_refused} if self.mostly_refused else {}),
@@ -277,7 +306,7 @@ class IngestReport:
                 out += [f"  {what} in {column}: {values:,}" for column, values in sorted(columns.items())]
                 out += [f"  {what}, such as {report.samples[what]}"] if what in report.samples else []
             out += [f"  warning: {warning}" for warning in report.said]
-            out += [f"  note: {note}" for note in report.notes]
+            out += [f"  note: {note}" for note in report.told]
             out += [f"  {line}" for table, line in more if table == report.name]
         return out
 

@@ -12,6 +12,7 @@ import pandas as pd
 import pyarrow as pa
 
 from feature_sets.checks import duration_seconds
+from feature_sets.rows.entity_keys import key_parts
 from feature_sets.rows.keyed_rows import Bools, Integers
 from feature_sets.rows.row_sort import RUN_BYTES, RowSort
 from feature_sets.rows.spilled_rows import RowSpool, check_free_space
@@ -51,6 +52,8 @@ from feature_sets.telemetry.repeated_rows import (
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.table_files import FileRows, load_chunks
 from feature_sets.telemetry.table_rows import PartNotes, PartRows
+from feature_sets.telemetry.totals_rows import totals_note
+from feature_sets.telemetry.unit_suspicion import ValueSamples, gauges, unit_suspicions
 
 _CELL_BYTES = 8
 
@@ -111,6 +114,7 @@ class _ReadingFiles:
             LongLayout(schema, report, self._key, self._tally.row_text) if schema.files.is_long else None
         )
         self._samples: dict[str, int] = {}
+        self._values = ValueSamples(gauges(schema))
 
     def read(self) -> SortedReadings:
         """See ``read_readings``."""
@@ -135,6 +139,12 @@ class _ReadingFiles:
         if self._rules.some and not len(readings):
             raise none_left(report)
         report.marks |= self._tally.marks(len(self._rules.devices or ()))
+        report.values_of = self._values.found(self._tally.names, list(self._numbers))
+        if self._rules.some:  # Else the history tells more.
+            report.warnings += [found.sentence for found in unit_suspicions(report.values_of)]
+            levels = len(schema.entity), schema.separator
+            if note := totals_note(key_parts(key, *levels) for key in readings.first_seen.index):
+                report.warnings.append(note)
         return readings
 
     def _devices_of(self, texts: Texts) -> Integers:
@@ -153,9 +163,12 @@ class _ReadingFiles:
         rows.known = self._rules.devices or ()
         rows.reject("unknown_device", ~self._rules.knows(part.devices.values)[part.devices.codes], DEVICE)
         kept = np.flatnonzero(rows.keep)
+        devices = self._devices_of(part.devices)[kept]
+        arrays = {name: part.columns[name].array for name in gauges(schema)}
+        self._values.take(part.file, devices, arrays, kept)
         columns = {
             TIME: pa.array(micros_of(part.columns[schema.time])[kept]),
-            DEVICE_CODE: pa.array(self._devices_of(part.devices)[kept].astype(np.int32)),
+            DEVICE_CODE: pa.array(devices.astype(np.int32)),
             ROW: pa.array(row_numbers(part.file, part.first + kept)),
         }
         if schema.arrival is not None:
@@ -272,6 +285,10 @@ class _ReadingFiles:
         rows.known = rules.devices or ()
         rows.reject("unknown_device", ~rules.knows(keys)[found.devices], DEVICE)
         kept = np.flatnonzero(rows.keep)
+        for file in np.unique(rows.file[kept]).tolist():
+            mine = kept[rows.file[kept] == file]
+            arrays = {name: rows.frame[name].array for name in gauges(schema)}
+            self._values.take(file, found.devices[mine], arrays, mine)
         frame = rows.frame[list(schema.sent_fields)]
         arrival = None if found.arrival is None else found.arrival[kept]
         if len(kept) < len(frame):

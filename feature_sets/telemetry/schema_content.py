@@ -25,6 +25,7 @@ from feature_sets.telemetry.no_value import FIELD as NO_VALUE
 from feature_sets.telemetry.no_value import no_values
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from feature_sets.telemetry.topology import Topology
+from feature_sets.telemetry.unit_text import unit_of
 from feature_sets.telemetry.window_settings import Windows
 
 _REQUIRED = ("name", "entity", "time", "metrics")
@@ -38,6 +39,9 @@ CALENDAR = "maintenance"
 
 TOOL, NO_INPUTS = "incident_mapping", "no_inputs"
 """Field that no row depends on: it says how live bodies are read, so it may be another at any time."""
+
+UNITS = "units"
+"""Field of what is recorded of a history: by its unit a metric's cells with units became numbers."""
 
 _FEATURES_DEPEND_ON = (
     *("entity", "separator", "time", "arrival", "windows", "derived"),
@@ -141,10 +145,39 @@ def gets_calendar(before: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
 def rows_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:
     """The content of a schema without what no row of a history depends on; older histories kept that, too.
 
-    A file that lacks an optional metric is read as one with empty cells.
+    A file that lacks an optional metric is read as one with empty cells. Units are held against each other by
+    ``changed_unit``.
     """
-    found = {name: value for name, value in content.items() if name not in (TOOL, NO_INPUTS)}
+    found = {name: value for name, value in content.items() if name not in (TOOL, NO_INPUTS, UNITS)}
     return found | ({"metrics": _without(found["metrics"], OPTIONAL)} if "metrics" in found else {})
+
+
+def units_of(content: Mapping[str, Any], before: Mapping[str, Any] | None = None) -> dict[str, str]:
+    """Metric -> its unit, of those that have one, for ``UNITS`` of what is recorded of a history.
+
+    :param content: of a schema.
+    :param before: what was recorded earlier: a unit that is no longer named is still that of the numbers.
+    """
+    named = {name: given["unit"] for name, given in content["metrics"].items() if given.get("unit")}
+    return {**(before or {}).get(UNITS, {}), **named}
+
+
+def changed_unit(before: Mapping[str, Any], now: Mapping[str, Any]) -> tuple[str, str, str] | None:
+    """A metric that a schema has in another unit than a history: its name, and both units; None if all agree.
+
+    >>> changed_unit({"units": {"rtt": "ms", "rx": "Mbps"}}, {"units": {"rtt": "s", "rx": "Mb/s"}})
+    ('rtt', 'ms', 's')
+
+    What names none agrees with all, as does a history of before units were recorded.
+
+    :param before: what was recorded of the history.
+    :param now: the same of the schema.
+    """
+    for name, unit in now.get(UNITS, {}).items():
+        known = before.get(UNITS, {}).get(name, unit)
+        if known != unit and (unit_of(known) is None or unit_of(known) != unit_of(unit)):
+            return name, known, unit
+    return None
 
 
 def answers_depend_on(content: Mapping[str, Any]) -> dict[str, Any]:

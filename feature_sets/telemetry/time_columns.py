@@ -337,7 +337,17 @@ def _assembled(part: dict[str, pa.Array], month: Integers, day: Integers, good: 
     signed = _matches(zone, "^[+-]")
     of_zone = _number(pc.if_else(pa.array(signed), pc.utf8_slice_codeunits(zone, 1, 3), "0"))
     of_zone_minutes = _number(pc.if_else(pa.array(signed), pc.utf8_slice_codeunits(zone, 3, 5), "0"))
-    good = good & (month >= 1) & (month <= 12) & (day >= 1) & (hour < 24) & (minute < 60) & (second < 60)
+    # Of hour 24 only the end of the day, which is the next midnight.
+    ends = (hour == 24) & (minute == 0) & (second == 0) & (fraction == 0)
+    good = (
+        good
+        & (month >= 1)
+        & (month <= 12)
+        & (day >= 1)
+        & ((hour < 24) | ends)
+        & (minute < 60)
+        & (second < 60)
+    )
     good &= (of_zone < 24) & (of_zone_minutes < 60)
     months = ((year - 1970) * 12 + np.where(good, month, 1) - 1).astype("datetime64[M]")
     good &= months.astype("datetime64[D]") + day <= (months + 1).astype("datetime64[D]")

@@ -55,17 +55,24 @@ def check(
 
 
 def _fit(folder: Path, schema: Path, as_json: bool) -> None:
-    from feature_sets.ingestion.fit_notes import fit_notes, rejected_notes, silent_in_folder
+    from feature_sets.ingestion.fit_notes import (
+        fit_notes,
+        outside_in_folder,
+        rejected_notes,
+        silent_in_folder,
+    )
     from feature_sets.telemetry.ingest_report import refused_error
     from feature_sets.telemetry.readers import read_telemetry
     from feature_sets.telemetry.schema import TelemetrySchema
 
     given = TelemetrySchema.from_yaml(schema)
     rows, report = read_telemetry(folder, given)
-    notes = [*rejected_notes(report), *fit_notes(rows, given)]
-    silent = silent_in_folder(rows, given)
+    outside = outside_in_folder(rows, given)
+    notes = [*rejected_notes(report), *fit_notes(rows, outside, given)]
+    silent = silent_in_folder(rows, outside, given)
     # No setting mends them all, so a folder fits with them, too.
-    silence = [silent.sentence] if silent is not None and silent.sentence else []
+    silence = [found.sentence for found in (outside, silent) if found is not None and found.sentence]
+    silence = [each for each in silence if not any(each in note.sentence for note in notes)]
     if as_json:
         told = [*(note.sentence for note in notes), *silence]
         print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))
@@ -78,10 +85,14 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
 
 
 def _verdict(report: IngestReport, noted: bool) -> str:
-    """Whether the folder fits; not if rows are left out or something is warned of."""
-    left_out = sum(table.rows_rejected for table in report.tables)
+    """Whether the folder fits; not if what rows say is left out or something is warned of."""
+    left_out = sum(table.rows_lost for table in report.tables)
     if left_out:
         return f"{left_out:,} row{'' if left_out == 1 else 's'} would be left out; look at the reasons first"
     if noted or any(table.warnings for table in report.tables):
         return "every row was read; look at the notes first"
+    repeated = sum(table.rows_rejected for table in report.tables)
+    if repeated:
+        rows = "1 row says" if repeated == 1 else f"{repeated:,} rows say"
+        return f"the folder fits ({rows} what another one says)"
     return "the folder fits"

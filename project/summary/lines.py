@@ -57,11 +57,15 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
 
 
 def _label_lines(ingested: dict[str, Any]) -> list[str]:
-    """How many labels are in maintenance, and which incidents have no reading to learn from, if any."""
+    """How many labels are in maintenance, and of which incidents no model learns, if any."""
     count = int(ingested.get("label_rows_in_maintenance") or 0)
     told = f"in maintenance: {count:,} labels, left out of training and evaluation" if count else ""
-    silent = (ingested.get("incidents_without_reading") or {}).get("sentence")
-    return [*(fact("", told) if told else []), *(fact("incidents", silent) if silent else [])]
+    tables = (ingested.get(name) or {} for name in ("incidents_outside", "incidents_without_reading"))
+    of_incidents = [table["sentence"] for table in tables if table.get("sentence")]
+    return [
+        *(fact("", told) if told else []),
+        *(line for each in of_incidents for line in fact("incidents", each)),
+    ]
 
 
 def _taken_lines(taken: dict[str, Any]) -> list[str]:

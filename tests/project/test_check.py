@@ -1,6 +1,7 @@
 """``netops check`` and ``netops init``: quick, without MLRun, and nothing is overwritten unasked."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -168,6 +169,39 @@ def test_incidents_in_whose_time_a_device_sent_nothing_are_counted_and_the_folde
     assert last.startswith("the folder fits")
     check(folder, schema=schema, as_json=True)
     assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]
+    # Half of them before the first reading: it is told with the reason, and does not fit.
+    tickets = tickets.assign(start=[starts[0], begin - pd.Timedelta("1h")])
+    tickets.assign(end=tickets["start"] + pd.Timedelta("30s")).to_parquet(folder / "incidents.parquet")
+    check(folder, schema=schema)
+    *_, last = lines = capsys.readouterr().out.splitlines()
+    (note,) = [line for line in lines if "outside of the time of the readings" in line]
+    assert note.startswith("  note: 1 of 2 incidents lie outside") and "1 is over before the first" in note
+    assert "(T-2; the first of" in note
+    assert last.startswith("every row was read; look at the notes first")
+
+
+def test_a_folder_with_a_copy_of_a_file_fits(folder, tmp_path, capsys):
+    (folder / "metrics").mkdir()
+    for name in ("a", "b"):
+        shutil.copy(folder / "metrics.parquet", folder / "metrics" / f"{name}.parquet")
+    (folder / "metrics.parquet").unlink()
+    rows = pd.read_parquet(folder / "metrics" / "a.parquet")
+    keys = rows[["router", "at"]]
+    keys.assign(is_error=[0, 1] * (len(keys) // 2)).to_parquet(folder / "labels.parquet")
+    content = {
+        "name": "lab",
+        "entity": ["router"],
+        "time": "at",
+        "metrics": {"load": {}},
+        "label": "is_error",
+    }
+    schema = tmp_path / "schema.yaml"
+    schema.write_text(json.dumps(content))
+    check(folder, schema=schema)
+    *_, last = lines = capsys.readouterr().out.splitlines()
+    assert f"  note: metrics/b.parquet: {len(rows)} rows, all in other files already, nothing is new" in lines
+    assert last.startswith(f"the folder fits ({len(rows)} rows say what another one says): netops run")
+    assert not any("warning" in line for line in lines)
 
 
 def test_the_order_of_dates_is_an_option_of_check_and_init(folder, tmp_path, capsys):

@@ -311,6 +311,17 @@ def test_what_is_in_a_file_too_is_known_and_contradictions_are_told(project, loc
     assert found["conflicts"][0]["given"] == 3.0
     assert found["conflicts"][0]["kept"] == fresh[1].metrics["cpu"]
     assert any("given 3.0" in line for line in found["report_lines"])
+    # Windows have passed by now: what is sent again is held against the history all the same.
+    ahead = fresh[0]._replace(time=fresh[0].time + 2 * 86_400)
+    kept.append(Kind.TELEMETRY, later + 3 * 86_400, [ahead, fresh[0]])
+    kept.append(
+        Kind.TELEMETRY, later + 3 * 86_400 + 1, [fresh[0]._replace(metrics={"cpu": 5.0, "latency": 2.0})]
+    )
+    found = take_live(journal, PLAIN)
+    assert (found["readings_known"], found["readings_new"], found["readings_conflicting"]) == (2, 1, 1)
+    (told,) = found["conflicts"]
+    assert (told["given"], told["kept"]) == (5.0, fresh[0].metrics["cpu"])
+    assert any("given 5.0" in line for line in found["report_lines"])
     assert folder.ingest()["rows_new"] == 0
     forget_all()
 

@@ -75,6 +75,10 @@ def test_incidents_without_a_reading_are_told_beside_the_rows():
     told = {"incidents": 9, "silent": 2, "unannounced": 0, "sentence": "2 of 9 incidents have no reading"}
     facts["ingest"]["incidents_without_reading"] = told
     assert "incidents     2 of 9 incidents have no reading" in summary_lines(facts)
+    outside = {"incidents": 9, "before": 4, "sentence": "4 of 9 incidents lie outside"}
+    facts["ingest"]["incidents_outside"] = outside
+    assert "incidents     4 of 9 incidents lie outside" in summary_lines(facts)
+    facts["ingest"]["incidents_outside"] = {**outside, "sentence": ""}
     facts["ingest"]["incidents_without_reading"] = {**told, "sentence": ""}
     assert not any(line.startswith("incidents") for line in summary_lines(facts))
 

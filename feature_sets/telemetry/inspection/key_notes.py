@@ -14,6 +14,7 @@ from feature_sets.telemetry.inspection.digit_ids import unnamed_ids
 from feature_sets.telemetry.inspection.key_and_time import common_columns
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.other_writings import Alike, OtherWritings
+from feature_sets.telemetry.totals_rows import totals_note
 
 _SHOWN = 5
 _MOST = 0.5
@@ -52,6 +53,9 @@ def tell_keys(proposal: Proposal, tables: Mapping[str, TableProfile], entity: Se
                 )
                 return
     metrics = tables["metrics"]
+    for column in entity:
+        if note := totals_note([value] for value in _texts(metrics, column)):
+            proposal.decide.append(f"'{column}' of the metrics: {note}.")
     for name, table in tables.items():
         for column in entity if name != "metrics" else ():
             _tell_strangers(proposal, metrics, table, column)

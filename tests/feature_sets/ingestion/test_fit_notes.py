@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.ingestion.fit_notes import FitNote, fit_notes, rejected_notes
+from feature_sets.ingestion.fit_notes import FitNote, fit_notes, outside_in_folder, rejected_notes
 from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -44,7 +44,12 @@ def notes(folder: Path, says: int | None = None, starts: int | None = None, **co
         rows = pd.DataFrame({"router": ["r1", "r2"], "start": start, "end": ends})
         rows.to_parquet(folder / "incidents.parquet")
     schema = TelemetrySchema.from_dict({**FITS, **content})
-    return [note.sentence for note in fit_notes(read_telemetry(folder, schema)[0], schema)]
+    return [note.sentence for note in notes_of(folder, schema)]
+
+
+def notes_of(folder: Path, schema: TelemetrySchema) -> list[FitNote]:
+    rows, _ = read_telemetry(folder, schema)
+    return fit_notes(rows, outside_in_folder(rows, schema), schema)
 
 
 def test_nothing_is_told_of_what_fits(tmp_path: Path) -> None:
@@ -60,8 +65,11 @@ def test_nothing_is_told_of_incidents_that_meet_readings(tmp_path: Path, starts:
 def test_incidents_beside_all_readings_are_told(tmp_path: Path, starts: int) -> None:
     (note,) = notes(tmp_path, starts=starts, **INCIDENTS)
     assert note.startswith(
-        "All 2 incidents lie outside of the time of the readings, 2026-03-01T00:00:00+00:00"
+        "No incident meets a reading. All 2 incidents lie outside of the time of the readings, "
+        "2026-03-01T00:00:00+00:00 to 2026-03-01T00:19:00+00:00: "
     )
+    assert ("2 are over before the first reading" in note) == (starts < 0)
+    assert ("2 begin after the last one" in note) == (starts > 0)
 
 
 def test_incidents_long_before_the_readings_are_told_and_those_at_their_edges_are_not(tmp_path: Path) -> None:
@@ -76,10 +84,10 @@ def test_incidents_long_before_the_readings_are_told_and_those_at_their_edges_ar
         rows = [*inside, (start, start + pd.Timedelta(minutes=2))]
         frame = pd.DataFrame(rows, columns=["start", "end"]).assign(router=["r1"] * 9 + ["r2"] * 10)
         frame.to_parquet(tmp_path / "incidents.parquet")
-        found = [note.sentence for note in fit_notes(read_telemetry(tmp_path, schema)[0], schema)]
+        found = [note.sentence for note in notes_of(tmp_path, schema)]
         assert len(found) == told
     assert found[0].startswith("1 of 19 incidents lie outside of the time of the readings, 2026-03-01T")
-    assert "such as one of 2025-11-30T23:55:00+00:00: they make no reading an error" in found[0]
+    assert "1 is over before the first reading (r2 from 2025-11-30T23:55:00+00:00; the first of " in found[0]
 
 
 def test_an_incident_beside_all_readings_is_counted_once_where_two_rows_tell_of_it(tmp_path: Path) -> None:
@@ -88,8 +96,8 @@ def test_an_incident_beside_all_readings_is_counted_once_where_two_rows_tell_of_
     closed = told[told["end"].isna()].assign(end=BEGIN + pd.Timedelta("1d"))
     pd.concat([told, closed]).to_parquet(tmp_path / "incidents.parquet")
     schema = TelemetrySchema.from_dict({**FITS, **INCIDENTS})
-    (note,) = fit_notes(read_telemetry(tmp_path, schema)[0], schema)
-    assert note.sentence.startswith("All 2 incidents lie outside")
+    (note,) = notes_of(tmp_path, schema)
+    assert note.sentence.startswith("No incident meets a reading. All 2 incidents lie outside")
 
 
 def test_incidents_that_never_end_are_told(tmp_path: Path) -> None:
@@ -98,7 +106,7 @@ def test_incidents_that_never_end_are_told(tmp_path: Path) -> None:
     rows.to_csv(tmp_path / "incidents.csv", index=False)
     (tmp_path / "incidents.parquet").unlink()
     schema = TelemetrySchema.from_dict({**FITS, **INCIDENTS})
-    (note,) = fit_notes(read_telemetry(tmp_path, schema)[0], schema)
+    (note,) = notes_of(tmp_path, schema)
     assert note.sentence.startswith("By these labels 90.0% are errors (36 of 40): ")
 
 

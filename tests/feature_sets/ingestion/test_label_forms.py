@@ -203,10 +203,15 @@ def test_an_incident_opens_grows_closes_comes_late_and_is_cancelled(incident_fol
 
 
 def test_an_incident_before_its_readings_is_kept_until_they_come(incident_folder):
-    told = tell(incident_folder, (95, 130))["report"]["labels"]["warnings"]
-    assert told == [
-        "By these labels no reading is an error (of 10), so no model can learn to tell errors from health."
+    done = tell(incident_folder, (95, 130))
+    assert done["report"]["labels"]["warnings"] == [
+        "By these labels no reading is an error (of 10), so no model can learn to tell errors from health.",
+        "No incident meets a reading. The only incident lies outside of the time of the readings, "
+        "2024-01-02T00:00:00+00:00 to 2024-01-02T00:01:30+00:00: 1 begins after the last one (dev-0 from "
+        "2024-01-02T00:01:35+00:00; the last of 2024-01-02T00:01:35+00:00). They make no reading an error. "
+        "Look at the zone and the unit of their times, too",
     ]
+    assert done["incidents_outside"]["after"] == 1
     assert errors() == [0] * 10
     times = pd.date_range(MIDNIGHT + pd.Timedelta("100s"), periods=4, freq="10s")
     later = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
@@ -229,6 +234,23 @@ def test_incidents_without_a_reading_are_counted_in_each_ingestion(incident_fold
     done = tell(incident_folder, (45, 60))
     assert done["incidents_without_reading"]["sentence"] == ""
     assert not any("no reading to learn from" in line for line in done["report_lines"])
+
+
+def test_incidents_beside_the_readings_and_of_devices_that_never_report_are_counted(incident_folder):
+    boxes = ["dev-0", "dev-0", "dev-1", "dev-0", "dev-0"]
+    done = tell(incident_folder, (15, 25), (-500, -400), (20, 30), (99, 200), (-900, -800), box=boxes)
+    told = done["incidents_outside"]
+    counts = {name: told[name] for name in ("incidents", "before", "after", "apart", "unheard")}
+    assert counts == {"incidents": 5, "before": 2, "after": 1, "apart": 0, "unheard": 1}
+    assert told["devices_unheard"] == ["dev-1"]
+    assert done["incidents_without_reading"]["silent"] == 0
+    assert f"labels: {told['sentence']}" in done["report_lines"]
+    # It is told of the whole history, each time, until readings of then come.
+    times = pd.date_range(MIDNIGHT - pd.Timedelta("900s"), periods=40, freq="10s")
+    earlier = pd.DataFrame({DEVICE: "dev-0", "timestamp": times, "cpu": 1.0, "latency": 1.0})
+    incident_folder.add("metrics", "earlier", earlier)
+    done = incident_folder.ingest()
+    assert (done["incidents_outside"]["before"], done["incidents_outside"]["unheard"]) == (0, 1)
 
 
 def test_incidents_after_a_silence_of_the_horizon_are_counted_in_the_history(tmp_path, project):

@@ -211,3 +211,27 @@ def test_a_mark_of_an_earlier_release_is_read_and_written_as_it_was() -> None:
     assert (mark.to_dict(), mark.misread) == (content, "")
     told = dataclasses.replace(mark, misread="98% of 50 rows")
     assert FileMark.from_dict(told.to_dict()) == told
+
+
+@pytest.mark.parametrize("folder", ["rows"], indirect=True)
+@pytest.mark.parametrize("name", ["a", "z"])
+def test_a_copy_is_told_calmly_and_one_that_contradicts_loudly(folder: Folder, name: str) -> None:
+    # Read before the file that it is a copy of, or after it: either says what the other does.
+    given = pd.read_parquet(folder.path / "metrics" / "day.parquet")
+    copy = folder.path / "metrics" / f"{name}.parquet"
+    given.to_parquet(copy, index=False)
+    done = folder.ingest()
+    second = f"metrics/{max(name, 'day')}.parquet"
+    assert f"  note: {second}: 10 rows, all in other files already, nothing is new" in done["report_lines"]
+    assert (done["rows_new"], done["files_refused"], done["files_mostly_refused"]) == (10, {}, {})
+    assert "warnings" not in done["report"]["metrics"]
+    # The whole folder again, as a job does of which the files were copied anew.
+    for path in (folder.path / "metrics").iterdir():
+        path.write_bytes(path.read_bytes())
+    again = folder.ingest()
+    assert f"  note: {second}: 10 rows, all in other files already, nothing is new" in again["report_lines"]
+    assert "metrics: 0 new rows, 10 in the history already, 10 in it now" in again["report_lines"]
+    assert "warnings" not in again["report"]["metrics"]
+    given.assign(cpu=7.0).to_parquet(copy, index=False)
+    (warning, *_) = folder.ingest()["report"]["metrics"]["warnings"]
+    assert "contradicting" in warning or "something else" in warning

@@ -26,6 +26,7 @@ from tests.feature_sets.ingestion.folders import (
 from tests.feature_sets.ingestion.histories import (
     COUNTED,
     COUNTED_WITH_ARRIVAL,
+    MIDNIGHT,
     SCHEMA,
     WITH_ARRIVAL,
     assert_same_states,
@@ -338,3 +339,29 @@ def test_a_schema_without_static_columns_and_horizon(tmp_path, project):
     add_day(plain, 2)
     assert plain.ingest()["label_rows"] == 80
     assert plain.ingest()["rows_new"] == 0
+
+
+def test_a_new_file_in_another_unit_than_the_history_is_told_once(folder):
+    rng = np.random.default_rng(0)
+
+    def day(number: int, factor: float) -> pd.DataFrame:
+        times = np.repeat(pd.date_range(MIDNIGHT, periods=40, freq="1min"), len(MODELS))
+        keys = list(MODELS) * 40
+        values = rng.uniform(0.4, 0.6, len(keys)) * factor
+        return pd.DataFrame(
+            {DEVICE: keys, "timestamp": times + pd.Timedelta(days=number), "cpu": values, "latency": 1.0}
+        )
+
+    told = pd.DataFrame({DEVICE: "dev-0", "timestamp": [MIDNIGHT], "is_error": 0, "repair": "no"})
+    folder.add("labels", "day", told)
+    for number in range(2):
+        folder.add("metrics", f"unit{number}", day(number, 1.0))
+        assert "warnings" not in folder.ingest()["report"]["metrics"]
+    folder.add("metrics", "unit2", day(2, 100.0))
+    done = folder.ingest()
+    (warning,) = done["report"]["metrics"]["warnings"]
+    what = "cpu may be in another unit in metrics/unit2.parquet: its values are about 100 times larger"
+    assert warning.startswith(what)
+    assert f"  warning: {warning}" in done["report_lines"]
+    assert (done["rows_new"], done["files_refused"]) == (40 * len(MODELS), {})
+    assert "warnings" not in folder.ingest()["report"]["metrics"]

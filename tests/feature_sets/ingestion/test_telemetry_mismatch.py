@@ -26,7 +26,9 @@ def test_another_schema_is_refused_and_nothing_is_written(folder):
     content["metrics"]["cpu"] |= {"unit": "percent", "optional": True}
     add_day(folder, 2)
     folder.schema.write_text(yaml.safe_dump(content))
-    assert folder.ingest()["rows_new"] == 40  # A unit is for people, and no row of before lacks a metric.
+    assert (
+        folder.ingest()["rows_new"] == 40
+    )  # The first unit may be named, and no row of before lacks a metric.
     before = states_of_paths()
     folder.schema.write_text(yaml.safe_dump({**content, "horizon": "5m"}))
     add_day(folder, 3)
@@ -35,6 +37,32 @@ def test_another_schema_is_refused_and_nothing_is_written(folder):
     ):
         folder.ingest()
     assert states_of_paths() == before
+
+
+def test_another_unit_is_refused_as_cells_with_a_unit_would_become_other_numbers(folder):
+    content = SCHEMA.to_dict()
+
+    def with_unit(unit: str) -> None:
+        changed = {**content, "metrics": {**content["metrics"], "latency": {"unit": unit}}}
+        folder.schema.write_text(yaml.safe_dump(changed))
+
+    add_day(folder, 1)
+    with_unit("ms")
+    folder.ingest()
+    before = states_of_paths()
+    add_day(folder, 2)
+    rule = r"telemetry schema, unit of latency: must be 'ms', in which the history has its .*--replace.*'s'"
+    with_unit("s")
+    with pytest.raises(InputError, match=rule):
+        folder.ingest()
+    assert states_of_paths() == before
+    for same in ("msec", ""):  # The same unit in another word, and none.
+        with_unit(same)
+        assert folder.ingest()["rows_new"] == (40 if same else 0)
+    with_unit("s")  # What was named before the schema named none still holds.
+    with pytest.raises(InputError, match="must be 'ms', in which the history"):
+        folder.ingest()
+    assert folder.ingest(replace=True)["rows_new"] == 80
 
 
 def test_a_history_of_another_type_is_refused_before_anything_is_written(folder, monkeypatch):

@@ -78,7 +78,8 @@ def test_dates_with_the_year_last_are_read_in_the_order_that_is_declared(
         ("32.13.2024", "day_first", "must be ISO 8601"),
         ("31.12.2024 13:00 PM", "day_first", "must be ISO 8601"),
         ("31.12.2024 0:10 AM", "day_first", "must be ISO 8601"),
-        ("31.12.2024 24:00", "day_first", "must be ISO 8601"),
+        ("31.12.2024 24:01", "day_first", "must be at most 24:00:00"),
+        ("31.12.2016 23:59:60", "day_first", "must have seconds from 0 to 59; a leap second"),
     ],
 )
 def test_what_does_not_fit_the_order_is_refused_with_its_rule(

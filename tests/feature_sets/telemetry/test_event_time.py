@@ -208,7 +208,16 @@ FORMS: list[tuple[Any, str | None]] = [
     ("2023-02-29T00:00:00Z", None),
     ("2024-05-01T12:00:60Z", None),
     ("2024-05-01T12:60:00Z", None),
-    ("2024-05-01T24:00:00Z", None),
+    ("2024-05-01T24:00:00Z", "2024-05-02T00:00:00Z"),
+    ("2024-02-29 24:00:00.000+02:00", "2024-02-29T22:00:00Z"),
+    ("20241231T24Z", "2025-01-01T00:00:00Z"),
+    ("9999-12-31T24:00:00Z", None),
+    ("2024-05-01T24:00:01Z", None),
+    ("2024-05-01T24:00:00.5Z", None),
+    ("2024-05-01T24:01Z", None),
+    ("2024-05-01T24:00 PM Z", None),
+    ("2024-05-01T25:00:00Z", None),
+    ("2016-12-31T23:59:60Z", None),
     ("2024-05-01T12:00:00.Z", None),
     ("2024-05-01T12:00:00+24:00", None),
     ("2024-05-01T12:00:00+01:60", None),
@@ -283,9 +292,23 @@ def test_types_that_hold_no_time_have_none() -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("2016-12-31T23:59:60Z", "must have seconds from 0 to 59; a leap second, :60, is not read"),
+        ("2024-05-01T24:00:01Z", "must be at most 24:00:00, which is the end of the day"),
+        ("2024-05-01T25:00:00Z", "must be at most 24:00:00, which is the end of the day"),
+    ],
+)
+def test_what_is_no_time_of_a_day_is_refused_with_its_rule(text: str, rule: str) -> None:
+    with pytest.raises(InputError, match=rule):
+        seconds_of(text)
+
+
+@pytest.mark.parametrize(
     ("text", "instant"),
     [
         ("2024-05-01T12:00:00", "2024-05-01T10:00:00Z"),
+        ("2024-04-30T24:00:00", "2024-04-30T22:00:00Z"),
         ("2024-01-01 12:00:00", "2024-01-01T11:00:00Z"),
         ("2024-01-01", "2023-12-31T23:00:00Z"),
         ("2024-05-01T12:00:00Z", "2024-05-01T12:00:00Z"),
