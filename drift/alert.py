@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from drift.calm import DAY, Calm
@@ -143,7 +143,7 @@ class Alert:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        return {**asdict(self), "devices": self.devices and self.devices.to_dict()}
+        return {**vars(self), "devices": self.devices and self.devices.to_dict()}
 
 
 class AlertWatch:
@@ -280,7 +280,7 @@ class AlertWatch:
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; ``from_dict`` continues exactly from here."""
         return {
-            "hysteresis": asdict(self.hysteresis),
+            "hysteresis": {**vars(self.hysteresis)},
             "open": self.open and self.open.to_dict(),
             "last_cleared": self.last_cleared and self.last_cleared.to_dict(),
             "batch_labels": self._labels,

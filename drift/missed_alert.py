@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from drift.detectors.saved_form import saved_mapping
@@ -57,7 +57,7 @@ class MissedAlert:
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         devices = self.devices and self.devices.to_dict()
-        return {"source": SOURCE, **asdict(self), "devices": devices, "apart": list(self.apart)}
+        return {"source": SOURCE, **vars(self), "devices": devices, "apart": list(self.apart)}
 
 
 def saved_alert(owner: str, saved: Any) -> MissedAlert | None:

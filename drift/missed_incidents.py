@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
@@ -299,7 +299,7 @@ class MissedIncidents:
             "outcomes": self._outcomes.to_dict(),
             "base": list(self._base),
             "base_live": self._base_live,
-            "limit": self._limit and asdict(self._limit),
+            "limit": self._limit and {**vars(self._limit)},
             "since": self._since.to_dict(),
             "fleet": list(self._fleet),
             "incidents": self._incidents,

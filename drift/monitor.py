@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Literal
 
 from drift.alert import USUAL, Alert, Hysteresis
@@ -190,7 +189,7 @@ class DriftMonitor:
             "error_rate": self.errors / self.n_seen if self.n_seen else None,
             "last_event_time": self.last_event_time,
             "cool_down": self.cool_down,
-            "hysteresis": asdict(self._alerting.hysteresis),
+            "hysteresis": {**vars(self._alerting.hysteresis)},
             "detectors": detectors,
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass, fields
 from typing import Any
 
 from feature_sets.checks import InputError, check_integer
@@ -81,7 +81,7 @@ class WrongDevices:
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        found = {**asdict(self), "named": [asdict(each) for each in self.named]}
+        found = {**vars(self), "named": [{**vars(each)} for each in self.named]}
         if self.episodes is None:
             del found["episodes"]
         return found
