@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from drift.alert import RECENT, USUAL, Alert, AlertWatch, Hysteresis
@@ -123,7 +124,8 @@ class Alerting:
         event = replace(event, group=self._group, **change.fields())
         if event.level != "drift":
             return [event]
-        event = replace(event, onset=onset.time, since_onset=change.sample.n)
+        began = _not_after(onset.time, event.event_time)
+        event = replace(event, onset=began, since_onset=change.sample.n)
         self._hours.begin()
         known = self._alerts.open
         # An alert that gets worse is told beside what was before it, not before the finding.
@@ -133,7 +135,7 @@ class Alerting:
         if not self.hysteresis.batches:
             return [self._with_devices(event, change, before)]
         name = f"{event.source}-{self.now.n}" + (f"-{self._group}" if self._group else "")
-        if self._alerts.found(name, event, self.now.n, onset.time, change) is None:
+        if self._alerts.found(name, event, self.now.n, began, change) is None:
             return []
         self._marks.begin_at(onset.counts)
         event, alert = self._with_devices(event, change, before), self._alerts.open
@@ -189,7 +191,7 @@ class Alerting:
                 limit=known.worse_limit,
                 n_seen=self.n_seen,
                 detail=detail,
-                onset=onset.time,
+                onset=_not_after(onset.time, time),
                 since_onset=self.now.n - onset.counts.n,
                 confidence=_of_episodes(Change(recent, known.before, inflation), where).confidence,
                 sample_labels=recent.n,
@@ -255,6 +257,11 @@ class Alerting:
         alerting._hours = CalmHours.from_dict(owner, saved["calm_hours"], alerting.now)
         alerting._newest = NewestDevices.from_dict(owner, saved["newest"])
         return alerting
+
+
+def _not_after(onset: str, found: str) -> str:
+    """When a change began: labels come out of order, and none is found before it begins."""
+    return min(onset, found, key=datetime.fromisoformat)
 
 
 def _of_episodes(change: Change, where: WrongDevices | None) -> Change:

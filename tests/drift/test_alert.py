@@ -218,6 +218,16 @@ def test_a_second_finding_that_rests_on_little_is_the_same_alert(same_change):
     assert (watch.open.severity, watch.open.rate, watch.open.merged) == ("minor", 0.13, 1)
 
 
+def test_a_change_is_never_found_before_it_begins():
+    """Labels that come late: that of the finding is of an earlier time than the one of the onset."""
+    alerting = Alerting(base=Counts(10_000, 100, 1))
+    for i, error in enumerate(errors(3, (500, 0.3))):
+        alerting.add(error, at(1000 - i))
+    found = DriftEvent("glr", "drift", at(501), 5.0, 4.0, 500)
+    (event,) = alerting.tell(found, 200, 1.0)
+    assert event.onset == alerting.open.onset == event.event_time == at(501)
+
+
 def test_a_further_finding_begins_the_day_anew():
     alerting = Alerting(base=Counts(10_000, 100, 1))
     flags = errors(3, (500, 0.3))
