@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import Any, Literal
 
 from drift.calm import DAY, Calm
-from drift.change_size import LONGEST_RECENT, Change, Counts, severity_of
+from drift.change_size import CERTAIN, LONGEST_RECENT, Change, Counts, severity_of
 from drift.detectors.dependence import LEAST_EPISODES
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import SEVERITIES, DriftEvent, Severity, utc_time
@@ -28,16 +30,14 @@ RECENT = (1_000, LONGEST_RECENT)
 
 @dataclass(frozen=True)
 class Hysteresis:
-    """When an alert is over.
+    """When an alert is over: the newest labels, taken together, are as before it, see ``Alert.end_limit``.
 
-    Errors come in episodes: of a model that is wrong about all of them, a thousand labels between two look
-    calm. So the usual batches are long, and calm lasts a day: a night says little of the hours of work.
-    Calm after a burst is not yet what was before: the alert stays open as long as the calm labels have half
-    as many errors again, see ``Alert.is_above``. Where errors are rare it stays open until so many labels are
-    calm that a change which lasts would have shown in them, see ``Alert.may_last``.
+    These are the newest batches, and those of the newest day: a night says little of the hours of work. They
+    are judged as a whole. Single batches of a busy day are above any limit now and then, by chance alone.
+    They are more than a day where a day has few labels, see ``Alert.labels_to_end``.
 
     :param below: the error rate must fall below what it was before plus this share of its rise, 0 to 1.
-    :param batches: in so many batches in a row; 0 raises no alerts: drift is told again after the cool-down.
+    :param batches: in so many batches together; 0 raises no alerts: drift is told again after the cool-down.
     :param batch: labels of a batch.
     :raises InputError: naming the field that breaks its rule.
     """
@@ -57,7 +57,7 @@ class Hysteresis:
         return self.batch * self.batches
 
     def limit(self, before: float, rate: float) -> float:
-        """Error rate below which a batch is calm.
+        """Error rate above which an alert goes on.
 
         :param before: error rate of before the change.
         :param rate: since then.
@@ -83,8 +83,8 @@ class Alert:
     :param rate: the highest share of errors that was told.
     :param told_at: number of the label at which it was told last.
     :param told_labels: labels that the rate which was told then rests on.
-    :param lower_limit: share of errors below which a batch is calm.
-    :param calm: calm batches in a row by now.
+    :param lower_limit: share of errors above which it goes on, but see ``end_limit``.
+    :param calm: batches that the newest labels are, if they are as before it; 0 if they are not.
     :param merged: further findings that were not told, as they are this alert.
     :param cleared: event time of the label that cleared it; None while it is open.
     :param inflation: by how much errors vary more than independent ones, as they were when it was told.
@@ -120,30 +120,46 @@ class Alert:
         rate, n = self.rate_before or 0.0, self.labels_before
         return Counts(n, round(rate * n), round(rate * rate * n))
 
-    def may_last(self, calm: int) -> bool:
-        """Whether chance explains that so many labels are calm, though the change lasts.
+    @cached_property
+    def end_limit(self) -> float:
+        """Share of errors up to which labels are as before it.
 
-        It takes as much to end an alert as to raise one: at the rate below which a batch is calm, errors
-        worth ``LEAST_EPISODES`` independent ones were to be expected in these labels.
-
-        :param calm: labels in calm batches in a row.
+        After a burst its lower limit alone says little, so half as many errors again are too many. What was
+        before may be known from few labels. It is taken as high as it certainly may have been, if that is
+        not nearer to the alert: or the true rate of before could be above the limit for ever.
         """
-        return calm * max(self.lower_limit, _LEAST_RISE) < LEAST_EPISODES * self.inflation
+        limit = min(self.lower_limit, _well_above(self.rate_before or 0.0))
+        if self.rate_before is None or not self.labels_before:
+            return max(self.lower_limit, _LEAST_RISE / 2)
+        return max(limit, min(self.before.bounds(self.inflation)[1], self._halfway))
 
-    def is_above(self, calm: Counts) -> bool:
-        """Whether the error rate of calm labels is still half as high again as before the alert, or more.
+    @cached_property
+    def labels_to_end(self) -> int:
+        """Labels that tell its rate from ``end_limit``, at least.
 
-        What was before is taken as high as it certainly may have been; without labels of it nobody knows.
+        It takes as much to end an alert as to raise one: at the limit, errors worth ``LEAST_EPISODES``
+        independent ones are to be expected. And labels of the rate that was told are below the limit with a
+        chance of 0.6 %, as ``CERTAIN`` says, in runs as long as those were. To be as sure of half a rise as
+        of the whole one takes four times the labels; more say nothing of a rise that was itself not sure.
         """
-        before, now = self.rate_before, calm.rate
-        if before is None or now is None or not self.labels_before:
-            return False
-        certain = self.before.bounds(calm.inflation())[1]
-        return now > max(_well_above(before), certain)
+        limit, rate = self.end_limit, self._raised
+        apart = rate - min(limit, self._halfway)
+        of_runs = max(0.0, rate * (1 - rate)) * self.inflation * CERTAIN**2 / apart**2
+        return math.ceil(max(LEAST_EPISODES * self.inflation / limit, min(of_runs, 4 * self.told_labels)))
+
+    @property
+    def _raised(self) -> float:
+        """Its rate; nothing smaller than what is well above before is told from that."""
+        return max(self.rate, _well_above(self.rate_before or 0.0))
+
+    @property
+    def _halfway(self) -> float:
+        return ((self.rate_before or 0.0) + self._raised) / 2
 
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
-        return {**vars(self), "devices": self.devices and self.devices.to_dict()}
+        found = {one.name: getattr(self, one.name) for one in fields(self)}
+        return {**found, "devices": self.devices and self.devices.to_dict()}
 
 
 class AlertWatch:
@@ -153,7 +169,7 @@ class AlertWatch:
         self.hysteresis = hysteresis
         self.open: Alert | None = None
         self.last_cleared: Alert | None = None
-        self._labels = self._errors = 0
+        self._labels = 0
 
     def found(self, name: str, event: DriftEvent, n: int, onset: str, change: Change) -> Raised | None:
         """Take a drift that is the verdict.
@@ -167,7 +183,7 @@ class AlertWatch:
             the alert, not by that before the finding. What rests on few labels, or is compared with none, as
             a second finding of the same change is, makes it no worse.
         """
-        self._labels = self._errors = 0
+        self._labels = 0
         rate, now = change.sample.rate or 0.0, self.open
         if now is None:
             before, labels = change.reference.rate, change.reference.n
@@ -203,7 +219,7 @@ class AlertWatch:
         if lowest <= now.rate or not (lowest >= now.worse_limit or _is_severer(lowest, now)):
             return False
         self._make_worse(now, n, recent)
-        self._labels = self._errors = 0
+        self._labels = 0
         return True
 
     def has_spread(self, n: int, recent: Counts, others: Counts, inflation: float) -> bool:
@@ -227,7 +243,7 @@ class AlertWatch:
         self._make_worse(now, n, recent)
         limit = self.hysteresis.limit(before, recent.rate or 0.0)
         self.open = replace(self.open or now, lower_limit=limit)
-        self._labels = self._errors = 0
+        self._labels = 0
         return True
 
     def _make_worse(self, now: Alert, n: int, sample: Counts) -> None:
@@ -241,32 +257,28 @@ class AlertWatch:
             self.open = replace(self.open, devices=devices)
 
     @property
-    def is_not_calm(self) -> bool:
-        """Whether calm batches can begin with the next label at the earliest."""
-        return self.open is not None and not self.open.calm and not self._labels
+    def labels_to_end(self) -> int:
+        """Labels that end the open alert, at least; 0 without one."""
+        return max(self.hysteresis.labels, self.open.labels_to_end) if self.open else 0
 
-    def add(self, error: int, time: str, calm: Callable[[], Calm]) -> Alert | None:
+    def add(self, time: str, calm: Callable[[], Calm]) -> Alert | None:
         """Take the next label.
 
-        :param error: 1 if it was predicted wrong, else 0.
         :param time: its event time, ISO 8601 UTC.
-        :param calm: gives the labels in calm batches, with this one.
+        :param calm: gives the newest labels since the last finding, with this one.
         :returns: the alert that it clears, if it does.
         """
         if self.open is None:
             return None
         self._labels += 1
-        self._errors += error
         if self._labels < self.hysteresis.batch:
             return None
-        is_calm = self._errors / self._labels <= self.open.lower_limit
-        self._labels = self._errors = 0
-        self.open = replace(self.open, calm=self.open.calm + 1 if is_calm else 0)
-        now, batches = self.open, self.hysteresis
-        if now.calm < batches.batches or now.may_last(now.calm * batches.batch):
-            return None
-        found = calm()
-        if found.seconds < DAY or now.is_above(found.counts):
+        self._labels = 0
+        found, limit = calm(), self.open.end_limit
+        is_calm = all((part.rate or 0.0) <= limit for part in (found.counts, found.newest))
+        batches = found.counts.n // self.hysteresis.batch if is_calm else 0
+        self.open = replace(self.open, calm=batches)
+        if not is_calm or found.seconds < DAY or found.counts.n < self.labels_to_end:
             return None
         return self.close(time)
 
@@ -284,7 +296,6 @@ class AlertWatch:
             "open": self.open and self.open.to_dict(),
             "last_cleared": self.last_cleared and self.last_cleared.to_dict(),
             "batch_labels": self._labels,
-            "batch_errors": self._errors,
         }
 
     @classmethod
@@ -294,7 +305,9 @@ class AlertWatch:
         :raises InputError: naming the field, the rule and what was given.
         """
         owner = f"{owner}: alerts"
-        names = ("hysteresis", "open", "last_cleared", "batch_labels", "batch_errors")
+        if isinstance(saved, Mapping):  # Of before batches were judged together, and not each by itself.
+            saved = {name: value for name, value in saved.items() if name != "batch_errors"}
+        names = ("hysteresis", "open", "last_cleared", "batch_labels")
         saved = saved_mapping(owner, "itself", saved, names)
         limits = saved_mapping(owner, "hysteresis", saved["hysteresis"], ("below", "batches", "batch"))
         watch = cls(Hysteresis(**limits))
@@ -303,9 +316,6 @@ class AlertWatch:
         most = watch.hysteresis.batch - 1
         watch._labels = check_integer(
             f"{owner}: batch_labels", saved["batch_labels"], at_least=0, at_most=most
-        )
-        watch._errors = check_integer(
-            f"{owner}: batch_errors", saved["batch_errors"], at_least=0, at_most=watch._labels
         )
         return watch
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from drift.alert import RECENT, USUAL, Alert, AlertWatch, Hysteresis
 from drift.calm import Calm, CalmHours
-from drift.change_size import LONGEST_RECENT, NOTHING, Change, Counts, LabelMarks, saved_counts
+from drift.change_size import LONGEST_RECENT, NOTHING, Change, Counts, LabelMarks
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
 from drift.newest_devices import NewestDevices
@@ -31,7 +31,6 @@ class Alerting:
         self._group = group
         self._marks = LabelMarks(base)
         self._alerts = AlertWatch(hysteresis)
-        self._calm_from = NOTHING
         self._hours = CalmHours()
         self._newest = NewestDevices()
 
@@ -86,28 +85,23 @@ class Alerting:
         :param device: key of its device; empty of a stream that does not tell.
         """
         if self.open is not None:
-            self._hours.add(time, self.now)
+            self._hours.add(time, self.now, self._alerts.labels_to_end)
         self._marks.add(error, time)
         self._newest.add(device, error)
-        alert = self._alerts.add(error, time, self._calm)
-        if self._alerts.is_not_calm:
-            self._begin_calm()
+        alert = self._alerts.add(time, self._calm)
         if alert is None:
             return []
         # Later changes are compared with what is calm again, not with the labels of the alert.
-        self._marks.begin_at(self._calm_from)
-        calm = self.now.since(self._calm_from)
-        batches = f"{self.hysteresis.batches} batches or more of {self.hysteresis.batch} labels, and a day"
-        return [self._cleared(alert, calm, f"error stream: below the lower limit for {batches}")]
-
-    def _begin_calm(self) -> None:
-        """The next label is the first calm one at the earliest."""
-        self._calm_from = self.now
-        self._hours.begin()
+        calm = self._calm().counts
+        self._marks.begin_at(self._hours.first)
+        batches = f"the newest {self.hysteresis.batches} batches of {self.hysteresis.batch} labels, and a day"
+        return [self._cleared(alert, calm, f"error stream: as before it in {batches} or more")]
 
     def _calm(self) -> Calm:
-        """What is calm by now."""
-        return self._hours.calm(self.now, self._marks.recent(LONGEST_RECENT, self._calm_from.n))
+        """The newest labels since the last finding."""
+        counts, seconds = self._hours.calm(self.now)
+        most = min(self.hysteresis.labels, LONGEST_RECENT)
+        return Calm(counts, seconds, self._marks.recent(most, self.now.n - counts.n))
 
     def close(self, time: str, why: str) -> list[DriftEvent]:
         """End the alert that is open; what is to be told of that, if there is one.
@@ -130,9 +124,9 @@ class Alerting:
         event = replace(event, group=self._group, **change.fields())
         if event.level != "drift":
             return [event]
-        began = _earlier(onset.time, event.event_time)
+        began = _not_after(onset.time, event.event_time)
         event = replace(event, onset=began, since_onset=change.sample.n)
-        self._begin_calm()
+        self._hours.begin()
         known = self._alerts.open
         # An alert that gets worse is told beside what was before it, not before the finding.
         before = (
@@ -184,7 +178,7 @@ class Alerting:
                 continue
             onset = self._marks.onset(None)
             self._marks.begin_at(onset.counts)
-            self._begin_calm()
+            self._hours.begin()
             where = self._newest.newest(recent.n, known.rate_before, known.labels_before)
             if where is not None and spread:
                 where = replace(where, of_one=False)
@@ -197,7 +191,7 @@ class Alerting:
                 limit=known.worse_limit,
                 n_seen=self.n_seen,
                 detail=detail,
-                onset=_earlier(onset.time, time),
+                onset=_not_after(onset.time, time),
                 since_onset=self.now.n - onset.counts.n,
                 confidence=_of_episodes(Change(recent, known.before, inflation), where).confidence,
                 sample_labels=recent.n,
@@ -221,7 +215,7 @@ class Alerting:
             level="cleared",
             event_time=alert.cleared or alert.raised,
             value=calm.rate,
-            limit=alert.lower_limit,
+            limit=alert.end_limit,
             n_seen=self.n_seen,
             detail=detail,
             onset=alert.onset,
@@ -238,7 +232,6 @@ class Alerting:
         return {
             "marks": self._marks.to_dict(),
             "alerts": self._alerts.to_dict(),
-            "calm_from": list(self._calm_from),
             "calm_hours": self._hours.to_dict(),
             "newest": self._newest.to_dict(),
         }
@@ -251,21 +244,23 @@ class Alerting:
         :param errors: how many of them were predicted wrong.
         :raises InputError: naming the field, the rule and what was given.
         """
-        if isinstance(saved, dict) and "calm_from" in saved:  # Of before calm had to last a day, and so on.
+        if (
+            isinstance(saved, dict) and "calm_from" in saved
+        ):  # Of before a day was judged as a whole, and so on.
             saved = {"calm_hours": CalmHours().to_dict(), "newest": NewestDevices().to_dict(), **saved}
-        names = ("marks", "alerts", "calm_from", "calm_hours", "newest")
+            del saved["calm_from"]
+        names = ("marks", "alerts", "calm_hours", "newest")
         saved = saved_mapping(owner, "alerting", saved, names)
         alerting = cls(group=group)
         alerting._marks = LabelMarks.from_dict(owner, saved["marks"], n_seen, errors)
         alerting._alerts = AlertWatch.from_dict(owner, saved["alerts"])
-        alerting._calm_from = saved_counts(f"{owner}: calm_from", saved["calm_from"], alerting.now)
         alerting._hours = CalmHours.from_dict(owner, saved["calm_hours"], alerting.now)
         alerting._newest = NewestDevices.from_dict(owner, saved["newest"])
         return alerting
 
 
-def _earlier(onset: str, found: str) -> str:
-    """When a change began: labels come out of order, so one before the finding may be of a later time."""
+def _not_after(onset: str, found: str) -> str:
+    """When a change began: labels come out of order, and none is found before it begins."""
     return min(onset, found, key=datetime.fromisoformat)
 
 

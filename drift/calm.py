@@ -1,4 +1,4 @@
-"""How long a stream of errors has been calm, and how many errors there were meanwhile."""
+"""The newest labels of a stream with an open alert: those of a day, or more, and how many were errors."""
 
 from __future__ import annotations
 
@@ -15,16 +15,21 @@ DAY = 86_400
 _EVERY = 3_600
 """Seconds between two counts that are remembered."""
 
+_PARTS = 40
+"""Where a day is not enough labels, a count is remembered after every such part of those that are."""
+
 
 class Calm(NamedTuple):
-    """Labels of which each batch was calm.
+    """The newest labels since the last finding of an alert.
 
-    :param counts: of the newest of them: those of a day, or more.
-    :param seconds: from the first of them all to the newest, in event time; exact up to a day.
+    :param counts: of a day, or of more where that is not enough.
+    :param seconds: from the first of these to the newest, in event time; exact up to a day.
+    :param newest: of the newest of these.
     """
 
     counts: Counts = NOTHING
     seconds: float = 0.0
+    newest: Counts = NOTHING
 
 
 class _Hour(NamedTuple):
@@ -33,7 +38,7 @@ class _Hour(NamedTuple):
 
 
 class CalmHours:
-    """What was counted at hours of event time, of the newest day of calm labels; one thread at a time.
+    """What was counted at hours of event time, of the newest day or more; one thread at a time.
 
     Time does not go back: a label that comes late is of the newest event time before it.
     """
@@ -43,33 +48,43 @@ class CalmHours:
         self._hours: list[_Hour] = []
 
     def begin(self) -> None:
-        """The next label is the first calm one at the earliest."""
+        """The next label is the first that counts."""
         self._hours = []
 
-    def add(self, time: str, before: Counts) -> None:
+    def add(self, time: str, before: Counts, enough: int) -> None:
         """Take the next label.
 
         :param time: its event time, ISO 8601 UTC.
         :param before: counts of the stream up to the label before it.
+        :param enough: labels that are remembered at least, however many days they take.
         """
         if not self._newest or _seconds(self._newest, time) > 0:
             self._newest = time
-        if not self._hours or _seconds(self._hours[-1].time, self._newest) >= _EVERY:
+        last = self._hours[-1] if self._hours else None
+        if last is None or (
+            (before.n - last.before.n) * _PARTS >= enough and _seconds(last.time, self._newest) >= _EVERY
+        ):
             self._hours.append(_Hour(self._newest, before))
-            # The first one stays the newest that is a day ago, or more.
-            while len(self._hours) > 1 and _seconds(self._hours[1].time, self._newest) >= DAY:
+            # The first one stays the newest that is a day ago, or more, and enough labels.
+            while len(self._hours) > 1 and self._is_enough(self._hours[1], before, enough):
                 self._hours.pop(0)
 
-    def calm(self, now: Counts, recent: Counts) -> Calm:
-        """What is calm by now.
+    def _is_enough(self, first: _Hour, now: Counts, enough: int) -> bool:
+        return now.n - first.before.n >= enough and _seconds(first.time, self._newest) >= DAY
+
+    @property
+    def first(self) -> Counts:
+        """Counts of the stream up to the label before the first of them."""
+        return self._hours[0].before if self._hours else NOTHING
+
+    def calm(self, now: Counts) -> tuple[Counts, float]:
+        """The labels of the newest day, or more, and the seconds from the first to the newest.
 
         :param now: counts of the stream.
-        :param recent: of the newest calm labels; they count where there are more than of a day.
         """
         if not self._hours:
-            return Calm()
-        of_day = now.since(self._hours[0].before)
-        return Calm(max(of_day, recent), _seconds(self._hours[0].time, self._newest))
+            return NOTHING, 0.0
+        return now.since(self._hours[0].before), _seconds(self._hours[0].time, self._newest)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; ``from_dict`` continues exactly from here."""

@@ -16,6 +16,9 @@ MOST_DEVICES = 1000
 _OTHERS_SHARE = 0.5
 """Of the limit, what the incidents of others must come to, or an alert is of one device."""
 
+_LEAST_MISSED = 2
+"""Missed incidents of a device of its own, or an alert is not of it."""
+
 _FIELDS = ("statistic", "incidents", "caught", "onset", "zero", "devices")
 
 
@@ -60,13 +63,19 @@ class MissedSince:
         return self.statistic > limit.limit
 
     def of_one(self, limit: MissedLimit) -> str:
-        """The device without whose own incidents half the limit would not be reached; empty without one."""
+        """The device without whose own incidents half the limit would not be reached; empty without one.
+
+        It is missed twice at least: two devices that were missed once each are no single one, whichever
+        comes first.
+        """
         of_own = {
             device: missed * limit.missed + (incidents - missed) * limit.caught
             for device, (_, _, incidents, missed) in self._devices.items()
         }
         one = max(sorted(of_own), key=of_own.__getitem__, default="")
-        return one if one and self.statistic - of_own[one] <= _OTHERS_SHARE * limit.limit else ""
+        if not one or self._devices[one][3] < _LEAST_MISSED:
+            return ""
+        return one if self.statistic - of_own[one] <= _OTHERS_SHARE * limit.limit else ""
 
     def where(self, one: str = "") -> WrongDevices | None:
         """On which devices they were; None of a stream that does not tell.

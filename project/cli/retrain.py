@@ -63,7 +63,7 @@ def retrain(
     none = f"{_NO_RUNNER}: {no_session}"
     told, failure = (None, none) if session is None else _of_runner(settings, session, name)
     known = file.read()
-    measured = measured_drift_of(session.mlrun_dbpath, name) if session is not None else []
+    measured = measured_drift_of(session.mlrun_dbpath, name, known.onset) if session is not None else []
     if as_json:
         content = known.to_dict()
         del content["decisions"], content["seen"]

@@ -133,7 +133,7 @@ def status_facts(
         control_plane=other_control_plane(settings, session),
         endpoints=shown,
         drift={name: told.summary for name, told in drift.items()},
-        measured_drift=_by_project(asked, lambda name: measured_drift_of(dbpath, name)),
+        measured_drift=_by_project(asked, lambda name: measured_drift_of(dbpath, name, loops[name].onset)),
         alerts={name: told.alerts for name, told in drift.items()},
         none_usable={name: loop.none_usable for name, loop in loops.items() if loop.none_usable},
         loops={name: loop.lines for name, loop in loops.items()},

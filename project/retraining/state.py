@@ -242,6 +242,11 @@ class LoopState:
     kept: tuple[Case, ...] = ()
 
     @property
+    def onset(self) -> str:
+        """Since when the rows are others, ISO 8601 UTC; empty without a drift that is answered."""
+        return "" if self.case is None or self.case.weak else self.case.onset
+
+    @property
     def is_counted(self) -> bool:
         """Whether labeled rows since the change decide when the next run begins.
 

@@ -17,10 +17,12 @@ class ToldLoop(NamedTuple):
     :param none_usable: that it has found no model of use, neither the one in production nor a new one; empty
         unless it has.
     :param lines: what it waits for where that is a person or a time, or why nobody knows.
+    :param onset: since when the model is wrong more often, if it answers that; event time, ISO 8601 UTC.
     """
 
     none_usable: str
     lines: list[str]
+    onset: str = ""
 
 
 def told_loop(folder: Path, project: str, now: datetime) -> ToldLoop:
@@ -33,4 +35,4 @@ def told_loop(folder: Path, project: str, now: datetime) -> ToldLoop:
         state = StateFile(folder, project).read()
     except (InputError, OSError) as error:
         return ToldLoop("", [f"not known, and drift starts no training: {error}"])
-    return ToldLoop(state.none_usable, held_up(state, project, now))
+    return ToldLoop(state.none_usable, held_up(state, project, now), state.onset)

@@ -12,23 +12,28 @@ STEP = "drift-magnitude"
 """Step of the workflow that measures it."""
 
 
-def measured_drift_of(dbpath: str, project: str) -> list[str]:
+def measured_drift_of(dbpath: str, project: str, onset: str = "") -> list[str]:
     """What was measured last for the model in production, in a sentence; none where rows had not moved.
 
     :param dbpath: address of the MLRun API.
+    :param onset: see ``measured_drift``.
     :raises NetopsError: if it does not answer.
     """
     found = runs(dbpath, project, name=STEP)
-    return measured_drift(found, project, production_version(dbpath, project)) if found else []
+    return measured_drift(found, project, production_version(dbpath, project), onset) if found else []
 
 
-def measured_drift(found: Iterable[Mapping[str, Any]], project: str, champion: str) -> list[str]:
+def measured_drift(
+    found: Iterable[Mapping[str, Any]], project: str, champion: str, onset: str = ""
+) -> list[str]:
     """The same of runs, the newest first.
 
     A measurement that a later run could not repeat counts on, but not that of another model: after a rollback
     that of before is told again, and not that of the model which left.
 
     :param champion: version of the model in production.
+    :param onset: since when that is wrong more often, if the loop answers such a drift: event time, ISO 8601
+        UTC. Otherwise only whoever knows the network knows since when its rows are others.
     """
     measured = [run["status"].get("results") or {} for run in found if run["metadata"]["name"] == STEP]
     # The verdict is the last result of a step that may be under way, or was killed before.
@@ -40,8 +45,8 @@ def measured_drift(found: Iterable[Mapping[str, Any]], project: str, champion: s
     rows = (
         f"measured on rows of {last['measured_on']} until {str(last['batch_to'])[:16].replace('T', ' ')} UTC"
     )
+    since, known = (onset, "") if onset else ("TIME", ", which came at TIME")
     return [
-        f"{what}; {rows}; it starts no training by itself. The newest rows of a run test its model, so one "
-        "that learns from such rows needs a short window: "
-        f"'netops run --project {project} --set training_window=14d'"
+        f"{what}; {rows}; it starts no training by itself. To train on the rows since a change{known}: "
+        f"netops run --project {project} --set 'training_window=since {since}'"
     ]

@@ -7,14 +7,17 @@ import numpy as np
 import pytest
 
 from drift.alert import AlertWatch, Hysteresis
+from drift.alerting import Alerting
 from drift.calm import DAY, Calm
-from drift.change_size import NOTHING, Change, Counts
+from drift.change_size import NOTHING, Change, Counts, counts_of
 from drift.detectors.likelihood_ratio import LikelihoodRatio
 from drift.drift_event import DriftEvent
 from drift.monitor import DriftMonitor
 from drift.warm_up import DetectorSettings, warmed_monitor
+from tests.drift.error_streams import in_runs
 from tests.drift.scripted import START, Scripted, errors
 
+NO_ERRORS = Counts(100, 0, 0)
 SHORT = Hysteresis(below=0.5, batches=2, batch=20)
 
 
@@ -40,41 +43,98 @@ def watch_with_alert(sample_errors=30):
     return watch
 
 
-def fed(watch, flags, counts=NOTHING, seconds=DAY):
-    """Numbers of the labels that cleared the alert."""
-    calm = Calm(counts, seconds)
-    return [i for i, flag in enumerate(flags) if watch.add(flag, at(i), lambda: calm) is not None]
+def fed(watch, n, counts=NO_ERRORS, seconds=DAY, newest=NOTHING):
+    """Numbers of the labels that cleared the alert, of n that are looked at with the given counts."""
+    calm = Calm(counts, seconds, newest)
+    return [i for i in range(n) if watch.add(at(i), lambda: calm) is not None]
 
 
-def test_it_is_cleared_by_calm_batches_in_a_row_and_by_no_fewer():
-    calm, loud = 16 * [0] + 4 * [1], 14 * [0] + 6 * [1]  # the lower limit is 0.1 + (0.3 - 0.1) / 2
-    watch = watch_with_alert()
+def test_it_is_over_when_the_newest_labels_together_are_as_before():
+    watch = watch_with_alert()  # a tenth before, 30 of 100 since
     assert watch.open.lower_limit == pytest.approx(0.2)
-    assert fed(watch, calm + loud + calm) == []
-    assert watch.open.calm == 1
-    assert fed(watch, calm) == [19]
+    assert watch.open.end_limit == pytest.approx(0.15)
+    assert fed(watch, 60, Counts(1000, 151, 20)) == []
+    assert watch.open.calm == 0
+    assert fed(watch, 60, Counts(1000, 100, 10), newest=Counts(40, 7, 1)) == []
+    assert fed(watch, 20, Counts(1000, 149, 20), newest=Counts(40, 6, 1)) == [19]
     assert watch.open is None
-    assert watch.last_cleared.cleared == at(19)
-    assert fed(watch, calm + calm) == []
+    assert (watch.last_cleared.cleared, watch.last_cleared.calm) == (at(19), 50)
+    assert fed(watch, 40) == []
+
+
+def test_less_than_a_day_or_than_its_batches_or_than_tells_the_rates_apart_is_no_end():
+    watch = watch_with_alert()
+    assert watch.labels_to_end == watch.open.labels_to_end == 70
+    assert fed(watch, 60, seconds=DAY - 1) == []
+    assert fed(watch, 60, Counts(69, 0, 0)) == []
+    assert watch.open.calm == 3
+    watch.hysteresis = replace(SHORT, batches=6)
+    assert fed(watch, 60, Counts(119, 0, 0)) == []
+    assert fed(watch, 20, Counts(120, 0, 0)) == [19]
+    assert watch.labels_to_end == 0
 
 
 @pytest.mark.parametrize(
-    ("calm", "cleared"),
+    ("errors_before", "labels_before", "since", "limit"),
     [
-        (Counts(2000, 390, 80), False),  # a tenth before
-        (Counts(2000, 300, 50), True),
-        (NOTHING, True),
+        (100, 1000, 90, 0.15),  # half as many again
+        (0, 1000, 90, 0.0066),  # nothing among so few may have been so much
+        (100, 1000, 12, 0.125),  # halfway to what is half as many again
+        (100, 100_000, 90, 0.002),  # 0.1 points more
+        (100, 100_000, 0, 0.0013),  # what was before may have been so much
     ],
 )
-def test_calm_after_a_burst_is_no_end_while_there_are_half_as_many_errors_again(calm, cleared):
-    watch = watch_with_alert(sample_errors=90)
-    assert bool(fed(watch, 40 * [0], calm)) is cleared
+def test_the_limit_of_an_end_is_above_what_was_before_and_below_what_is_well_above(
+    errors_before, labels_before, since, limit
+):
+    before = Counts(labels_before, errors_before, 0)
+    watch = AlertWatch(SHORT)
+    watch.found("glr-0", DriftEvent("glr", "drift", at(0), 4.0, 3.0, 0), 0, at(0),
+                Change(Counts(100, since, 0), before))  # fmt: skip
+    assert watch.open.end_limit == pytest.approx(limit, rel=0.1)
+    assert 0 < watch.open.labels_to_end < 1_000_000
 
 
-def test_calm_batches_of_less_than_a_day_are_no_end():
-    watch = watch_with_alert()
-    assert fed(watch, 50 * [0], seconds=DAY - 1) == []
-    assert fed(watch, 20 * [0]) == [9]
+def long_run_of(n, rate, correlation, random):
+    """Error flags in runs, in parts: ``in_runs`` makes far more than it gives where errors are rare."""
+    parts = [in_runs(min(2000, n - first), rate, correlation, random) for first in range(0, n, 2000)]
+    return np.concatenate(parts)
+
+
+def ended_after(rate, lasts, labels_a_day, correlation, seed):
+    """Days from a burst to the end of its alert, of 2.5; None if it is open all of them.
+
+    :param lasts: share of the rate of the burst that goes on after it; 0 for the base.
+    """
+    random = np.random.default_rng([seed, labels_a_day])
+    runs = (1 + correlation) / (1 - correlation)
+    high = max(6 * rate, 0.003 * runs)  # ten episodes in what is remembered
+    base = long_run_of(20_000, rate, correlation, random)
+    burst = long_run_of(3500, high, correlation, random)
+    live = long_run_of(int(2.5 * labels_a_day), max(rate, lasts * high), correlation, random)
+    alerting, second = Alerting(base=counts_of(base.tolist())), 86_400 / labels_a_day
+    time = [f"{START + np.timedelta64(int(i * second), 's')}+00:00" for i in range(len(burst) + len(live))]
+    for error, when in zip(burst.tolist(), time, strict=False):
+        alerting.add(error, when)
+    n = len(burst)
+    alerting.tell(DriftEvent("glr", "drift", time[n - 1], 5.0, 4.0, n), n, runs)
+    assert alerting.open is not None
+    for i, (error, when) in enumerate(zip(live.tolist(), time[n:], strict=True), 1):
+        if alerting.add(error, when):
+            return i / labels_a_day
+    return None
+
+
+@pytest.mark.parametrize(("correlation", "lasts"), [(0.0, 0.5), (0.9, 1.0)])
+@pytest.mark.parametrize(
+    ("rate", "labels_a_day"), [(0.001, 20_000), (0.001, 30_000), (0.01, 20_000), (0.1, 5000)]
+)
+def test_an_alert_ends_within_about_a_day_of_the_base_and_lasts_while_errors_are_many(
+    rate, labels_a_day, correlation, lasts
+):
+    back = [ended_after(rate, 0, labels_a_day, correlation, seed) for seed in range(2)]
+    assert all(days is not None and 1 <= days < 2.5 for days in back), back
+    assert ended_after(rate, lasts, labels_a_day, correlation, 3) is None
 
 
 def by_hours(days, day_rate, night_rate, seed):
@@ -101,29 +161,24 @@ def test_a_quiet_night_is_no_end_of_a_change_that_lasts_where_errors_are_rare(da
     assert 23 * 60 <= end - len(changed) < 6 * 1440
 
 
-def test_an_alert_of_a_rate_that_is_not_known_is_over_with_its_batches():
+def test_an_alert_of_a_rate_that_is_not_known_is_over_below_its_lower_limit():
     watch = watch_with_alert(sample_errors=90)
     watch.open = replace(watch.open, labels_before=0)
-    assert fed(watch, 40 * [0], Counts(2000, 390, 80)) == [39]
+    assert watch.open.end_limit == watch.open.lower_limit == pytest.approx(0.5)
+    assert fed(watch, 40, Counts(2000, 990, 80)) == [19]
 
 
-def test_a_calm_stretch_in_which_nothing_was_to_be_expected_is_no_end():
+def test_labels_in_which_nothing_was_to_be_expected_are_no_end():
     # One label in fifty is wrong, in episodes worth twenty labels each, where it was one in five hundred.
     lasting = Change(Counts(2000, 40, 0), Counts(20_000, 40, 0), inflation=20.0)
     watch = AlertWatch(Hysteresis(below=0.5, batches=2, batch=20))
     watch.found("glr-0", DriftEvent("glr", "drift", at(0), 4.0, 3.0, 0), 0, at(0), lasting)
-    assert watch.open.lower_limit == pytest.approx(0.011)
-    # At the lower limit five episodes of twenty errors are expected in 9,091 labels.
-    assert fed(watch, 9_080 * [0]) == []
-    assert fed(watch, 20 * [0] + [1] + 19 * [0]) == [19]
-
-
-def test_an_episode_among_calm_labels_begins_the_count_anew():
-    lasting = Change(Counts(2000, 40, 0), Counts(20_000, 40, 0), inflation=20.0)
-    watch = AlertWatch(Hysteresis(below=0.5, batches=2, batch=20))
-    watch.found("glr-0", DriftEvent("glr", "drift", at(0), 4.0, 3.0, 0), 0, at(0), lasting)
-    assert fed(watch, 9_000 * [0] + 20 * [1] + 9_080 * [0]) == []
-    assert fed(watch, 20 * [0]) == [19]
+    # Twenty thousand labels of before may as well have been of a rate four times as high.
+    assert 0.007 < watch.open.end_limit < watch.open.lower_limit == pytest.approx(0.011)
+    least = watch.labels_to_end
+    assert 100 / watch.open.end_limit < least < 25_000
+    assert fed(watch, 40, Counts(least - 1, 0, 0)) == []
+    assert fed(watch, 40, Counts(least, 0, 0)) == [19]
 
 
 def test_an_alert_that_was_saved_without_how_errors_depend_is_read():
@@ -163,11 +218,28 @@ def test_a_second_finding_that_rests_on_little_is_the_same_alert(same_change):
     assert (watch.open.severity, watch.open.rate, watch.open.merged) == ("minor", 0.13, 1)
 
 
-def test_drift_in_the_middle_of_calm_batches_begins_them_anew():
-    watch = watch_with_alert()
-    assert fed(watch, 20 * [0]) == []
-    assert found(watch, 20, 30) is None
-    assert fed(watch, 40 * [0]) == [39]
+def test_a_change_is_never_found_before_it_begins():
+    """Labels that come late: that of the finding is of an earlier time than the one of the onset."""
+    alerting = Alerting(base=Counts(10_000, 100, 1))
+    for i, error in enumerate(errors(3, (500, 0.3))):
+        alerting.add(error, at(1000 - i))
+    found = DriftEvent("glr", "drift", at(501), 5.0, 4.0, 500)
+    (event,) = alerting.tell(found, 200, 1.0)
+    assert event.onset == alerting.open.onset == event.event_time == at(501)
+
+
+def test_a_further_finding_begins_the_day_anew():
+    alerting = Alerting(base=Counts(10_000, 100, 1))
+    flags = errors(3, (500, 0.3))
+    for i, error in enumerate(flags):
+        alerting.add(error, at(i))
+    alerting.tell(DriftEvent("glr", "drift", at(499), 5.0, 4.0, 500), 500, 1.0)
+    ended = []
+    for i in range(500, 8000):
+        if i == 2000:
+            assert alerting.tell(DriftEvent("glr", "drift", at(i), 5.0, 4.0, i), 25, 1.0) == []
+        ended += [i for _ in alerting.add(0, at(i))]
+    assert ended == [4499]  # 2,500 labels after it
 
 
 @pytest.mark.parametrize("bad", [{"below": 1.5}, {"batches": -1}, {"batch": 0}])
@@ -181,7 +253,6 @@ def test_limits_that_cannot_be_are_refused(bad):
     [
         ({"open": {"id": "x"}}, "alerts: open: itself: must be a mapping"),
         ({"batch_labels": 20}, "alerts: batch_labels: must be a whole number of at least 0 and at most 19"),
-        ({"batch_errors": 3}, "alerts: batch_errors: must be"),
         ({"hysteresis": {}}, "alerts: hysteresis: must be a mapping"),
     ],
 )
@@ -215,11 +286,11 @@ def test_a_change_that_stays_and_goes_is_told_once_and_cleared_once():
     first, again = found[0][1], found[2][1]
     assert [level for level, _ in levels] == ["drift", "cleared", "drift"]
     assert levels[0][1] == levels[1][1] != levels[2][1]
-    assert 2000 < found[0][0] < 2500 and 7400 <= found[1][0] < 8600 and 9000 < found[2][0] < 9500
+    assert 2000 < found[0][0] < 2500 and 7000 <= found[1][0] < 8600 and 9000 < found[2][0] < 9500
     assert first.severity == "severe" and first.confidence > 0.999
     assert first.reference_labels >= 5500 and 0.03 < first.reference_rate < 0.07
     cleared = found[1][1]
-    assert cleared.value < cleared.limit and cleared.sample_labels == 2500
+    assert cleared.value < cleared.limit and 2500 <= cleared.sample_labels < 2600
     # Compared with what was calm again, and not with the labels of the alert.
     assert again.reference_rate < 0.08 < 0.15 < again.sample_rate
 
@@ -247,6 +318,18 @@ def test_an_alert_survives_a_restart_at_any_label(cut):
     again = DriftMonitor.from_dict(json.loads(json.dumps(parts.to_dict(), allow_nan=False)))
     assert found + told(again, STREAM[cut:], cut) == expected
     assert again.to_dict() == whole.to_dict()
+
+
+def test_an_alert_that_was_saved_when_each_batch_had_to_be_calm_is_read_and_ends():
+    monitor = glr_monitor()
+    told(monitor, STREAM[:5600])
+    saved = monitor.to_dict()
+    saved["alerting"]["calm_from"] = [5100, 500, 100]
+    saved["alerting"]["alerts"]["batch_errors"] = 3
+    again = DriftMonitor.from_dict(json.loads(json.dumps(saved)))
+    assert again.to_dict() == monitor.to_dict()
+    ((_, event), *_) = told(again, STREAM[5600:], 5600)
+    assert (event.level, event.alert) == ("cleared", monitor.open_alert.id)
 
 
 def test_an_alert_ends_with_the_model_that_it_is_about():

@@ -228,6 +228,19 @@ def test_one_device_that_is_always_missed_is_told_as_one_and_as_minor_and_not_as
         assert "misses incidents of 1 device, ap-0, and of the others as many as before" in event.detail
 
 
+@pytest.mark.parametrize("caught_between", [2, 5])
+def test_a_single_miss_each_of_two_devices_is_the_fleet(caught_between):
+    """Of a model that caught 276 of 276, and now some of other devices between the two."""
+    missed = MissedIncidents(IncidentOutcomes(*GAPS), Base(276, 276))
+    stream = [(f"nic-{n}", n, 0, 0) for n in range(8)]
+    stream += [
+        (f"nic-{n + 1}", 1000 * (n + 1), 1, int(0 < n <= caught_between)) for n in range(caught_between + 2)
+    ]
+    stream.append(("nic-0", 1000 * (caught_between + 9), 0, 0))
+    (where,) = [event.devices for _, event in fed(missed, stream)]
+    assert (where.of_one, [each.wrong for each in where.named]) == (False, [1, 1])
+
+
 def test_others_that_are_missed_after_one_device_was_told_make_it_the_alert_of_the_fleet():
     rng = np.random.default_rng(3)
     first = one_always_missed(rng, 40, 0.0)

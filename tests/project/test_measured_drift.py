@@ -27,11 +27,11 @@ def going_on(version: str) -> dict[str, Any]:
     return found
 
 
-TOLD = (
+START = (
     "data drift: 4 of 21 columns moved: cpu 0.57; measured on rows of live traffic until 2026-11-13 "
-    "22:28 UTC; it starts no training by itself. The newest rows of a run test its model, so one that "
-    "learns from such rows needs a short window: 'netops run --project p --set training_window=14d'"
+    "22:28 UTC; it starts no training by itself. To train on the rows since a change"
 )
+TOLD = f"{START}, which came at TIME: netops run --project p --set 'training_window=since TIME'"
 
 
 @pytest.mark.parametrize(
@@ -58,6 +58,13 @@ def test_the_newest_drift_of_the_model_that_is_served_is_told(
     found: list[dict[str, Any]], told: list[str]
 ) -> None:
     assert measured_drift(found, "p", champion="b") == told
+
+
+def test_the_onset_that_the_loop_knows_is_the_window_and_no_number_of_days() -> None:
+    """A window of two weeks takes all rows of a history of two weeks, those of before the change as well."""
+    onset = "2026-11-17T06:13:00+00:00"
+    (told,) = measured_drift([step("b", True)], "p", champion="b", onset=onset)
+    assert told == f"{START}: netops run --project p --set 'training_window=since {onset}'"
 
 
 def test_of_the_runs_of_the_project_only_those_of_the_step_are_asked_for(

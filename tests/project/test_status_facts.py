@@ -63,7 +63,7 @@ def test_older_decisions_of_a_newer_release_name_their_file(tmp_path):
 
 
 def test_what_was_stored_of_one_project_in_another_form_is_a_line_and_others_are_told(monkeypatch, tmp_path):
-    def measured(_dbpath: str, name: str) -> list[str]:
+    def measured(_dbpath: str, name: str, _onset: str) -> list[str]:
         return [{"west": "4 of 21 columns moved"}[name]]
 
     monkeypatch.setattr(status_facts, "measured_drift_of", measured)
