@@ -98,7 +98,11 @@ class ToldHistory:
         found = [(*one[name], order) for order, one in enumerate((self._file, self._sent)) if name in one]
         if not found:
             return None
-        _, said, _ = max(found, key=lambda one: (one[0], one[2]))
+        when, said, is_sent = max(found, key=lambda one: (one[0], one[2]))
+        filed = self._file[name][1] if is_sent and name in self._file else {"end": None}
+        is_open = said["end"] is None and filed["end"] is not None and not filed["cancelled"]
+        if is_open and filed["end"] > max(when, said["start"]):
+            said = {**said, "end": filed["end"]}  # It was over after it was sent as open.
         return None if said["cancelled"] else said
 
     def is_older(self, name: str, sent: Mapping[str, float]) -> bool:
