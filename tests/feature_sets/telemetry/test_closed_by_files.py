@@ -13,6 +13,7 @@ from feature_sets.ingestion.incident_changes import told_again
 from feature_sets.ingestion.label_state import LabelState, no_statements
 from feature_sets.labels.contradicted import contradicted
 from feature_sets.labels.derived_labels import Told, derived_labels
+from feature_sets.labels.withdrawn import withdrawn
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.frames import Telemetry
@@ -101,6 +102,24 @@ def test_only_an_end_at_which_it_was_still_open_contradicts() -> None:
         both = joined_incidents([open_live(known), rows("folder|a.csv", ("A", 10, 50, None, False))], OF)
         found = contradicted(both, nothing, OF)
         assert (found.count, [sample["key"] for sample in found.samples]) == (count, ["A"] * count)
+
+
+@pytest.mark.parametrize("others", [0, 1])
+def test_a_file_that_has_no_more_what_closed_it_is_told(others: int) -> None:
+    file, closing = "folder|a.csv", ("A", 10, 50, None, False)
+    before = joined_incidents([open_live(12), rows(file, closing, *[("B", 5, 8, None, False)][:others])], OF)
+    part = IncidentPart(rows(file, ("C", 60, 70, None, False)), (file,))
+    now = joined_incidents([open_live(12), part.frame], OF)
+    found = withdrawn(before, now, None, None, part, OF)
+    assert (found.count, found.clears, found.files) == (1 + others, 1, ("a.csv",))
+    which, healthy = ("1 of them", ". Errors that rest") if others else ("It", ". If a file was begun")
+    told = (
+        f"{which} ended what was sent live without an end: what nothing else ends goes on, and later readings"
+    )
+    assert f"{told} are errors now{healthy}" in found.warning()
+    moved = joined_incidents([now, rows("folder|b.csv", closing, ("B", 5, 8, None, False))], OF)
+    assert withdrawn(before, moved, None, None, part, OF).count == 0
+    assert withdrawn(now, moved, None, None, part, OF).count == 0
 
 
 def random_part(generator: np.random.Generator, source: str) -> IncidentPart:
