@@ -54,6 +54,7 @@ class Appended:
     :param conflicts: some of these: key, time, column, what is kept and what was given.
     :param rewritten: rows of the history whose computed columns changed, or that are another's now.
     :param rewritten_from: event time of the earliest of these, ISO 8601; None without one.
+    :param changed_from: the same of the labels that are others now.
     :param dropped: rows of the history that are left out from now on, because with the new rows they were too
         late when they arrived.
     :param changed: rows of the history that say something else now; labels that are made of incidents.
@@ -74,6 +75,7 @@ class Appended:
     conflicts: Sequence[Mapping[str, Any]] = ()
     rewritten: int = 0
     rewritten_from: str | None = None
+    changed_from: str | None = None
     dropped: int = 0
     changed: int = 0
     first: str | None = None

@@ -97,12 +97,12 @@ def append_labels(
     change = _Change(before, made, stretches, schema)
     written = change.step(contents).write()
     manifest = written.manifest
-    moments = change.micros_changed
     return Appended(
         rows=manifest.rows,
         new=change.new,
         rewritten=change.rewritten,
-        rewritten_from=utc(moments.min()) if len(moments) else None,
+        rewritten_from=change.rewritten_from,
+        changed_from=change.changed_from,
         dropped=change.gone,
         changed=change.changed,
         first=None if manifest.first is None else utc(manifest.first),
@@ -161,13 +161,12 @@ class _Change:
         mine, theirs = codes[: len(rows)].astype(np.int64), codes[len(rows) :].astype(np.int64)
         places = places_in(mine, micros, theirs, stored.micros)
         known = typed(stored.table, types)
-        self._compare(table, known, places, computed)
+        self._compare(table, known, places, computed, micros)
         gone = np.ones(len(stored.micros), dtype=np.bool_)
         gone[places[places >= 0]] = False
         gone &= ~around
         self.gone = int(np.count_nonzero(gone))
         gone[places[self._fresh & (places >= 0)]] = True
-        self.micros_changed = np.concatenate([micros[self._fresh & (places >= 0)], stored.micros[gone]])
         nowhere = np.full(int(self._fresh.sum()), -1, dtype=np.int64)
         self._changes = Changes(
             table.take(pa.array(np.flatnonzero(self._fresh))),
@@ -184,7 +183,9 @@ class _Change:
             schema,
         )
 
-    def _compare(self, table: pa.Table, known: pa.Table, places: Integers, computed: Sequence[str]) -> None:
+    def _compare(
+        self, table: pa.Table, known: pa.Table, places: Integers, computed: Sequence[str], micros: Integers
+    ) -> None:
         """Which rows are others than those that are stored, and how many are new or say something else."""
         met = np.flatnonzero(places >= 0)
         theirs = known.take(pa.array(places[met]))
@@ -198,6 +199,9 @@ class _Change:
         self.new = int(np.count_nonzero(is_new))
         self.changed = int(np.count_nonzero(label))
         self.rewritten = int(np.count_nonzero(target & ~label))
+        self.changed_from, self.rewritten_from = (
+            utc(micros[rows].min()) if rows.any() else None for rows in (label, target & ~label)
+        )
 
     def step(self, contents: Contents) -> NextHistory:
         """The next state of the history."""

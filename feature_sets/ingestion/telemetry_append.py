@@ -80,7 +80,7 @@ class TelemetryAppended:
                     f"back to {done.rewritten_from}"
                 )
             if done.changed:
-                out.append(f"  {done.changed:,} earlier labels are others now: back to {done.rewritten_from}")
+                out.append(f"  {done.changed:,} earlier labels are others now: back to {done.changed_from}")
             if done.dropped:
                 why = (
                     "nobody says what they are now" if name == "labels" else "with these, they were too late"

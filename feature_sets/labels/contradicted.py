@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.incident_rows import CANCELLED, END, ID, SOURCE
-from feature_sets.telemetry.incidents_that_count import LIVE, in_order
+from feature_sets.telemetry.incidents_that_count import LIVE, closed_by_files, in_order
 from feature_sets.telemetry.schema import TelemetrySchema
 
 SAMPLES = 5
@@ -45,7 +45,8 @@ class Contradicted:
 def contradicted(now: pd.DataFrame, before: pd.DataFrame, schema: TelemetrySchema) -> Contradicted:
     """Those that are such by what was told now, and were not before.
 
-    A file without an end contradicts none: an incident is closed after it was exported.
+    A file without an end contradicts none: an incident is closed after it was exported. Nor does one with an
+    end of after it was sent without.
 
     :param now: incidents of all sources, see ``incident_types``.
     """
@@ -60,7 +61,7 @@ def contradicted(now: pd.DataFrame, before: pd.DataFrame, schema: TelemetrySchem
 
 def _contradictions(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of incidents that count as they were sent live, beside what the newest row of a file says."""
-    ordered = in_order(rows[rows[ID].notna()])
+    ordered = in_order(closed_by_files(rows[rows[ID].notna()]))
     last = ordered.drop_duplicates(ID, keep="last")
     live = last[last[SOURCE] == LIVE]
     files = ordered[ordered[SOURCE] != LIVE].drop_duplicates(ID, keep="last")

@@ -9,6 +9,8 @@ import pandas as pd
 
 from feature_sets.telemetry.alarm_rows import RAISES, TIME
 from feature_sets.telemetry.incident_rows import (
+    CANCELLED,
+    END,
     ID,
     KNOWN,
     ROW,
@@ -33,7 +35,7 @@ class Withdrawn:
     :param first: event time of the earliest, ISO 8601; empty without one.
     :param last: of the latest start.
     :param of_log: whether these are rows of alarm logs.
-    :param clears: how many of those clear alarms: what they ended goes on.
+    :param clears: how many of those clear alarms, or ended what was sent live: what they ended goes on.
     """
 
     count: int = 0
@@ -63,6 +65,9 @@ class Withdrawn:
         if not self.clears:
             return healthy
         which = "It clears an alarm" if self.count == 1 else f"{self.clears:,} of them clear alarms"
+        if not self.of_log:
+            which = "It ended" if self.count == 1 else f"{self.clears:,} of them ended"
+            which = f"{which} what was sent live without an end"
         goes_on = f"{which}: what nothing else ends goes on, and later readings are errors now"
         return goes_on if self.clears == self.count else f"{goes_on}. {healthy}"
 
@@ -91,12 +96,28 @@ def withdrawn(
         content = [name for name in log_before.columns if name not in about]
         known = log_before[log_before[SOURCE].isin(part.files)]
         return _told(known[~_found(known, log_now, content)], TIME, of_log=True)
-    known = incidents_that_count(before, schema)
-    known = known[known[SOURCE].isin(part.files) & (known[SOURCE] != LIVE)]
+    counted = incidents_that_count(before, schema)
+    known = counted[counted[SOURCE].isin(part.files) & (counted[SOURCE] != LIVE)]
     has_id = known[ID].notna()
     scope = [at(column) for column in scope_columns(schema)]
     stays = (has_id & known[ID].isin(now[ID].dropna())) | (~has_id & _found(known, now, [*scope, START]))
-    return _told(known[~stays], START, of_log=False)
+    return _told(known[~stays], START, of_log=False, goes_on=_goes_on(before, now, counted, part))
+
+
+def _goes_on(
+    before: pd.DataFrame, now: pd.DataFrame, counted: pd.DataFrame, part: IncidentPart
+) -> pd.DataFrame:
+    """Incidents that were sent live without an end, and that a file of this part ended and has no more.
+
+    :param counted: incidents of before that counted.
+    """
+    of_part = before[before[SOURCE].isin(part.files) & (before[SOURCE] != LIVE)]
+    ended = counted[(counted[SOURCE] == LIVE) & counted[END].notna() & counted[ID].isin(of_part[ID].dropna())]
+    files = now.loc[now[SOURCE] != LIVE, ID].dropna()
+    still = now.loc[(now[SOURCE] == LIVE) & now[END].isna() & ~now[CANCELLED], ID].dropna()
+    gone = ended[ended[ID].isin(still) & ~ended[ID].isin(files)]
+    last = of_part.drop_duplicates(ID, keep="last").set_index(ID)[SOURCE]
+    return gone.assign(**{SOURCE: gone[ID].map(last)})
 
 
 def _found(rows: pd.DataFrame, among: pd.DataFrame, columns: Sequence[str]) -> pd.Series:
@@ -107,10 +128,17 @@ def _found(rows: pd.DataFrame, among: pd.DataFrame, columns: Sequence[str]) -> p
     return pd.Series((both["_in"] == "both").to_numpy(), index=rows.index)
 
 
-def _told(gone: pd.DataFrame, time: str, *, of_log: bool) -> Withdrawn:
+def _told(gone: pd.DataFrame, time: str, *, of_log: bool, goes_on: pd.DataFrame | None = None) -> Withdrawn:
+    """What is gone, in words.
+
+    :param goes_on: of incidents, those beside it that go on.
+    """
+    if goes_on is not None and len(goes_on):
+        gone = pd.concat([gone, goes_on], ignore_index=True) if len(gone) else goes_on
     if gone.empty:
         return Withdrawn()
     files = tuple(sorted({str(source).rpartition("|")[2] for source in gone[SOURCE]}))
     first, last = gone[time].min().isoformat(), gone[time].max().isoformat()
     clears = int((~gone[RAISES].astype(bool)).sum()) if of_log else 0
+    clears += 0 if goes_on is None else len(goes_on)
     return Withdrawn(len(gone), files, first, last, of_log, clears)

@@ -37,13 +37,15 @@ def incidents_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> pd.Data
     """Incidents as they are known last, each once; the order of the rows does not matter.
 
     Rows with an id are about one incident, whatever file they are in. The one that was known last counts: by
-    ``known``, without it by the name of the file and the place in it, and what was sent live is last. Rows
-    without an id are about one incident if they name the same devices and start; an end closes it.
+    ``known``, without it by the name of the file and the place in it, and what was sent live is last; a file
+    may close that, see ``closed_by_files``. Rows without an id are about one incident if they name the same
+    devices and start; an end closes it.
 
     :param rows: of all sources, see ``incident_types``.
     """
     if not len(rows):
         return rows
+    rows = closed_by_files(rows)
     found: pd.DataFrame = rows.iloc[places_that_count(rows, schema)]
     return found.reset_index(drop=True)
 
@@ -58,6 +60,25 @@ def places_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> Integers:
         alone = order[~has_id]
         counts = np.concatenate([counts, alone[_counts_without_id(rows.iloc[alone], schema)]])
     return counts
+
+
+def closed_by_files(rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows, where those that were sent live without an end have the one that files say.
+
+    What arrived live says nothing of the time after: an end later than that contradicts it not. One of before
+    does, as the incident was still open, or open again. Of several rows of files the last one says it.
+
+    :param rows: of all sources, see ``incident_types``. Without an id, an end closes a row in any case.
+    """
+    is_open = rows[SOURCE].eq(LIVE) & rows[END].isna() & rows[ID].notna() & ~rows[CANCELLED]
+    about = np.flatnonzero(rows[ID].isin(rows.loc[is_open, ID]) & rows[SOURCE].ne(LIVE))
+    if not len(about):
+        return rows
+    files = in_order(rows.iloc[about]).drop_duplicates(ID, keep="last").set_index(ID)
+    ends = rows.loc[is_open, ID].map(files[END].mask(files[CANCELLED]))
+    is_later = (ends > rows.loc[is_open, KNOWN]) & (ends >= rows.loc[is_open, START])
+    ends = ends[is_later].reindex(rows.index).astype(rows[END].dtype)
+    return rows.assign(**{END: rows[END].fillna(ends)})
 
 
 def _counts_without_id(others: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:

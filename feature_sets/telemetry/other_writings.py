@@ -12,6 +12,7 @@ _WAYS: tuple[tuple[str, Callable[[str], str]], ...] = (
     ("in upper and lower case", str.casefold),
     ("in zeros at the front", lambda text: re.sub(r"^0+(?=\d)", "", text)),
     ("in a point and zeros at the end", lambda text: re.sub(r"(?<=\d)\.0+$", "", text)),
+    ("in the signs between their parts", lambda text: re.sub(r"[\W_]+", "-", text)),
     (
         "in the signs between their parts, and upper and lower case",
         lambda text: re.sub(r"[\W_]+", "-", text.casefold()),

@@ -15,7 +15,13 @@ from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.keyed_rows import Integers
 from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.incident_rows import ID, KNOWN, SOURCE, START
-from feature_sets.telemetry.incidents_that_count import LIVE, incident_of, last_of_each, order_of
+from feature_sets.telemetry.incidents_that_count import (
+    LIVE,
+    closed_by_files,
+    incident_of,
+    last_of_each,
+    order_of,
+)
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.kept_incidents import SENT, KeptIncidents
 from graphs.state.told_labels import told_event
@@ -73,6 +79,7 @@ def _last_of_each(rows: pd.DataFrame, most: int) -> pa.Table | None:
 
     :param most: so many at most, those that began last.
     """
+    rows = closed_by_files(rows)
     order = order_of(rows)
     order = order[pd.notna(rows[ID].to_numpy())[order]]
     if not len(order):

@@ -16,7 +16,7 @@ from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from feature_sets.telemetry.incident_rows import KNOWN, ROW, SOURCE
-from feature_sets.telemetry.incidents_that_count import LIVE, incidents_of, places_that_count
+from feature_sets.telemetry.incidents_that_count import LIVE, closed_by_files, incidents_of, places_that_count
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.incident_book import IncidentBook
@@ -145,6 +145,7 @@ def untold_positives(
 def _wanted(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Incident]:
     """Incidents that count by the id that an endpoint knows them by."""
     wanted: dict[str, Incident] = {}
+    rows = closed_by_files(rows)
     counting = places_that_count(rows, schema)
     files = rows[SOURCE].to_numpy()[counting].tolist()
     for incident, file in zip(incidents_of(rows, schema, counting), files, strict=True):

@@ -79,7 +79,8 @@ def ingest(
         raise InputError("--replace", rule, "no terminal")
     console = Console(stderr=as_json)
     name = project_name(project, schema)
-    if live and schema is None:  # It adds to a history that there is.
+    if schema is None and (live or (telemetry is not None and not replace)):
+        # It adds to a history that there is: of a folder, only a project that remembers a schema can.
         name = known_project(project, settings, open_session(settings))
     if replace:
         arguments["replace"] = True

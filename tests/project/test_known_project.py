@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
-from project import api_reader
+from feature_sets.checks import InputError
+from project import api_reader, session
+from project.cli import ingest as ingest_command
+from project.cli.app import app
 from project.cli.known_project import known_project
 from project.settings import Settings
 
@@ -36,3 +41,33 @@ def test_a_project_that_somebody_named_is_never_another_one(monkeypatch, tmp_pat
     for name in ("absent", "netops"):
         assert chosen(monkeypatch, tmp_path, ["netops-wifi"], NETOPS_PROJECT=name) == name
     assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "name"),
+    [
+        (["--telemetry", "day"], "netops-wifi"),
+        (["--live"], "netops-wifi"),
+        (["--telemetry", "day", "--project", "other"], "other"),
+        (["--telemetry", "day", "--replace", "--yes"], "netops"),
+        ([], "netops"),
+    ],
+)
+def test_what_is_added_without_a_schema_is_added_to_the_only_project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, options: list[str], name: str
+) -> None:
+    (tmp_path / "day").mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NETOPS_PROJECT", raising=False)
+    monkeypatch.setattr(api_reader, "projects", lambda _: ["netops-wifi"])
+    monkeypatch.setattr(session, "open_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
+    asked: list[str] = []
+
+    def stop(settings: object, session: object, project: str, *others: object) -> None:
+        asked.append(project)
+        raise InputError("stop", "is far enough", None)
+
+    monkeypatch.setattr(ingest_command, "as_last_time", stop)
+    done = CliRunner().invoke(app, ["ingest", *options])
+    assert (asked, isinstance(done.exception, (InputError, SystemExit))) == ([name], True), done.output

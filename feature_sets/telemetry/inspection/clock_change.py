@@ -11,6 +11,7 @@ import pandas as pd
 
 from feature_sets.telemetry.arrow_files import file_columns, read_file
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.inspection.column_profile import WITHOUT_ZONE
 from feature_sets.telemetry.inspection.likely_format import form_of_one
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.json_files import is_json
@@ -81,9 +82,10 @@ def set_back(readings: pd.DataFrame) -> SetBack | None:
 
 
 def set_back_in_files(table: TableProfile, entity: Sequence[str], time: str) -> SetBack | None:
-    """The same of all rows of each file of which not all were looked at; the first that is found.
+    """The same of all rows of each file; the first that is found.
 
-    Only the columns of times and devices are read, a file at a time.
+    Only the columns of times and devices are read, a file at a time. A file of which all was looked at is
+    left out, unless others have times with a zone: beside these, an hour that is there twice is not seen.
 
     :param entity: columns that name a device.
     :param time: column of the times.
@@ -93,13 +95,18 @@ def set_back_in_files(table: TableProfile, entity: Sequence[str], time: str) -> 
         return None
     for name, whole in zip(table.files, table.whole, strict=True):
         path = table.folder / name
-        wanted = [table.renamed.get(column, column) for column in (*entity, time)]
         form = form_of_one(path, name, table.form)
-        if whole or is_json(path) or not set(wanted) <= set(file_columns(path, name, form)):
+        if (whole and table.columns[time].times == WITHOUT_ZONE) or is_json(path):
+            continue
+        here = file_columns(path, name, form)
+        wanted = [own for column in (*entity, time) if (own := table.name_in(column, here)) is not None]
+        if len(wanted) <= len(entity):
             continue
         rows = read_file(path, name, wanted, form=form)
-        order = table.columns[time].order
-        times = parse_times(rows[wanted[-1]], "UTC", order or None).times
+        order = table.columns[time].order or None
+        times = parse_times(rows[wanted[-1]], "UTC", order).times
+        if table.columns[time].times != WITHOUT_ZONE:
+            times = times.where(parse_times(rows[wanted[-1]], order=order).naive)
         keys = pd.DataFrame({column: texts_of(rows[column]).codes for column in wanted[:-1]})
         found = set_back(pd.DataFrame({"device": keys.groupby(list(keys)).ngroup(), "time": times}))
         if found is not None:

@@ -20,6 +20,8 @@ from feature_sets.telemetry.time_columns import ParsedTimes, parse_times, says_s
 ROW_NUMBER = "row number"
 """Kind of a column that a program wrote beside the others, with the number of each row."""
 SAMPLES = 3
+WITHOUT_ZONE = "without a zone"
+"""Form of times of which none has one."""
 TIME_OF_DAY = "time of day"
 """Kind of a column of times that have no date."""
 _NOON = r" ?[AaPp]\.?[Mm]\.?"
@@ -232,7 +234,7 @@ def _time_facts(column: pa.ChunkedArray, parsed: ParsedTimes, order: str | None 
         form = f"epoch {' and '.join(parsed.units)}"
     elif naive:
         share = np.count_nonzero(parsed.naive) / np.count_nonzero(~parsed.unparsable)
-        form = "without a zone" if share == 1 else f"{share:.1%} without a zone, the others with one"
+        form = WITHOUT_ZONE if share == 1 else f"{share:.1%} without a zone, the others with one"
     else:
         zone = getattr(column.type, "tz", None)
         form = f"zone {zone}" if zone else "with a zone"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import numpy as np
 import pandas as pd
 
 from feature_sets.checks import InputError, check_choice
@@ -11,9 +12,10 @@ from feature_sets.telemetry.cell_text import texts_of
 from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.choices import Proposal
-from feature_sets.telemetry.inspection.column_profile import TIME_OF_DAY
+from feature_sets.telemetry.inspection.column_profile import TIME_OF_DAY, profile_column
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.time_columns import parse_times
 
 
 def folder_order(tables: Mapping[str, TableProfile]) -> str | None:
@@ -48,7 +50,7 @@ def propose_order(proposal: Proposal, tables: Mapping[str, TableProfile], given:
     if not orders:
         return
     shown = ", ".join(
-        f"{tables[table].columns[name].samples[0]} in the {table}"
+        f"{_sample(tables[table], name)} in the {table}"
         for table, columns in orders.items()
         for name in list(columns)[:1]
     )
@@ -110,6 +112,13 @@ def _needs_clock(table: TableProfile, entity: Sequence[str], date: str) -> bool:
     if not len(times):
         alone = not any(":" in value for value in texts[date].values)
     return alone and bool(pd.DataFrame({name: of.codes for name, of in texts.items()}).duplicated().any())
+
+
+def _sample(table: TableProfile, name: str) -> str:
+    """A date that has an order, beside which there may be times of other forms."""
+    dates = np.flatnonzero(parse_times(table.head[name]).other)
+    shown = table.head[name].slice(int(dates[0]), 1) if len(dates) else table.head[name]
+    return profile_column(name, shown).samples[0]
 
 
 def _orders(tables: Mapping[str, TableProfile]) -> dict[str, dict[str, str]]:

@@ -59,7 +59,14 @@ def _in_place_of(metrics: TableProfile, name: str, key: str) -> bool:
 def _names_the_same(metrics: TableProfile, name: str, key: str, others: list[TableProfile]) -> bool:
     """Whether the values of a column of the metrics are those that other tables have under this key."""
     known = {value for table in others if key in table.columns for value in texts_of(table.head[key]).values}
-    if metrics.columns[name].kind != "text" or metrics.columns[key].kind != "text" or not known:
+    if metrics.columns[key].kind != "text" or not known:
         return False
     values = set(texts_of(metrics.head[name]).values)
+    if metrics.columns[name].kind != "text" and not any(map(_is_padded, values)):
+        return False
     return len(values & known) >= _SHARED * len(values) > 0
+
+
+def _is_padded(text: str) -> bool:
+    """Whether a number is written as a name is, such as the 01 of a card."""
+    return len(text) > 1 and text[0] == "0" and text.isdigit()

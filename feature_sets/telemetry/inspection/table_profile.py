@@ -44,6 +44,7 @@ class TableProfile:
     :param head: the rows that were looked at.
     :param decimal: sign of numbers in text, a point or a comma.
     :param renamed: column -> how the files call it, where a schema would rename it.
+    :param in_files: how some files call a column -> how the others do.
     :param lengths: rows of each file that were looked at.
     :param whole: whether all rows of each file were.
     :param zone: of times without one.
@@ -61,6 +62,7 @@ class TableProfile:
     head: pa.Table = field(default_factory=lambda: pa.table({}))
     decimal: str = "."
     renamed: Mapping[str, str] = field(default_factory=dict)
+    in_files: Mapping[str, str] = field(default_factory=dict)
     lengths: tuple[int, ...] = ()
     whole: tuple[bool, ...] = ()
     zone: str = "UTC"
@@ -120,6 +122,15 @@ class TableProfile:
         """The times in a column, in UTC; none where nobody knows the order of dates or which hour."""
         order = self.columns[name].order
         return parse_times(self.head[name], self.zone, order if order in DATE_ORDERS else None).times
+
+    def name_in(self, column: str, file: Sequence[str]) -> str | None:
+        """How a file calls a column; None if it has none of its names.
+
+        :param file: its columns, as it calls them.
+        """
+        common = self.renamed.get(column, column)
+        names = [common, *(own for own, other in self.in_files.items() if other == common)]
+        return next((name for name in names if name in file), None)
 
     def row_text(self, place: int) -> str:
         """Where a row that was looked at is, such as ``row 2 of a.csv``."""
@@ -188,6 +199,7 @@ def profile_table(
         form=form,
         whole=tuple(look.head is not None and look.rows == look.head.num_rows for look in looks),
         present=tuple(present),
+        in_files=names,
     )
 
 

@@ -202,6 +202,20 @@ def test_an_incident_opens_grows_closes_comes_late_and_is_cancelled(incident_fol
     assert tell(incident_folder, (0, 20))["labels_changed"] == 0
 
 
+def test_each_count_of_earlier_rows_tells_the_time_of_its_own_rows(tmp_path, project):
+    forget_all()
+    folder = Folder(tmp_path / "telemetry", schema({"form": "incidents"}, horizon="20s"))
+    (folder.path / "labels").rmdir()
+    folder.static(MODELS)
+    one_day(folder)
+    tell(folder, (35, 60))
+    lines = "\n".join(tell(folder, (65, 80))["report_lines"])
+    # At 40, 50 and 70 the label is another one, at 20, 30 and 60 the target alone.
+    changed, ahead = ((MIDNIGHT + pd.Timedelta(seconds=seconds)).isoformat() for seconds in (40, 20))
+    assert f"3 earlier labels are others now: back to {changed}" in lines
+    assert f"3 earlier rows computed anew, because of rows that came later: back to {ahead}" in lines
+
+
 def test_an_incident_before_its_readings_is_kept_until_they_come(incident_folder):
     done = tell(incident_folder, (95, 130))
     assert done["report"]["labels"]["warnings"] == [

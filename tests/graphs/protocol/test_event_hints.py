@@ -48,6 +48,7 @@ def test_a_part_of_a_key_is_refused_where_unknown_devices_are_accepted(package: 
         ("A/1", "in upper and lower case"),
         ("a/1.0", "in a point and zeros at the end"),
         ("A_1", "in the signs between their parts, and upper and lower case"),
+        ("a_1", "in the signs between their parts"),
     ],
 )
 def test_a_known_device_in_another_writing_is_told(client: Client, name: str, how: str) -> None:

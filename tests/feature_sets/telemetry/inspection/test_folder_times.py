@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
@@ -127,3 +128,36 @@ def test_files_may_differ_in_one_column_and_in_the_zone_of_their_times(tmp_path:
     columns = check_folder(tmp_path).tables["metrics"].columns
     assert columns["timestamp"].times == "50.0% without a zone, the others with one"
     assert (columns["load"].type, columns["box"].type) == ("int64", "text")
+
+
+@pytest.mark.parametrize("days", [1, 300])
+def test_the_clocks_of_one_exporter_among_others_are_found(tmp_path: Path, days: int) -> None:
+    """The others write UTC, and all call their columns otherwise; of many rows a few are seen."""
+    random = np.random.default_rng(1)
+    utc = pd.Series(pd.date_range("2026-10-24T22:00", periods=days * 288, freq="5min", tz="UTC"))
+    (tmp_path / "metrics").mkdir()
+    columns = {
+        "epoch": ("ts", utc.astype("datetime64[s, UTC]").astype("int64"), "host", "lte1", "slot", "wan0"),
+        "local": (
+            "Zeit",
+            utc.dt.tz_convert("Europe/Berlin").dt.strftime("%d.%m.%Y %H:%M:%S"),
+            "Geraet",
+            "dslam1",
+            "Karte",
+            "01",
+        ),
+        "zone": ("timestamp", utc.dt.strftime("%Y-%m-%dT%H:%M:%SZ"), "node", "olt1", "port", "gpon1"),
+    }
+    for name, (time, times, node, one, port, other) in columns.items():
+        rows = pd.DataFrame(
+            {time: times, node: one, port: other, "load": random.normal(50, 9, len(utc)).round(3)}
+        )
+        rows.to_csv(tmp_path / "metrics" / f"{name}.csv", index=False)
+    names = {"node": ["lte1", "dslam1", "olt1"], "port": ["wan0", "01", "gpon1"]}
+    pd.DataFrame(names).to_csv(tmp_path / "static.csv", index=False)
+    check = check_folder(tmp_path)
+    fields = check.proposal.fields
+    assert (fields["assume_timezone"], fields["entity"]) == ("Europe/Berlin", ["node", "port"])
+    assert {"Karte", "Zeit", "Geraet", "slot", "ts", "host"} <= set(fields["rename"])
+    (dates,) = (line for line in check.proposal.decide if line.startswith("Dates"))
+    assert dates.startswith("Dates such as '25.10.2026 00:00:00' in the metrics have the day first")
