@@ -174,7 +174,7 @@ def block_devices(
 ) -> tuple[Index, Index] | None:
     """Number of the device of each block, of base and batch.
 
-    None if no column says it, or if many rows are of devices that the other side does not have: what is of
+    None if no column says it, there is only one, or many rows are of devices that the other side does not have: what is of
     these is a difference that must show.
 
     :param frames: base and batch in device order.
@@ -188,7 +188,7 @@ def block_devices(
     sides = codes[: len(frames[0])], codes[len(frames[0]) :]
     rows = [np.bincount(side, minlength=codes.max(initial=0) + 1) for side in sides]
     on_both = (rows[0] > 0) & (rows[1] > 0)
-    if any(of[on_both].sum() < _ON_BOTH * of.sum() for of in rows):
+    if len(rows[0]) == 1 or any(of[on_both].sum() < _ON_BOTH * of.sum() for of in rows):
         return None
     return sides[0][starts[0]], sides[1][starts[1]]
 
