@@ -74,6 +74,12 @@ def test_incidents_without_a_reading_are_told_beside_the_rows():
     told = {"incidents": 9, "silent": 2, "unannounced": 0, "sentence": "2 of 9 incidents have no reading"}
     facts["ingest"]["incidents_without_reading"] = told
     assert "incidents     2 of 9 incidents have no reading" in summary_lines(facts)
+    # What came live is added afterwards, and counted again.
+    live = {**told, "sentence": "1 of 9 incidents has no reading"}
+    after = summary_lines({**facts, "live_history": {"incidents_without_reading": live}})
+    assert [line for line in after if line.startswith("incidents")] == [
+        "incidents     1 of 9 incidents has no reading"
+    ]
     facts["ingest"]["incidents_without_reading"] = {**told, "sentence": ""}
     assert not any(line.startswith("incidents") for line in summary_lines(facts))
 
