@@ -114,7 +114,7 @@ class Preprocess(RequestStep):
                 [windows.update(readings[0])] if len(readings) == 1 else windows.update(readings)
             )
         rows = done["windows"]
-        counted, devices_of, times, places = [], [], [], []
+        counted, devices_of, times, arrivals, places = [], [], [], [], []
         for place, (record, row) in enumerate(zip(request.telemetry, rows, strict=True)):
             record.status = row.pop(event_status.COLUMN, record.status)
             if record.status not in event_status.COUNTED:
@@ -127,10 +127,11 @@ class Preprocess(RequestStep):
             counted.append(row)
             devices_of.append(event.device)
             times.append(event.time)
+            arrivals.append(request.arrived(place))
             places.append(place)
         self._derived.add_to(counted)
         if "levels" not in done:
-            self._levels.add_to(counted, devices_of, times)
+            self._levels.add_to(counted, devices_of, times, arrivals)
             done["levels"] = True
         if "groups" not in done:
             self._groups.add_to(counted, request, places)
@@ -305,7 +306,7 @@ class Preprocess(RequestStep):
         """
         found: dict[str, tuple[float, Readings]] = {}
         new: list[tuple[float, float, str]] = []
-        known = set(self._windows.devices) if self._levels.kept else set()
+        as_they_are: set[str] = set()
         for index, record in enumerate(request.telemetry):
             device, time, arrival = record.event.device, record.event.time, request.arrived(index)
             if device in self._started or time > arrival + self._tolerance:
@@ -314,8 +315,8 @@ class Preprocess(RequestStep):
             if device in found:
                 continue
             found[device] = arrival, history.before(device, time, arrival)
-            if device not in known:
-                self._levels.begin(device, time, arrival, history.left_out)
+            if not self._levels.begin(device, time, arrival, history.left_out):
+                as_they_are.add(device)
         self._groups.begin(new, history.left_out)
         sizes = [len(readings.micros) for _, readings in found.values()]
         if any(sizes):
@@ -333,5 +334,5 @@ class Preprocess(RequestStep):
                     **{name: whole_array(numbers, given) for name, numbers, given in columns},
                 }
             )
-            self._levels.take_filled(filled, self._windows.update(filled), known)
+            self._levels.take_filled(filled, self._windows.update(filled), as_they_are)
         self._started.update(found)  # Only now: if the history cannot be read, a later event asks again.

@@ -197,17 +197,24 @@ class _Served:
         """
         came, schema, names = self.came, self.schema, [name for name in history if name in served]
         inputs = [name for name in names if name not in (DEVICE, schema.time) and name not in unknown]
-        differ = np.logical_or.reduce([differing(served[name], history[name]) for name in inputs])
+        by_name = {name: differing(served[name], history[name]) for name in inputs}
+        differ = np.logical_or.reduce(list(by_name.values()))
+        # Where all windows are those of the history, no course needs to be searched, which takes long.
+        alike = ~np.logical_or.reduce(
+            [differ & False, *(rows for name, rows in by_name.items() if name not in self.live.relative)]
+        )
         late: _Rows = came.missed_by(served, schema) | (differ & came.summed_otherwise(served, schema))
         anew = differ & ~late & came.begun_anew(served, schema)
         again: _Rows = late | anew
         if not again.any():
             return ~again
         made = [name for name in inputs if name in self.live.names]
-        expected, journaled = self.live.closest(served[again], made)
+        searched: _Rows = again & ~(anew & alike)
         held = again.copy()
-        held[again] = journaled
-        history.loc[held, made] = expected[journaled]
+        if searched.any():
+            expected, journaled = self.live.closest(served[searched], made)
+            held[searched] = journaled
+            history.loc[searched & held, made] = expected[journaled]
         for name in inputs:
             if name in self.live.relative:
                 unknown[name] = held & differing(served[name], history[name])
@@ -236,6 +243,8 @@ class _Served:
         """Compare features, answers and labels of pairs with what they must be."""
         names, target = package.schema.input_names, self.schema.target
         # The answer is looked at all the same, from what the model was given.
+        if unknown:
+            found.partly += int(np.count_nonzero(np.logical_or.reduce(list(unknown.values()))))
         for name, rows in unknown.items():
             history[name] = history[name].where(~rows, served[name])
             if rows.any():

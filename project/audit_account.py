@@ -43,6 +43,7 @@ class Audit:
     :param left_out: feature -> compared ones in which it is not looked at. One of other devices: without an
         arrival in the schema, the history does not know which of two devices was heard first. One that is
         relative to all that the device sent before: after a late reading, or a silence.
+    :param partly: compared ones in which any feature is not looked at: whether that differs is unknown.
     :param absent: such an input -> pairs of models that take it.
     :param since: from when on answers were looked at, ISO 8601; None without pairs.
     :param first: event time of the earliest pair, ISO 8601; None without pairs.
@@ -63,6 +64,7 @@ class Audit:
     of_other_schema: int = 0
     without_input: int = 0
     mismatches: int = 0
+    partly: int = 0
     by_feature: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
     absent: Counter[str] = field(default_factory=Counter)
@@ -77,6 +79,17 @@ class Audit:
             name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()
         }
 
+    @property
+    def _unknown(self) -> str:
+        """How much of it was looked at only in part."""
+        if not self.partly:
+            return ""
+        whole = 100 * (self.compared - self.partly) / self.compared
+        return (
+            f" in what was looked at: all features in {whole:.0f} %; of the other {self.partly:,} "
+            f"up to {len(self.left_out)} features are unknown"
+        )
+
     def lines(self) -> list[str]:
         """For people."""
         if not self.pairs:
@@ -84,7 +97,7 @@ class Audit:
         waiting = self.not_in_history or self.label_not_in_history or self.without_target
         found = [
             f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}",
-            f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ"
+            f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ{self._unknown}"
             if self.compared or not (waiting or self.out_of_history)
             else "nothing to compare yet",
         ]

@@ -12,6 +12,7 @@ import pandas as pd
 from feature_sets.relative_features import RelativeFeatures
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.state.sent_rows import Sent, SentRows
 from graphs.state.stored_rows import StoredRows
 
 Read = Callable[[], pd.DataFrame]
@@ -61,11 +62,46 @@ class LevelHistory:
         past = self._rows.get(device)
         if past is None:
             return np.empty((0, len(self._inputs))), np.empty(0, dtype=np.int64)
-        moment = event_micros(time)
-        given = past.micros < moment if past.arrivals is None else past.arrivals < event_micros(arrived)
-        if left_out and past.arrivals is None:
-            given &= [(device, micros) not in left_out for micros in past.micros.tolist()]
+        given = _given(past, device, event_micros(time), event_micros(arrived), left_out)
         return past.features[given], past.micros[given]
+
+    def with_sent(
+        self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]], sent: SentRows
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], Sent] | None:
+        """The same of a device that sent rows already: those of the history, and those that it has not yet.
+
+        All are in the order that the history will have. What the device sent of a later time than this
+        reading counts, too.
+
+        :param sent: what came of it since the history was looked at.
+        :returns: features and times as of ``before``, and the rows that are not in the history; None if rows
+            are in neither.
+        """
+        if self._rows is None:
+            self._rows = self._load()
+        past = self._rows.get(device)
+        rows, newest, dropped = sent.of(device), sent.newest(device), sent.dropped(device)
+        if past is None:
+            past = _Past(
+                np.empty(0, np.int64),
+                None if self._schema.arrival is None else np.empty(0, np.int64),
+                np.empty((0, len(self._inputs))),
+            )
+        if dropped is not None and dropped not in past.micros:
+            return None
+        moment = event_micros(time)
+        if newest is not None:
+            moment = max(moment, newest + 1)
+        given = _given(past, device, moment, event_micros(arrived), left_out)
+        missing = ~np.isin(rows.at[:, 1], past.micros[given])
+        rows = Sent(rows.at[missing], rows.features[missing])
+        micros = np.concatenate([past.micros[given], rows.at[:, 1]])
+        features = np.concatenate([past.features[given], rows.features])
+        if past.arrivals is None:
+            order = np.argsort(micros, kind="stable")
+        else:
+            order = np.argsort(np.concatenate([past.arrivals[given], rows.at[:, 0]]), kind="stable")
+        return features[order], micros[order], rows
 
     def _load(self) -> dict[str, _Past]:
         frame, time, arrival = self._read(), self._schema.time, self._schema.arrival
@@ -78,6 +114,16 @@ class LevelHistory:
             str(device): _Past(micros[at], None if arrivals is None else arrivals[at], features[at])
             for device, at in frame.groupby(DEVICE, sort=False).indices.items()
         }
+
+
+def _given(
+    past: _Past, device: str, moment: int, arrived: int, left_out: frozenset[tuple[str, int]]
+) -> npt.NDArray[np.bool_]:
+    """Which rows were there before, by event time or, where it is known, by arrival, in microseconds."""
+    given: npt.NDArray[np.bool_] = past.micros < moment if past.arrivals is None else past.arrivals < arrived
+    if left_out and past.arrivals is None:
+        given &= [(device, micros) not in left_out for micros in past.micros.tolist()]
+    return given
 
 
 def stored_levels(uri: str, schema: TelemetrySchema, features: RelativeFeatures) -> LevelHistory | None:

@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from mlrun.utils import logger
 
 from feature_sets.relative_features import RelativeFeatures, hours_of
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows import event_status
 from graphs.state.level_history import LevelHistory, stored_levels
+from graphs.state.sent_rows import SentRows
 from graphs.state.snapshots.saved_state import SavedState
 
 
@@ -20,8 +22,9 @@ class LiveLevels:
     """Gives features relative to the device's own past; does nothing where the schema has none.
 
     A device that is new here begins with all of its ingested rows, and so does one that was forgotten and
-    comes back. What is ingested of a device later, beside what it sends, is taken in when it becomes known,
-    as far as its windows reach.
+    comes back. What is ingested of a device later, such as a day that came by file, belongs between what it
+    sent. So with its first event after an ingestion or a restart it begins with the history again, and goes
+    on with what it sent that the history has not yet.
 
     :param schema: declares the features.
     :param history: ``store://feature-sets/...`` of what was ingested; None for nothing.
@@ -35,33 +38,56 @@ class LiveLevels:
         self._history: LevelHistory | None = (
             stored_levels(history, schema, self._features) if history else None
         )
+        self._sent = SentRows(len(self._features.inputs))
 
     @property
     def kept(self) -> bool:
         """Whether there is anything to be kept."""
         return bool(self._features.names)
 
-    def add_to(self, rows: Sequence[dict[str, Any]], devices: Sequence[str], times: Sequence[float]) -> None:
+    def add_to(
+        self,
+        rows: Sequence[dict[str, Any]],
+        devices: Sequence[str],
+        times: Sequence[float],
+        arrivals: Sequence[float] | None = None,
+    ) -> None:
         """Put the features into rows that count, in the order of arrival, and take the rows in.
 
         :param devices: of each row.
         :param times: event time of each, in epoch seconds.
+        :param arrivals: when each arrived, the same; without, with its event.
         """
-        if self.kept:
-            self._features.add_to(rows, devices, [event_micros(time) for time in times], self._baselines)
+        if not self.kept:
+            return
+        micros = [event_micros(time) for time in times]
+        self._features.add_to(rows, devices, micros, self._baselines)
+        if self._history is None:  # Nothing is ever begun anew.
+            return
+        came = micros if arrivals is None else [event_micros(arrival) for arrival in arrivals]
+        for row, device, arrival, moment in zip(rows, devices, came, micros, strict=True):
+            self._sent.add(device, arrival, moment, (row[name] for name in self._features.inputs))
 
     def saved(self) -> SavedState:
         """Level and spread of each device; ``restore`` goes on from it exactly."""
         devices, levels = self._baselines.content()
-        return SavedState({"names": list(self._features.names), "devices": devices}, {"levels": levels})
+        sent, rows = self._sent.content()
+        plain = {"names": list(self._features.names), "devices": devices, "sent": sent}
+        return SavedState(plain, {"levels": levels, **rows})
 
     def restore(self, state: SavedState) -> bool:
         """Go on from what was saved, if it is of these features; else nothing changes.
 
+        An earlier release saved no rows. Then the journal has to give them.
+
         :returns: whether it is.
         """
-        if state.plain.get("names") != list(self._features.names):
+        if state.plain.get("names") != list(self._features.names) or (
+            self.kept and "sent" not in state.plain
+        ):
             return False
+        if self.kept:
+            self._sent.put(state.plain["sent"], state.arrays["sent_at"], state.arrays["sent"])
         self._baselines.put(state.plain["devices"], state.arrays["levels"])
         return True
 
@@ -72,28 +98,42 @@ class LiveLevels:
 
     def forget(self, devices: Iterable[str | int]) -> None:
         """Give up devices."""
+        devices = list(devices)
         self._baselines.forget(devices)
+        self._sent.forget(devices)
 
     def begin(
         self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]] = frozenset()
-    ) -> None:
-        """Have a device begin with what was ingested of it before its first live reading.
+    ) -> bool:
+        """Have a device begin with what was ingested of it, and go on with what it sent beside that.
+
+        Done again it changes nothing.
 
         :param left_out: see ``LevelHistory.before``.
+        :returns: whether it did; else more came since an ingestion than is kept, and it goes on as it is.
         :raises ApiError: 503 if it cannot be read.
         """
         if self._history is None:
-            return
-        past, micros = self._history.before(device, time, arrived, left_out)
+            return True
+        found = self._history.with_sent(device, time, arrived, left_out, self._sent)
+        if found is None:
+            logger.warning(
+                f"features relative to the past of {device!r} lack what was ingested of it: too "
+                "much that it sent is not in the history, see 'netops ingest --live'"
+            )
+            return False
+        past, micros, sent = found
         self._baselines.forget([device])
         self._baselines.compare([device], np.zeros(len(past), dtype=np.int64), past, hours_of(micros))
+        self._sent.keep(device, sent)
+        return True
 
     def take_filled(self, filled: pd.DataFrame, rows: pd.DataFrame, known: Collection[str | int]) -> None:
-        """Take in what the windows of devices that are known here were filled with, if it counted.
+        """Take in what the windows of devices that did not begin anew were filled with, if it counted.
 
         :param filled: the readings.
         :param rows: what the windows gave for them.
-        :param known: devices that had windows before.
+        :param known: these devices.
         """
         if not self.kept:
             return

@@ -28,6 +28,7 @@ _COUNTS = {
     "looked at": "pairs",
     "compared": "compared",
     "that differ": "mismatches",
+    "with features not looked at": "partly",
     "no history yet": "not_in_history",
     "with a label that is no history yet": "label_not_in_history",
     "in error already by the history, or left out there": "without_target",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import mlrun
 
 from feature_sets.checks import check_boolean
+from feature_sets.ingestion.silence import silent_in_history
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
+from feature_sets.telemetry.label_form import INCIDENTS
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.contradicted_pairs import contradicted_pairs
 from project.device_reload import RELOAD_FAILURE, EarlierVersionError, reload_devices
@@ -38,7 +43,7 @@ def add_live_history(
         if check_boolean("argument 'live'", live):
             journal = LiveJournal.of(context.project, Settings.from_environment())
             telemetry = TelemetrySchema.load(schema)
-            results = take_live(journal, telemetry)
+            results = {**(taken := take_live(journal, telemetry)), **_silent(taken, telemetry)}
             lines = results["report_lines"]
             context.log_results({**results, **_contradicted(context.project, telemetry)})
     except BaseException:
@@ -51,6 +56,20 @@ def add_live_history(
     _tell(context)
     context.log_result("feature_vector", feature_vector)
     context.log_result(LIVE_LINES, "\n".join(lines))
+
+
+def _silent(taken: Mapping[str, Any], schema: TelemetrySchema) -> dict[str, Any]:
+    """Incidents without a reading, counted again as the ingestion before did not see what came live.
+
+    :param taken: what was added; nothing is counted where that was no reading and no incident.
+    """
+    changed = taken.get("readings_new") or taken.get("incidents")
+    silent = silent_in_history(schema) if changed and schema.labels.form == INCIDENTS else None
+    if silent is None:
+        return {}
+    told = silent.sentence or "every incident has readings to learn from"
+    lines = [*taken["report_lines"], f"labels: with what arrived live: {told}"]
+    return {"incidents_without_reading": silent.to_dict(), "report_lines": lines}
 
 
 def _tell(context: mlrun.MLClientCtx) -> None:

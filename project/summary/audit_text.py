@@ -34,6 +34,8 @@ def audit_text(results: Mapping[str, Any]) -> str:
         text = f"nothing to compare yet; the next run audits what was served, {waiting:,} pairs so far"
     elif compared:
         text = f"{compared:,} of {pairs:,} served pairs compared with the history, equal to the last bit"
+        if partly := int(results.get("partly") or 0):
+            text += f" in what was looked at: in {partly:,} of them some features are unknown"
     else:
         text = f"none of {pairs:,} served pairs could be compared"
     reasons = (

@@ -40,7 +40,7 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             if count
             for line in fact("", f"{name}: {count:,} {reason}")
         ),
-        *_label_lines(ingested),
+        *_label_lines({**ingested, **_silent_after(facts.get("live_history") or {})}),
         *(
             line
             for table, told in (ingested.get("report") or {}).items()
@@ -54,6 +54,12 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             f"{selected.get('n_features_selected', 0)} selected by votes",
         ),
     ]
+
+
+def _silent_after(taken: dict[str, Any]) -> dict[str, Any]:
+    """Incidents without a reading by the newest count, which is that after live readings were added."""
+    name = "incidents_without_reading"
+    return {name: taken[name]} if name in taken else {}
 
 
 def _label_lines(ingested: dict[str, Any]) -> list[str]:

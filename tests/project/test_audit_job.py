@@ -47,6 +47,16 @@ def test_the_step_tells_its_figures_and_a_difference_is_an_error_of_its_log(monk
         "7 of 9 served pairs compared with the history, equal to the last bit; "
         "2 are no history yet and are audited with the next run"
     )
+    found.compared, found.partly, found.left_out = 8, 2, Counter(x=2)
+    assert found.lines()[1] == (
+        "8 compared with the history, 0 of them differ in what was looked at: all features in 75 %; "
+        "of the other 2 up to 1 features are unknown"
+    )
+    assert "equal to the last bit in what was looked at: in 2 of them some features are unknown; " in (
+        audit_text({**results, "partly": 2})
+    )
+    found.compared, found.partly = 7, 0
+    found.left_out.clear()
     none = {**results, "compared": 0, "not_in_history": 9, "left_out": {"x": 3}}
     assert audit_text(none) == (
         "nothing to compare yet; the next run audits what was served, 9 pairs so far; "

@@ -100,3 +100,22 @@ def test_what_was_added_is_told_to_the_report_as_a_text(monkeypatch):
     monkeypatch.setattr(live_history, "_tell", lambda _: None)
     live_history.add_live_history(context)
     assert found["live_lines"] == "live: 59,388 readings\n  50 incidents"
+
+
+def test_incidents_without_a_reading_are_counted_with_what_arrived_live(monkeypatch):
+    counted = []
+
+    def silent(schema):
+        counted.append(schema)
+        return SimpleNamespace(sentence="1 of 9", to_dict=lambda: {"silent": 1})
+
+    monkeypatch.setattr(live_history, "silent_in_history", silent)
+    schema = SimpleNamespace(labels=SimpleNamespace(form="incidents"))
+    taken = {"readings_new": 3, "report_lines": ["live: 3"]}
+    assert live_history._silent(taken, schema) == {
+        "incidents_without_reading": {"silent": 1},
+        "report_lines": ["live: 3", "labels: with what arrived live: 1 of 9"],
+    }
+    assert live_history._silent({**taken, "readings_new": 0}, schema) == {}
+    assert live_history._silent(taken, SimpleNamespace(labels=SimpleNamespace(form="rows"))) == {}
+    assert len(counted) == 1

@@ -79,6 +79,12 @@ def test_incidents_without_a_reading_are_told_beside_the_rows():
     facts["ingest"]["incidents_outside"] = outside
     assert "incidents     4 of 9 incidents lie outside" in summary_lines(facts)
     facts["ingest"]["incidents_outside"] = {**outside, "sentence": ""}
+    # What came live is added afterwards, and counted again.
+    live = {**told, "sentence": "1 of 9 incidents has no reading"}
+    after = summary_lines({**facts, "live_history": {"incidents_without_reading": live}})
+    assert [line for line in after if line.startswith("incidents")] == [
+        "incidents     1 of 9 incidents has no reading"
+    ]
     facts["ingest"]["incidents_without_reading"] = {**told, "sentence": ""}
     assert not any(line.startswith("incidents") for line in summary_lines(facts))
 

@@ -14,6 +14,7 @@ from feature_sets.relative_features import RelativeFeatures
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.level_history import LevelHistory, stored_levels
 from graphs.state.live_levels import LiveLevels
+from graphs.state.sent_rows import SentRows
 from tests.graphs.conftest import START
 
 NOTHING: frozenset[tuple[str, int]] = frozenset()
@@ -100,6 +101,50 @@ def test_what_the_windows_are_filled_with_counts_for_devices_that_were_known(rel
     found.take_filled(filled, rows, {"a/2"})
     assert answered(found, 4.0, "a/2")[0] == pytest.approx((4.0 - 2.0) / 1.0)
     assert np.isnan(answered(found, 4.0, "a/1")[0])
+
+
+def test_a_known_device_begins_again_with_what_came_by_file_between_its_rows(relative):
+    values = [1.0, 3.0]
+    found = levels(
+        relative,
+        LevelHistory(lambda: ingested(relative, values), relative, RelativeFeatures(relative).inputs),
+    )
+    found.begin("a/1", START + 20.0, START)
+    for at, value in ((50.0, 9.0), (60.0, 4.0)):  # The second one is not in the history yet.
+        answered(found, value, at=START + at)
+    values += [20.0, 21.0, 22.0, 9.0]
+    found.refresh()
+    restored = levels(relative, found._history)
+    assert restored.restore(found.saved())
+    without = found.saved()
+    del without.plain["sent"]
+    assert not LiveLevels(relative, None).restore(without), "an earlier release kept no rows"
+    past = [*values, 4.0]
+    expected = (7.0 - np.mean(past)) / np.std(past)
+    for each in (found, restored):
+        for _ in range(2):
+            assert each.begin("a/1", START + 70.0, START)
+        assert answered(each, 7.0, at=START + 70.0)[0] == pytest.approx(expected, rel=1e-12)
+
+
+def test_rows_that_are_kept_no_more_and_in_no_history_leave_a_device_as_it_is(relative):
+    values = [1.0, 3.0]
+    history = LevelHistory(lambda: ingested(relative, values), relative, RelativeFeatures(relative).inputs)
+    found = levels(relative, history)
+    found._sent = SentRows(2, most=2)
+    found.begin("a/1", START + 20.0, START)
+    for at in range(2, 7):
+        answered(found, float(at), at=START + 10.0 * at)
+    assert found._sent.dropped("a/1") == int(START + 40.0) * 1_000_000
+    before = found._baselines.content()[1]
+    assert not found.begin("a/1", START + 70.0, START)
+    assert np.array_equal(found._baselines.content()[1], before, equal_nan=True)
+    values += [2.0, 3.0, 4.0]
+    found.refresh()
+    assert found.begin("a/1", START + 70.0, START)
+    assert np.array_equal(found._baselines.content()[1], before, equal_nan=True)
+    found.forget(["a/1"])
+    assert found._sent.newest("a/1") is None and found._sent.dropped("a/1") is None
 
 
 def test_a_history_without_the_features_is_refused(monkeypatch, relative, schema):
