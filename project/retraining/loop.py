@@ -28,6 +28,7 @@ from project.retraining.policy import (
     RunResult,
     after_run,
     began,
+    counted_since_worse,
     is_before,
     overtaken,
     take,
@@ -198,8 +199,22 @@ class Loop:
         if isinstance(step, Wait) or busy:
             self._waiting = step.reason if isinstance(step, Wait) else f"{busy} is under way"
             return
-        if not self._has_no_room():
-            self._begin(state, case, step, champion)
+        if self._has_no_room():
+            return
+        if not step.finish and not case.weak:
+            state, step = self._since_worse(state, step, now)
+        self._begin(state, state.case or case, step, champion)
+
+    def _since_worse(self, state: LoopState, step: Begin, now: datetime) -> tuple[LoopState, Begin]:
+        """Count rows since the alert got worse, where they are enough for the run that is about to begin.
+
+        Only then, as the files are read anew for another onset.
+        """
+        moved = counted_since_worse(state, now)
+        if moved is state or moved.case is None:
+            return state, step
+        later = next_step(moved, self._evidence(moved.case), now, self._policy)
+        return (self._write(state, moved), later) if isinstance(later, Begin) else (state, step)
 
     def _has_no_room(self) -> bool:
         """Whether what is due waits for the disk: that would count as failures of models, and is none."""
