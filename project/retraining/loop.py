@@ -90,6 +90,7 @@ class Loop:
         self._clock = clock
         self._tell = tell
         self._waiting = ""
+        self._waiting_of = -1
         self._counting = threading.Lock()
         self._looked: datetime | None = None
         self._weak_looked: datetime | None = None
@@ -104,7 +105,8 @@ class Loop:
     def outlook(self) -> Outlook:
         """What the loop waits for, in figures: rows are counted anew, unless that is not possible now."""
         state = self._file.read()
-        evidence, said = None, self._waiting
+        # A command may have decided since the last tick: what that waited for is not waited for any more.
+        evidence, said = None, self._waiting if self._waiting_of == _told(state) else ""
         if state.case is not None and state.is_counted and not state.case.weak:
             try:
                 evidence = self._evidence(state.case)
@@ -151,6 +153,7 @@ class Loop:
     def _proceed_or_wait(self) -> tuple[Mapping[str, Any], ...]:
         """Do what is due of the case; drift events that are to be handed on."""
         with self._file.changing() as state:
+            self._waiting_of = _told(state)
             if state.trial is None or state.trial.stage != words.SHADOW:  # Whoever ended it.
                 self._operations.end_trial()
             if state.attempt is not None:
@@ -376,7 +379,12 @@ class Loop:
     def _write(self, before: LoopState, after: LoopState) -> LoopState:
         if after is not before:
             self._file.write(after)
-            self._waiting = ""
+            self._waiting, self._waiting_of = "", _told(after)
             for decision in after.decisions[len(before.decisions) :]:
                 self._tell(f"{decision.outcome}: {decision.reason}")
         return after
+
+
+def _told(state: LoopState) -> int:
+    """How many decisions there are in all."""
+    return state.moved + len(state.decisions)
