@@ -37,6 +37,7 @@ from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
 from project.label_maturity import mature_until
 from project.report_sections import add_section
+from project.retraining.told_before import drift_of_before
 from project.settings import Settings
 from project.streams_check import check_streams
 from training.report_page.page import Section
@@ -138,7 +139,8 @@ def measure_drift_magnitude(
     instead = found_base.instead
     if not found.source:
         context.log_result("batch_rows", 0)
-        _tell(context, report, "; ".join(filter(None, (f"not measured: {found.why}", instead))))
+        before = drift_of_before(Settings.from_environment().loops, context.project, served)
+        _tell(context, report, "; ".join(filter(None, (f"not measured: {found.why}", before, instead))))
         return
     told = _found(get_json(f"{address}/drift"))
     document = _measured(base, found.rows, telemetry, drift_reference, min_rows, told)

@@ -156,7 +156,8 @@ class Context:
 
 
 @pytest.mark.parametrize(("seconds", "needed"), [(60, "1,000"), (1, "3,000")])
-def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypatch, seconds, needed):
+@pytest.mark.parametrize("before", ["", "; the alert of version v0 before was open"])
+def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypatch, seconds, needed, before):
     """Nobody streams, and nobody has labeled anything yet; windows are five minutes long."""
     answers = {
         "/v2/models/model": {"versions": ["v1"]},
@@ -168,19 +169,28 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
     monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: address)
     monkeypatch.setattr(drift_magnitude, "generator_address", lambda *_: "")
     monkeypatch.setattr(drift_magnitude, "wait_for_stream", None)
+    asked = []
+
+    def drift_of_before(folder, project, served):
+        asked.append((folder, project, served))
+        return before.removeprefix("; ")
+
+    monkeypatch.setattr(drift_magnitude, "drift_of_before", drift_of_before)
     context = Context()
     times = pd.date_range("2024-01-01", periods=3, freq=f"{seconds}s", tz="UTC")
     monkeypatch.setattr(drift_base, "get_json", get_json)
     evaluated(monkeypatch, pd.DataFrame({DEVICE: "a", SCHEMA.time: times}))
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
         measure_drift_magnitude(context, None, "serving", generator="telemetry-generator")
+    assert [served for _, _, served in asked] == ["v1"]
     assert context.results == {
         "base_rows": 3,
         "base_version": "v1",
         "labeled_rows": 0,
         "batch_rows": 0,
         "measured_on": "",
-        "verdict": f"not measured: live traffic has 0 of the {needed} labeled rows needed since this model",
+        "verdict": f"not measured: live traffic has 0 of the {needed} labeled rows needed since this model"
+        + before,
     }
 
 
