@@ -280,7 +280,9 @@ def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
     assert found["warnings"][0].startswith("the test rows span 11.0 hours, which is less than a day: ")
 
 
-@pytest.mark.parametrize(("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None)])
+@pytest.mark.parametrize(
+    ("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None), (True, True, 9)]
+)
 def test_a_week_that_says_nothing_does_not_take_back_what_the_day_says(monkeypatch, of_week, drifted, alone):
     said = iter([False, of_week])
     errors = []
@@ -293,8 +295,26 @@ def test_a_week_that_says_nothing_does_not_take_back_what_the_day_says(monkeypat
     days = iter([stream(0.0).head(9), stream(0.0).head(99)])
     monkeypatch.setattr(drift_magnitude, "newest_batch", lambda *_, **__: next(days))
     found = drift_magnitude._measured(stream(0.0), stream(0.0), SCHEMA, "week", 200, Found())
-    assert found == {"drifted": drifted, "newest_alone": alone}
+    of_day = False if alone else None
+    assert found == {"drifted": drifted, "newest_alone": alone, "newest_alone_drifted": of_day}
     assert errors == [99, 99], "a day has few errors, so those of the week are counted in any case"
+
+
+NEWEST = "the newest 1,200 rows alone"
+
+
+@pytest.mark.parametrize(
+    ("drifted", "alone", "of_day", "told"),
+    [
+        (True, 1200, False, f"{NEWEST} do not show it: it is over, or too rare to be seen in them"),
+        (True, 1200, None, f"{NEWEST} are too few for a verdict"),
+        (True, None, None, ""),
+        (False, 1200, False, ""),
+    ],
+)
+def test_of_a_drift_of_the_week_it_is_told_what_the_newest_day_shows(drifted, alone, of_day, told):
+    document = {"drifted": drifted, "newest_alone": alone, "newest_alone_drifted": of_day}
+    assert drift_magnitude._in_newest(document) == told
 
 
 def test_the_verdict_says_which_rows_were_measured_and_knows_what_detectors_found(tmp_path, monkeypatch):
