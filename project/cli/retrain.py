@@ -59,7 +59,11 @@ def retrain(
         _approve(settings, name, as_json)
         session, no_session = _session(settings)  # The release may have started one.
     elif decline or resume:
-        _decide(settings, file, name, decline, now)
+        declined = _decide(settings, file, name, decline, now)
+        if resume:
+            typer.echo("resumed: failures, pauses, cool-down and hold are forgotten", err=True)
+        else:
+            _tell_declined(settings, session, name, declined)
     none = f"{_NO_RUNNER}: {no_session}"
     told, failure = (None, none) if session is None else _of_runner(settings, session, name)
     known = file.read()
@@ -77,8 +81,11 @@ def retrain(
                 print(line)
 
 
-def _decide(settings: Settings, file: StateFile, project: str, decline: bool, now: datetime) -> None:
-    """Turn down what waits, or let the loop go on."""
+def _decide(settings: Settings, file: StateFile, project: str, decline: bool, now: datetime) -> str:
+    """Turn down what waits, or let the loop go on.
+
+    :returns: version that waited for approval and is declined; empty without one.
+    """
     from project.retraining import by_person, trial
     from project.run_lock import holder
 
@@ -94,6 +101,26 @@ def _decide(settings: Settings, file: StateFile, project: str, decline: bool, no
             file.write(trial.declined(state, state.trial, now))
         else:
             file.write(by_person.declined(state, now, settings.retraining))
+            return state.candidate
+    return ""
+
+
+def _tell_declined(settings: Settings, session: Session | None, project: str, version: str) -> None:
+    """Say what was declined, and have the model say so; a version in shadow is told of by the loop."""
+    from project.retraining.trial_operations import EndpointRoles
+    from project.session import open_session
+    from training.evaluation.promotion_gate import DECLINED
+
+    typer.echo(f"declined: {f'version {version[:8]}' if version else 'the drift'}", err=True)
+    if not version:
+        return
+    try:
+        if session is None:
+            raise NetopsError("no MLRun API is up")
+        opened = open_session(settings)  # Before mlrun is imported.
+        EndpointRoles(settings, project, opened.mlrun_dbpath).record(version, DECLINED, "by a person")
+    except NetopsError as error:
+        typer.echo(f"'netops models' goes on to say that it waits for approval: {error}", err=True)
 
 
 def _print_told(

@@ -37,6 +37,7 @@ from project.http_json import get_json
 from project.jobs.stream_state import generator_address, goes_on
 from project.label_maturity import mature_until
 from project.report_sections import add_section
+from project.retraining.told_before import drift_of_before
 from project.settings import Settings
 from project.streams_check import check_streams
 from training.report_page.page import Section
@@ -138,7 +139,8 @@ def measure_drift_magnitude(
     instead = found_base.instead
     if not found.source:
         context.log_result("batch_rows", 0)
-        _tell(context, report, "; ".join(filter(None, (f"not measured: {found.why}", instead))))
+        before = drift_of_before(Settings.from_environment().loops, context.project, served)
+        _tell(context, report, "; ".join(filter(None, (f"not measured: {found.why}", before, instead))))
         return
     told = _found(get_json(f"{address}/drift"))
     document = _measured(base, found.rows, telemetry, drift_reference, min_rows, told)
@@ -146,7 +148,8 @@ def measure_drift_magnitude(
     verdict = (
         document["reason"] if document["drifted"] is None else f"{document['kind']}: {document['reason']}"
     )
-    said = (verdict, _measured_on(document, found), by_then, instead, *document["warnings"])
+    told_of = (_in_newest(document), _measured_on(document, found))
+    said = (verdict, *told_of, by_then, instead, *document["warnings"])
     _tell(context, report, "; ".join(filter(None, said)))
 
 
@@ -173,6 +176,16 @@ def _tell(context: mlrun.MLClientCtx, report: mlrun.DataItem | None, verdict: st
     """Log the verdict, and put it on the page."""
     context.log_result("verdict", verdict)
     add_section(context, report, Section("How far the data has moved", (verdict,)))
+
+
+def _in_newest(document: Mapping[str, Any]) -> str:
+    """What the newest rows show of a drift that was found in the week with them; empty without one."""
+    if not document["drifted"] or not document.get("newest_alone"):
+        return ""
+    rows = f"the newest {document['newest_alone']:,} rows alone"
+    if document["newest_alone_drifted"] is None:
+        return f"{rows} are too few for a verdict"
+    return f"{rows} do not show it: it is over, or too rare to be seen in them"
 
 
 def _measured_on(document: Mapping[str, Any], found: LabeledRows) -> str:
@@ -229,7 +242,9 @@ def _measured(
     # Of a week, rows may depend on each other for longer: then what the day says is all there is.
     decided = [found for found in looks_at if found["drifted"] is not None]
     found = decided[-1] if decided else looks_at[-1]
-    return {**found, "newest_alone": len(day) if found is not looks_at[0] else None}
+    of_day = looks_at[0]
+    alone = {} if found is of_day else {"newest_alone": len(day), "newest_alone_drifted": of_day["drifted"]}
+    return {**found, "newest_alone": None, "newest_alone_drifted": None, **alone}
 
 
 def _compared(

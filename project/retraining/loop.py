@@ -29,6 +29,7 @@ from project.retraining.policy import (
     RunResult,
     after_run,
     began,
+    counted_since_worse,
     is_before,
     overtaken,
     take,
@@ -90,6 +91,7 @@ class Loop:
         self._clock = clock
         self._tell = tell
         self._waiting = ""
+        self._waiting_of = -1
         self._counting = threading.Lock()
         self._looked: datetime | None = None
         self._weak_looked: datetime | None = None
@@ -104,7 +106,8 @@ class Loop:
     def outlook(self) -> Outlook:
         """What the loop waits for, in figures: rows are counted anew, unless that is not possible now."""
         state = self._file.read()
-        evidence, said = None, self._waiting
+        # A command may have decided since the last tick: what that waited for is not waited for any more.
+        evidence, said = None, self._waiting if self._waiting_of == _told(state) else ""
         if state.case is not None and state.is_counted and not state.case.weak:
             try:
                 evidence = self._evidence(state.case)
@@ -152,6 +155,7 @@ class Loop:
         """Do what is due of the case; drift events that are to be handed on."""
         with self._file.changing() as state:
             state = self._write(state, within_policy(state, self._clock(), self._policy))
+            self._waiting_of = _told(state)
             if state.trial is None or state.trial.stage != words.SHADOW:  # Whoever ended it.
                 self._operations.end_trial()
             if state.attempt is not None:
@@ -200,8 +204,22 @@ class Loop:
         if isinstance(step, Wait) or busy:
             self._waiting = step.reason if isinstance(step, Wait) else f"{busy} is under way"
             return
-        if not self._has_no_room():
-            self._begin(state, case, step, champion)
+        if self._has_no_room():
+            return
+        if not step.finish and not case.weak:
+            state, step = self._since_worse(state, step, now)
+        self._begin(state, state.case or case, step, champion)
+
+    def _since_worse(self, state: LoopState, step: Begin, now: datetime) -> tuple[LoopState, Begin]:
+        """Count rows since the alert got worse, where they are enough for the run that is about to begin.
+
+        Only then, as the files are read anew for another onset.
+        """
+        moved = counted_since_worse(state, now)
+        if moved is state or moved.case is None:
+            return state, step
+        later = next_step(moved, self._evidence(moved.case), now, self._policy)
+        return (self._write(state, moved), later) if isinstance(later, Begin) else (state, step)
 
     def _has_no_room(self) -> bool:
         """Whether what is due waits for the disk: that would count as failures of models, and is none."""
@@ -364,7 +382,12 @@ class Loop:
     def _write(self, before: LoopState, after: LoopState) -> LoopState:
         if after is not before:
             self._file.write(after)
-            self._waiting = ""
+            self._waiting, self._waiting_of = "", _told(after)
             for decision in after.decisions[len(before.decisions) :]:
                 self._tell(f"{decision.outcome}: {decision.reason}")
         return after
+
+
+def _told(state: LoopState) -> int:
+    """How many decisions there are in all."""
+    return state.moved + len(state.decisions)

@@ -54,6 +54,29 @@ def is_newer(event: Mapping[str, Any], case: Case) -> bool:
     return event["source"] != MISSED and onset > time_of(case.event["event_time"])
 
 
+def is_worse_later(case: Case) -> bool:
+    """Whether an alert of the case got worse, by an onset after the one that rows count from."""
+    return bool(case.worse_since) and not case.weak and time_of(case.worse_since) > time_of(case.onset)
+
+
+def since_worse(case: Case) -> Case:
+    """The case with rows that count since its alert was worse; what was tried before does not count."""
+    moved = replace(case, onset=case.worse_since, worse_since="", rows_tried=0, episodes_tried=0)
+    return replace(moved, onset_rejected=False, onset_rejections=0)
+
+
+def goes_on_after(case: Case, champion: str) -> Case | None:
+    """What is left of a case once another model is in production; None if it is over.
+
+    That model learned rows of before the alert got worse, too: whether it does without them nobody knows.
+    """
+    is_over = champion == case.version or (case.cleared and not case.alerts)
+    if is_over or not is_worse_later(case):
+        return None
+    # The alerts ended with the watch of the model before.
+    return replace(case, version=champion, finish="", finish_outdated=False, alerts=(), interruptions=0)
+
+
 def with_alert(known: tuple[str, ...], event: Mapping[str, Any]) -> tuple[str, ...]:
     """The open alerts of a case with that of a drift."""
     alert = event.get("alert")

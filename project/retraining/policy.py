@@ -15,10 +15,13 @@ from drift.wrong_devices import is_of_one_device
 from project.retraining import kept_drift
 from project.retraining import state as words
 from project.retraining.newer_drift import (
+    goes_on_after,
     is_end_of,
     is_newer,
     is_told_again,
+    is_worse_later,
     onset_of,
+    since_worse,
     time_of,
     with_alert,
     with_merged,
@@ -63,7 +66,8 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
 
     A drift whose change began after the case's was found, or that is found once the alert of the case is
     cleared, is a newer one: the case is answered from its onset on, and what was tried before does not count.
-    An alert that gets worse joins the case; after two rejected runs the next one counts since it was worse.
+    An alert that gets worse joins the case; rows count since then where that is enough for a run, after two
+    rejected runs, and after a promotion, see ``counted_since_worse``.
     That an alert is cleared changes nothing else: the gate compares on what is labeled by now.
     A drift of one device, whose fleet is calm, opens no case: the device has failed, not the model. If others
     follow, its alert is told again.
@@ -276,24 +280,23 @@ def after_candidate(
     )
     after = replace(state, case=rejected, failures=0)
     if rejected.rejections < policy.rejections:
-        return _since_worse(after, rejected, now)
+        # More rows since the first onset were no help twice: the worse alert is a second change.
+        return counted_since_worse(after, now) if rejected.onset_rejected else after
     count = rejected.rejections
     reason = f"{count} candidate{' was' if count == 1 else 's were'} rejected"
     return closed(after.told(of_case(after, now, words.CHAMPION_STAYS, reason)), now, policy)
 
 
-def _since_worse(state: LoopState, case: Case, now: datetime) -> LoopState:
-    """The state after a rejected run: where the alert got worse meanwhile, rows may count since then.
+def counted_since_worse(state: LoopState, now: datetime) -> LoopState:
+    """The state in which rows count since the alert got worse; the same if it did not.
 
-    Errors that come more often are no second change, and the rows since the first one teach it, too.
-    That they do not is said by a second rejected run, of ``growth`` times the rows.
+    That is so before a run for which these are enough, after two rejected runs, and after a promotion.
     """
-    worse = case.worse_since
-    if not worse or not case.onset_rejected or time_of(worse) <= time_of(case.onset):
+    case = state.case
+    if case is None or not is_worse_later(case):
         return state
-    moved = replace(case, onset=worse, worse_since="", rows_tried=0, episodes_tried=0)
-    moved = replace(moved, onset_rejected=False, onset_rejections=0)
-    reason = f"the alert got worse than at {case.onset[:19]}: rows count since {worse[:19]}"
+    moved = since_worse(case)
+    reason = f"the alert got worse than at {case.onset[:19]}: rows count since {moved.onset[:19]}"
     changed = replace(state, case=moved)
     return changed.told(_decision(now, words.NEWER, reason, case=case.id, before=case.version))
 
@@ -326,15 +329,24 @@ def answered(
 ) -> LoopState:
     """The state after a candidate is in production or declined: the case is over, or has a newer change left.
 
+    One whose alert got worse goes on after a promotion, with rows since then, when the cool-down is over.
+
     :param champion: version of the model in production now.
     :param outdated: whether a newer change came since the run of the candidate began.
     :param rows: labeled rows since the change when its run began.
     """
     state = replace(state, kept=kept_drift.kept(state.kept, state.case, champion, rows))
-    if state.case is None or not outdated:
+    if state.case is None:
         return closed(state, now, policy)
-    case = replace(state.case, version=champion, finish="", finish_outdated=False)
-    left = replace(state, case=case, candidate="", candidate_outdated=False)
+    if outdated:
+        case = replace(state.case, version=champion, finish="", finish_outdated=False)
+        left = replace(state, case=case, candidate="", candidate_outdated=False)
+    else:
+        worse = goes_on_after(state.case, champion)
+        left = closed(state, now, policy)
+        if worse is None:
+            return left
+        left = counted_since_worse(replace(left, case=worse), now)
     # What was found of the new model while it came is of the same case now.
     return take_postponed(left, champion, now) if left.later.get("version") == champion else left
 

@@ -101,7 +101,8 @@ class Case:
     :param finish_outdated: whether a newer change came after the run that made ``finish`` began.
     :param alerts: ids of the open alerts that it has been told of.
     :param worse_since: event time since which one of them is worse, by the newest onset, ISO 8601 UTC or
-        empty: rows count since then once ``onset_rejected``.
+        empty: rows count since then once they are enough for a run, ``onset_rejected``, or a model of rows
+        of before is promoted.
     :param onset_rejections: candidates that were rejected on what was labeled since ``onset``.
     :param onset_rejected: whether the last run that began was rejected, and is the second one or a later one
         of those: only then a worse alert is taken for a second change.

@@ -19,7 +19,7 @@ from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
 from project.run_lock import SWAP, held
 from project.settings import Settings
-from training.evaluation.promotion_gate import PROMOTED, after_rehearsal
+from training.evaluation.promotion_gate import PENDING, PROMOTED, after_rehearsal
 
 _CLOCKS_APART = 60.0
 """Seconds by which the clock of the files and that of the loop may differ."""
@@ -157,6 +157,8 @@ class TrialOperations(EndpointRoles):
             raise ReplacedError(f"it was compared with {trial.champion[:8]}, and {champion[:8]} is there now")
         self._route(address, trial.version, CHAMPION, trial.reason, declared=True)
         model = find_version(self.project, trial.version).artifact
+        # Whoever sees it in production records that, too, and by this knows that no person has approved it.
+        record_gate(self.project, model, PENDING[PROMOTED], trial.reason)
         mlrun.get_run_db().tag_artifacts(model, self.project, tag_name=PRODUCTION)
         record_gate(self.project, model, PROMOTED, trial.reason)
         callback = f"{self._address(RUNNER)}/drift"

@@ -156,7 +156,8 @@ class Context:
 
 
 @pytest.mark.parametrize(("seconds", "needed"), [(60, "1,000"), (1, "3,000")])
-def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypatch, seconds, needed):
+@pytest.mark.parametrize("before", ["", "; the alert of version v0 before was open"])
+def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypatch, seconds, needed, before):
     """Nobody streams, and nobody has labeled anything yet; windows are five minutes long."""
     answers = {
         "/v2/models/model": {"versions": ["v1"]},
@@ -168,19 +169,28 @@ def test_a_run_does_not_wait_for_nor_fail_on_a_quiet_endpoint(tmp_path, monkeypa
     monkeypatch.setattr(drift_magnitude, "endpoint_address", lambda *_: address)
     monkeypatch.setattr(drift_magnitude, "generator_address", lambda *_: "")
     monkeypatch.setattr(drift_magnitude, "wait_for_stream", None)
+    asked = []
+
+    def drift_of_before(folder, project, served):
+        asked.append((folder, project, served))
+        return before.removeprefix("; ")
+
+    monkeypatch.setattr(drift_magnitude, "drift_of_before", drift_of_before)
     context = Context()
     times = pd.date_range("2024-01-01", periods=3, freq=f"{seconds}s", tz="UTC")
     monkeypatch.setattr(drift_base, "get_json", get_json)
     evaluated(monkeypatch, pd.DataFrame({DEVICE: "a", SCHEMA.time: times}))
     with fake_endpoint(lambda _method, path, _body: (200, answers[path])) as address:
         measure_drift_magnitude(context, None, "serving", generator="telemetry-generator")
+    assert [served for _, _, served in asked] == ["v1"]
     assert context.results == {
         "base_rows": 3,
         "base_version": "v1",
         "labeled_rows": 0,
         "batch_rows": 0,
         "measured_on": "",
-        "verdict": f"not measured: live traffic has 0 of the {needed} labeled rows needed since this model",
+        "verdict": f"not measured: live traffic has 0 of the {needed} labeled rows needed since this model"
+        + before,
     }
 
 
@@ -270,7 +280,9 @@ def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
     assert found["warnings"][0].startswith("the test rows span 11.0 hours, which is less than a day: ")
 
 
-@pytest.mark.parametrize(("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None)])
+@pytest.mark.parametrize(
+    ("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None), (True, True, 9)]
+)
 def test_a_week_that_says_nothing_does_not_take_back_what_the_day_says(monkeypatch, of_week, drifted, alone):
     said = iter([False, of_week])
     errors = []
@@ -283,8 +295,26 @@ def test_a_week_that_says_nothing_does_not_take_back_what_the_day_says(monkeypat
     days = iter([stream(0.0).head(9), stream(0.0).head(99)])
     monkeypatch.setattr(drift_magnitude, "newest_batch", lambda *_, **__: next(days))
     found = drift_magnitude._measured(stream(0.0), stream(0.0), SCHEMA, "week", 200, Found())
-    assert found == {"drifted": drifted, "newest_alone": alone}
+    of_day = False if alone else None
+    assert found == {"drifted": drifted, "newest_alone": alone, "newest_alone_drifted": of_day}
     assert errors == [99, 99], "a day has few errors, so those of the week are counted in any case"
+
+
+NEWEST = "the newest 1,200 rows alone"
+
+
+@pytest.mark.parametrize(
+    ("drifted", "alone", "of_day", "told"),
+    [
+        (True, 1200, False, f"{NEWEST} do not show it: it is over, or too rare to be seen in them"),
+        (True, 1200, None, f"{NEWEST} are too few for a verdict"),
+        (True, None, None, ""),
+        (False, 1200, False, ""),
+    ],
+)
+def test_of_a_drift_of_the_week_it_is_told_what_the_newest_day_shows(drifted, alone, of_day, told):
+    document = {"drifted": drifted, "newest_alone": alone, "newest_alone_drifted": of_day}
+    assert drift_magnitude._in_newest(document) == told
 
 
 def test_the_verdict_says_which_rows_were_measured_and_knows_what_detectors_found(tmp_path, monkeypatch):

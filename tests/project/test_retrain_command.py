@@ -7,6 +7,7 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import mlrun
 import pytest
 
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -18,6 +19,7 @@ from project import (
     orphaned_runs,
     production_model,
     registered_versions,
+    report_sections,
     session,
 )
 from project.cli import endpoint, release, routing
@@ -32,6 +34,7 @@ from project.summary import measured_drift, other_code
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.retraining.test_policy import opened
 from tests.project.test_measured_drift import TOLD, step
+from training.evaluation.promotion_gate import after_rehearsal
 
 OUTLOOK = {
     **{"waiting": "640 labeled rows", "rows": 640, "rows_needed": 1000, "units": 3, "units_needed": 5},
@@ -249,3 +252,43 @@ def test_an_approval_that_was_killed_before_the_loop_was_told_is_ended_by_the_ne
     retrain("p", approve=True)
     # It may have been killed before the detectors were attached, or the promotion was recorded.
     assert (approval.done, outcome(home)) == (["watched: v2", "recorded: v2"], ("", "promoted", ""))
+
+
+def test_a_person_who_resumes_is_told_so(home: Any, monkeypatch: Any, capsys: Any) -> None:
+    file = StateFile(home / "retraining", "p")
+    with file.changing() as state:
+        file.write(replace(state, hold_until="2099-01-01T00:00:00+00:00", hold_reason="cool-down"))
+    with fake_endpoint(lambda *_: (200, {"mode": "auto", "outlook": OUTLOOK})) as address:
+        monkeypatch.setattr(api_reader, "ready_endpoint", lambda *_: SimpleNamespace(address=address))
+        retrain("p", resume=True)
+    told = capsys.readouterr()
+    assert told.err == "resumed: failures, pauses, cool-down and hold are forgotten\n"
+    assert "cool-down" not in told.out
+
+
+@pytest.mark.parametrize("is_up", [True, False])
+def test_a_candidate_that_a_person_declines_says_so(
+    home: Any, approval: Approval, monkeypatch: Any, capsys: Any, is_up: bool
+) -> None:
+    said = {"promotion": "waits for approval", "promotion_reason": "better"}
+    model = SimpleNamespace(tree="run", spec=SimpleNamespace(parameters=said))
+    monkeypatch.setattr(registered_versions, "find_version", lambda *_: SimpleNamespace(artifact=model))
+    monkeypatch.setattr(report_sections, "tell_gate_of", lambda *_: None)
+    monkeypatch.setattr(mlrun.artifacts, "update_model", lambda _, parameters, **__: said.update(parameters))
+    if not is_up:
+        monkeypatch.setattr("project.cli.retrain._session", lambda _: (None, "nothing is running"))
+    retrain("p", decline=True)
+    told = capsys.readouterr().err
+    assert "declined: version v2\n" in told
+    assert ("goes on to say that it waits for approval" in told) is not is_up
+    assert said["promotion"] == ("declined" if is_up else "waits for approval")
+    if is_up:
+        assert after_rehearsal(said["promotion"]) == "promoted by request"
+
+
+def test_a_drift_that_a_person_declines_is_told(home: Any, approval: Approval, capsys: Any) -> None:
+    file = StateFile(home / "retraining", "p")
+    with file.changing() as state:
+        file.write(replace(state, candidate=""))
+    retrain("p", decline=True)
+    assert capsys.readouterr().err == "declined: the drift\n"

@@ -24,6 +24,8 @@ ON_TRIAL = "to be tried on live events"
 LOST = "not promoted after its trial"
 OPEN = "not decided by its trial"
 """Of a model whose trial is over; a person may take it all the same."""
+DECLINED = "declined"
+"""Of a model that a person has turned down; one may take it all the same."""
 SUPERSEDED = "superseded"
 """Of a model that passed beside a champion that is not there any more: that says nothing of the new one."""
 PENDING = {
@@ -34,7 +36,7 @@ PENDING = {
 _AFTER_REHEARSAL = {
     **{pending: done for done, pending in PENDING.items()},
     **dict.fromkeys((HELD, ON_TRIAL, OPEN), APPROVED),
-    LOST: OVERRULED,
+    **dict.fromkeys((LOST, DECLINED), OVERRULED),
 }
 
 TOO_LITTLE = "too_little_to_compare"

@@ -8,7 +8,7 @@ import pytest
 from project.endpoint_routing import RefusedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
-from project.retraining.by_person import rolled_back
+from project.retraining.by_person import resumed, rolled_back
 from project.retraining.loop import Loop
 from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, RunLook
 from project.retraining.next_run import Evidence
@@ -568,3 +568,21 @@ def test_that_rows_cannot_be_counted_does_not_hide_what_a_trial_waits_for(tmp_pa
     assert loop.outlook().waiting == (
         "300 mature labeled rows in shadow, of 1,000; labeled rows cannot be counted: a file is away"
     )
+
+
+def test_what_the_last_tick_waited_for_is_not_told_once_a_person_has_decided(tmp_path):
+    world = World("promoted", "promoted")
+    loop = make(world, tmp_path, policy=replace(POLICY, cool_down=3600.0))
+    loop.take(told())
+    for _ in range(5):
+        loop.tick()
+    loop.take(told(2, version="v2"))
+    loop.tick()
+    loop.tick()
+    assert "cool-down until" in loop.outlook().waiting
+    file = StateFile(tmp_path, "p")
+    with file.changing() as state:
+        file.write(resumed(state, world.now))
+    assert loop.outlook().waiting == ""
+    loop.tick()
+    assert "is under way" in loop.outlook().waiting

@@ -328,3 +328,84 @@ def test_killed_at_any_moment_both_drifts_are_told_and_the_newer_one_is_trained_
         if world.countdown is not None:
             break
         moments += 1
+
+
+WORSE_AT = {"alert": "a1", "onset": ONSET, "event_time": "2024-05-03T12:00:00+00:00"}
+
+
+def drive_worse(world, folder, at, policy=POLICY, ticks=40):
+    """The open alert of the only case gets worse, with a later onset, at a tick."""
+    loop = make(world, folder, policy=policy)
+    loop.take(told(alert="a1"))
+    for tick in range(ticks):
+        world.now += timedelta(seconds=10)
+        if tick == at:
+            loop.take(told(2, **WORSE_AT))
+        loop.tick()
+    return StateFile(folder, "p").read()
+
+
+def test_a_run_learns_from_rows_since_the_alert_got_worse_where_there_are_enough(tmp_path):
+    world = World("promoted")
+    state = drive_worse(world, tmp_path, 0)
+    assert windows(world) == [NEWEST]
+    assert outcomes(state) == ["opened", "merged", "newer drift", "begun", "promoted"]
+    assert state.case is None
+    assert "the alert got worse than at 2024-05-01T11:00:00" in state.decisions[2].reason
+
+
+@pytest.mark.parametrize(("at", "few_for"), [(0, 1), (1, 0)])
+def test_a_case_whose_alert_got_worse_goes_on_after_the_promotion_once_and_after_the_cool_down(
+    tmp_path, at, few_for
+):
+    """There were too few rows since then, or the run was under way already."""
+    world = World("promoted", "promoted")
+    labeled_until(world, 2 if few_for else 0)
+    state = drive_worse(world, tmp_path, at, replace(POLICY, cool_down=100.0))
+    assert windows(world) == ["since 2024-05-01T11:00:00+00:00", NEWEST]
+    begun = [datetime.fromisoformat(each.time) for each in state.decisions if each.outcome == "begun"]
+    promoted = next(each for each in state.decisions if each.outcome == "promoted")
+    assert begun[1] - datetime.fromisoformat(promoted.time) >= timedelta(seconds=100)
+    assert sorted(outcomes(state)) == sorted(
+        ["opened", "merged", "begun", "promoted", "newer drift", "begun", "promoted"]
+    )
+    assert (outcomes(state)[-1], state.case, world.production) == ("promoted", None, "v3")
+
+
+def test_a_case_that_goes_on_after_the_promotion_ends_by_the_rule_of_rejections_and_of_runs_a_day():
+    state = take(take(LoopState(), told(alert="a1"), "v1", NOW), worse(2, 11), "v1", NOW)
+    state = tried(state, "promoted", champion="v2")
+    assert (state.case.onset, state.case.version, state.case.alerts) == (ONSET, "v2", ())
+    after = NOW + timedelta(seconds=POLICY.cool_down + 1)
+    assert "cool-down" in next_step(state, PLENTY, NOW, POLICY).reason
+    assert next_step(state, replace(PLENTY, rows=1000), after, POLICY) == Begin(1000)
+    limited = replace(POLICY, runs_a_day=1)
+    assert "1 runs began" in next_step(state, PLENTY, after, limited).reason
+    state = LoopState.from_dict(json.loads(json.dumps(state.to_dict())))
+    for _ in range(POLICY.rejections):
+        begun = began(state, Attempt("k", "main", 5000, after.isoformat(), "v2"), after, 1)
+        state = after_run(begun, RunResult("rejected", "", "run", "v3"), "v2", after, POLICY)
+    assert (state.case, outcomes(state)[-1]) == (None, "champion stays")
+
+
+def test_a_case_is_over_after_the_promotion_where_no_onset_is_later_or_the_alert_is_over_too():
+    first = take(LoopState(), told(alert="a1"), "v1", NOW)
+    earlier = take(first, worse(2, 11, onset="2024-05-01T10:00:00+00:00"), "v1", NOW)
+    ended = take(take(first, worse(2, 11), "v1", NOW), cleared(3, alert="a1"), "v1", NOW)
+    for state in (earlier, ended):
+        assert tried(state, "promoted", champion="v2").case is None
+
+
+def test_a_person_who_declines_ends_a_case_also_if_its_alert_got_worse():
+    state = take(tried(take(LoopState(), told(alert="a1"), "v1", NOW), "staged"), worse(2, 11), "v1", NOW)
+    assert declined(state, NOW, POLICY).case is None
+    assert approved(state, "v2", "", NOW, POLICY).case.onset == ONSET
+
+
+def test_what_the_new_model_is_found_to_have_joins_or_renews_the_case_that_goes_on():
+    state = take(take(LoopState(), told(alert="a1"), "v1", NOW), worse(2, 11), "v1", NOW)
+    state = tried(state, "promoted", champion="v2")
+    again = told(3, "v2", alert="b1", onset=ONSET, event_time="2024-05-03T20:00:00+00:00")
+    assert outcomes(take(state, again, "v2", NOW))[-1] == "merged"
+    later = told(4, "v2", alert="b1", onset="2024-05-04T11:00:00+00:00")
+    assert take(state, later, "v2", NOW).case.onset == "2024-05-04T11:00:00+00:00"

@@ -141,6 +141,32 @@ def registry_of(monkeypatch, **before):
     return said
 
 
+@pytest.mark.parametrize("recorded", ["as it is tagged", "afterwards"])
+def test_what_the_loop_promotes_no_person_has_approved_whoever_records_it_first(
+    endpoint, tmp_path, monkeypatch, recorded
+):
+    said = registry_of(monkeypatch, promotion="to be tried on live events", promotion_reason="first rows")
+
+    seen = []
+
+    def record(moment):
+        if recorded == moment:  # What is recorded late was read as the tag moved.
+            registered_versions.record_primary("p", seen[0])
+
+    def tag(_model, _project, tag_name):
+        seen.append(SimpleNamespace(spec=SimpleNamespace(parameters=dict(said)), tree="run"))
+        record("as it is tagged")
+
+    database = SimpleNamespace(tag_artifacts=tag, list_artifacts=lambda **_: [])
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: database)
+    monkeypatch.setattr(attached_detectors, "watch_champion", lambda *_: record("afterwards"))
+    trials = operations(tmp_path)
+    trials.shadow("b", UNTIL)
+    assert said["promotion"] == "to be tried on live events"
+    trials.promote(TRIAL)
+    assert said == {"promotion": "promoted", "promotion_reason": TRIAL.reason}
+
+
 @pytest.mark.parametrize("there", ["", "to be tried on live events", "waits for approval", "promoted"])
 def test_a_model_and_the_page_of_its_run_say_what_came_of_its_trial_unless_it_is_in_production(
     endpoint, tmp_path, monkeypatch, there
