@@ -174,8 +174,8 @@ def block_devices(
 ) -> tuple[Index, Index] | None:
     """Number of the device of each block, of base and batch.
 
-    None if no column says it, there is only one, or many rows are of devices that the other side does not have: what is of
-    these is a difference that must show.
+    None if no column says it, there is only one, or many rows are of devices that the other side does not
+    have: what is of these is a difference that must show.
 
     :param frames: base and batch in device order.
     :param starts: first row of each block.

@@ -8,7 +8,7 @@ from typing import Any
 import mlrun
 
 from feature_sets.checks import check_boolean
-from feature_sets.ingestion.silence import silent_in_history
+from feature_sets.ingestion.silence import unlearned_in_history
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.telemetry.label_form import INCIDENTS
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -43,7 +43,7 @@ def add_live_history(
         if check_boolean("argument 'live'", live):
             journal = LiveJournal.of(context.project, Settings.from_environment())
             telemetry = TelemetrySchema.load(schema)
-            results = {**(taken := take_live(journal, telemetry)), **_silent(taken, telemetry)}
+            results = {**(taken := take_live(journal, telemetry)), **_unlearned(taken, telemetry)}
             lines = results["report_lines"]
             context.log_results({**results, **_contradicted(context.project, telemetry)})
     except BaseException:
@@ -58,18 +58,23 @@ def add_live_history(
     context.log_result(LIVE_LINES, "\n".join(lines))
 
 
-def _silent(taken: Mapping[str, Any], schema: TelemetrySchema) -> dict[str, Any]:
-    """Incidents without a reading, counted again as the ingestion before did not see what came live.
+def _unlearned(taken: Mapping[str, Any], schema: TelemetrySchema) -> dict[str, Any]:
+    """Incidents that no model learns from, counted again: the ingestion before did not see what came live.
 
     :param taken: what was added; nothing is counted where that was no reading and no incident.
     """
     changed = taken.get("readings_new") or taken.get("incidents")
-    silent = silent_in_history(schema) if changed and schema.labels.form == INCIDENTS else None
-    if silent is None:
+    found = unlearned_in_history(schema) if changed and schema.labels.form == INCIDENTS else None
+    if found is None:
         return {}
-    told = silent.sentence or "every incident has readings to learn from"
-    lines = [*taken["report_lines"], f"labels: with what arrived live: {told}"]
-    return {"incidents_without_reading": silent.to_dict(), "report_lines": lines}
+    sentences = [each.sentence for each in found if each.sentence]
+    told = sentences or ["every incident has readings to learn from"]
+    lines = [*taken["report_lines"], *(f"labels: with what arrived live: {each}" for each in told)]
+    return {
+        "incidents_outside": found.outside.to_dict(),
+        "incidents_without_reading": found.silent.to_dict(),
+        "report_lines": lines,
+    }
 
 
 def _tell(context: mlrun.MLClientCtx) -> None:

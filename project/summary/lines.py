@@ -40,7 +40,7 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
             if count
             for line in fact("", f"{name}: {count:,} {reason}")
         ),
-        *_label_lines({**ingested, **_silent_after(facts.get("live_history") or {})}),
+        *_label_lines({**ingested, **_newest_count(facts.get("live_history") or {})}),
         *(
             line
             for table, told in (ingested.get("report") or {}).items()
@@ -56,17 +56,20 @@ def _data_lines(facts: dict[str, Any]) -> list[str]:
     ]
 
 
-def _silent_after(taken: dict[str, Any]) -> dict[str, Any]:
-    """Incidents without a reading by the newest count, which is that after live readings were added."""
-    name = "incidents_without_reading"
-    return {name: taken[name]} if name in taken else {}
+_OF_INCIDENTS = ("incidents_outside", "incidents_without_reading")
+"""Results of the ingestion, and of the job that adds live readings, about incidents no model learns from."""
+
+
+def _newest_count(taken: dict[str, Any]) -> dict[str, Any]:
+    """What is said of incidents after live readings were added, if that was counted."""
+    return {name: taken[name] for name in _OF_INCIDENTS if name in taken}
 
 
 def _label_lines(ingested: dict[str, Any]) -> list[str]:
     """How many labels are in maintenance, and of which incidents no model learns, if any."""
     count = int(ingested.get("label_rows_in_maintenance") or 0)
     told = f"in maintenance: {count:,} labels, left out of training and evaluation" if count else ""
-    tables = (ingested.get(name) or {} for name in ("incidents_outside", "incidents_without_reading"))
+    tables = (ingested.get(name) or {} for name in _OF_INCIDENTS)
     of_incidents = [table["sentence"] for table in tables if table.get("sentence")]
     return [
         *(fact("", told) if told else []),

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 
 from feature_sets.checks import InputError
+from feature_sets.ingestion.silence import Unlearned
 from project.cli.ingest import _live_lines
 from project.errors import NetopsError
 from project.jobs import live_history
@@ -105,17 +106,22 @@ def test_what_was_added_is_told_to_the_report_as_a_text(monkeypatch):
 def test_incidents_without_a_reading_are_counted_with_what_arrived_live(monkeypatch):
     counted = []
 
-    def silent(schema):
+    def unlearned(schema):
         counted.append(schema)
-        return SimpleNamespace(sentence="1 of 9", to_dict=lambda: {"silent": 1})
+        outside, silent = (
+            SimpleNamespace(sentence=sentence, to_dict=lambda name=name: {name: 1})
+            for name, sentence in (("before", ""), ("silent", "1 of 9"))
+        )
+        return Unlearned(outside, silent)
 
-    monkeypatch.setattr(live_history, "silent_in_history", silent)
+    monkeypatch.setattr(live_history, "unlearned_in_history", unlearned)
     schema = SimpleNamespace(labels=SimpleNamespace(form="incidents"))
     taken = {"readings_new": 3, "report_lines": ["live: 3"]}
-    assert live_history._silent(taken, schema) == {
+    assert live_history._unlearned(taken, schema) == {
+        "incidents_outside": {"before": 1},
         "incidents_without_reading": {"silent": 1},
         "report_lines": ["live: 3", "labels: with what arrived live: 1 of 9"],
     }
-    assert live_history._silent({**taken, "readings_new": 0}, schema) == {}
-    assert live_history._silent(taken, SimpleNamespace(labels=SimpleNamespace(form="rows"))) == {}
+    assert live_history._unlearned({**taken, "readings_new": 0}, schema) == {}
+    assert live_history._unlearned(taken, SimpleNamespace(labels=SimpleNamespace(form="rows"))) == {}
     assert len(counted) == 1
