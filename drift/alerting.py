@@ -244,11 +244,9 @@ class Alerting:
         :param errors: how many of them were predicted wrong.
         :raises InputError: naming the field, the rule and what was given.
         """
-        if (
-            isinstance(saved, dict) and "calm_from" in saved
-        ):  # Of before a day was judged as a whole, and so on.
+        if isinstance(saved, dict):  # Of before a day was judged as a whole, and before devices were named.
             saved = {"calm_hours": CalmHours().to_dict(), "newest": NewestDevices().to_dict(), **saved}
-            del saved["calm_from"]
+            saved.pop("calm_from", None)
         names = ("marks", "alerts", "calm_hours", "newest")
         saved = saved_mapping(owner, "alerting", saved, names)
         alerting = cls(group=group)

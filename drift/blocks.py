@@ -17,8 +17,8 @@ _HOURS = 24
 _TWO_DAYS = pd.Timedelta(days=1.9)
 """A base of less does not say what repeats every day; the last reading of a day is just before its end."""
 
-_ON_BOTH = 0.95
-"""Part of the rows of each side, at least, that is of devices of both."""
+_MIX = 0.1
+"""Total variation distance between the shares of rows that devices have, up to which these are the same."""
 
 MOST_PROBED = 50_000
 """Rows of the base from which their dependence is estimated, at most."""
@@ -169,28 +169,32 @@ def block_starts(
     return np.flatnonzero(is_first)
 
 
-def block_devices(
-    frames: tuple[pd.DataFrame, pd.DataFrame], starts: tuple[Index, Index], entity: str | None
-) -> tuple[Index, Index] | None:
-    """Number of the device of each block, of base and batch.
+def has_same_devices(base: pd.DataFrame, batch: pd.DataFrame, entity: str | None) -> bool:
+    """Whether rows are of several devices, in about the same shares on both sides.
 
-    None if no column says it, there is only one, or many rows are of devices that the other side does not
-    have: what is of these is a difference that must show.
+    If not, what is of the others is a difference that must show. One of less than ``_MIX`` is less than the
+    usual least distance that is called drift.
+
+    :param entity: column of the device key; None if nobody knows.
+    """
+    if entity is None or entity not in batch:
+        return False
+    shares = [frame[entity].value_counts(normalize=True) for frame in (base, batch)]
+    apart = shares[0].sub(shares[1], fill_value=0.0).abs().sum() / 2
+    return len(shares[0]) > 1 and bool(apart <= _MIX)
+
+
+def block_devices(
+    frames: tuple[pd.DataFrame, pd.DataFrame], starts: tuple[Index, Index], entity: str
+) -> tuple[Index, Index]:
+    """Number of the device of each block, of base and batch.
 
     :param frames: base and batch in device order.
     :param starts: first row of each block.
     """
-    if entity is None or not all(entity in frame for frame in frames):
-        return None
-    codes = pd.factorize(pd.concat([frame[entity] for frame in frames], ignore_index=True))[0].astype(
-        np.int64
-    )
-    sides = codes[: len(frames[0])], codes[len(frames[0]) :]
-    rows = [np.bincount(side, minlength=codes.max(initial=0) + 1) for side in sides]
-    on_both = (rows[0] > 0) & (rows[1] > 0)
-    if len(rows[0]) == 1 or any(of[on_both].sum() < _ON_BOTH * of.sum() for of in rows):
-        return None
-    return sides[0][starts[0]], sides[1][starts[1]]
+    of_block = [frame[entity].iloc[first] for frame, first in zip(frames, starts, strict=True)]
+    codes = pd.factorize(pd.concat(of_block, ignore_index=True))[0].astype(np.int64)
+    return codes[: len(starts[0])], codes[len(starts[0]) :]
 
 
 def selected(

@@ -25,6 +25,7 @@ from drift.blocks import (
     block_devices,
     block_starts,
     chosen_block,
+    has_same_devices,
     hours_of,
     needed_blocks,
     rows_of_a_device,
@@ -143,6 +144,7 @@ def drift_magnitude(
     base_starts, batch_starts = (block_starts(each, block_rows, entity, time, gap) for each in (base, batch))
     if block_rows > 1 and (fewest := min(len(base_starts), len(batch_starts))) < LEAST_BLOCKS:
         return undecided(f"a side has {fewest} blocks of {block_rows * gap:,.0f} s, needs {LEAST_BLOCKS}")
+    same_devices = has_same_devices(base, batch, entity)
     rng = np.random.default_rng(seed)
     base, base_starts = selected(base, base_starts, max_rows, rng)
     batch, batch_starts = selected(batch, batch_starts, max_rows, rng)
@@ -155,7 +157,7 @@ def drift_magnitude(
     sizes = [column.size for column in coded] + [2] * len(shares)
     hours = hours_of(base, entity, time)
     together = devices_together(sides, sizes, (base, batch), entity, time, spans, hours)
-    devices = block_devices((base, batch), starts, entity)
+    devices = block_devices((base, batch), starts, entity) if entity and same_devices else None
     chance = compare_with_chance(sides, sizes, permutations, starts, rng, missing, together.variance, devices)
     shifts = _shifts(coded, shares, limits, chance, together.is_enough)
     # A share, as of missing readings, may be of each device by itself where the rest is of all at once.

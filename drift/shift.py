@@ -13,6 +13,7 @@ from drift.drift_event import SEVERITIES, DriftEvent, Severity
 Kind = Literal["feature", "prediction", "label", "joint"]
 Verdict = Literal["moved", "not_moved", "no_verdict"]
 
+_TINY = 1e-12
 _WIDE = 0.3
 """Limit of a column from which on it is told beside "no drift" that less of it would not have been seen."""
 
@@ -268,7 +269,7 @@ def reason_of(shifts: Sequence[ColumnShift]) -> str:
     moved = sorted((shift for shift in shifts if shift.drifted), key=lambda shift: shift.weight, reverse=True)
     if moved:
         return f"{len(moved)} of {len(shifts)} columns moved: {', '.join(map(str, moved[:3]))}"
-    furthest = max(shifts, key=lambda shift: shift.total_variation / shift.limit)
+    furthest = max(shifts, key=lambda shift: shift.total_variation / max(shift.limit, _TINY))
     told = f"{furthest} ({furthest.expected_by_chance:.2f} by chance, the limit is {furthest.limit:.2f})"
     widest = max(shifts, key=lambda shift: 0.0 if shift.kind == "joint" else shift.limit)
     blind = ""

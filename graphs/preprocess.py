@@ -224,12 +224,13 @@ class Preprocess(RequestStep):
             return False
         groups = state.part("groups")
         for what, is_restored in (
-            ("are relative to a device", self._levels.restore(state.part("levels"))),
-            ("are of other devices", self._groups.put(groups.plain, groups.arrays)),
+            ("relative to a device", self._levels.restore(state.part("levels"))),
+            ("of other devices", self._groups.put(groups.plain, groups.arrays)),
         ):
             if not is_restored:
                 self._begin_anew()
-                logger.warning(f"the windows begin with the journal: other features {what}")
+                why = "are others by now, or an earlier release kept less of them"
+                logger.warning(f"the windows begin with the journal: features {what} {why}")
                 return False
         self._arrived, self._swept = state.plain["arrived"], state.plain["swept"]
         self._started = set(state.plain["started"])

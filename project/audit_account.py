@@ -84,9 +84,9 @@ class Audit:
         """How much of it was looked at only in part."""
         if not self.partly:
             return ""
-        whole = 100 * (self.compared - self.partly) / self.compared
+        whole = 100 * (self.compared - self.partly) // self.compared
         return (
-            f" in what was looked at: all features in {whole:.0f} %; of the other {self.partly:,} "
+            f" in what was looked at: all features in {whole} %; of the other {self.partly:,} "
             f"up to {len(self.left_out)} features are unknown"
         )
 

@@ -16,7 +16,7 @@ from feature_sets.rows.whole_numbers import EXACT, whole_array
 from feature_sets.telemetry.arrow_files import NULL_WORDS
 from feature_sets.telemetry.cell_text import is_text
 
-_NUMBER = r"^[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?$|^[+-]?inf(?:inity)?$"
+_NUMBER = r"^[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?$|^[+-]?inf(?:inity)?$"
 _IS_NUMBER = re.compile(_NUMBER)
 _MINUS = "\u2212"
 """The typographic minus sign, as spreadsheets and some element managers write it."""
@@ -26,7 +26,7 @@ THOUSANDS = re.compile(
 """A number with a mark, its first group, between thousands; all of a text must fit."""
 _DIGITS = 20
 """Most digits of a whole number of 64 bits."""
-_EXPONENT = re.compile(r"\+?(?P<mantissa>[0-9]+\.?[0-9]*|\.[0-9]+)e\+?[0-9]+")
+_EXPONENT = re.compile(r"\+?(?P<mantissa>[0-9]+(?:\.[0-9]*)?|\.[0-9]+)e\+?[0-9]+")
 """A number with an exponent, in lower case and with a point; all of a text must fit."""
 _ROUNDED_FROM = 10**6
 """Smaller numbers are round now and then: who writes 1e3 means a thousand."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from feature_sets.telemetry.errors import TelemetryError
-from feature_sets.telemetry.unit_suspicion import FileValues
+
+if TYPE_CHECKING:  # Commands that only look load no numpy.
+    from feature_sets.telemetry.unit_suspicion import FileValues
 
 REPEATS = ("duplicate", "merged", "contradicting")
 """Reasons for which a row is left out as another one says it already, or another thing of the same."""

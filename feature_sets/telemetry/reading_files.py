@@ -285,9 +285,10 @@ class _ReadingFiles:
         rows.known = rules.devices or ()
         rows.reject("unknown_device", ~rules.knows(keys)[found.devices], DEVICE)
         kept = np.flatnonzero(rows.keep)
-        for file in np.unique(rows.file[kept]).tolist():
-            mine = kept[rows.file[kept] == file]
-            arrays = {name: rows.frame[name].array for name in gauges(schema)}
+        arrays = {name: rows.frame[name].array for name in gauges(schema)}
+        by_file = kept[np.argsort(rows.file[kept], kind="stable")]
+        files, begins = np.unique(rows.file[by_file], return_index=True)
+        for file, mine in zip(files.tolist(), np.split(by_file, begins[1:]), strict=True):
             self._values.take(file, found.devices[mine], arrays, mine)
         frame = rows.frame[list(schema.sent_fields)]
         arrival = None if found.arrival is None else found.arrival[kept]

@@ -38,6 +38,9 @@ _LOOKED_AT, _ROWS = 4096, 8192
 """Rows of a part in which devices are looked for, and whose values are taken, at most."""
 _STEADY = 2.0
 """How many times larger a device may be in one of the other files than in the middle of them."""
+_OTHERS = 16
+"""Files that a device of a file is compared with, evenly out of all that have it."""
+_FAR = math.log(min(FACTORS) / (_NEAR * _SPREAD))
 _QUANTILES = (0.1, 0.5, 0.9)
 _NAMED = 3
 
@@ -53,6 +56,9 @@ class FileValues:
 
     name: str
     quantiles: Mapping[str, Mapping[str, Floats]]
+
+
+_There = tuple[FileValues, Floats]
 
 
 @dataclass(frozen=True)
@@ -195,28 +201,54 @@ def unit_suspicions(files: Sequence[FileValues], known: Sequence[FileValues] = (
     :param known: others that they are compared with, such as parts of a history.
     """
     found: dict[tuple[str, float], list[UnitSuspicion]] = {}
+    columns = {name for one in files for name in one.quantiles}
+    some = {column: _compared([*known, *files], column) for column in columns}
     for file in files:
-        others = [other for other in (*known, *files) if other is not file]
         for column in file.quantiles:
-            one = _suspicion(file, others, column)
+            if not _is_far(file.quantiles[column], some[column]):
+                continue
+            one = _suspicion(file, some[column], column)
             if one is None:
                 continue
-            found.pop((column, 1 / one.factor), None)
-            found.setdefault((column, one.factor), []).append(one)
+            size = round(math.log(one.factor), 6)
+            found.pop((column, -size), None)
+            found.setdefault((column, size), []).append(one)
     return [
         replace(same[0], files=tuple(name for one in same for name in one.files)) for same in found.values()
     ]
 
 
-def _suspicion(file: FileValues, others: Sequence[FileValues], column: str) -> UnitSuspicion | None:
+def _compared(files: Sequence[FileValues], column: str) -> dict[str, list[_There]]:
+    """What some of the files that have a device have of it, evenly out of all.
+
+    With all of them it would take hours of a year of hourly files.
+    """
+    found: dict[str, list[_There]] = {}
+    for file in files:
+        for device, sizes in file.quantiles.get(column, {}).items():
+            found.setdefault(device, []).append((file, sizes))
+    return {
+        device: [each[place] for place in np.unique(np.linspace(0, len(each) - 1, _OTHERS + 1).astype(int))]
+        for device, each in found.items()
+    }
+
+
+def _is_far(mine: Mapping[str, Floats], compared: Mapping[str, list[_There]]) -> bool:
+    """Whether a device is far enough from any file for a suspicion, so that it is worth a closer look."""
+    return any(
+        abs(math.log(sizes[1] / there[1])) >= _FAR
+        for device, sizes in mine.items()
+        for _, there in compared[device]
+    )
+
+
+def _suspicion(
+    file: FileValues, compared_with: Mapping[str, list[_There]], column: str
+) -> UnitSuspicion | None:
     """What is suspicious of a column in a file; None if nothing is, or too few devices can tell."""
     ratios, apart, such, compared = [], [], [], set()
     for device, mine in file.quantiles[column].items():
-        there = [
-            (other.name, other.quantiles[column][device])
-            for other in others
-            if column in other.quantiles and device in other.quantiles[column]
-        ]
+        there = [(other.name, sizes) for other, sizes in compared_with[device] if other is not file]
         if not there:
             continue
         theirs = np.median([each for _, each in there], axis=0)

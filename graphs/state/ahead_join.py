@@ -138,17 +138,23 @@ class AheadJoin:
         """Note a row that no label can change any more."""
         self._new.append(row)
 
-    def near(self, micros: int) -> list[str]:
-        """Devices with a row within the longest horizon before a time, and none at it, by name.
+    def near(self, micros: int) -> frozenset[str]:
+        """Devices with a row within the longest horizon before a time, and none at it.
 
         :param micros: microseconds; all rows before it are settled.
         """
         first = micros - max(self._horizons.values(), default=0) * 1_000_000
-        begin, end = np.searchsorted(self._columns.micros, [first, micros + 1]).tolist()
-        rows = self._rows[begin:end]
-        rows += self._new[bisect_left(self._new, first, key=_micros_of) :]
-        before = {row.device for row in rows if _micros_of(row) < micros}
-        return sorted(before - {row.device for row in rows if _micros_of(row) == micros})
+        begin, at, end = np.searchsorted(self._columns.micros, [first, micros, micros + 1]).tolist()
+        devices = list(self._numbers)
+        before, there = (
+            {devices[code] for code in np.flatnonzero(np.bincount(self._columns.codes[rows])).tolist()}
+            for rows in (slice(begin, at), slice(at, end))
+        )
+        for row in self._new[bisect_left(self._new, first, key=_micros_of) :]:
+            of = event_micros(row.time)
+            if of <= micros:
+                (before if of < micros else there).add(row.device)
+        return frozenset(before - there)
 
     def exclude(self, device: str, time: float) -> None:
         """Note that a label says that a row does not count, which is not settled yet."""

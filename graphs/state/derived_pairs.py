@@ -14,6 +14,7 @@ from typing import Any
 
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.label_form import ROWS, LabelForm
+from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.label_status import LabelStatus
 from graphs.protocol.records import LabeledPair, Position
 from graphs.state.incident_book import IncidentBook
@@ -292,12 +293,17 @@ class DerivedPairs(RememberedLedger):
         first, self._begun_until = self._begun_until, until
         if first is None or self.on_settled is None or self.near is None:
             return
+        near: dict[int, set[str]] = {}
         for start, incident in self._book.begun(first, until):
-            for device in self.near(start):
+            if start not in near:
+                near[start] = set(self.near(start))
+            one = incident.names.get(DEVICE)
+            for device in [one] if one in near[start] else sorted(near[start]):
                 said = self._label_at(device, start) if self._book.names(incident, device, start) else 0
                 if said:
                     label, excluded = (None, True) if said == _EXCLUDED else (1, False)
                     self.on_settled(Settled(device, start / 1_000_000, label, excluded))
+                    near[start].discard(device)
 
     def _forgotten(self, micros: int, device: str, is_made: bool) -> None:
         known = self._devices[device]
@@ -316,6 +322,9 @@ class DerivedPairs(RememberedLedger):
         else:
             label = known.told.pop(micros)
             state = "used" if label.used is not None else "waiting_for_prediction"
+            is_alone = label.used is None and label.label == 1
+            if is_alone and self.on_settled and self.near and device in self.near(micros):
+                self.on_settled(Settled(device, micros / 1_000_000, 1))
             if label.used is None:
                 known.waiting.remove(micros)
                 self._states[state] -= 1

@@ -11,10 +11,8 @@ from graphs.state.entry_id import EntryId
 from graphs.state.snapshots.saved_state import SavedState
 
 _AT_ONCE = 256
-"""Entries that one request drops at most: a snapshot sets thousands free, and whoever comes next would wait.
-
-A request brings one, so they do not pile up.
-"""
+"""Entries that one request drops at most, or as many as hold the events that it brings: a snapshot sets
+thousands free, and whoever comes next would wait. So they do not pile up."""
 
 
 class JournalBounds:
@@ -59,9 +57,9 @@ class JournalBounds:
         :param incoming: events that are about to be added.
         :param archived: the last entry that is in a file; None if there are no files.
         """
-        dropped = 0
+        dropped = freed = 0
         while (
-            dropped < _AT_ONCE
+            (dropped < _AT_ONCE or freed < incoming)
             and self._sizes
             and self._total - self._sizes[0][1] + incoming >= self._max_events
         ):
@@ -69,8 +67,9 @@ class JournalBounds:
                 break
             if self.floor is not None and self._sizes[0][0] > self.floor:
                 break
-            self._total -= self._sizes.popleft()[1]
-            dropped += 1
+            size = self._sizes.popleft()[1]
+            self._total -= size
+            dropped, freed = dropped + 1, freed + size
         if not dropped or not self._sizes:
             return None
         oldest = self._sizes[0][0]

@@ -16,6 +16,7 @@ from graphs.state.sent_rows import Sent, SentRows
 from graphs.state.stored_rows import StoredRows
 
 Read = Callable[[], pd.DataFrame]
+Ask = Callable[[], str]
 
 _FIRST, _LAST = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
 
@@ -37,45 +38,41 @@ class LevelHistory:
     :param read: device, time (UTC), the features and, where the schema names it, the arrival of each row.
     :param schema: names the columns.
     :param inputs: the features.
+    :param ask: gives the version of the history that there is now.
     """
 
-    def __init__(self, read: Read, schema: TelemetrySchema, inputs: Sequence[str]) -> None:
-        self._read, self._schema, self._inputs = read, schema, list(inputs)
+    def __init__(self, read: Read, schema: TelemetrySchema, inputs: Sequence[str], ask: Ask) -> None:
+        self._read, self._schema, self._inputs, self._ask = read, schema, list(inputs), ask
         self._rows: dict[str, _Past] | None = None
+        self._version: str | None = None
 
     def refresh(self) -> None:
         """Read anew when a device asks again."""
-        self._rows = None
+        self._rows = self._version = None
 
-    def before(
-        self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]]
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]:
-        """What the rows of a device say that were there before its first live reading, in their order.
+    @property
+    def version(self) -> str:
+        """Which state of the history there is since ``refresh``; nothing of it is read.
 
-        Which these are is as for ``ReadingHistory.before``, but however old they are.
-
-        :param left_out: device and time of rows that are not meant, where no arrival tells which came later.
-        :returns: features, shape (n, features), and times in microseconds, shape (n,).
+        :raises ApiError: 503 if MLRun is away.
         """
-        if self._rows is None:
-            self._rows = self._load()
-        past = self._rows.get(device)
-        if past is None:
-            return np.empty((0, len(self._inputs))), np.empty(0, dtype=np.int64)
-        given = _given(past, device, event_micros(time), event_micros(arrived), left_out)
-        return past.features[given], past.micros[given]
+        if self._version is None:
+            self._version = self._ask()
+        return self._version
 
     def with_sent(
         self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]], sent: SentRows
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], Sent] | None:
-        """The same of a device that sent rows already: those of the history, and those that it has not yet.
+        """What the rows of a device say that were there before a live reading: of the history, and sent ones.
 
+        Which rows of the history these are is as for ``ReadingHistory.before``, but however old they are.
         All are in the order that the history will have. What the device sent of a later time than this
         reading counts, too.
 
+        :param left_out: device and time of rows that are not meant, where no arrival tells which came later.
         :param sent: what came of it since the history was looked at.
-        :returns: features and times as of ``before``, and the rows that are not in the history; None if rows
-            are in neither.
+        :returns: features, shape (n, features), times in microseconds, shape (n,), and the rows that are not
+            in the history; None if rows are in neither.
         """
         if self._rows is None:
             self._rows = self._load()
@@ -136,9 +133,12 @@ def stored_levels(uri: str, schema: TelemetrySchema, features: RelativeFeatures)
         return None
     stored = StoredRows(uri, schema, list(dict.fromkeys(features.inputs)))
 
-    def read() -> pd.DataFrame:
+    def ask() -> str:
         stored.refresh()
+        return stored.version
+
+    def read() -> pd.DataFrame:
         # With a time column MLRun reads the time too, however wide the range is.
         return stored.between(_FIRST, _LAST)
 
-    return LevelHistory(read, schema, features.inputs)
+    return LevelHistory(read, schema, features.inputs, ask)

@@ -23,8 +23,8 @@ class LiveLevels:
 
     A device that is new here begins with all of its ingested rows, and so does one that was forgotten and
     comes back. What is ingested of a device later, such as a day that came by file, belongs between what it
-    sent. So with its first event after an ingestion or a restart it begins with the history again, and goes
-    on with what it sent that the history has not yet.
+    sent. So with its first event after an ingestion it begins with the history again, and goes on with what
+    it sent that the history has not yet.
 
     :param schema: declares the features.
     :param history: ``store://feature-sets/...`` of what was ingested; None for nothing.
@@ -39,6 +39,8 @@ class LiveLevels:
             stored_levels(history, schema, self._features) if history else None
         )
         self._sent = SentRows(len(self._features.inputs))
+        self._begun: dict[str, str] = {}
+        """Version of the history that each device has begun with last."""
 
     @property
     def kept(self) -> bool:
@@ -72,7 +74,10 @@ class LiveLevels:
         """Level and spread of each device; ``restore`` goes on from it exactly."""
         devices, levels = self._baselines.content()
         sent, rows = self._sent.content()
-        plain = {"names": list(self._features.names), "devices": devices, "sent": sent}
+        begun: dict[str, list[str]] = {}
+        for device, version in self._begun.items():
+            begun.setdefault(version, []).append(device)
+        plain = {"names": list(self._features.names), "devices": devices, "sent": sent, "begun": begun}
         return SavedState(plain, {"levels": levels, **rows})
 
     def restore(self, state: SavedState) -> bool:
@@ -88,6 +93,8 @@ class LiveLevels:
             return False
         if self.kept:
             self._sent.put(state.plain["sent"], state.arrays["sent_at"], state.arrays["sent"])
+            versions = state.plain["begun"].items()
+            self._begun = {device: version for version, devices in versions for device in devices}
         self._baselines.put(state.plain["devices"], state.arrays["levels"])
         return True
 
@@ -101,19 +108,21 @@ class LiveLevels:
         devices = list(devices)
         self._baselines.forget(devices)
         self._sent.forget(devices)
+        for device in devices:
+            self._begun.pop(str(device), None)
 
     def begin(
         self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]] = frozenset()
     ) -> bool:
         """Have a device begin with what was ingested of it, and go on with what it sent beside that.
 
-        Done again it changes nothing.
+        Done again it changes nothing. With the history that it has begun with before, nothing is read.
 
         :param left_out: see ``LevelHistory.before``.
         :returns: whether it did; else more came since an ingestion than is kept, and it goes on as it is.
         :raises ApiError: 503 if it cannot be read.
         """
-        if self._history is None:
+        if self._history is None or self._begun.get(device) == self._history.version:
             return True
         found = self._history.with_sent(device, time, arrived, left_out, self._sent)
         if found is None:
@@ -126,6 +135,7 @@ class LiveLevels:
         self._baselines.forget([device])
         self._baselines.compare([device], np.zeros(len(past), dtype=np.int64), past, hours_of(micros))
         self._sent.keep(device, sent)
+        self._begun[device] = self._history.version
         return True
 
     def take_filled(self, filled: pd.DataFrame, rows: pd.DataFrame, known: Collection[str | int]) -> None:

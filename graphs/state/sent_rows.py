@@ -9,8 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-MOST = 1024
-"""Rows of a device that are kept for sure, up to twice as many; 3.5 days of one each five minutes."""
+MOST, LEAST = 1024, 16
+"""Rows of a device that are kept, up to twice as many, and of how many at least where devices are many. 1,024
+are 3.5 days of one each five minutes."""
+BYTES = 128 << 20
+"""Memory that rows of all devices may take, up to twice as much: more devices keep fewer each."""
 
 
 class Sent(NamedTuple):
@@ -32,10 +35,12 @@ class SentRows:
 
     :param width: features of a row.
     :param most: rows of a device that are kept for sure; older ones are dropped.
+    :param bytes_of_all: see ``BYTES``.
     """
 
-    def __init__(self, width: int, most: int = MOST) -> None:
+    def __init__(self, width: int, most: int = MOST, bytes_of_all: int = BYTES) -> None:
         self._width, self._most = width, most
+        self._rows_of_all = bytes_of_all // (8 * (width + 2))
         self._at: dict[str, array[int]] = {}
         self._features: dict[str, array[float]] = {}
         self._newest: dict[str, int] = {}
@@ -49,8 +54,9 @@ class SentRows:
         at.extend((arrival, micros))
         kept.extend(features)
         self._newest[device] = max(micros, self._newest.get(device, micros))
-        if len(at) > 4 * self._most:
-            surplus = len(at) // 2 - self._most
+        most = min(self._most, max(LEAST, self._rows_of_all // len(self._at)))
+        if len(at) > 4 * most:
+            surplus = len(at) // 2 - most
             self._dropped[device] = at[2 * surplus - 1]
             del at[: 2 * surplus], kept[: surplus * self._width]
 

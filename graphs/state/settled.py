@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import NamedTuple
 
 from graphs.protocol.records import Ahead
@@ -28,5 +28,5 @@ class Settled(NamedTuple):
 
 
 OnSettled = Callable[[Settled], None]
-Near = Callable[[int], Iterable[str]]
+Near = Callable[[int], frozenset[str]]
 """Devices with rows before a time in microseconds, and none at it."""

@@ -42,6 +42,11 @@ class StoredRows:
         """
         self._feature_set.refresh()
 
+    @property
+    def version(self) -> str:
+        """Names the state of the history as it was asked for last; each ingestion has a folder."""
+        return " ".join(str(target.path) for target in self._feature_set.known.status.targets)
+
     def between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Device, time (UTC), arrival (UTC) where the schema names it, and the columns.
 

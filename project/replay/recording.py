@@ -120,9 +120,9 @@ def _incidents(schema: TelemetrySchema, start: pd.Timestamp, end: pd.Timestamp) 
 
 
 def _at_readings(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:
-    """Labels that are told of a prediction: of errors now those of a reading, the others are incidents."""
+    """Labels that are told by themselves: of errors now not those of incidents whose device is silent."""
     stored = StoredHistory.of(device_metrics.device_metrics(schema))
-    has_others = schema.labels.is_derived and bool(schema.further_horizons) and not schema.horizon_seconds
+    has_others = schema.labels.has_incidents and bool(schema.further_horizons) and not schema.horizon_seconds
     if stored is None or not has_others or not len(labels):
         return labels
     return labels[held_rows(stored, KeyedRows.of(labels, DEVICE, schema.time))[0] >= 0]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from drift.blocks import block_devices
+from drift.blocks import block_devices, has_same_devices
 from drift.magnitude import DriftMagnitude, drift_magnitude
 from drift.shift import reason_of
 
@@ -63,16 +63,23 @@ def test_other_devices_are_a_difference_that_shows():
     assert found.shifts[1].total_variation == pytest.approx(0.5)
 
 
-@pytest.mark.parametrize(("gone", "is_told"), [(1, True), (4, False)])
-def test_few_devices_that_come_or_go_leave_the_others_compared_with_themselves(gone, is_told):
+@pytest.mark.parametrize(("gone", "is_same"), [(4, True), (5, False)])
+def test_few_devices_that_come_or_go_leave_the_others_compared_with_themselves(gone, is_same):
     rows = fleet(3)
     here = rows[rows["device"] >= f"d{gone:02}"].reset_index(drop=True)
+    assert has_same_devices(rows, here, "device") == is_same
     starts = np.arange(0, len(rows), 24), np.arange(0, len(here), 24)
     found = block_devices((rows, here), starts, "device")
-    assert (found is not None) == is_told
-    if found is not None:
-        assert [len(each) for each in found] == [len(each) for each in starts]
-        assert found[0].tolist() == np.repeat(np.arange(DEVICES), DAYS + 2).tolist()
+    assert found[0].tolist() == np.repeat(np.arange(DEVICES), DAYS + 2).tolist()
+    assert found[1].tolist() == np.repeat(np.arange(gone, DEVICES), DAYS + 2).tolist()
+
+
+def test_devices_that_send_less_are_a_difference_that_shows():
+    rows = fleet(5, devices=80)
+    rows["load"] += 8 * rows["is_switch"]
+    newest = rows[rows["at"] >= rows["at"].min() + pd.Timedelta(days=DAYS + 1)]
+    newest = newest[(newest["is_switch"] == 0) | (newest["at"].dt.hour % 12 == 0)]
+    assert [shift.drifted for shift in compared(rows, newest).shifts] == [True, True]
 
 
 def test_beside_no_drift_the_limit_of_the_furthest_column_is_told():
@@ -89,3 +96,9 @@ def test_a_column_that_only_a_large_move_of_would_show_is_named_beside_no_drift(
     wide = replace(wide, name="heat", limit=0.38)
     assert reason_of([narrow, wide]).endswith("; feature heat counts only from 0.38 on")
     assert "counts only" not in reason_of([narrow, replace(wide, kind="joint")])
+
+
+def test_a_constant_column_without_a_least_distance_is_measured():
+    rows = fleet(6).assign(load=1.0)
+    found = drift_magnitude(rows, rows, ["load"], joint=(), entity="device", time="at", min_distance=0.0)
+    assert found.reason.startswith("none of 1 columns moved; furthest: feature load 0.00")

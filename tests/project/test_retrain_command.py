@@ -81,8 +81,9 @@ def test_drift_that_a_run_has_measured_is_told_beside_what_is_waited_for(
 ) -> None:
     monkeypatch.setattr(measured_drift, "runs", lambda *_, **__: [step("b", True)])
     text, content = printed(capsys, monkeypatch, {"mode": "auto", "outlook": OUTLOOK})
-    assert text.endswith(f"2 left\nrows: {TOLD}\n")
-    assert content["measured_drift"] == [TOLD]
+    told = TOLD.replace(", which came at TIME", "").replace("since TIME", "since 2024-05-01T11:00:00+00:00")
+    assert text.endswith(f"2 left\nrows: {told}\n")
+    assert content["measured_drift"] == [told] and told != TOLD
 
 
 def test_that_no_runner_answers_is_said(

@@ -340,6 +340,18 @@ def test_with_a_horizon_an_incident_of_a_silent_device_is_what_followed(kind):
     assert before == {0: 0, 10: 0, 20: 0} | ({30: 1, 40: 1, 50: 1} if kind == "link" else {})
 
 
+def test_a_positive_that_belongs_to_no_prediction_is_settled_as_an_error_of_its_own():
+    played = Played(schema(form="positives", watched="readings", tolerance="1s"), deadline=100.0)
+    settled = []
+    played.ledger.on_settled, played.ledger.near = settled.append, lambda micros: frozenset({"osl/a"})
+    played.predict(0, 5)
+    played.label(5.5, 1)
+    played.label(12, 1)
+    played.label(13, 1, device="osl/b")  # Nothing of that one says anything of this.
+    played.predict(15, 300)
+    assert [(row.time - NOW, row.label) for row in settled] == [(0, 0), (5, 1), (12, 1), (15, 0)]
+
+
 def test_memory_is_bounded_and_counts_add_up():
     of = schema(form="incidents", tolerance="5s")
     played = Played(of, deadline=50.0)

@@ -29,3 +29,15 @@ def test_a_journal_that_is_full_stays_as_large_as_it_is():
         bounds.oldest_kept(1, None)
         bounds.note((number, 0), 1)
     assert len(bounds.entries) == 100
+
+
+def test_entries_that_hold_less_than_what_comes_do_not_pile_up():
+    bounds = JournalBounds(1_000, 0.0)
+    for number in range(1_000):
+        bounds.note((1, number), 1)
+    bounds.floor = (1, 999)
+    for number in range(20):
+        bounds.oldest_kept(500, None)
+        bounds.note((2, number), 500)
+        bounds.floor = (2, number)
+        assert sum(size for _, size in bounds.entries) <= 1_500

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import ClassVar
 
 import mlrun.feature_store as fstore
@@ -14,7 +15,7 @@ from feature_sets.relative_features import RelativeFeatures
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.level_history import LevelHistory, stored_levels
 from graphs.state.live_levels import LiveLevels
-from graphs.state.sent_rows import SentRows
+from graphs.state.sent_rows import LEAST, SentRows
 from tests.graphs.conftest import START
 
 NOTHING: frozenset[tuple[str, int]] = frozenset()
@@ -38,6 +39,13 @@ def ingested(schema, values, devices=("a/1", "a/2")):
     return frame
 
 
+def history_of(schema, values):
+    """Each time that it is asked again, there is another ingestion."""
+    versions = map(str, itertools.count())
+    inputs = RelativeFeatures(schema).inputs
+    return LevelHistory(lambda: ingested(schema, values), schema, inputs, lambda: next(versions))
+
+
 def levels(schema, history):
     found = LiveLevels(schema, None)
     found._history = history
@@ -58,7 +66,9 @@ def test_a_new_device_is_compared_with_all_of_its_ingested_rows_before_its_first
         reads.append(1)
         return ingested(relative, values).sample(frac=1.0, random_state=1)
 
-    found = levels(relative, LevelHistory(read, relative, RelativeFeatures(relative).inputs))
+    found = levels(
+        relative, LevelHistory(read, relative, RelativeFeatures(relative).inputs, lambda: str(len(reads)))
+    )
     for device in ("a/1", "a/2", "a/3"):
         found.begin(device, START + 40.0, START + 1e6)
     level, spread = np.mean(values[:4]), np.std(values[:4])
@@ -79,18 +89,21 @@ def test_with_an_arrival_what_had_arrived_counts_in_that_order_and_nothing_is_le
     frame = ingested(arriving, [1.0, 2.0, 3.0, 4.0], ["a/1"])
     delay = pd.to_timedelta([0.0, 100.0, 0.0, 3600.0], unit="s")
     frame["received"] = frame[arriving.time] + delay
-    history = LevelHistory(lambda: frame, arriving, ["cpu_avg_1m"])
+    history = LevelHistory(lambda: frame, arriving, ["cpu_avg_1m"], str)
     known = {("a/1", int(START) * 1_000_000)}
-    past, micros = history.before("a/1", START, START + 200.0, frozenset(known))
+    past, micros, _ = history.with_sent("a/1", START, START + 200.0, frozenset(known), SentRows(1))
     assert past.ravel().tolist() == [1.0, 3.0, 2.0]
     assert micros.tolist() == [int(START + after) * 1_000_000 for after in (0, 20, 10)]
 
 
 def test_without_an_arrival_what_a_replay_gives_itself_is_left_out(relative):
-    history = LevelHistory(lambda: ingested(relative, [1.0, 2.0, 3.0]), relative, ["cpu_avg_1m"])
+    history = LevelHistory(lambda: ingested(relative, [1.0, 2.0, 3.0]), relative, ["cpu_avg_1m"], str)
     left_out = frozenset({("a/1", int(START + 10) * 1_000_000)})
-    assert history.before("a/1", START + 20.0, START, left_out)[0].ravel().tolist() == [1.0]
-    assert history.before("a/1", START + 20.0, START, NOTHING)[0].ravel().tolist() == [1.0, 2.0]
+    assert history.with_sent("a/1", START + 20.0, START, left_out, SentRows(1))[0].ravel().tolist() == [1.0]
+    assert history.with_sent("a/1", START + 20.0, START, NOTHING, SentRows(1))[0].ravel().tolist() == [
+        1.0,
+        2.0,
+    ]
 
 
 def test_what_the_windows_are_filled_with_counts_for_devices_that_were_known(relative):
@@ -107,7 +120,7 @@ def test_a_known_device_begins_again_with_what_came_by_file_between_its_rows(rel
     values = [1.0, 3.0]
     found = levels(
         relative,
-        LevelHistory(lambda: ingested(relative, values), relative, RelativeFeatures(relative).inputs),
+        history_of(relative, values),
     )
     found.begin("a/1", START + 20.0, START)
     for at, value in ((50.0, 9.0), (60.0, 4.0)):  # The second one is not in the history yet.
@@ -127,9 +140,46 @@ def test_a_known_device_begins_again_with_what_came_by_file_between_its_rows(rel
         assert answered(each, 7.0, at=START + 70.0)[0] == pytest.approx(expected, rel=1e-12)
 
 
+def test_with_the_history_that_it_has_begun_with_nothing_is_read_also_after_a_restart(relative):
+    reads = []
+
+    def history():
+        return LevelHistory(
+            lambda: reads.append(1) or ingested(relative, [1.0, 3.0]),
+            relative,
+            RelativeFeatures(relative).inputs,
+            lambda: "the same",
+        )
+
+    found = levels(relative, history())
+    found.begin("a/1", START + 20.0, START)
+    answered(found, 9.0, at=START + 20.0)
+    restored = levels(relative, history())
+    assert restored.restore(found.saved())
+    found.refresh()
+    assert found.begin("a/1", START + 30.0, START) and restored.begin("a/1", START + 30.0, START)
+    assert len(reads) == 1
+    expected = answered(found, 7.0, at=START + 30.0)
+    assert answered(restored, 7.0, at=START + 30.0) == expected
+    assert restored.begin("a/2", START + 30.0, START) and len(reads) == 2  # That one is new.
+
+
+def test_of_many_devices_fewer_rows_each_are_kept():
+    kept = SentRows(2, bytes_of_all=40 * 32 * 4)
+    for at in range(200):
+        for device in "abcd":
+            kept.add(device, at, at, (1.0, 2.0))
+    assert [len(kept.of(device).at) <= 80 for device in "abcd"] == [True] * 4
+    assert kept.of("a").at[-1].tolist() == [199, 199] and kept.dropped("a") == 199 - len(kept.of("a").at)
+    few = SentRows(2, bytes_of_all=1)
+    for at in range(100):
+        few.add("a", at, at, (1.0, 2.0))
+    assert len(few.of("a").at) >= LEAST
+
+
 def test_rows_that_are_kept_no_more_and_in_no_history_leave_a_device_as_it_is(relative):
     values = [1.0, 3.0]
-    history = LevelHistory(lambda: ingested(relative, values), relative, RelativeFeatures(relative).inputs)
+    history = history_of(relative, values)
     found = levels(relative, history)
     found._sent = SentRows(2, most=2)
     found.begin("a/1", START + 20.0, START)
@@ -137,6 +187,8 @@ def test_rows_that_are_kept_no_more_and_in_no_history_leave_a_device_as_it_is(re
         answered(found, float(at), at=START + 10.0 * at)
     assert found._sent.dropped("a/1") == int(START + 40.0) * 1_000_000
     before = found._baselines.content()[1]
+    assert found.begin("a/1", START + 70.0, START)  # Nothing was ingested since.
+    found.refresh()
     assert not found.begin("a/1", START + 70.0, START)
     assert np.array_equal(found._baselines.content()[1], before, equal_nan=True)
     values += [2.0, 3.0, 4.0]
@@ -166,7 +218,7 @@ def test_live_a_device_is_compared_with_the_same_hour_of_earlier_weeks(relative)
     content["derived"]["relative"]["same_hour"] = ["1m"]
     weekly = TelemetrySchema.from_dict(content)
     values = [1.0, 3.0, 8.0]
-    history = LevelHistory(lambda: ingested(weekly, values), weekly, RelativeFeatures(weekly).inputs)
+    history = history_of(weekly, values)
     found = levels(weekly, history)
 
     def same_hour(value, at):
