@@ -66,6 +66,11 @@ NOT_STATE = {
     "LabelsByRequest._ledger",
     "LabeledJoin._labels",
     "LabeledJoin._predictions",
+    # Predictions past the deadline since the start of the process: a warning alone tells of them.
+    "*._past",
+    "*._past_before",
+    # Follows from the newest prediction.
+    "*._begun_until",
     # How much was not saved beside the journal so far: no answer depends on it.
     "*._unsaved",
     "KeptIncidents.is_saved",
