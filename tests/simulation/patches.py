@@ -75,10 +75,8 @@ class _Once:
 
 
 _JSON = json.JSONEncoder(check_circular=False)
-_STRICT = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
-"""A state that JSON has no form for is an error, as in a real snapshot."""
-_INFINITE = "silenced"
-"""The one thing in parts of a state that may have an infinity, which orjson, much faster, writes as null."""
+_FINITE = frozenset(("graph", "model_router", "detect_drift"))
+"""Parts without any infinity, which orjson writes as null: they can be written by it, much faster."""
 
 
 class _Rendered(bytes):
@@ -99,24 +97,22 @@ class _Taker(SnapshotTaker):
 def _packed(state: SavedState) -> bytes:
     """A state as JSON and the bytes of its arrays: what many small arrays cost in an archive is left out."""
     arrays = state.arrays.items()
-    plain = {name: {**part} for name, part in state.plain.items()}
-    other = {name: part.pop(_INFINITE) for name, part in plain.items() if _INFINITE in part}
+    finite = orjson.dumps({name: part for name, part in state.plain.items() if name in _FINITE})
+    other = {name: part for name, part in state.plain.items() if name not in _FINITE}
     sizes = [(name, array.dtype.str, array.shape, array.nbytes) for name, array in arrays]
-    header = marshal.dumps((orjson.dumps(plain, option=_STRICT), _JSON.encode(other), sizes))
+    header = marshal.dumps((list(state.plain), finite, _JSON.encode(other), sizes))
     return b"".join([len(header).to_bytes(8, "big"), header, *(array.tobytes() for _, array in arrays)])
 
 
 def _unpacked(content: bytes, where: str) -> SavedState:
     at = 8 + int.from_bytes(content[:8], "big")
-    plain, other, sizes = marshal.loads(content[8:at])
+    names, finite, other, sizes = marshal.loads(content[8:at])
     arrays = {}
     for name, kind, shape, size in sizes:
         arrays[name] = np.frombuffer(content[at : at + size], kind).reshape(shape)
         at += size
-    found = orjson.loads(plain)
-    for name, part in json.loads(other).items():
-        found[name][_INFINITE] = part
-    return SavedState(found, arrays)
+    plain = {**orjson.loads(finite), **json.loads(other)}
+    return SavedState({name: plain[name] for name in names}, arrays)
 
 
 def _write(stream: Any, state: _Rendered) -> None:
@@ -210,14 +206,12 @@ class _Parquet:
             content = b"%d" % len(world.tables)
             world.tables.append(table)
             if isinstance(where, Path):
-                with where.open("wb", buffering=0) as stream:  # A buffer takes as long as all the rest.
-                    stream.write(content)
+                where.write_bytes(content)
             else:
                 where.write(content)
 
     def read_table(self, path: Path, columns: list[str] | None = None) -> pa.Table:
-        with path.open("rb", buffering=0) as stream:
-            table = Machine.world.tables[int(stream.read())]
+        table = Machine.world.tables[int(path.read_bytes())]
         return table if columns is None else table.select(columns)
 
 
