@@ -104,12 +104,14 @@ class AheadOracle:
         for one in self._new:
             excluded = (one.device, one.time) in told or self._is_working(one.device, one.time)
             self._rows.append(_Row(one.device, one.time, one.label, excluded, one))
+        met = {(one.device, one.time) for one in self._new}
         for device, start in sorted(set(self._begun)):
             times = [one.time for one in (*self._rows, *self._new) if one.device == device]
             if start not in times and any(start - max(HORIZONS.values()) <= at < start for at in times):
-                self._rows.append(_Row(device, start, 1, self._is_working(device, start), None))
+                excluded = (device, start) in told or self._is_working(device, start)
+                self._rows.append(_Row(device, start, 1, excluded, None))
+                met.add((device, start))
         self._begun = []
-        met = {(one.device, one.time) for one in self._new}
         self._rows += [_Row(device, time, None, True, None) for device, time in told - met]
         self._new = []
 

@@ -245,7 +245,7 @@ class IncidentLedger(Ledger):
             self.begun += [
                 (one["device"], one["start"])
                 for one in self.incidents.values()
-                if before <= one["start"] < until and self._is_covered(one["device"], one["start"])
+                if before <= one["start"] < until and not one["cancelled"] and one["end"] != one["start"]
             ]
         return pairs
 
