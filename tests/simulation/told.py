@@ -109,7 +109,7 @@ class ToldHistory:
         when, said, is_sent = max(found, key=lambda one: (one[0] or 0.0, one[2]))
         filed = self._file[name][1] if is_sent and name in self._file else {"end": None}
         is_open = said["end"] is None and filed["end"] is not None and not filed["cancelled"]
-        if is_open and filed["end"] > max(when or 0.0, said["start"]):
+        if is_open and filed["end"] > (when or 0.0) and filed["end"] >= said["start"]:
             said = {**said, "end": filed["end"]}  # It was over after it was sent as open.
         return None if said["cancelled"] else said
 
