@@ -62,7 +62,7 @@ class LevelHistory:
 
     def with_sent(
         self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]], sent: SentRows
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], Sent] | None:
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], Sent, bool] | None:
         """What the rows of a device say that were there before a live reading: of the history, and sent ones.
 
         Which rows of the history these are is as for ``ReadingHistory.before``, but however old they are.
@@ -71,8 +71,9 @@ class LevelHistory:
 
         :param left_out: device and time of rows that are not meant, where no arrival tells which came later.
         :param sent: what came of it since the history was looked at.
-        :returns: features, shape (n, features), times in microseconds, shape (n,), and the rows that are not
-            in the history; None if rows are in neither.
+        :returns: features, shape (n, features), times in microseconds, shape (n,), the rows that are not in
+            the history, and whether all that the history has of the device is among these; None if rows are
+            in neither.
         """
         if self._rows is None:
             self._rows = self._load()
@@ -98,7 +99,7 @@ class LevelHistory:
             order = np.argsort(micros, kind="stable")
         else:
             order = np.argsort(np.concatenate([past.arrivals[given], rows.at[:, 0]]), kind="stable")
-        return features[order], micros[order], rows
+        return features[order], micros[order], rows, bool(given.all())
 
     def _load(self) -> dict[str, _Past]:
         frame, time, arrival = self._read(), self._schema.time, self._schema.arrival

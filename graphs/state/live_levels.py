@@ -131,11 +131,13 @@ class LiveLevels:
                 "much that it sent is not in the history, see 'netops ingest --live'"
             )
             return False
-        past, micros, sent = found
+        past, micros, sent, is_whole = found
         self._baselines.forget([device])
         self._baselines.compare([device], np.zeros(len(past), dtype=np.int64), past, hours_of(micros))
         self._sent.keep(device, sent)
-        self._begun[device] = self._history.version
+        self._begun.pop(device, None)
+        if is_whole:  # Else a later event may have more of it, as after a replay.
+            self._begun[device] = self._history.version
         return True
 
     def take_filled(self, filled: pd.DataFrame, rows: pd.DataFrame, known: Collection[str | int]) -> None:

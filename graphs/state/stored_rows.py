@@ -44,8 +44,9 @@ class StoredRows:
 
     @property
     def version(self) -> str:
-        """Names the state of the history as it was asked for last; each ingestion has a folder."""
-        return " ".join(str(target.path) for target in self._feature_set.known.status.targets)
+        """Names the state of the history as it was asked for last; each ingestion is a run."""
+        targets = self._feature_set.known.status.targets
+        return " ".join(f"{target.path} {target.run_id} {target.updated}" for target in targets)
 
     def between(self, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame:
         """Device, time (UTC), arrival (UTC) where the schema names it, and the columns.

@@ -91,7 +91,7 @@ def test_with_an_arrival_what_had_arrived_counts_in_that_order_and_nothing_is_le
     frame["received"] = frame[arriving.time] + delay
     history = LevelHistory(lambda: frame, arriving, ["cpu_avg_1m"], str)
     known = {("a/1", int(START) * 1_000_000)}
-    past, micros, _ = history.with_sent("a/1", START, START + 200.0, frozenset(known), SentRows(1))
+    past, micros, *_ = history.with_sent("a/1", START, START + 200.0, frozenset(known), SentRows(1))
     assert past.ravel().tolist() == [1.0, 3.0, 2.0]
     assert micros.tolist() == [int(START + after) * 1_000_000 for after in (0, 20, 10)]
 
