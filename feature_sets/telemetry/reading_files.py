@@ -288,7 +288,7 @@ class _ReadingFiles:
         arrays = {name: rows.frame[name].array for name in gauges(schema)}
         by_file = kept[np.argsort(rows.file[kept], kind="stable")]
         files, begins = np.unique(rows.file[by_file], return_index=True)
-        for file, mine in zip(files.tolist(), np.split(by_file, begins[1:]), strict=True):
+        for file, mine in zip(files.tolist(), np.split(by_file, begins)[1:], strict=True):
             self._values.take(file, found.devices[mine], arrays, mine)
         frame = rows.frame[list(schema.sent_fields)]
         arrival = None if found.arrival is None else found.arrival[kept]
