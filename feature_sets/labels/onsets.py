@@ -16,7 +16,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 
 
 class Onsets(NamedTuple):
-    """Moments of devices, shape (n,), each once.
+    """Moments of devices, shape (n,).
 
     :param codes: number of the device.
     :param micros: microseconds.
@@ -51,6 +51,7 @@ def announced(readings: KeyedRows, moments: Onsets, horizon_seconds: int) -> Ons
         announced                     x                       horizon: one and a half steps
 
     :param moments: in any order, and any of them several times.
+    :returns: each once.
     """
     last = latest_rows(*moments, readings.codes, readings.micros, horizon_seconds * 1_000_000)
     found = np.flatnonzero(last >= 0)

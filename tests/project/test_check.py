@@ -108,9 +108,8 @@ def test_a_file_that_cannot_be_written_is_told(folder):
         init(folder, folder / "none" / "schema.yaml")
 
 
-def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, capsys):
-    keys = pd.read_parquet(folder / "labels.parquet").assign(is_error=0)
-    keys.to_parquet(folder / "labels.parquet")
+def lab_schema(tmp_path):
+    """A schema of the folder."""
     content = {
         "name": "lab",
         "entity": ["router"],
@@ -120,6 +119,13 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     }
     schema = tmp_path / "schema.yaml"
     schema.write_text(json.dumps(content))
+    return schema
+
+
+def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, capsys):
+    keys = pd.read_parquet(folder / "labels.parquet").assign(is_error=0)
+    keys.to_parquet(folder / "labels.parquet")
+    schema = lab_schema(tmp_path)
     check(folder, schema=schema)
     *_, last = lines = capsys.readouterr().out.splitlines()
     # Beneath its table, not beneath the last one.
@@ -188,15 +194,7 @@ def test_a_folder_with_a_copy_of_a_file_fits(folder, tmp_path, capsys):
     rows = pd.read_parquet(folder / "metrics" / "a.parquet")
     keys = rows[["router", "at"]]
     keys.assign(is_error=[0, 1] * (len(keys) // 2)).to_parquet(folder / "labels.parquet")
-    content = {
-        "name": "lab",
-        "entity": ["router"],
-        "time": "at",
-        "metrics": {"load": {}},
-        "label": "is_error",
-    }
-    schema = tmp_path / "schema.yaml"
-    schema.write_text(json.dumps(content))
+    schema = lab_schema(tmp_path)
     check(folder, schema=schema)
     *_, last = lines = capsys.readouterr().out.splitlines()
     assert f"  note: metrics/b.parquet: {len(rows)} rows, all in other files already, nothing is new" in lines
