@@ -44,8 +44,8 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # Importing rich takes longer than the help.
     help="Predicts network device errors from live telemetry, and notices when its own model goes stale.\n\n"
-    "State lives in $NETOPS_HOME (default: .netops in the checkout, or ~/.netops without one). With "
-    "MLRUN_DBPATH set, that MLRun API is used; otherwise a local one is started when needed.",
+    "State is in $NETOPS_HOME (default: .netops in the checkout, or ~/.netops without a checkout). If "
+    "MLRUN_DBPATH is set, that MLRun API is used; otherwise a local one is started when needed.",
 )
 for name, command in (
     ("check", check),

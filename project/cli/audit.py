@@ -17,17 +17,22 @@ from project.settings import Settings
 
 def audit(
     project: ProjectOption = None,
-    pairs: Annotated[int, typer.Option(help="Newest labeled pairs to look at, about.", min=1)] = 100_000,
+    pairs: Annotated[
+        int, typer.Option(help="About how many of the newest labeled pairs to compare.", min=1)
+    ] = 100_000,
     since: Annotated[
-        str, typer.Option(help="How long before the newest answer, such as 7d, or a time with a zone.")
+        str,
+        typer.Option(
+            help="How far back: a duration before the newest answer, such as 7d, or a time with a zone."
+        ),
     ] = "7d",
     as_json: JsonOption = False,
 ) -> None:
-    """Compare what was served with the history: features to the last bit, and answers.
+    """Compare what was served with the history.
 
-    The features of labeled pairs are read from the history, which computes them in batches, and their models
-    answer again. Nothing is changed. What arrived live must be history: 'netops ingest --live'. Exits with 1
-    if anything differs.
+    Features of labeled pairs must equal those of the history to the last bit, and their models must give the
+    same answers again. Nothing is changed. Run 'netops ingest --live' first: what arrived live must be in the
+    history. Exits with 1 if anything differs.
     """
     from project.session import open_session
 

@@ -16,23 +16,25 @@ FolderArgument = Annotated[Path, typer.Argument(help="Folder with metrics, label
 
 DateOrderOption = Annotated[
     str | None,
-    typer.Option(help="day_first or month_first, where dates such as 03.11.2026 do not tell it themselves."),
+    typer.Option(help="day_first or month_first, for ambiguous dates such as 03.11.2026."),
 ]
 
 
 def check(
     folder: FolderArgument,
     schema: Annotated[
-        Path | None, typer.Option(help="Telemetry schema, YAML: does the folder fit it? Reads every row.")
+        Path | None,
+        typer.Option(help="Telemetry schema, YAML: check whether the folder fits it; reads every row."),
     ] = None,
     date_order: DateOrderOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Look at a folder: what each column holds, and the schema it may have.
+    """Inspect a folder of telemetry and propose a schema.
 
-    Nothing is written, and nothing is guessed silently: every choice comes with its reason and what could be
-    chosen instead. Exits with 1 if something is missing that a run needs. With --schema all rows are read, as
-    netops ingest would, and what would be left out or ignored is told; exits with 1 where that would.
+    Says what each column holds. Nothing is written, and nothing is guessed silently: every choice comes with
+    its reason and the alternatives. Exits with 1 if something that a run needs is missing. With --schema it
+    reads all rows as 'netops ingest' would, and lists what would be left out or ignored; exits with 1 if
+    anything would be.
     """
     if schema is not None:
         if date_order is not None:

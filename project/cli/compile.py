@@ -22,7 +22,7 @@ def compile_workflow(
     project: ProjectOption = None,
     assignments: SetOption = None,
 ) -> None:
-    """Compile the workflow to an Argo workflow for Kubeflow Pipelines.
+    """Compile the workflow to Argo, for Kubeflow Pipelines.
 
     The defaults of its parameters are the arguments that 'netops run' would use for the project now. On a
     cluster --telemetry and --schema are paths in its pods.

@@ -31,22 +31,22 @@ def devices(
     device: Annotated[str, typer.Argument(help="Key of the device to add or retire.")] = "",
     attributes: Annotated[
         list[str] | None,
-        typer.Option("--attribute", help="Attribute of an added device as name=value; repeatable."),
+        typer.Option("--attribute", help="Attribute of an added device as name=value; may be repeated."),
     ] = None,
     since: Annotated[
         str | None,
         typer.Option(
             "--from",
-            help="From when it holds, ISO 8601. Default: now; of a new device from the beginning.",
+            help="When the change takes effect, ISO 8601. Default: now; for a new device the beginning.",
         ),
     ] = None,
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """List the devices of a project, add or change one, or retire it.
+    """List the devices of a project; add, change or retire one.
 
-    A change holds from a time on, and a running endpoint takes it over at once. A retired device stays in the
-    history.
+    A change takes effect at a given time, and a running endpoint knows it at once. A retired device stays in
+    the history.
     """
     check_choice("action", action, (LIST, ADD, RETIRE))
     if (action == LIST) != (not device):

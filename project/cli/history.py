@@ -19,10 +19,11 @@ def history(
     limit: Annotated[int, typer.Option(help="Newest decisions to show.", min=1)] = 40,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell every decision about the model in production, newest last: what, when, why, on what evidence.
+    """List every decision about the model in production.
 
-    Those of the loop from drift to a new model, those of the gate in other runs, and those of people. What
-    was promoted at once is told while the endpoint is up, which has it.
+    Each with what, when, why and on what evidence, newest last: those of the loop from drift to a new model,
+    of the gate in other runs, and of people. Promotions made at once are known to the endpoint only, so they
+    are listed while it is up.
     """
     from project.api_reader import check_project
     from project.cli.endpoint import running_endpoint

@@ -50,16 +50,17 @@ def ingest(
         ),
     ] = False,
     yes: Annotated[
-        bool, typer.Option("--yes", help="Answer the question of --replace with yes; what is lost is told.")
+        bool,
+        typer.Option("--yes", help="Confirm --replace without a question; what is lost is still printed."),
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Add telemetry to the feature sets, from a folder or by simulation.
+    """Add telemetry to the feature sets.
 
-    Rows are added by device and time: what is there already changes nothing, and files that did not change
-    are not read again. What arrived live since the last time is added as well. With --replace the history is
-    replaced. A file of which no row is accepted, or half are left out by one rule, stops no other one; the
-    command exits with 1 then.
+    The telemetry comes from a folder, or is simulated. Rows are added by device and time: rows already there
+    change nothing, and unchanged files are not read again. What arrived live since the last time is added as
+    well. With --replace the history is replaced. Exits with 1 if no row of a file was accepted, or one rule
+    left out half of its rows; other files are still added.
     """
     from rich.console import Console
 

@@ -15,14 +15,15 @@ from project.cli.check import DateOrderOption, FolderArgument
 def init(
     folder: FolderArgument,
     output: Annotated[
-        Path | None, typer.Option(help="File to write. Default: NAME.yaml here, as the folder is called.")
+        Path | None,
+        typer.Option(help="File to write. Default: NAME.yaml in the current folder, named after FOLDER."),
     ] = None,
     date_order: DateOrderOption = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Overwrite a file that exists without asking.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Overwrite an existing file without asking.")] = False,
 ) -> None:
     """Write the schema file that netops check proposes for a folder.
 
-    Asks before it overwrites a file. If something is missing that a run needs, it exits with 1 and writes
+    Asks before it overwrites a file. If something that a run needs is missing, it exits with 1 and writes
     nothing.
     """
     from feature_sets.telemetry.inspection.folder_check import check_folder

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """List the versions of the model with their tags, and what the running endpoint does with each.
+    """List the versions of the model with their tags and roles.
 
-    The gate's word of each is told, too: the tag ``rejected`` is that of the newest one alone. It says so
-    where the endpoint and the tag production disagree.
+    Also shows what the gate decided on each version, because only the newest rejected one has the tag
+    rejected. Says so if the endpoint and the tag production disagree.
     """
     from feature_sets.model_package.tags import PRODUCTION
     from project.api_reader import check_project

@@ -14,26 +14,28 @@ TelemetryOption = Annotated[
     Path | None,
     typer.Option(
         help="Folder with metrics, labels and static files (Parquet or CSV). "
-        "Default: as last time, else simulate."
+        "Default: as last time, otherwise the network is simulated."
     ),
 ]
 SchemaOption = Annotated[
     Path | None,
-    typer.Option(help="Telemetry schema, YAML. Default: as last time, else the simulated network's."),
+    typer.Option(help="Telemetry schema, YAML. Default: as last time, otherwise the simulated network's."),
 ]
 ProjectOption = Annotated[
     str | None,
     typer.Option(
-        help="MLRun project. Default: netops, or netops-NAME with a schema called NAME. Commands that begin "
-        "none take the only one there is."
+        help="MLRun project. Default: netops, or netops-NAME with a schema called NAME. Commands that create "
+        "no project use the only one there is."
     ),
 ]
 SetOption = Annotated[
-    list[str] | None, typer.Option("--set", help="Workflow parameter as name=value; repeatable.")
+    list[str] | None, typer.Option("--set", help="Workflow parameter as name=value; may be repeated.")
 ]
 SecondsOption = Annotated[
     int | None,
-    typer.Option(help="How long to stream live telemetry, wall time. Default: as last time, else 30.", min=1),
+    typer.Option(
+        help="Seconds to stream live telemetry, wall time. Default: as last time, otherwise 30.", min=1
+    ),
 ]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
@@ -53,6 +55,6 @@ OpenOption = Annotated[
     typer.Option(
         "--open",
         callback=_open,
-        help="Take telemetry, labels and incidents without a token; everybody on this machine may send some.",
+        help="Accept telemetry, labels and incidents without a token, from everybody on this machine.",
     ),
 ]

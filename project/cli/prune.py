@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 def prune(
     project: ProjectOption = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Tell what would be deleted, and delete nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be deleted, and delete nothing.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Delete data sets and plots of old runs that nothing needs, as after each run.
+    """Delete data of old runs that nothing needs, as after each run.
 
-    NETOPS_RETENTION says how many of the newest runs keep them. Models stay, and so do the text and tables of
-    reports. What the champion, versions beside it, a rollback or the loop from drift to a new model needs
-    stays, too.
+    Deletes data sets and plots; NETOPS_RETENTION says how many of the newest runs keep them. Models stay, and
+    so do the text and tables of reports. Whatever the champion, versions beside it, a rollback or the loop
+    from drift to a new model needs stays, too.
     """
     from project.orphaned_runs import settle
     from project.retention.not_deleted import note_success

@@ -20,24 +20,24 @@ if TYPE_CHECKING:
 
 
 def replay(
-    start: Annotated[str, typer.Argument(metavar="FROM", help="First instant, such as 2024-01-05T06:00Z.")],
-    end: Annotated[str, typer.Argument(metavar="TO", help="The instant after the last one.")],
+    start: Annotated[str, typer.Argument(metavar="FROM", help="Start, such as 2024-01-05T06:00Z.")],
+    end: Annotated[str, typer.Argument(metavar="TO", help="End, not included.")],
     project: ProjectOption = None,
     model: Annotated[
         str | None, typer.Option(help="Address of a model, store://... or a folder. Default: production.")
     ] = None,
     speed: Annotated[
-        float | None, typer.Option(help="Times as fast as it was. Default: as fast as possible.")
+        float | None, typer.Option(help="Speed as a multiple of real time. Default: as fast as possible.")
     ] = None,
     label_delay: Annotated[
         float, typer.Option("--label-delay", help="Seconds from an event to its label, after the horizon.")
     ] = 60.0,
     as_json: JsonOption = False,
 ) -> None:
-    """Play recorded telemetry as it was known then, and tell what would have been alarmed.
+    """Replay recorded telemetry, and show the alarms it would raise.
 
-    Readings that arrived, and labels that became known, from FROM up to but without TO go through a graph of
-    their own. The live endpoint, its journal and the history stay as they are.
+    Readings that arrived, and labels that became known, between FROM and TO pass through a separate graph as
+    they were known then. The live endpoint, its journal and the history stay unchanged.
     """
     first, after = _instant("FROM", start), _instant("TO", end)
     if after <= first:

@@ -27,20 +27,20 @@ _NO_RUNNER = "no runner answers, so nothing is begun and nobody knows its mode"
 def retrain(
     project: ProjectOption = None,
     approve: Annotated[
-        bool, typer.Option("--approve", help="Put the candidate that waits into production.")
+        bool, typer.Option("--approve", help="Put the waiting candidate into production.")
     ] = False,
     decline: Annotated[
-        bool, typer.Option("--decline", help="Turn the candidate down, or the drift without one.")
+        bool, typer.Option("--decline", help="Reject the candidate, or the drift if there is none.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Go on after it has stopped, and end a cool-down.")
+        bool, typer.Option("--resume", help="Resume a stopped loop, and end a cool-down.")
     ] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what the loop from drift to a new model is doing and waits for, or decide about it.
+    """Show the loop from drift to a new model, or decide for it.
 
-    The runner says how drift is dealt with, by its own settings, and what is waited for; where none answers,
-    that is said.
+    The runner says how it handles drift, by its own settings, and what the loop is doing and waiting for. If
+    no runner answers, the command says so.
     """
     from project.api_reader import check_project
     from project.retraining.state import StateFile

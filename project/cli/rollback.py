@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
 
 def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None:
-    """Put the model that was in production before back.
+    """Return to the model that was in production before.
 
-    At once, in the running endpoint: it loads the earlier version beside the one of now, checks its digest
-    and golden rows, and swaps. The tag production moves with it. Where no endpoint is up, or it cannot take
-    that version, as after a change of the schema, it goes the way of a new model: rehearsed, then served. The
-    loop from drift to a new model does not undo that within a day, see NETOPS_RETRAIN_POLICY. A second
-    rollback undoes the first.
+    The running endpoint does so at once: it loads the earlier version beside the present one, checks its
+    digest and golden rows, and swaps. The tag production moves with it. If no endpoint is up, or it cannot
+    load that version, for example after a change of the schema, the version is rehearsed and then served like
+    a new model. The loop from drift to a new model does not undo that within a day, see
+    NETOPS_RETRAIN_POLICY. A second rollback undoes the first.
     """
     from project.session import open_session
 

@@ -19,10 +19,10 @@ from project.settings import Settings
 if TYPE_CHECKING:
     from project.registered_versions import RegisteredVersion
 
-VersionArgument = Annotated[str, typer.Argument(help="Version of the model, or how it begins.")]
+VersionArgument = Annotated[str, typer.Argument(help="Version of the model, or its first characters.")]
 WhyOption = Annotated[str, typer.Option("--why", help="The reason, for the trail of the endpoint.")]
-ForceOption = Annotated[bool, typer.Option("--force", help="Take a version that was rejected, too.")]
-OffOption = Annotated[bool, typer.Option("--off", help="No longer have it beside the champion.")]
+ForceOption = Annotated[bool, typer.Option("--force", help="Use a version even if it was rejected.")]
+OffOption = Annotated[bool, typer.Option("--off", help="End this role of the version.")]
 
 NO_REASON = "none was given"
 
@@ -34,12 +34,12 @@ def promote(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Make a version the champion of the running endpoint, at once and without a rehearsal.
+    """Make a version the champion at once, without a rehearsal.
 
-    Its golden rows are checked first; if that fails the champion stays. The tag production moves with it, so
-    the next deployment serves it, too. 'netops rollback' undoes it. Where the tag was left behind, as by a
-    command that was killed, the tag alone moves. So it does where no model is in production yet, and so no
-    endpoint is up: 'netops serve' starts one.
+    The running endpoint checks its golden rows first; if that fails, the champion stays. The tag production
+    moves with it, so the next deployment serves it, too. 'netops rollback' undoes it. If only the tag was
+    left behind, for example by a killed command, only the tag moves. The same holds if no model is in
+    production yet, and so no endpoint is up: 'netops serve' then starts one.
     """
     from project.session import open_session
 
@@ -55,7 +55,7 @@ def shadow(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a version score every event of the running endpoint, and answer none."""
+    """Have a version score every event without answering any."""
     _beside(version, SHADOW, 0.0, off, why, project, as_json)
 
 
@@ -70,7 +70,7 @@ def canary(
     project: ProjectOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Have a version answer an exact share of the devices of the running endpoint."""
+    """Have a version answer an exact share of the devices."""
     if off == (share is not None):
         raise InputError("--share", "must be given, or --off", share)
     given = 0.0 if share is None else check_number("--share", share, above=0, at_most=1)

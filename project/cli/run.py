@@ -37,19 +37,17 @@ def run(
     keep: Annotated[bool, typer.Option("--keep", help="Leave the endpoints up afterwards.")] = False,
     scenario: Annotated[
         str | None,
-        typer.Option(
-            help=f"Live through a scenario instead, in a project of its own: {', '.join(SCENARIOS)}."
-        ),
+        typer.Option(help=f"Play a scenario instead, in a project of its own: {', '.join(SCENARIOS)}."),
     ] = None,
     is_open: OpenOption = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Run the main job: train, serve and stream; then a summary.
+    """Run the main job: train, serve and stream; print a summary.
 
     Ingests, selects features, trains, evaluates, serves, streams and watches for drift.
 
-    What is not given is as in the project's last successful run. A project's first run without --telemetry
-    simulates the network. Parameters for --set are those of the workflow, such as seed=1, devices=20,
+    Anything not given is as in the project's last successful run. A project's first run without --telemetry
+    simulates the network. --set takes parameters of the workflow, such as seed=1, devices=20,
     ticks=50000, train_rows=20000, deploy_streaming=false, deploy_concept_drift=false.
     """
     from rich.console import Console

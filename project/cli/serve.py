@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 
 
 def serve(project: ProjectOption = None, is_open: OpenOption = False, as_json: JsonOption = False) -> None:
-    """Serve the production model. Brings an endpoint back that was stopped, or died too often.
+    """Serve the production model.
 
-    Where no detectors watch its champion, those of its evaluation are attached.
+    Brings back an endpoint that was stopped, or died too often. If no detectors watch its champion, those of
+    its evaluation are attached.
     """
     from rich.console import Console
 

@@ -18,17 +18,17 @@ if TYPE_CHECKING:
 
 
 def status(
-    project: Annotated[str | None, typer.Option(help="Of this MLRun project only. Default: all.")] = None,
+    project: Annotated[str | None, typer.Option(help="Show only this MLRun project. Default: all.")] = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Tell what runs: servers, runs under way, endpoints and schedules.
+    """Show what runs, and what needs attention.
 
-    These are the MLRun API, the online store, every endpoint with its state and model, and every schedule
-    with its next time and what became of the last. It also names the newest report of each project, and its
-    alert of drift: the one that is open, or the newest that is over. It warns of labels that come too late,
-    of tokens that the endpoint does not know, of data of old runs that could not be deleted, of models of
-    further horizons that are older than the primary one, and of horizons without one. It says what the loop
-    from drift to a new model waits for where that is a person or a time.
+    Shows the MLRun API, the online store, runs under way, every endpoint with its state and model, and every
+    schedule with its next time and the outcome of the last. Also shows the newest report of each project, its
+    open or newest drift alert, and what the loop from drift to a new model waits for, if that is a person or
+    a time. Warns of labels that come too late or not at all, tokens that the endpoint does not know, servers
+    that run other code than is installed, files that the endpoint cannot write, data of old runs that could
+    not be deleted, and further horizons without a model or with one older than the primary one.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle

@@ -17,7 +17,7 @@ def stop(
     function: Annotated[str | None, typer.Argument(help="Stop this endpoint only.")] = None,
     project: ProjectOption = None,
 ) -> None:
-    """Stop what runs on this machine, or one endpoint.
+    """Stop everything of this installation, or one endpoint.
 
     Servers and endpoints of other installations are left alone.
     """

@@ -29,14 +29,15 @@ def stream(
     project: ProjectOption = None,
     seconds: SecondsOption = None,
     rate: Annotated[
-        int | None, typer.Option(help="Events a second. Default: as last time, else 300.", min=1)
+        int | None, typer.Option(help="Events a second. Default: as last time, otherwise 300.", min=1)
     ] = None,
     assignments: SetOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Stream telemetry and late labels to the live endpoint.
 
-    What is not given is as in the project's last successful run. Parameters for --set as with run.
+    Anything not given is as in the project's last successful run. --set takes seed, devices,
+    ticks, stream_seconds and stream_rate.
     """
     from project.api_reader import ready_endpoint
     from project.session import existing_session

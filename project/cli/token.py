@@ -12,12 +12,12 @@ from project.settings import Settings
 
 
 def token(
-    role: Annotated[Role, typer.Argument(help="What its holder may do; each role covers those before it.")],
+    role: Annotated[Role, typer.Argument(help="What the holder may do; each role includes those before it.")],
 ) -> None:
-    """Print the token of a role; on a laptop it is made on first use.
+    """Print the token of a role.
 
-    It is sent in the header Authorization, as 'Bearer TOKEN'. Sending telemetry, labels and incidents takes
-    write; what changes the endpoint or starts a run takes admin.
+    On a laptop it is created on first use. Send it in the header Authorization, as 'Bearer TOKEN'. Sending
+    telemetry, labels and incidents takes write; what changes the endpoint or starts a run takes admin.
     """
     # Never that of another role, which its holder could do more with.
     tokens = Settings.from_environment().tokens(role)

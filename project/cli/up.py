@@ -8,7 +8,7 @@ from project.settings import Settings
 
 
 def up(as_json: JsonOption = False) -> None:
-    """Start the local control plane and Valkey, or find them running."""
+    """Start the local control plane and Valkey, unless they run."""
     from project.session import open_session
 
     settings = Settings.from_environment()
