@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from project.retraining import state as words
+from project.retraining.decisions import begun_today, is_before, text_of
 from project.retraining.newer_drift import time_of
-from project.retraining.policy import begun_today, is_before, text_of
 from project.retraining.state import Case, LoopState
 from project.retraining_policy import RetrainingPolicy
 

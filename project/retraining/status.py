@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from project.retraining.by_person import ROLLBACK_HOLD
+from project.retraining.decisions import is_before
 from project.retraining.newer_drift import time_of
-from project.retraining.policy import is_before
 from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group, where_of
 from project.retraining_policy import OFF
