@@ -17,7 +17,8 @@ from project.errors import NetopsError
 from project.settings import Settings
 
 if TYPE_CHECKING:
-    from project.retraining.state import LoopState, StateFile
+    from project.retraining.state import LoopState
+    from project.retraining.state_file import StateFile
     from project.session import Session
 
 _TIMEOUT = 30.0
@@ -43,7 +44,7 @@ def retrain(
     that is said.
     """
     from project.api_reader import check_project
-    from project.retraining.state import StateFile
+    from project.retraining.state_file import StateFile
     from project.summary.measured_drift import measured_drift_of
 
     settings = Settings.from_environment()
@@ -200,7 +201,7 @@ def _approve(settings: Settings, project: str, as_json: bool) -> None:
 
     from project.cli.release import release_version
     from project.retraining.by_person import approved
-    from project.retraining.state import StateFile
+    from project.retraining.state_file import StateFile
     from project.session import open_session
 
     file = StateFile(settings.loops, project)

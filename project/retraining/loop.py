@@ -16,8 +16,8 @@ from typing import Any
 from feature_sets.checks import InputError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
+from project.retraining import coping, weak_model
 from project.retraining import state as words
-from project.retraining import weak_model
 from project.retraining.by_person import approved
 from project.retraining.clock_set_back import within_policy
 from project.retraining.decisions import is_before
@@ -32,7 +32,8 @@ from project.retraining.policy import (
     overtaken,
 )
 from project.retraining.run_result import result_of
-from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
+from project.retraining.state import Attempt, Case, LoopState, Trial
+from project.retraining.state_file import StateFile
 from project.retraining.taken_drift import take, take_postponed
 from project.retraining.trial_stages import TrialStages
 from project.retraining_policy import APPROVE, RetrainingPolicy
@@ -40,6 +41,8 @@ from training.job.training_window import SINCE
 
 _WEAK_EVERY = timedelta(seconds=60)
 """Between two looks whether the champion is of no use."""
+_COPES_EVERY = timedelta(seconds=10)
+"""Between two looks whether the promoted model copes."""
 
 
 class Loop:
@@ -73,6 +76,8 @@ class Loop:
         self._counting = threading.Lock()
         self._weak_looked: datetime | None = None
         self._weak_waits = ""
+        self._copes_looked: datetime | None = None
+        self._copes_waits = ""
         self._stages = TrialStages(operations, mode, policy, self._evidence)
 
     @property
@@ -168,6 +173,9 @@ class Loop:
         if champion not in (case.version, case.finish):
             self._changed(state, champion, now)
             return
+        if case.before:
+            self._look_whether_it_copes(state, case, now)
+            return
         # What must be waited for whatever is labeled; until then no file is read.
         step: Wait | Begin = next_step(state, PLENTY, now, self._policy)
         if isinstance(step, Wait):
@@ -186,6 +194,17 @@ class Loop:
         if not step.finish and not case.weak:
             state, step = self._since_worse(state, step, now)
         self._begin(state, state.case or case, step, champion)
+
+    def _look_whether_it_copes(self, state: LoopState, case: Case, now: datetime) -> None:
+        """Look how the promoted model does on rows since the alert of the one before got worse."""
+        if self._copes_looked is not None and abs(now - self._copes_looked) < _COPES_EVERY:
+            self._waiting = self._copes_waits
+            return
+        self._copes_looked = now
+        found = self._operations.realised(case.version, case.onset, case.before)
+        after, self._copes_waits = coping.looked(state, found, now, self._policy)
+        self._waiting = self._copes_waits
+        self._write(state, after)
 
     def _since_worse(self, state: LoopState, step: Begin, now: datetime) -> tuple[LoopState, Begin]:
         """Count rows since the alert got worse, where they are enough for the run that is about to begin.

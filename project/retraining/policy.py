@@ -180,13 +180,16 @@ def after_candidate(
 def counted_since_worse(state: LoopState, now: datetime) -> LoopState:
     """The state in which rows count since the alert got worse; the same if it did not.
 
-    That is so before a run for which these are enough, after two rejected runs, and after a promotion.
+    That is so before a run for which these are enough, after two rejected runs, and after a promotion, unless
+    the new model copes with them, see ``coping``.
     """
     case = state.case
     if case is None or not is_worse_later(case):
         return state
     moved = since_worse(case)
     reason = f"the alert got worse than at {case.onset[:19]}: rows count since {moved.onset[:19]}"
+    if case.before:
+        reason += f", unless version {case.version[:8]} copes with them"
     changed = replace(state, case=moved)
     return changed.told(decided(now, words.NEWER, reason, case=case.id, before=case.version))
 

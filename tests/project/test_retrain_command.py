@@ -29,7 +29,7 @@ from project.cli.retrain import retrain
 from project.cli.runs import list_runs
 from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from project.summary import measured_drift, other_code
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.retraining.test_policy import opened

@@ -10,7 +10,8 @@ from project.retraining import history as module
 from project.retraining.by_person import approved
 from project.retraining.next_run import Evidence, outlook
 from project.retraining.policy import RunResult, after_run, began, overtaken
-from project.retraining.state import Attempt, Decision, LoopState, StateFile
+from project.retraining.state import Attempt, Decision, LoopState
+from project.retraining.state_file import StateFile
 from project.retraining.status import status_lines
 from project.retraining.taken_drift import take
 from project.retraining_policy import RetrainingPolicy

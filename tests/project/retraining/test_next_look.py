@@ -10,7 +10,8 @@ from project.retraining.loop import Loop
 from project.retraining.next_look import next_look
 from project.retraining.next_run import Evidence, next_step
 from project.retraining.policy import began
-from project.retraining.state import Attempt, LoopState, StateFile
+from project.retraining.state import Attempt, LoopState
+from project.retraining.state_file import StateFile
 from project.retraining.status import status_lines
 from project.retraining.taken_drift import take
 from project.retraining_policy import RetrainingPolicy

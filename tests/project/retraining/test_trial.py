@@ -12,7 +12,7 @@ from project.endpoint_routing import ReplacedError
 from project.errors import NetopsError
 from project.retraining import trial as trials
 from project.retraining.by_person import rolled_back
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy
 from tests.project.retraining.test_loop import BETTER, SHADOWED, World, compared, make, outcomes, run
