@@ -83,7 +83,8 @@ def held_up(state: LoopState, project: str, now: datetime) -> list[str]:
         return []
     wait = f"no training begins by itself before {state.hold_until[:19]} UTC: {state.hold_reason}"
     if state.case is not None:
-        wait = f"the drift since about {state.case.onset[:19]} UTC goes on, and {wait}"
+        of_drift = f"the drift since about {state.case.onset[:19]} UTC goes on"
+        wait = f"{'the model is of no use' if state.case.weak else of_drift}, and {wait}"
     return [f"{wait}; {command('resume')} ends that wait"]
 
 

@@ -24,7 +24,7 @@ from project.retraining.newer_drift import (
     with_merged,
 )
 from project.retraining.state import Case, LoopState
-from project.retraining.told_drift import found_by, of_group, where_of
+from project.retraining.told_drift import WEAK, found_by, of_group, where_of
 
 _REMEMBERED = 1000
 _UNTOLD = 100
@@ -59,7 +59,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         reason = f"{found_by(event)}, {where_of(event)}: nothing is trained, look at the device"
         return seen.told(decided(now, words.ONE_DEVICE, reason, **about))
     if state.case is not None and version != state.case.version:
-        reason = f"drift {state.case.id} of version {state.case.version[:8]} is being answered first"
+        reason = f"{_named(state.case)} of version {state.case.version[:8]} is being answered first"
         is_known = state.later.get("version") == version and not is_newer(event, _case_of(state.later, now))
         kept = state.later if is_known else dict(told)
         return replace(seen, later=kept).told(decided(now, words.POSTPONED, reason, **about))
@@ -67,7 +67,7 @@ def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime
         return _with_newer(seen, state.case, told, now)
     if state.case is not None:
         again = "its alert got worse" if is_told_again(event, state.case) else "it is the same change"
-        reason = f"{found_by(event)}, and {again}: drift {state.case.id} is being answered"
+        reason = f"{found_by(event)}, and {again}: {_named(state.case)} is being answered"
         merged = replace(seen, case=with_merged(state.case, event))
         return merged.told(decided(now, words.MERGED, reason, case=state.case.id, **about))
     if state.stopped:
@@ -92,6 +92,11 @@ def _without_alert(state: LoopState, event: Mapping[str, Any], version: str, now
     if is_end_of(event, case.event) and not case.reopened:
         left = replace(left, cleared=event["event_time"])
     return replace(told, case=left)
+
+
+def _named(case: Case) -> str:
+    """A case in words; that of a weak model is no drift."""
+    return WEAK if case.weak else f"drift {case.id}"
 
 
 def _case_of(told: Mapping[str, Any], now: datetime) -> Case:

@@ -31,7 +31,7 @@ _LOOK_EVERY = timedelta(seconds=10)
 _SAYS = {
     words.STAGED: promotion_gate.HELD,
     words.REJECTED: promotion_gate.LOST,
-    words.DECLINED: promotion_gate.LOST,
+    words.DECLINED: promotion_gate.DECLINED,
     words.NOT_ENOUGH: promotion_gate.OPEN,
     words.OVERTAKEN: promotion_gate.OPEN,
 }
