@@ -11,11 +11,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from feature_sets.model_package.schema import SCHEMA_FILE
-from feature_sets.model_package.tags import PRODUCTION, REJECTED
+from feature_sets.model_package.tags import CANDIDATE, PRODUCTION, REJECTED
 from graphs.routing.document import RoutedVersion
 from project.errors import NetopsError
 from project.model_addresses import MODEL_ARTIFACT, TEST_SET_ARTIFACT, model_address
-from training.evaluation.promotion_gate import APPROVED, NOT_PROMOTED, PROMOTED, SUPERSEDED, after_rehearsal
+from training.evaluation.promotion_gate import (
+    APPROVED,
+    DECLINED,
+    LOST,
+    NOT_PROMOTED,
+    PROMOTED,
+    SUPERSEDED,
+    after_rehearsal,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -140,6 +148,8 @@ def record_gate(project: str, model: Any, outcome: str, reason: str) -> None:
 
     told = {"promotion": outcome, "promotion_reason": reason}
     mlrun.artifacts.update_model(model, parameters=told, write_spec_copy=False)
+    if outcome in (LOST, DECLINED):  # It waits for nobody any more.
+        mlrun.get_run_db().delete_artifacts_tags(model, project, tag_name=CANDIDATE)
     tell_gate_of(project, model, f"{outcome}: {reason}")
 
 

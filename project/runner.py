@@ -28,7 +28,8 @@ from project.retraining.keeper import LoopKeeper
 from project.retraining.loop import Loop
 from project.retraining.mlrun_events import MlrunEvents
 from project.retraining.operations import LocalOperations
-from project.retraining.state import CLEARED, StateFile
+from project.retraining.state import CLEARED
+from project.retraining.state_file import StateFile
 from project.retraining_policy import OFF
 from project.settings import Settings
 from project.workflow_process import WorkflowProcess

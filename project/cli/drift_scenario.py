@@ -28,7 +28,7 @@ from project.last_run import recall, resolve
 from project.parameters import NAMES
 from project.production_model import production_version
 from project.project_setup import project_folder
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from project.scenarios.alerts_told import alert_line, alerts_told
 from project.scenarios.drift import ARGUMENTS, Timeline, labeled_rows, outcome, shortcomings, store, watch
 from project.scenarios.drift_traffic import DriftingNetwork, TrafficReport, send

@@ -17,7 +17,8 @@ from project.errors import NetopsError
 from project.settings import Settings
 
 if TYPE_CHECKING:
-    from project.retraining.state import LoopState, StateFile
+    from project.retraining.state import LoopState
+    from project.retraining.state_file import StateFile
     from project.session import Session
 
 _TIMEOUT = 30.0
@@ -43,7 +44,7 @@ def retrain(
     no runner answers, the command says so.
     """
     from project.api_reader import check_project
-    from project.retraining.state import StateFile
+    from project.retraining.state_file import StateFile
     from project.summary.measured_drift import measured_drift_of
 
     settings = Settings.from_environment()
@@ -59,11 +60,11 @@ def retrain(
         _approve(settings, name, as_json)
         session, no_session = _session(settings)  # The release may have started one.
     elif decline or resume:
-        declined = _decide(settings, file, name, decline, now)
+        declined, what = _decide(settings, file, name, decline, now)
         if resume:
             typer.echo("resumed: failures, pauses, cool-down and hold are forgotten", err=True)
         else:
-            _tell_declined(settings, session, name, declined)
+            _tell_declined(settings, session, name, declined, what)
     none = f"{_NO_RUNNER}: {no_session}"
     told, failure = (None, none) if session is None else _of_runner(settings, session, name)
     known = file.read()
@@ -81,10 +82,13 @@ def retrain(
                 print(line)
 
 
-def _decide(settings: Settings, file: StateFile, project: str, decline: bool, now: datetime) -> str:
+def _decide(
+    settings: Settings, file: StateFile, project: str, decline: bool, now: datetime
+) -> tuple[str, str]:
     """Turn down what waits, or let the loop go on.
 
-    :returns: version that waited for approval and is declined; empty without one.
+    :returns: version that waited for approval and is declined, empty without one; and what is declined, in
+        words.
     """
     from project.retraining import by_person, trial
     from project.run_lock import holder
@@ -99,19 +103,23 @@ def _decide(settings: Settings, file: StateFile, project: str, decline: bool, no
             file.write(by_person.resumed(state, now))
         elif state.trial is not None:
             file.write(trial.declined(state, state.trial, now))
+            return "", f"version {state.trial.version[:8]} in shadow"
         else:
             file.write(by_person.declined(state, now, settings.retraining))
-            return state.candidate
-    return ""
+            what = "a training of the weak model" if state.case and state.case.weak else "the drift"
+            return state.candidate, f"version {state.candidate[:8]}" if state.candidate else what
+    return "", ""
 
 
-def _tell_declined(settings: Settings, session: Session | None, project: str, version: str) -> None:
+def _tell_declined(
+    settings: Settings, session: Session | None, project: str, version: str, what: str
+) -> None:
     """Say what was declined, and have the model say so; a version in shadow is told of by the loop."""
     from project.retraining.trial_operations import EndpointRoles
     from project.session import open_session
     from training.evaluation.promotion_gate import DECLINED
 
-    typer.echo(f"declined: {f'version {version[:8]}' if version else 'the drift'}", err=True)
+    typer.echo(f"declined: {what}", err=True)
     if not version:
         return
     try:
@@ -200,7 +208,7 @@ def _approve(settings: Settings, project: str, as_json: bool) -> None:
 
     from project.cli.release import release_version
     from project.retraining.by_person import approved
-    from project.retraining.state import StateFile
+    from project.retraining.state_file import StateFile
     from project.session import open_session
 
     file = StateFile(settings.loops, project)

@@ -63,7 +63,7 @@ def _tell_loop(
 ) -> None:
     """Have the loop leave the version that was put back alone for a while, and say so."""
     from project.retraining.by_person import rolled_back
-    from project.retraining.state import StateFile
+    from project.retraining.state_file import StateFile
 
     file = StateFile(settings.loops, project)
     try:

@@ -157,7 +157,7 @@ def _check_gate(settings: Settings, project: str, found: RegisteredVersion, forc
     person who has turned it down, only the loop knows.
     """
     from project.retraining.history import turned_down
-    from project.retraining.state import StateFile
+    from project.retraining.state_file import StateFile
     from training.evaluation.promotion_gate import SUPERSEDED
 
     if force:
@@ -279,7 +279,7 @@ def _without_endpoint(
     from project.production_model import production_version
     from project.registered_versions import record_primary
     from project.retraining.by_person import put_there
-    from project.retraining.state import StateFile
+    from project.retraining.state_file import StateFile
 
     if release is None or production_version(dbpath, project):
         check_production_model(dbpath, project)

@@ -25,7 +25,7 @@ from project.retention.old_folders import delete_folders, old_workflows, size_of
 from project.retention.old_pairs import delete_files, old_pairs
 from project.retention.plan import Plan, plan
 from project.retention.stored_runs import stored_runs
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from project.settings import Settings
 
 REPORT_ARTIFACT = "report_report"

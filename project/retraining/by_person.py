@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from project.retraining import kept_drift
 from project.retraining import state as words
-from project.retraining.policy import answered, case_id, of_case, text_of, verdict
+from project.retraining.decisions import case_id, of_case, text_of
+from project.retraining.policy import answered, verdict
 from project.retraining.state import Decision, LoopState
 from project.retraining.told_drift import found_by
 from project.retraining_policy import RetrainingPolicy

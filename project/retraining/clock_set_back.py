@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from feature_sets.durations import in_words
 from project.retraining import state as words
 from project.retraining.by_person import ROLLBACK_HOLD
+from project.retraining.decisions import of_case, text_of
 from project.retraining.newer_drift import time_of
-from project.retraining.policy import LONGEST_CHANGE, of_case, text_of
+from project.retraining.policy import LONGEST_CHANGE
 from project.retraining.state import LoopState
 from project.retraining_policy import RetrainingPolicy
 

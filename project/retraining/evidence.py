@@ -98,9 +98,9 @@ class LabeledRows:
         span = (ordered[schema.time].iloc[-1] - pd.Timestamp(datetime.fromisoformat(onset))).total_seconds()
         if rule.holds_devices_out:
             groups = _groups(ordered, schema, test_fraction, rule)
-            return Evidence(len(ordered), groups, span, needed, _episodes(ordered, schema))
+            return Evidence(len(ordered), groups, span, needed, episodes_of(ordered, schema))
         later = ordered.iloc[int(len(ordered) * (1 - test_fraction)) :]
-        return Evidence(len(ordered), _units(later, schema), span, needed, _episodes(ordered, schema))
+        return Evidence(len(ordered), _units(later, schema), span, needed, episodes_of(ordered, schema))
 
 
 class LabeledErrors:
@@ -133,10 +133,10 @@ class LabeledErrors:
             return 0, ""
         rows = rows.drop_duplicates([DEVICE, schema.time])
         rows = rows.sort_values(schema.time, ignore_index=True)
-        return _episodes(rows, schema), utc_time(rows[schema.time].iloc[-1].isoformat())
+        return episodes_of(rows, schema), utc_time(rows[schema.time].iloc[-1].isoformat())
 
 
-def _episodes(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
+def episodes_of(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
     """Error episodes, of simultaneous ones of several devices one."""
     wrong = (rows[schema.target] == 1).to_numpy()
     if not wrong.any():

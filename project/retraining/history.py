@@ -13,16 +13,8 @@ from project.endpoint_routing import LOOP, champion_of
 from project.endpoint_routing import ROLLED_BACK as TELLS_ROLLBACK
 from project.errors import NetopsError
 from project.production_model import production_version
-from project.retraining.state import (
-    DECLINED,
-    OF_DRIFT,
-    PROMOTED,
-    REJECTED,
-    ROLLED_BACK,
-    SUPERSEDED,
-    Decision,
-    StateFile,
-)
+from project.retraining.state import DECLINED, OF_DRIFT, PROMOTED, REJECTED, ROLLED_BACK, SUPERSEDED, Decision
+from project.retraining.state_file import StateFile
 from project.retraining.told_drift import evidence_of
 from project.settings import Settings
 from project.text_columns import column_lines

@@ -48,4 +48,4 @@ def of_version(known: Sequence[Case], version: str, now: str) -> Case | None:
         return None
     again = replace(case, opened=now, finish="", finish_outdated=False, not_before="", interruptions=0)
     # Its alerts ended with its watch, and not because errors were fewer.
-    return replace(again, alerts=(), cleared="", reopened=True)
+    return replace(again, alerts=(), cleared="", reopened=True, before="")

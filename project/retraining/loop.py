@@ -14,54 +14,35 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from feature_sets.checks import InputError
-from project.endpoint_routing import RefusedError, ReplacedError
 from project.errors import NetopsError
 from project.http_json import UnreachableError
+from project.retraining import coping, weak_model
 from project.retraining import state as words
-from project.retraining import weak_model
 from project.retraining.by_person import approved
 from project.retraining.clock_set_back import within_policy
+from project.retraining.decisions import is_before
 from project.retraining.loop_operations import RUNNING, Operations
 from project.retraining.next_look import next_look
 from project.retraining.next_run import PLENTY, Begin, Evidence, Outlook, Wait, next_step, outlook
 from project.retraining.policy import (
-    LONGEST_CHANGE,
     RunResult,
     after_run,
     began,
     counted_since_worse,
-    is_before,
     overtaken,
-    take,
-    take_postponed,
-    text_of,
-    verdict,
 )
 from project.retraining.run_result import result_of
-from project.retraining.state import Attempt, Case, LoopState, StateFile, Trial
-from project.retraining.trial import (
-    after_look,
-    after_promotion,
-    after_retraction,
-    in_shadow,
-    replaced_meanwhile,
-)
+from project.retraining.state import Attempt, Case, LoopState, Trial
+from project.retraining.state_file import StateFile
+from project.retraining.taken_drift import take, take_postponed
+from project.retraining.trial_stages import TrialStages
 from project.retraining_policy import APPROVE, RetrainingPolicy
-from training.evaluation import promotion_gate
 from training.job.training_window import SINCE
 
-_LOOK_EVERY = timedelta(seconds=10)
-"""Between two looks at the rows of a trial."""
-_SAYS = {
-    words.STAGED: promotion_gate.HELD,
-    words.REJECTED: promotion_gate.LOST,
-    words.DECLINED: promotion_gate.LOST,
-    words.NOT_ENOUGH: promotion_gate.OPEN,
-    words.OVERTAKEN: promotion_gate.OPEN,
-}
-"""What a model says once its trial has ended so."""
 _WEAK_EVERY = timedelta(seconds=60)
 """Between two looks whether the champion is of no use."""
+_COPES_EVERY = timedelta(seconds=10)
+"""Between two looks whether the promoted model copes."""
 
 
 class Loop:
@@ -93,10 +74,11 @@ class Loop:
         self._waiting = ""
         self._waiting_of = -1
         self._counting = threading.Lock()
-        self._looked: datetime | None = None
         self._weak_looked: datetime | None = None
         self._weak_waits = ""
-        self._failing: datetime | None = None
+        self._copes_looked: datetime | None = None
+        self._copes_waits = ""
+        self._stages = TrialStages(operations, mode, policy, self._evidence)
 
     @property
     def waiting(self) -> str:
@@ -128,7 +110,7 @@ class Loop:
     def take(self, told: Mapping[str, Any]) -> LoopState:
         """Take a drift event; when this returns it is on disk.
 
-        :param told: see ``policy.take``.
+        :param told: see ``taken_drift.take``.
         """
         try:
             champion = self._operations.champion()
@@ -191,6 +173,9 @@ class Loop:
         if champion not in (case.version, case.finish):
             self._changed(state, champion, now)
             return
+        if case.before:
+            self._look_whether_it_copes(state, case, now)
+            return
         # What must be waited for whatever is labeled; until then no file is read.
         step: Wait | Begin = next_step(state, PLENTY, now, self._policy)
         if isinstance(step, Wait):
@@ -209,6 +194,17 @@ class Loop:
         if not step.finish and not case.weak:
             state, step = self._since_worse(state, step, now)
         self._begin(state, state.case or case, step, champion)
+
+    def _look_whether_it_copes(self, state: LoopState, case: Case, now: datetime) -> None:
+        """Look how the promoted model does on rows since the alert of the one before got worse."""
+        if self._copes_looked is not None and abs(now - self._copes_looked) < _COPES_EVERY:
+            self._waiting = self._copes_waits
+            return
+        self._copes_looked = now
+        found = self._operations.realised(case.version, case.onset, case.before)
+        after, self._copes_waits = coping.looked(state, found, now, self._policy)
+        self._waiting = self._copes_waits
+        self._write(state, after)
 
     def _since_worse(self, state: LoopState, step: Begin, now: datetime) -> tuple[LoopState, Begin]:
         """Count rows since the alert got worse, where they are enough for the run that is about to begin.
@@ -283,101 +279,10 @@ class Loop:
         self._write(state, after_run(state, result, champion, self._clock(), self._policy))
 
     def _try(self, state: LoopState, trial: Trial) -> None:
-        """Do what is due of a trial on live events.
-
-        A stage that is done again does what is still to be done, so a kill in the middle of it is none.
-        """
-        now, champion = self._clock(), self._operations.champion()
-        known = (trial.champion, trial.version) if trial.stage == words.PROMOTE else (trial.champion,)
-        if champion not in known and trial.stage != words.RETRACT:
-            self._write(state, replaced_meanwhile(state, trial, champion, now, self._policy))
-            return
-        last = not is_before(now, trial.until)
-        try:
-            if trial.stage == words.SHADOW:
-                self._compare(state, trial, now, last)
-            elif trial.stage == words.PROMOTE:
-                self._promote(state, trial, now)
-            else:
-                self._operations.retract(trial.version)
-                if trial.outcome in _SAYS:
-                    self._operations.record(trial.version, _SAYS[trial.outcome], trial.reason)
-                self._write(state, after_retraction(state, trial, champion, now, self._policy))
-        except RefusedError as error:
-            self._write(state, verdict(state, trial, words.REJECTED, str(error), now))
-        except ReplacedError as error:
-            self._write(state, verdict(state, trial, words.OVERTAKEN, str(error), now))
-        except (NetopsError, InputError, OSError) as error:
-            # One that is later than now was noted before the clock was set back.
-            self._failing = min(self._failing or now, now)
-            # While this process was away, nothing was tried.
-            if not last or now - self._failing < LONGEST_CHANGE:
-                raise
-            self._give_up(state, trial, champion, now, str(error))
-        self._failing = None
-
-    def _compare(self, state: LoopState, trial: Trial, now: datetime, last: bool) -> None:
-        if not trial.since:
-            if not last and self._has_no_room():
-                return
-            # Whatever becomes of this loop, the endpoint does not score it for ever.
-            until = text_of(datetime.fromisoformat(trial.until) + LONGEST_CHANGE)
-            since = self._operations.shadow(trial.version, until)
-            if since:
-                self._write(state, in_shadow(state, trial, since, now))
-            elif last:
-                reason = "not enough data: the endpoint has no events"
-                self._write(state, verdict(state, trial, words.NOT_ENOUGH, reason, now))
-            else:
-                self._waiting = "the endpoint has no events"
-            return
-        if not last and self._looked is not None and abs(now - self._looked) < _LOOK_EVERY:
-            return
-        self._looked = now
-        trial = replace(trial, wanted=trial.wanted or self._policy.shadow_rows)
-        last = last or self._is_next_due(state, trial, now)
-        found = self._operations.compare(trial, last)
-        self._waiting = f"{found.rows:,} mature labeled rows in shadow, of {trial.wanted:,}"
-        self._write(state, after_look(state, trial, found, now, self._mode, self._policy, last))
-
-    def _is_next_due(self, state: LoopState, trial: Trial, now: datetime) -> bool:
-        """Whether the run for a newer change than that of the trial would begin, but for the trial."""
-        if state.case is None or not trial.outdated:
-            return False
-        without = replace(state, attempt=None, trial=None)
-        if isinstance(next_step(without, PLENTY, now, self._policy), Wait):
-            return False
-        return isinstance(next_step(without, self._evidence(state.case), now, self._policy), Begin)
-
-    def _promote(self, state: LoopState, trial: Trial, now: datetime) -> None:
-        if is_before(now, state.hold_until):  # It began after the trial: a person has decided meanwhile.
-            self._write(state, verdict(state, trial, words.OVERTAKEN, state.hold_reason, now))
-            return
-        busy = self._operations.busy()
-        if busy:
-            self._waiting = f"{busy} is under way"
-            return
-        if is_before(now, trial.until) and self._has_no_room():
-            return
-        if self._operations.promote(trial):
-            self._write(state, after_promotion(state, trial, now, self._policy))
-        elif state.case is not None:
-            finish: dict[str, Any] = {"finish": trial.version, "finish_outdated": trial.outdated}
-            self._write(state, replace(state, trial=None, case=replace(state.case, **finish)))
-
-    def _give_up(self, state: LoopState, trial: Trial, champion: str, now: datetime, error: str) -> None:
-        """A stage has failed for its longest time."""
-        if trial.stage == words.SHADOW:
-            reason = f"not enough data: {error}"
-            self._write(state, verdict(state, trial, words.NOT_ENOUGH, reason, now))
-        elif trial.stage == words.RETRACT:
-            self._write(state, after_retraction(state, trial, champion, now, self._policy))
-        elif champion == trial.version:
-            told = replace(trial, reason=f"{trial.reason}; not all of it could be done: {error}")
-            self._write(state, after_promotion(state, told, now, self._policy))
-        else:
-            reason = f"it could not be promoted: {error}"
-            self._write(state, verdict(state, trial, words.REJECTED, reason, now))
+        """Do what is due of a trial on live events."""
+        done = self._stages.act(state, trial, self._clock())
+        self._waiting = done.waiting or self._waiting
+        self._write(state, done.state)
 
     def _write(self, before: LoopState, after: LoopState) -> LoopState:
         if after is not before:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from project.retraining.coping import Realised
 from project.retraining.next_run import Evidence
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
@@ -42,6 +43,13 @@ class Operations(Protocol):
 
     def weakness(self) -> Weakness | None:
         """Why the model in production is of no use; None if it is, or nobody can say."""
+
+    def realised(self, version: str, since: str, before: str) -> Realised:
+        """How a version has done on labeled rows since a time, in production or in shadow.
+
+        :param since: event time, ISO 8601 UTC.
+        :param before: version of the model before it.
+        """
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of the run that made the champion.

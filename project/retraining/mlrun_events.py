@@ -32,7 +32,7 @@ class MlrunEvents:
 
         Its kind is ``concept-drift-detected``; ``value_dict`` has the whole drift event, id and version.
 
-        :param told: see ``policy.take``.
+        :param told: see ``taken_drift.take``.
         :raises NetopsError: if the server cannot take it now.
         """
         if self._absent:

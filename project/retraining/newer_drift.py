@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from drift.alert_of_event import alert_of
 from drift.missed_alert import SOURCE as MISSED
 from project.retraining.state import Case
 
@@ -65,16 +66,26 @@ def since_worse(case: Case) -> Case:
     return replace(moved, onset_rejected=False, onset_rejections=0)
 
 
+def can_be_asked(case: Case) -> bool:
+    """Whether the alert that got worse tells error rates of all devices, which others can be held against."""
+    worse = case.worse
+    if not worse or worse["source"] == MISSED or worse.get("group"):
+        return False
+    return alert_of(worse) is not None
+
+
 def goes_on_after(case: Case, champion: str) -> Case | None:
     """What is left of a case once another model is in production; None if it is over.
 
-    That model learned rows of before the alert got worse, too: whether it does without them nobody knows.
+    That model learned rows of before the alert got worse, too: whether it copes is looked at, see ``coping``.
     """
     is_over = champion == case.version or (case.cleared and not case.alerts)
     if is_over or not is_worse_later(case):
         return None
     # The alerts ended with the watch of the model before.
-    return replace(case, version=champion, finish="", finish_outdated=False, alerts=(), interruptions=0)
+    before = case.version if can_be_asked(case) else ""
+    left = replace(case, version=champion, before=before, finish="", finish_outdated=False)
+    return replace(left, alerts=(), interruptions=0)
 
 
 def with_alert(known: tuple[str, ...], event: Mapping[str, Any]) -> tuple[str, ...]:
@@ -87,7 +98,11 @@ def with_merged(case: Case, event: Mapping[str, Any]) -> Case:
     """The case after the same change was found again, or an alert of it got worse."""
     worse_since = case.worse_since
     if is_told_again(event, case) and event.get("onset"):
-        worse_since = max(worse_since or case.onset, onset_of(event), key=time_of)
+        since = max(worse_since or case.onset, onset_of(event), key=time_of)
+        case = replace(case, worse=case.worse if since == worse_since else event)
+        worse_since = since
     if case.reopened:  # Found again by its new detectors, and goes by their alert from now on.
         case = replace(case, event=event, reopened=False)
-    return replace(case, alerts=with_alert(case.alerts, event), worse_since=worse_since)
+    # What is found of the promoted model tells whether it copes.
+    alerts = with_alert(case.alerts, event)
+    return replace(case, alerts=alerts, worse_since=worse_since, before="")

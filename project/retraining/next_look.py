@@ -38,7 +38,7 @@ def next_look(
     """
     case = state.case
     is_busy = state.attempt or state.trial or (state.candidate and not state.candidate_outdated)
-    if case is None or case.weak or case.finish or is_busy or state.stopped:
+    if case is None or case.weak or case.before or case.finish or is_busy or state.stopped:
         return ""
     steps = [f"see what has changed on {_devices(newest.get('devices'))}"]
     steps.append(f"'netops retrain --project {project} --decline' {_KEEP}")

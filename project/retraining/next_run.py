@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from project.retraining import state as words
+from project.retraining.decisions import begun_today, is_before, text_of
 from project.retraining.newer_drift import time_of
-from project.retraining.policy import begun_today, is_before, text_of
 from project.retraining.state import Case, LoopState
 from project.retraining_policy import RetrainingPolicy
 
@@ -75,6 +75,8 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
         return Wait("a run is under way")
     if state.trial is not None:
         return Wait(f"version {state.trial.version[:8]} is tried on live events")
+    if case.before:
+        return Wait(f"whether version {case.version[:8]} copes with rows since {case.onset[:19]} UTC")
     if state.stopped:
         return Wait(f"stopped: {state.stopped}")
     if state.candidate and not state.candidate_outdated:
@@ -222,7 +224,8 @@ def _waiting(
     state: LoopState, evidence: Evidence | None, said: str, now: datetime, policy: RetrainingPolicy
 ) -> str:
     step = next_step(state, evidence or PLENTY, now, policy)
-    if state.attempt is not None or state.trial is not None:
+    is_asked = state.case is not None and bool(state.case.before)
+    if state.attempt is not None or state.trial is not None or is_asked:
         return said or (step.reason if isinstance(step, Wait) else "")
     if state.case is None:
         return f"stopped: {state.stopped}" if state.stopped else said or "drift"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from drift.drift_event import utc_time
@@ -27,11 +28,13 @@ from project.local.workflow_records import (
 )
 from project.production_model import production_artifact, version_of
 from project.registered_versions import end_promotion
+from project.retraining.coping import Realised
 from project.retraining.evidence import LabeledErrors, LabeledRows
 from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, RunLook
 from project.retraining.loop_operations import ENDED as OVER
 from project.retraining.mlrun_events import MlrunEvents
 from project.retraining.next_run import Evidence
+from project.retraining.realised_errors import RealisedErrors
 from project.retraining.rows_of_both import RowsOfBoth
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
@@ -68,6 +71,7 @@ class LocalOperations:
         self._rows = LabeledRows(settings.labeled_pairs(project))
         self._errors = LabeledErrors(settings.labeled_pairs(project))
         self._events = MlrunEvents(project)
+        self._realised = RealisedErrors(settings.labeled_pairs(project))
         self._both = RowsOfBoth(settings.labeled_pairs(project))
 
     def champion(self) -> str:
@@ -113,6 +117,19 @@ class LocalOperations:
         schema, _ = self._split(self._given())
         episodes, newest = self._errors.since(since, schema)
         return Weakness(why, since, episodes, newest)
+
+    def realised(self, version: str, since: str, before: str) -> Realised:
+        """How a version has done on mature labeled rows since a time, in production or in shadow."""
+        from project.registered_versions import registered_versions
+
+        schema, _ = self._split(self._given())
+        address = ready_endpoint(self._dbpath, self._project, SERVING).address.rstrip("/")
+        labeled = get_json(f"{address}/labeled", _TIMEOUT)
+        mature = datetime.fromisoformat(labeled["newest_event_time"] or _EVER)
+        mature -= timedelta(seconds=labeled["deadline_seconds"])
+        known = {each.version: each.artifact.spec.metrics for each in registered_versions(self._project)}
+        caught = (known.get(before) or {}).get("recall")
+        return self._realised.since(version, since, mature, schema, None if caught is None else float(caught))
 
     def arguments(self) -> dict[str, Any]:
         """Arguments of the run that made the champion; without its record, those of the last success.

@@ -1,40 +1,26 @@
-"""What becomes of the state when drift comes or a run ends; of what a person decides, see ``by_person``.
+"""What becomes of the state when a run begins or ends, and once another model is there.
+
+What comes with drift is in ``taken_drift``, what a person decides in ``by_person``.
 
 Pure: each function takes the state and the time, and gives the state that follows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
-from drift.drift_event import utc_time
-from drift.wrong_devices import is_of_one_device
 from project.retraining import kept_drift
 from project.retraining import state as words
-from project.retraining.newer_drift import (
-    goes_on_after,
-    is_end_of,
-    is_newer,
-    is_told_again,
-    is_worse_later,
-    onset_of,
-    since_worse,
-    time_of,
-    with_alert,
-    with_merged,
-)
-from project.retraining.state import Attempt, Case, Decision, LoopState, Trial
-from project.retraining.told_drift import found_by, of_group, where_of
+from project.retraining.decisions import begun_today, decided, of_case, text_of
+from project.retraining.newer_drift import goes_on_after, is_worse_later, since_worse
+from project.retraining.state import Attempt, Case, LoopState, Trial
+from project.retraining.taken_drift import take_postponed
 from project.retraining_policy import RetrainingPolicy
 
 LONGEST_CHANGE = timedelta(minutes=30)
 """How long a promotion, or the end of a shadow, is tried again before the loop gives it up."""
 
-_REMEMBERED = 1000
-_UNTOLD = 100
 _MOST_INTERRUPTIONS = 10
 _REJECTED_OF_ONSET = 2
 """Candidates of the rows since one onset that must be rejected before a worse alert is a second change."""
@@ -59,102 +45,6 @@ class RunResult:
     run_id: str = ""
     version: str = ""
     none_usable: str = ""
-
-
-def take(state: LoopState, told: Mapping[str, Any], champion: str, now: datetime) -> LoopState:
-    """The state after a drift event; the same event twice changes nothing.
-
-    A drift whose change began after the case's was found, or that is found once the alert of the case is
-    cleared, is a newer one: the case is answered from its onset on, and what was tried before does not count.
-    An alert that gets worse joins the case; rows count since then where that is enough for a run, after two
-    rejected runs, and after a promotion, see ``counted_since_worse``.
-    That an alert is cleared changes nothing else: the gate compares on what is labeled by now.
-    A drift of one device, whose fleet is calm, opens no case: the device has failed, not the model. If others
-    follow, its alert is told again.
-
-    :param told: ``id``, ``version`` of the model and ``event``, see ``DriftEvent``.
-    :param champion: version of the model in production, empty if that is not known.
-    """
-    if told["id"] in state.seen:
-        return state
-    event, version = dict(told["event"]), str(told["version"])
-    seen = replace(state, seen=(*state.seen, told["id"])[-_REMEMBERED:])
-    about: dict[str, Any] = {"cause": event, "before": version}
-    if event["level"] == "cleared":
-        since = f"since about {event['onset'][:19]}: {event['detail']}"
-        reason = f"the alert of {event['source']}{of_group(event)}, {since}"
-        decision = _decision(now, words.CLEARED, reason, case=case_id(state), **about)
-        case = state.case
-        if case is None:
-            return seen.told(decision)
-        left = replace(case, alerts=tuple(each for each in case.alerts if each != event.get("alert")))
-        if is_end_of(event, case.event) and not case.reopened:
-            left = replace(left, cleared=event["event_time"])
-        return replace(seen, case=left).told(decision)
-    seen = replace(seen, untold=(*seen.untold, dict(told))[-_UNTOLD:])
-    if champion and version != champion:
-        reason = f"version {version[:8]} is not in production any more"
-        return seen.told(_decision(now, words.IGNORED, reason, **about))
-    if is_of_one_device(event) and not (state.case is not None and is_told_again(event, state.case)):
-        reason = f"{found_by(event)}, {where_of(event)}: nothing is trained, look at the device"
-        return seen.told(_decision(now, words.ONE_DEVICE, reason, **about))
-    if state.case is not None and version != state.case.version:
-        reason = f"drift {state.case.id} of version {state.case.version[:8]} is being answered first"
-        is_known = state.later.get("version") == version and not is_newer(event, _case_of(state.later, now))
-        kept = state.later if is_known else dict(told)
-        return replace(seen, later=kept).told(_decision(now, words.POSTPONED, reason, **about))
-    if state.case is not None and is_newer(event, state.case):
-        return _with_newer(seen, state.case, told, now)
-    if state.case is not None:
-        again = "its alert got worse" if is_told_again(event, state.case) else "it is the same change"
-        reason = f"{found_by(event)}, and {again}: drift {state.case.id} is being answered"
-        merged = replace(seen, case=with_merged(state.case, event))
-        return merged.told(_decision(now, words.MERGED, reason, case=state.case.id, **about))
-    if state.stopped:
-        return seen.told(_decision(now, words.IGNORED, f"the loop has stopped: {state.stopped}", **about))
-    case = _case_of(told, now)
-    reason, others = found_by(event), kept_drift.without(state.kept, version)
-    return replace(seen, case=case, kept=others).told(
-        _decision(now, words.OPENED, reason, case=case.id, **about)
-    )
-
-
-def _case_of(told: Mapping[str, Any], now: datetime) -> Case:
-    """The case that a drift event opens."""
-    event = told["event"]
-    alerts = with_alert((), event)
-    return Case(told["id"], told["version"], event, onset_of(event), text_of(now), alerts=alerts)
-
-
-def _with_newer(state: LoopState, case: Case, told: Mapping[str, Any], now: datetime) -> LoopState:
-    """The state in which a newer change is answered; what is under way for the one before is outdated."""
-    event, onset = told["event"], onset_of(told["event"])
-    reason = f"{found_by(event)}, a change after that of {case.onset[:19]}: rows count since {onset[:19]}"
-    newer = replace(_case_of(told, now), version=case.version, finish=case.finish)
-    newer = replace(newer, not_before=case.not_before, finish_outdated=bool(case.finish))
-    newer = replace(newer, alerts=with_alert(case.alerts, event))
-    if is_told_again(event, case):  # It does not end by itself, so its rejections are counted on.
-        newer = replace(newer, attempts=case.attempts, rejections=case.rejections)
-    attempt, trial = state.attempt, state.trial
-    if attempt is not None:
-        attempt = replace(attempt, outdated=True)
-    if trial is not None:
-        since = trial.since
-        if since and trial.stage == words.SHADOW:
-            since = max(since, onset, key=time_of)
-        trial = replace(trial, outdated=True, since=since, wanted=0)  # The rows are counted anew.
-    outdated = bool(state.candidate)
-    changed = replace(state, case=newer, attempt=attempt, trial=trial, candidate_outdated=outdated)
-    about: dict[str, Any] = {"cause": event, "before": case.version}
-    return changed.told(_decision(now, words.NEWER, reason, case=newer.id, **about))
-
-
-def take_postponed(state: LoopState, champion: str, now: datetime) -> LoopState:
-    """The state after the drift event that was kept until its case was over."""
-    told = state.later
-    seen = tuple(each for each in state.seen if each != told["id"])
-    taken = take(replace(state, later={}, seen=seen), told, champion, now)
-    return replace(taken, untold=state.untold)  # It was handed on when it came.
 
 
 def began(state: LoopState, attempt: Attempt, now: datetime, episodes: int = 0) -> LoopState:
@@ -290,15 +180,18 @@ def after_candidate(
 def counted_since_worse(state: LoopState, now: datetime) -> LoopState:
     """The state in which rows count since the alert got worse; the same if it did not.
 
-    That is so before a run for which these are enough, after two rejected runs, and after a promotion.
+    That is so before a run for which these are enough, after two rejected runs, and after a promotion, unless
+    the new model copes with them, see ``coping``.
     """
     case = state.case
     if case is None or not is_worse_later(case):
         return state
     moved = since_worse(case)
     reason = f"the alert got worse than at {case.onset[:19]}: rows count since {moved.onset[:19]}"
+    if case.before:
+        reason += f", unless version {case.version[:8]} copes with them"
     changed = replace(state, case=moved)
-    return changed.told(_decision(now, words.NEWER, reason, case=case.id, before=case.version))
+    return changed.told(decided(now, words.NEWER, reason, case=case.id, before=case.version))
 
 
 def overtaken(state: LoopState, champion: str, now: datetime) -> LoopState:
@@ -363,37 +256,3 @@ def _stopped(state: LoopState, now: datetime, reason: str) -> LoopState:
         state, now, words.STOPPED, f"{reason.removesuffix('.')}; 'netops retrain --resume' resumes"
     )
     return replace(state, stopped=reason).told(decision)
-
-
-def case_id(state: LoopState) -> str:
-    """Id of the case; empty without one."""
-    return state.case.id if state.case else ""
-
-
-def of_case(state: LoopState, now: datetime, outcome: str, reason: str, **about: Any) -> Decision:
-    """A decision about the case."""
-    cause = state.case.event if state.case else {}
-    before = about.pop("before", state.case.version if state.case else "")
-    return _decision(now, outcome, reason, case=case_id(state), cause=cause, before=before, **about)
-
-
-def _decision(now: datetime, outcome: str, reason: str, **about: Any) -> Decision:
-    return Decision(text_of(now), outcome, reason, **about)
-
-
-def begun_today(state: LoopState, now: datetime) -> list[str]:
-    """When the runs of the last 24 hours began, the oldest first.
-
-    One that began a day or more after now did so before the clock was set back, and counts no more.
-    """
-    return [each for each in state.begun if abs(now - time_of(each)) < timedelta(days=1)]
-
-
-def text_of(moment: datetime) -> str:
-    """A time as it is written to the state."""
-    return utc_time(moment.isoformat())
-
-
-def is_before(now: datetime, text: str) -> bool:
-    """Whether a time that was written is still to come; an empty one is not."""
-    return bool(text) and now < time_of(text)

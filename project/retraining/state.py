@@ -1,31 +1,17 @@
-"""What the loop of a project knows, in one file: the case, the run under way, and the newest decisions.
-
-The file is replaced as a whole, so a decision and what follows from it are written together or not at all.
-Older decisions are moved to a file that only grows, so a write costs the same after a year.
-"""
+"""What the loop of a project knows: the case, the run under way, and the newest decisions."""
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
-from itertools import islice
-from pathlib import Path
 from typing import Any
 
 from feature_sets.checks import InputError
-from project.local.atomic_write import write_atomically
 
 FORMAT = 1
 
-_STATE = "state of the loop"
-_NEXT = "next: install the release again that wrote it, or put back the copy of before that release"
-
-MOST_DECISIONS = 500
-"""Decisions kept with the state; when there are more, the older half is moved."""
+STATE = "state of the loop"
+NEXT = "next: install the release again that wrote it, or put back the copy of before that release"
 
 # Outcomes of decisions.
 OPENED, MERGED, IGNORED, POSTPONED = "opened", "merged", "ignored", "postponed"
@@ -48,6 +34,8 @@ BETTER, UNDECIDED = "better in shadow", "undecided"
 """What a comparison on live rows has found; that it is worse is told as rejected."""
 SHORTENED = "wait shortened"
 """What is waited for ends sooner than it was written, see ``clock_set_back``."""
+COPES, DOES_NOT_COPE = "copes", "does not cope"
+"""Whether a model that was promoted is right on rows since the alert of the one before got worse."""
 CLEARED = "cleared"
 """The alert of a drift is over."""
 
@@ -103,6 +91,9 @@ class Case:
     :param worse_since: event time since which one of them is worse, by the newest onset, ISO 8601 UTC or
         empty: rows count since then once they are enough for a run, ``onset_rejected``, or a model of rows
         of before is promoted.
+    :param worse: the drift event of that onset.
+    :param before: version before the one that was promoted, while it is looked at whether that copes with
+        rows since the alert got worse, see ``coping``; else empty.
     :param onset_rejections: candidates that were rejected on what was labeled since ``onset``.
     :param onset_rejected: whether the last run that began was rejected, and is the second one or a later one
         of those: only then a worse alert is taken for a second change.
@@ -132,6 +123,8 @@ class Case:
     reopened: bool = False
     episodes_begun: int = 0
     episodes_tried: int = 0
+    worse: Mapping[str, Any] = field(default_factory=dict)
+    before: str = ""
 
     @property
     def knows_tried_episodes(self) -> bool:
@@ -272,13 +265,11 @@ class LoopState:
         """
         if not isinstance(content, Mapping) or content.get("format") != FORMAT:
             found = content.get("format") if isinstance(content, Mapping) else content
-            raise InputError(
-                f"{_STATE}: format", f"must be {FORMAT}, which this release knows; {_NEXT}", found
-            )
+            raise InputError(f"{STATE}: format", f"must be {FORMAT}, which this release knows; {NEXT}", found)
         unknown = _unknown(content)
         if unknown:
-            rule = f"must have no fields but those that this release knows; {_NEXT}"
-            raise InputError(_STATE, rule, ", ".join(unknown))
+            rule = f"must have no fields but those that this release knows; {NEXT}"
+            raise InputError(STATE, rule, ", ".join(unknown))
         case, attempt, trial = content["case"], content["attempt"], content.get("trial")
         fields = {name: value for name, value in content.items() if name != "format"}
         weak = fields.pop("weak_version", ""), fields.pop("weak_needed", 0)
@@ -317,85 +308,3 @@ def _names(kind: type[Any]) -> set[str]:
 
 def _case(content: Mapping[str, Any]) -> Case:
     return Case(**{**content, "alerts": tuple(content.get("alerts", ()))})
-
-
-class StateFile:
-    """The state of one project on disk.
-
-    :param folder: of the loop, under the home.
-    :param project: name of the project.
-    """
-
-    def __init__(self, folder: Path, project: str) -> None:
-        self.project = project
-        self.path = folder / f"{project}.json"
-        self._older = folder / f"{project}.older.jsonl"
-        self._lock = folder / f"{project}.lock"
-
-    def read(self) -> LoopState:
-        """The state as it is now; a new one if there is none.
-
-        :raises InputError: if it is of a newer release or damaged; it names project and file.
-        """
-        try:
-            content = self.path.read_bytes()
-        except FileNotFoundError:
-            return LoopState()
-        with self._named(self.path):
-            return LoopState.from_dict(json.loads(content))
-
-    def write(self, state: LoopState) -> None:
-        """Replace the state, on disk when this returns; only while ``changing``."""
-        if len(state.decisions) > MOST_DECISIONS:
-            state = self._move_older(state)
-        write_atomically(self.path, json.dumps(state.to_dict()))
-
-    def every_decision(self) -> list[Decision]:
-        """All decisions, oldest first.
-
-        :raises InputError: as ``read``.
-        """
-        state = self.read()
-        older: list[Decision] = []
-        if state.moved:
-            with self._older.open(encoding="utf-8") as file, self._named(self._older):
-                older = [Decision(**json.loads(line)) for line in islice(file, state.moved)]
-        return [*older, *state.decisions]
-
-    @contextmanager
-    def _named(self, path: Path) -> Iterator[None]:
-        """Have what is wrong with a file name it and the project: others of the home have the same."""
-        where = f"project '{self.project}': {path}"
-        try:
-            yield
-        except InputError as error:
-            raise InputError(f"{where}: {error.where}", error.rule, error.got) from error
-        except (ValueError, LookupError, TypeError, AttributeError) as error:
-            rule = f"must be a {_STATE} that this release knows; {_NEXT}"
-            raise InputError(where, rule, f"{type(error).__name__}: {error}") from error
-
-    def _move_older(self, state: LoopState) -> LoopState:
-        """Move the older half to their file.
-
-        A kill may leave more lines there than the state says, the last one torn. Whole lines hold: a decision
-        was on disk with the state before it is moved.
-        """
-        count = len(state.decisions) - MOST_DECISIONS // 2
-        with self._older.open("ab+") as file:
-            file.seek(0)
-            lines = file.read().splitlines(keepends=True)
-            whole = [line for line in lines if line.endswith(b"\n")]
-            file.truncate(sum(map(len, whole)))
-            for decision in state.decisions[max(0, len(whole) - state.moved) : count]:
-                file.write(json.dumps(asdict(decision)).encode() + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return replace(state, decisions=state.decisions[count:], moved=state.moved + count)
-
-    @contextmanager
-    def changing(self) -> Iterator[LoopState]:
-        """The state, which nobody else changes meanwhile; others wait. The lock ends with the process."""
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self._lock.open("a") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            yield self.read()

@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import Any
 
 from project.retraining.by_person import ROLLBACK_HOLD
+from project.retraining.decisions import is_before
 from project.retraining.newer_drift import time_of
-from project.retraining.policy import is_before
 from project.retraining.state import OPENED, REJECTED, REOPENED, Case, LoopState
 from project.retraining.told_drift import found_by, of_group, where_of
 from project.retraining_policy import OFF
@@ -35,6 +35,8 @@ def status_lines(state: LoopState, told: Mapping[str, Any] | None, now: datetime
         lines += [where] if where else []
         if state.case.reopened:
             lines.append(f"it goes on, as version {state.case.version[:8]} is in production again")
+        if state.case.before:
+            lines.append(f"version {state.case.version[:8]} was promoted for it; whether it copes is watched")
         if newest:
             lines.append(
                 f"found again {outlook['found_again']}×, at last by {newest['source']}{of_group(newest)} at "
@@ -75,11 +77,14 @@ def held_up(state: LoopState, project: str, now: datetime) -> list[str]:
         return [f"it has stopped: {state.stopped}; {command('resume')} resumes"]
     if state.candidate and not state.candidate_outdated:
         return [f"version {state.candidate[:8]} waits for {command('approve')} or --decline"]
+    if state.case is not None and state.case.before:
+        return []  # It is not known yet whether another training is wanted.
     if not is_before(now, state.hold_until) or not (state.case or state.hold_reason == ROLLBACK_HOLD):
         return []
     wait = f"no training begins by itself before {state.hold_until[:19]} UTC: {state.hold_reason}"
     if state.case is not None:
-        wait = f"the drift since about {state.case.onset[:19]} UTC goes on, and {wait}"
+        of_drift = f"the drift since about {state.case.onset[:19]} UTC goes on"
+        wait = f"{'the model is of no use' if state.case.weak else of_drift}, and {wait}"
     return [f"{wait}; {command('resume')} ends that wait"]
 
 

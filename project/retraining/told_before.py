@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from feature_sets.checks import InputError
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from project.retraining.told_drift import found_by, where_of
 
 

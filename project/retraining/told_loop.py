@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from feature_sets.checks import InputError
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from project.retraining.status import held_up
 
 

@@ -8,17 +8,8 @@ from datetime import datetime
 from feature_sets.checks import InputError
 from project.retraining import state as words
 from project.retraining.by_person import approved
-from project.retraining.policy import (
-    LONGEST_CHANGE,
-    RunResult,
-    after_candidate,
-    answered,
-    is_before,
-    of_case,
-    overtaken,
-    text_of,
-    verdict,
-)
+from project.retraining.decisions import is_before, of_case, text_of
+from project.retraining.policy import LONGEST_CHANGE, RunResult, after_candidate, answered, overtaken, verdict
 from project.retraining.state import PROMOTE, Decision, LoopState, Trial
 from project.retraining_policy import APPROVE, RetrainingPolicy
 from training.evaluation.comparison import Comparison

@@ -12,7 +12,7 @@ from datetime import datetime
 
 from drift.drift_event import DriftEvent
 from project.retraining import state as words
-from project.retraining.policy import text_of
+from project.retraining.decisions import text_of
 from project.retraining.state import Case, Decision, LoopState
 from project.retraining.told_drift import WEAK
 from project.retraining_policy import RetrainingPolicy

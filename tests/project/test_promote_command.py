@@ -24,7 +24,8 @@ from project.cli import endpoint, models, routing
 from project.endpoint_routing import EndpointRouting
 from project.errors import NetopsError
 from project.http_json import AbsentError
-from project.retraining.state import Decision, StateFile
+from project.retraining.state import Decision
+from project.retraining.state_file import StateFile
 from tests.project.test_workflow_job import another_process_holds
 
 DOCUMENT = RoutingDocument((RoutedVersion("one", CHAMPION, "m1", "a" * 64),))

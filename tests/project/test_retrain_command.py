@@ -29,7 +29,8 @@ from project.cli.retrain import retrain
 from project.cli.runs import list_runs
 from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
-from project.retraining.state import StateFile
+from project.retraining.state import Trial
+from project.retraining.state_file import StateFile
 from project.summary import measured_drift, other_code
 from tests.project.fake_endpoint import fake_endpoint
 from tests.project.retraining.test_policy import opened
@@ -276,6 +277,9 @@ def test_a_candidate_that_a_person_declines_says_so(
     monkeypatch.setattr(registered_versions, "find_version", lambda *_: SimpleNamespace(artifact=model))
     monkeypatch.setattr(report_sections, "tell_gate_of", lambda *_: None)
     monkeypatch.setattr(mlrun.artifacts, "update_model", lambda _, parameters, **__: said.update(parameters))
+    untagged: list[str] = []
+    database = SimpleNamespace(delete_artifacts_tags=lambda *_, tag_name: untagged.append(tag_name))
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: database)
     if not is_up:
         monkeypatch.setattr("project.cli.retrain._session", lambda _: (None, "nothing is running"))
     retrain("p", decline=True)
@@ -283,6 +287,7 @@ def test_a_candidate_that_a_person_declines_says_so(
     assert "declined: version v2\n" in told
     assert ("goes on to say that it waits for approval" in told) is not is_up
     assert said["promotion"] == ("declined" if is_up else "waits for approval")
+    assert untagged == (["candidate"] if is_up else [])
     if is_up:
         assert after_rehearsal(said["promotion"]) == "promoted by request"
 
@@ -293,3 +298,23 @@ def test_a_drift_that_a_person_declines_is_told(home: Any, approval: Approval, c
         file.write(replace(state, candidate=""))
     retrain("p", decline=True)
     assert capsys.readouterr().err == "declined: the drift\n"
+
+
+def test_a_version_that_is_declined_in_shadow_is_named(home: Any, approval: Approval, capsys: Any) -> None:
+    begun, until = "2026-01-01T12:00:00+00:00", "2099-01-01T12:00:00+00:00"
+    trial = Trial("v3", "v1", "run", 5000, "shadow", begun, until, "2026-01-01T00:00:00+00:00")
+    file = StateFile(home / "retraining", "p")
+    with file.changing() as state:
+        file.write(replace(state, candidate="", trial=trial))
+    retrain("p", decline=True)
+    assert capsys.readouterr().err == "declined: version v3 in shadow\n"
+
+
+def test_a_training_of_a_weak_model_that_is_declined_is_no_drift(
+    home: Any, approval: Approval, capsys: Any
+) -> None:
+    file = StateFile(home / "retraining", "p")
+    with file.changing() as state:
+        file.write(replace(state, candidate="", case=replace(state.case, weak=True)))
+    retrain("p", decline=True)
+    assert capsys.readouterr().err == "declined: a training of the weak model\n"

@@ -16,7 +16,7 @@ from project.cli.rollback import rollback
 from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
 from project.retraining import history
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from tests.project.retraining.test_policy import opened
 
 

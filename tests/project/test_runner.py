@@ -15,7 +15,7 @@ from project.last_run import LastRun, schema_digest
 from project.retraining.loop import Loop
 from project.retraining.mlrun_events import MlrunEvents
 from project.retraining.next_run import Evidence
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from project.retraining_policy import RetrainingPolicy
 from project.run_lock import COMMAND, held
 from project.settings import Settings

@@ -11,7 +11,8 @@ from project.api_reader import Endpoint
 from project.cli import status_facts
 from project.cli.status_text import print_text
 from project.function_names import SERVING
-from project.retraining.state import LoopState, StateFile
+from project.retraining.state import LoopState
+from project.retraining.state_file import StateFile
 from project.session import Session
 from project.settings import Settings
 

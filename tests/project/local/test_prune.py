@@ -19,7 +19,8 @@ from project.registered_versions import evaluated_model, registered_versions
 from project.retention import deletion, old_pairs
 from project.retention.not_deleted import not_deleted
 from project.retention.prune import delete, expected, look, prune_after_run
-from project.retraining.state import LoopState, StateFile
+from project.retraining.state import LoopState
+from project.retraining.state_file import StateFile
 from project.settings import Settings
 from tests.mlrun_connection import new_project
 from tests.project.retention.records import step

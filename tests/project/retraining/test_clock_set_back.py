@@ -8,9 +8,10 @@ import pytest
 from project.retraining import state as words
 from project.retraining.by_person import ROLLBACK_HOLD, rolled_back
 from project.retraining.clock_set_back import within_policy
+from project.retraining.decisions import text_of
 from project.retraining.loop import Loop
-from project.retraining.policy import text_of
-from project.retraining.state import LoopState, StateFile, Trial
+from project.retraining.state import LoopState, Trial
+from project.retraining.state_file import StateFile
 from project.retraining_policy import AUTO, RetrainingPolicy
 from tests.project.retraining.test_loop import World
 from tests.project.retraining.test_policy import NOW, opened, told

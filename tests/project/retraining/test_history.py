@@ -9,9 +9,11 @@ from project.errors import NetopsError
 from project.retraining import history as module
 from project.retraining.by_person import approved
 from project.retraining.next_run import Evidence, outlook
-from project.retraining.policy import RunResult, after_run, began, overtaken, take
-from project.retraining.state import Attempt, Decision, LoopState, StateFile
+from project.retraining.policy import RunResult, after_run, began, overtaken
+from project.retraining.state import Attempt, Decision, LoopState
+from project.retraining.state_file import StateFile
 from project.retraining.status import status_lines
+from project.retraining.taken_drift import take
 from project.retraining_policy import RetrainingPolicy
 from project.settings import Settings
 from tests.project.retraining.test_policy import NOW, opened, rolled_back, told, tried

@@ -8,15 +8,10 @@ import pytest
 from project.retraining.by_person import approved, declined, rolled_back
 from project.retraining.history import lines
 from project.retraining.next_run import Begin, next_step
-from project.retraining.policy import (
-    RunResult,
-    after_run,
-    closed,
-    overtaken,
-    take,
-)
+from project.retraining.policy import RunResult, after_run, closed, overtaken
 from project.retraining.state import Attempt, LoopState, Trial
 from project.retraining.status import status_lines
+from project.retraining.taken_drift import take
 from project.retraining.trial import after_promotion
 from tests.project.retraining.test_policy import NOW, PLENTY, POLICY, opened, outcomes, told, tried
 

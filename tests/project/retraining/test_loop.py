@@ -13,7 +13,8 @@ from project.retraining.loop import Loop
 from project.retraining.loop_operations import ABSENT, ENDED, KILLED, RUNNING, RunLook
 from project.retraining.next_run import Evidence
 from project.retraining.run_result import result_of
-from project.retraining.state import Attempt, StateFile, Trial
+from project.retraining.state import Attempt, Trial
+from project.retraining.state_file import StateFile
 from project.retraining.status import status_lines
 from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy

@@ -10,14 +10,10 @@ import pytest
 from project.retraining.by_person import approved, declined
 from project.retraining.history import lines
 from project.retraining.next_run import Begin, next_step, outlook
-from project.retraining.policy import (
-    RunResult,
-    after_run,
-    began,
-    take,
-    take_postponed,
-)
-from project.retraining.state import SHADOW, Attempt, LoopState, StateFile, Trial
+from project.retraining.policy import RunResult, after_run, began
+from project.retraining.state import SHADOW, Attempt, LoopState, Trial
+from project.retraining.state_file import StateFile
+from project.retraining.taken_drift import take, take_postponed
 from project.retraining.trial import TrialEvidence, after_retraction, replaced_meanwhile
 from tests.project.retraining.test_loop import BETTER, POLICY, SHADOWED, Killed, World, compared, make
 from tests.project.retraining.test_policy import NOW, PLENTY, opened, outcomes, told, tried

@@ -9,9 +9,11 @@ from project.retraining.by_person import resumed
 from project.retraining.loop import Loop
 from project.retraining.next_look import next_look
 from project.retraining.next_run import Evidence, next_step
-from project.retraining.policy import began, take
-from project.retraining.state import Attempt, LoopState, StateFile
+from project.retraining.policy import began
+from project.retraining.state import Attempt, LoopState
+from project.retraining.state_file import StateFile
 from project.retraining.status import status_lines
+from project.retraining.taken_drift import take
 from project.retraining_policy import RetrainingPolicy
 from tests.project.retraining.test_loop import World
 from tests.project.retraining.test_policy import NOW, PLENTY, told

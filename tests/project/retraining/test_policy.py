@@ -8,15 +8,9 @@ import pytest
 from feature_sets.checks import InputError
 from project.retraining.by_person import approved, declined, resumed, rolled_back
 from project.retraining.next_run import Begin, Evidence, Wait, next_step
-from project.retraining.policy import (
-    RunResult,
-    after_run,
-    began,
-    overtaken,
-    take,
-    take_postponed,
-)
+from project.retraining.policy import RunResult, after_run, began, overtaken
 from project.retraining.state import Attempt, LoopState
+from project.retraining.taken_drift import take, take_postponed
 from project.retraining_policy import RetrainingPolicy
 
 NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)

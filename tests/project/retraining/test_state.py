@@ -7,7 +7,8 @@ import time
 import pytest
 
 from feature_sets.checks import InputError
-from project.retraining.state import Attempt, Case, Decision, LoopState, StateFile
+from project.retraining.state import Attempt, Case, Decision, LoopState
+from project.retraining.state_file import StateFile
 
 MOST_DECISIONS = 20
 STATE = LoopState(
@@ -72,7 +73,7 @@ def test_two_processes_lose_no_change(tmp_path):
 
 @pytest.fixture
 def few(monkeypatch):
-    monkeypatch.setattr("project.retraining.state.MOST_DECISIONS", MOST_DECISIONS)
+    monkeypatch.setattr("project.retraining.state_file.MOST_DECISIONS", MOST_DECISIONS)
 
 
 def test_older_decisions_move_to_a_file_that_only_grows_and_none_is_lost(tmp_path, few):
@@ -99,7 +100,7 @@ def test_what_a_kill_left_among_the_older_decisions_changes_nothing(tmp_path, mo
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-        patch.setattr("project.retraining.state.os.fsync", killed)
+        patch.setattr("project.retraining.state_file.os.fsync", killed)
         file.write(before.told(made[-2]))
     with (tmp_path / "p.older.jsonl").open("a") as torn:
         torn.write('{"time": "2026')

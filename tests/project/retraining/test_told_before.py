@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from project.retraining.policy import take
-from project.retraining.state import LoopState, StateFile
+from project.retraining.state import LoopState
+from project.retraining.state_file import StateFile
+from project.retraining.taken_drift import take
 from project.retraining.told_before import drift_of_before
 from tests.project.retraining.test_policy import NOW, opened, told
 

@@ -12,7 +12,7 @@ from project.endpoint_routing import ReplacedError
 from project.errors import NetopsError
 from project.retraining import trial as trials
 from project.retraining.by_person import rolled_back
-from project.retraining.state import StateFile
+from project.retraining.state_file import StateFile
 from project.retraining.trial import TrialEvidence
 from project.retraining_policy import RetrainingPolicy
 from tests.project.retraining.test_loop import BETTER, SHADOWED, World, compared, make, outcomes, run
@@ -310,6 +310,7 @@ def test_a_person_may_decline_the_candidate_in_shadow_but_not_while_it_is_promot
         file.write(trials.declined(known, known.trial, NOW))
     state = run(world, tmp_path, ticks=3, policy=SHADOWED)
     assert (outcomes(state)[-1], state.case, state.trial, world.shadows) == ("declined", None, None, set())
+    assert world.said["v2"] == ("declined", "by a person")
     promoting = replace(known.trial, stage="promote")
     with pytest.raises(InputError, match="must be given before the candidate is being promoted"):
         trials.declined(state, promoting, NOW)

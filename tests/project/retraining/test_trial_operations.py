@@ -180,7 +180,11 @@ def test_a_model_and_the_page_of_its_run_say_what_came_of_its_trial_unless_it_is
         metadata = {"key": "report", "project": "p", "tree": "run", "uid": "u"}
         return [{"kind": "artifact", "metadata": metadata, "spec": {"target_path": str(page)}}]
 
-    monkeypatch.setattr(mlrun, "get_run_db", lambda: SimpleNamespace(list_artifacts=listed))
+    untagged = []
+    database = SimpleNamespace(
+        list_artifacts=listed, delete_artifacts_tags=lambda *_, tag_name: untagged.append(tag_name)
+    )
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: database)
     said = registry_of(monkeypatch, promotion=there, promotion_reason="first rows")
     for _ in range(2):
         operations(tmp_path).record("b", "not promoted after its trial", "17,530 live rows")
@@ -190,6 +194,7 @@ def test_a_model_and_the_page_of_its_run_say_what_came_of_its_trial_unless_it_is
     assert said["promotion"] == ("not promoted after its trial" if waited else there)
     assert f"{said['promotion']}: {reason}</p>" in page.read_text(encoding="utf-8")
     assert asked == [("report_report", "run")] * (2 if waited else 0)
+    assert untagged == ["candidate"] * (2 if waited else 0)
 
 
 def test_what_a_person_has_replaced_is_not_promoted_again(endpoint, tmp_path):

@@ -12,7 +12,8 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.retraining.evidence import LabeledErrors
 from project.retraining.history import lines
-from project.retraining.state import LoopState, StateFile
+from project.retraining.state import LoopState
+from project.retraining.state_file import StateFile
 from project.retraining.status import status_lines
 from project.retraining.weak_model import Weakness, looked, waits_for
 from project.retraining_policy import RetrainingPolicy
