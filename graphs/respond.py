@@ -51,7 +51,10 @@ TOLD_LATE = (
     "it began before what is taken as healthy by now: predictions of that time count as healthy here, "
     "and the history has them as errors"
 )
-STAYS_CANCELLED = "it is still cancelled, so that no reading is an error by it; the id with cancelled: false takes that back"
+STAYS_CANCELLED = (
+    "it is still cancelled, so that no reading is an error by it; "
+    "the id alone with cancelled: false takes that back"
+)
 """Note of an answer to a change of an incident that was none."""
 
 _NOTHING = dict.fromkeys(

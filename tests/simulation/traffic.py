@@ -38,7 +38,9 @@ class Traffic:
     def __init__(self, chance: random.Random, form: str) -> None:
         self._chance, self._form = chance, form
         self._sent: deque[tuple[str, float]] = deque(maxlen=40)
-        self._tickets: deque[dict[str, Any]] = deque(maxlen=30)
+        self._tickets: deque[dict[str, Any]] = deque(maxlen=60)
+        self._again: list[dict[str, Any]] = []
+        """Tickets of what was cancelled last, which are sent once more."""
 
     def message(self, step: int) -> Message:
         """The next request."""
@@ -78,13 +80,15 @@ class Traffic:
         return {"device": device, "timestamp": time, "cpu": cpu}
 
     def _incident(self, step: int) -> dict[str, Any]:
-        """What is new of an incident or, now and then, a ticket that was sent before."""
+        """What is new of an incident or, after it was cancelled, a ticket that was sent before."""
         chance = self._chance
-        if self._tickets and chance.random() < 0.25:
-            return dict(chance.choice(self._tickets))
+        if self._again and chance.random() < 0.4:
+            return dict(self._again.pop())
         body = _incident(chance, step)
         if "device" in body:
             self._tickets.append(body)
+        elif body.get("cancelled"):
+            self._again = [one for one in self._tickets if one["id"] == body["id"]]
         return body
 
     def _label(self, step: int) -> dict[str, Any]:
@@ -116,7 +120,7 @@ def _incident(chance: random.Random, step: int) -> dict[str, Any]:
     kind = chance.random()
     if kind < 0.5:
         body |= {"device": NAMES[number % len(NAMES)], "start": start}
-        if kind < 0.25:  # As of a tool that sends all fields.
+        if kind < 0.4:  # As of a tool that sends all fields.
             body |= {"end": None}
     elif kind < 0.7:
         body["end"] = start + chance.randrange(40)
