@@ -14,7 +14,8 @@ from feature_sets.telemetry.events import (
     LabelEvent,
     TelemetryEvent,
 )
-from feature_sets.telemetry.incident_events import IncidentEvent, IncidentParser
+from feature_sets.telemetry.incident_events import IncidentEvent
+from feature_sets.telemetry.incident_parser import IncidentParser
 from feature_sets.telemetry.maintenance_event import MaintenanceParser
 from feature_sets.telemetry.plain_events import PlainColumns, PlainEvents
 from feature_sets.telemetry.schema import DEVICE

@@ -52,7 +52,8 @@ TOLD_LATE = (
     "and the history has them as errors"
 )
 STAYS_CANCELLED = (
-    "it is still cancelled, so that no reading is an error by it; cancelled: false takes that back"
+    "it is still cancelled, so that no reading is an error by it; "
+    "the id alone with cancelled: false takes that back"
 )
 """Note of an answer to a change of an incident that was none."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -63,7 +63,10 @@ def live_incidents(
     """
     tolerance = duration_seconds(schema.windows.future_tolerance)
     known = known[known[SOURCE] == LIVE].sort_values(ROW, kind="stable")
-    found = {incident.id: incident for incident in incidents_of(known, schema)}
+    # The rows do not have who cancelled them. The endpoint knew, and its events say what stays: ``decided``.
+    found = {
+        incident.id: replace(incident, held=incident.cancelled) for incident in incidents_of(known, schema)
+    }
     changed = dict(zip(found, known[KNOWN], strict=True))
     early = EarlyIncidents()
     statuses = []

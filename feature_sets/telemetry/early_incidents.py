@@ -90,6 +90,7 @@ def with_early(known: Incident | None, waiting: IncidentEvent | None, event: Inc
             start=waiting.start if event.start is None else event.start,
             end=waiting.end if event.end is None else event.end,
             cancelled=waiting.cancelled or event.cancelled,
+            firm=waiting.firm if waiting.cancelled else event.firm,
             texts={**event.texts, **waiting.texts, **said},
         )
     else:
@@ -139,5 +140,6 @@ def _both(first: IncidentEvent, second: IncidentEvent) -> IncidentEvent:
         end=second.end if second.ended else first.end,
         ended=first.ended or second.ended,
         cancelled=first.cancelled if second.cancelled is None else second.cancelled,
+        firm=first.firm if second.cancelled is None else second.firm,
         texts={**first.texts, **second.texts},
     )

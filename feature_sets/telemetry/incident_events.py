@@ -1,20 +1,16 @@
-"""An incident that is sent live: opened, changed, closed or cancelled, checked at the edge."""
+"""An incident that is sent live, and what becomes of it: opened, changed, closed or cancelled."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
-from feature_sets.checks import InputError
-from feature_sets.telemetry.arrow_files import NULL_WORDS
-from feature_sets.telemetry.cell_text import cell_text, id_text, truth_of
-from feature_sets.telemetry.device_part import may_be_part
-from feature_sets.telemetry.event_time import TimeRules, seconds_of
-from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, text_of
-from feature_sets.telemetry.incident_rows import scope_columns, texts_about
-from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from feature_sets.rows.event_micros import event_micros
+from feature_sets.telemetry.cell_text import cell_text, id_text
 
 
 class IncidentStatus(StrEnum):
@@ -49,6 +45,10 @@ CHANGES = (
 """Those with which an incident is another one than before."""
 
 
+MOST_BEFORE = 8
+"""So many earlier states of an incident are known again when its ticket is sent once more."""
+
+
 class IncidentEvent(NamedTuple):
     """What a request says of one incident; what it does not say stays.
 
@@ -60,6 +60,7 @@ class IncidentEvent(NamedTuple):
     :param cancelled: whether it was none; None if that was not sent.
     :param texts: column -> what is said of it there.
     :param source: what of the history says so, such as the name of a file; empty if it was sent.
+    :param firm: whether ``cancelled`` is said of itself, as by a person: the ticket is not repeated with it.
     """
 
     id: str
@@ -70,6 +71,7 @@ class IncidentEvent(NamedTuple):
     cancelled: bool | None
     texts: Mapping[str, str | None]
     source: str = ""
+    firm: bool = False
 
     def row(self) -> dict[str, Any]:
         """As a journal keeps it; ``of_row`` reads it back."""
@@ -80,8 +82,13 @@ class IncidentEvent(NamedTuple):
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> IncidentEvent:
-        """The inverse of ``row``. An earlier version kept ids as they were sent, such as 7.0 for 7."""
-        return cls(**{**row, "id": id_text(row["id"])})
+        """The inverse of ``row``. An earlier version kept ids as they were sent, such as 7.0 for 7.
+
+        It kept no ``firm`` either. What took a cancellation back then does so again.
+        """
+        is_bare = not row["names"] and row["start"] is None
+        before = {"firm": row["cancelled"] is False or (row["cancelled"] is True and is_bare)}
+        return cls(**{**before, **row, "id": id_text(row["id"])})
 
 
 @dataclass(frozen=True)
@@ -96,6 +103,8 @@ class Incident:
     :param texts: column -> what is said of it there.
     :param source: what of the history says so; empty if it is as it was sent last.
     :param changed: when it was sent last, epoch seconds; 0 if it was not sent.
+    :param held: whether it stays cancelled while its ticket only repeats itself, as a person cancelled it.
+    :param before: digests of what its ticket said earlier, the last of these last.
     """
 
     id: str
@@ -106,6 +115,8 @@ class Incident:
     texts: Mapping[str, str | None] | None = None
     source: str = field(default="", compare=False)
     changed: float = field(default=0.0, compare=False)
+    held: bool = False
+    before: tuple[str, ...] = field(default=(), compare=False)
 
     def plain(self) -> dict[str, Any]:
         """Its fields, for JSON; ``of_plain`` reads them back.
@@ -116,8 +127,12 @@ class Incident:
 
     @classmethod
     def of_plain(cls, content: Mapping[str, Any]) -> Incident:
-        """The inverse of ``plain``; ids are read as by ``IncidentEvent.of_row``."""
-        return cls(**{**content, "id": id_text(content["id"])})
+        """The inverse of ``plain``; ids are read as by ``IncidentEvent.of_row``.
+
+        An earlier version did not keep who cancelled it: nothing that repeats itself takes that back.
+        """
+        given = {"held": content["cancelled"], **content, "id": id_text(content["id"])}
+        return cls(**{**given, "before": tuple(content.get("before", ()))})
 
     def whole(self, event: IncidentEvent) -> IncidentEvent:
         """An event with all that is known beside it, so that it can be read without."""
@@ -130,14 +145,35 @@ class Incident:
             self.cancelled if event.cancelled is None else event.cancelled,
             {**(self.texts or {}), **event.texts},
             event.source,
+            self.held if event.cancelled is None else event.firm,
         )
+
+    def digest(self) -> str:
+        """Of what its ticket says: all but whether it was none."""
+        end = None if self.end is None else event_micros(self.end)
+        texts = {column: text for column, text in (self.texts or {}).items() if text is not None}
+        said = [dict(self.names), event_micros(self.start), end, texts]
+        content = json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(content, digest_size=8).hexdigest()
+
+    def repeats(self, earlier: Incident) -> bool:
+        """Whether its ticket says what it said by the time of an earlier one, or before that."""
+        return self.digest() in (*earlier.before, earlier.digest())
+
+    def following(self, earlier: Incident) -> Incident:
+        """The same, which knows what was said by the time of an earlier one."""
+        last, now = earlier.digest(), self.digest()
+        if last == now or (earlier.before and earlier.before[-1] == last):
+            return replace(self, before=earlier.before)
+        return replace(self, before=(*earlier.before, last)[-MOST_BEFORE:])
 
     @classmethod
     def told(cls, event: IncidentEvent) -> Incident:
         """What a whole event says."""
         end = event.end if event.ended else None
         cancelled = bool(event.cancelled)
-        return cls(event.id, event.names, event.start or 0.0, end, cancelled, event.texts, event.source)
+        known = cls(event.id, event.names, event.start or 0.0, end, cancelled, event.texts, event.source)
+        return replace(known, held=cancelled and event.firm)
 
 
 def after(
@@ -154,6 +190,7 @@ def after(
         if told == known and told.source == known.source:
             return IncidentStatus.DUPLICATE, None
         status = IncidentStatus.OPENED if known is None else IncidentStatus.CHANGED
+        told = told if known is None else told.following(known)
         return (IncidentStatus.CANCELLED if told.cancelled else status), told
     if known is None:
         if event.start is None or not event.names:
@@ -166,10 +203,10 @@ def after(
         names=event.names or known.names,
         start=known.start if event.start is None else event.start,
         end=event.end if event.ended else known.end,
-        cancelled=known.cancelled if event.cancelled is None else event.cancelled,
         texts={**(known.texts or {}), **event.texts},
         source="",
     )
+    found = _with_cancelled(found, known, event)
     if found.start > latest:
         return IncidentStatus.QUARANTINED, None
     if found.end is not None and found.end < found.start:
@@ -177,6 +214,7 @@ def after(
     if status is IncidentStatus.CHANGED:
         if found == known:
             return IncidentStatus.DUPLICATE, None
+        found = found.following(known)
         if found.end is not None and known.end is None:
             status = IncidentStatus.CLOSED
     if found.cancelled and not known.cancelled:
@@ -184,214 +222,31 @@ def after(
     return status, found
 
 
-class IncidentParser:
-    """Turns request bodies into incidents, by the rules of one schema.
+def decided(known: Incident | None, event: IncidentEvent, found: Incident | None) -> IncidentEvent:
+    """An event that says itself what becomes of a cancellation: who reads it later need not know more.
 
-    :param schema: whose columns the bodies have; its form of labels is incidents.
-    :param events: parser of the other events.
-    :param is_known: whether a device has a part of the name ``device``; without it every one is accepted.
+    :param known: what the event meets.
+    :param found: what it makes of that, see ``after``; None if nothing changes.
     """
+    if known is None or not known.cancelled or event.cancelled is not False or event.source:
+        return event
+    if (found or known).cancelled:
+        return event._replace(cancelled=None, firm=False)
+    return event._replace(firm=True)
 
-    def __init__(
-        self, schema: TelemetrySchema, events: EventParser, is_known: Callable[[str], bool] | None = None
-    ) -> None:
-        self._schema, self._is_known = schema, is_known
-        self._no_value = schema.no_value_words
-        form = schema.labels
-        self._form, self._events = form, events
-        self._mapping = schema.incident_mapping
-        self._scope = scope_columns(schema)
-        self._entity = (*schema.entity, DEVICE)
-        self._texts = texts_about(schema)
-        named = {
-            form.start,
-            form.end,
-            form.id,
-            form.cancelled,
-            form.known,
-            form.kind,
-            *self._texts,
-            *form.only,
-        }
-        self._only = {column: {word.lower() for word in words} for column, words in form.only.items()}
-        self._whom = self._scope if form.scope else self._entity
-        named |= set(self._whom)
-        self._fields = named | {sent for sent, name in schema.rename.items() if name in named}
-        zone = self._mapping.time_zone if self._mapping else None
-        self._times = schema.time_rules
-        self._times_of_tool = self._times._replace(zone=zone or schema.assume_timezone)
 
-    def is_one(self, body: Any) -> bool:
-        """Whether a body has the fields of an incident, and not of a label."""
-        fields = (self._form.start, self._form.end, self._form.id, self._form.cancelled)
-        return isinstance(body, Mapping) and any(
-            self._events.field_of(body, name, self) is not self for name in fields
-        )
+def _with_cancelled(found: Incident, known: Incident, event: IncidentEvent) -> Incident:
+    """An incident with whether it was none.
 
-    def bodies(self, body: Any) -> list[Any] | None:
-        """The incidents in a body of the tool, each still in its own form; None if it is of no tool."""
-        return self._mapping.incidents(body) if self._mapping is not None else None
-
-    def mapped(self, body: Any) -> IncidentEvent:
-        """An incident in the form of the tool.
-
-        :raises EventError: naming the first field that breaks a rule.
-        """
-        if self._mapping is None:
-            raise EventError("incident_mapping", "must be in the schema", None)
-        if not isinstance(body, Mapping):
-            raise EventError("incident", "must be a JSON object", body)
-        mapping = self._mapping
-        columns = mapping.columns(body, self._form, self._whom)
-        if self._form.id in mapping.fields and self._form.id not in columns:
-            raise EventError(self._at(self._form.id), "must be found there in each incident", None)
-        try:
-            return self._read(columns, self._times_of_tool)
-        except EventError as error:
-            raise EventError(self._at(error.where), error.rule, error.got) from None
-
-    def nothing_at(self, body: Any) -> tuple[str, ...]:
-        """Paths of the mapping at which a body of the tool has nothing, not even an empty value."""
-        return self._mapping.nothing_at(body) if self._mapping is not None else ()
-
-    def too_little(self, event: IncidentEvent, nothing_at: Collection[str]) -> EventError | None:
-        """Why a body of the tool does not make an incident that is new; None if it does.
-
-        :param nothing_at: see there.
-        """
-        if event.names and event.start is not None:
-            return None
-        mapping = self._mapping.fields if self._mapping is not None else {}
-        wanted = (self._form.start,) if event.names else self._whom
-        column = next((column for column in wanted if column in mapping), wanted[0])
-        rule = "must not be empty, as there is no incident of this id yet"
-        if column not in mapping:
-            rule = "must be in incident_mapping.fields, as there is no incident of this id yet"
-        elif mapping[column] in nothing_at:
-            rule = "must be found there, as there is no incident of this id yet"
-        return EventError(self._at(column), rule, None)
-
-    def _at(self, column: str) -> str:
-        """A column with where the tool has it."""
-        path = self._mapping.fields.get(column) if self._mapping is not None else None
-        return f"{column} (at {path})" if path else column
-
-    def incident(self, body: Any) -> IncidentEvent:
-        """An incident with the columns of the schema.
-
-        :raises EventError: naming the first field that breaks a rule.
-        """
-        if not isinstance(body, Mapping):
-            raise EventError("incident", "must be a JSON object", body)
-        for name in body:
-            # A field that is ignored would make the incident a wider one, or leave it open.
-            if name not in self._fields:
-                raise EventError(str(name), f"must be among {', '.join(sorted(self._fields))}", body[name])
-        self._events.check_names(body)
-        # A tool that sends its rows has empty text for nothing; as in a file, that is no name and no time.
-        body = {
-            name: None if isinstance(cell, str) and not cell.strip() else cell for name, cell in body.items()
-        }
-        event = self._read(body, self._times)
-        # Who opens it again says that it is one.
-        is_open = event.ended and event.end is None and event.cancelled is None
-        return event._replace(cancelled=False) if is_open else event
-
-    def incident_or_hint(self, body: Any) -> IncidentEvent:
-        """The same; of a body with no field of an incident, the error says what of the mapping does not fit.
-
-        :raises EventError: naming the first field that breaks a rule.
-        """
-        try:
-            return self.incident(body)
-        except EventError as error:
-            if not isinstance(body, Mapping) or self.is_one(body):
-                raise
-            hint = "the JSON of an incident tool needs incident_mapping in the schema"
-            if self._mapping is not None:
-                places = self._mapping.each or ", ".join(self._mapping.nothing_at(body))
-                hint = f"incident_mapping finds {'no list' if self._mapping.each else 'nothing'} at {places}"
-            raise EventError(error.where, f"{error.rule}; {hint}", error.got) from None
-
-    def _read(self, body: Mapping[str, Any], times: TimeRules) -> IncidentEvent:
-        form, field = self._form, self._events.field_of
-        names = self._names(body)
-        start = self._time(body, form.start, times)
-        end = self._time(body, form.end, times)
-        if start is not None and end is not None and end < start:
-            raise EventError(form.end, f"must not be before {form.start}", field(body, form.end))
-        given = field(body, form.id)
-        if isinstance(given, float) and abs(given) >= 2**53:  # Others would have the same one.
-            raise EventError(form.id, "must be text or a whole number of at most 64 bits", given)
-        name = None if given is None else id_text(self._text(form.id, given))
-        if name is None:
-            if not names or start is None:
-                missing = form.start if names else self._scope[0]
-                raise EventError(missing, f"is required without {form.id}", None)
-            name = made_id(names, start)
-        cancelled = field(body, form.cancelled)
-        if cancelled is not None:
-            cancelled = truth_of(self._text(form.cancelled, cancelled))
-            if cancelled is None:
-                raise EventError(form.cancelled, "must be true or false", field(body, form.cancelled))
-        told = [column for column in self._only if field(body, column, self) is not self]
-        if not all(self._is_wanted(column, field(body, column)) for column in told):
-            cancelled = True
-        elif self._only and len(told) == len(self._only) and cancelled is None:
-            # As where a severity is raised again. One of several columns does not say that all are wanted.
-            cancelled = False
-        texts = {
-            column: text_of(column, field(body, column))
-            for column in self._texts
-            if field(body, column, self) is not self
-        }
-        return IncidentEvent(
-            name, names, start, end, field(body, form.end, self) is not self, cancelled, texts
-        )
-
-    def _is_wanted(self, column: str, value: Any) -> bool:
-        """Whether an incident with a value in a column of ``labels.only`` is one."""
-        text = text_of(column, value)
-        return text is not None and text.lower() in self._only[column]
-
-    def _names(self, body: Mapping[str, Any]) -> dict[str, str]:
-        """Whom a body names; nothing if it has no such field."""
-        field = self._events.field_of
-        if self._form.scope:
-            found = {column: field(body, column) for column in self._scope}
-            return {column: self._text(column, value) for column, value in found.items() if value is not None}
-        if all(field(body, column) is None for column in self._entity):
-            return {}
-        return {DEVICE: self._part(body) or self._events.device_of(body)}
-
-    def _part(self, body: Mapping[str, Any]) -> str | None:
-        """The part of keys by which a body names devices; None if it has a key, or no device has the part."""
-        value = self._events.field_of(body, DEVICE)
-        others = [column for column in self._schema.entity if column != DEVICE]
-        if value is None or any(self._events.field_of(body, column) is not None for column in others):
-            return None
-        part = text_of(DEVICE, value)
-        if part is None or not may_be_part(part, self._schema):
-            return None
-        return part if self._is_known is None or self._is_known(part) else None
-
-    def _text(self, name: str, value: Any) -> str:
-        text = text_of(name, value)
-        if text is None or len(text) > KEY_LIMIT:
-            raise EventError(name, f"must be text of 1 to {KEY_LIMIT} characters", value)
-        return text
-
-    def _time(self, body: Mapping[str, Any], name: str, times: TimeRules) -> float | None:
-        moment = self._events.field_of(body, name)
-        if moment is None:
-            return None
-        word = moment.strip().lower() if isinstance(moment, str) else ""
-        if word in self._no_value or (isinstance(moment, str) and word in NULL_WORDS):
-            return None
-        try:
-            return seconds_of(moment, *times)
-        except InputError as error:
-            raise EventError(name, error.rule, moment) from None
+    A tool sends a ticket again that was delivered already. What a person cancelled is not taken back by that,
+    only by what the ticket did not say before.
+    """
+    if event.cancelled is None:
+        return found
+    if event.cancelled:
+        return replace(found, cancelled=True, held=event.firm or (known.cancelled and known.held))
+    stays = known.cancelled and known.held and not event.firm and found.repeats(known)
+    return found if stays else replace(found, cancelled=False, held=False)
 
 
 def made_id(names: Mapping[str, str], start: float) -> str:

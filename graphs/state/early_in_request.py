@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from feature_sets.telemetry.early_incidents import is_whole, told_early, with_early
-from feature_sets.telemetry.incident_events import IncidentEvent, after
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent, after, decided
 from graphs.protocol.records import IncidentRecord
 from graphs.protocol.request import Request
 from graphs.state.incident_book import IncidentBook
@@ -12,27 +12,32 @@ from graphs.state.incident_book import IncidentBook
 def with_what_waits(request: Request, book: IncidentBook, tolerance: float) -> None:
     """Complete the first event of each incident by what files told, or by what waited for its start.
 
-    The events behind it say the rest. Nothing is taken of what waits.
+    The events behind it say the rest, and each whether a cancellation stays, see ``decided``. Nothing is
+    taken of what waits.
 
     :param tolerance: how far ahead of its arrival an incident may start, seconds.
     """
     begun: set[str] = set()
     here: dict[str, IncidentEvent] = {}
+    now: dict[str, Incident] = {}
     for index, record in enumerate(request.labels):
-        if not isinstance(record, IncidentRecord) or record.event.id in begun:
+        if not isinstance(record, IncidentRecord):
             continue
         event, name = record.event, record.event.id
-        known, waiting = book.get(name), here.get(name, book.early.get(name))
+        known, waiting = now.get(name) or book.get(name), here.get(name, book.early.get(name))
         latest = request.arrived(index) + tolerance
-        event = with_early(known, waiting, event)
-        if known is not None:
-            begun.add(name)
-            record.event = known.whole(event) if known.source or waiting is not None else event
-        elif is_whole(event):
-            record.event = event
-            if after(None, event, latest)[1] is not None:
+        if name not in begun:
+            event = with_early(known, waiting, event)
+            if known is not None:
                 begun.add(name)
-        else:
-            told = told_early(waiting, event, latest)[1]
-            if told is not None:
-                here[name] = told
+                event = known.whole(event) if known.source or waiting is not None else event
+            elif not is_whole(event):
+                told = told_early(waiting, event, latest)[1]
+                if told is not None:
+                    here[name] = told
+                continue
+        found = after(known, event, latest)[1]
+        record.event = decided(known, event, found)
+        if found is not None:
+            begun.add(name)
+            now[name] = found

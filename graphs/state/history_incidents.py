@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.rows.keyed_rows import Integers
-from feature_sets.telemetry.incident_events import IncidentEvent
+from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from feature_sets.telemetry.incident_rows import ID, KNOWN, SOURCE, START
 from feature_sets.telemetry.incidents_that_count import (
     LIVE,
@@ -24,7 +24,7 @@ from feature_sets.telemetry.incidents_that_count import (
 )
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.state.kept_incidents import SENT, KeptIncidents
-from graphs.state.told_labels import told_event
+from graphs.state.told_labels import says_the_same, told_event
 
 _TAKEN = "taken"
 
@@ -56,14 +56,20 @@ class HistoryIncidents:
         for name in names:
             row = rows.get(name)
             sent = kept.last(name)
-            if sent is not None and sent.source in ("", LIVE, SENT):
-                taken = None if row is None else row[_TAKEN]
-                if taken is None or event_micros(sent.changed) > event_micros(taken):
-                    yield told_event(sent, SENT)
-                    continue
+            if sent is not None and sent.source in ("", LIVE, SENT) and self._stays(sent, row):
+                yield told_event(sent, SENT)
+                continue
             if row is not None:
                 source = str(row[SOURCE]).rpartition("|")[2]
-                yield told_event(incident_of(row, self._schema), source)
+                event = told_event(incident_of(row, self._schema), source)
+                yield event._replace(firm=source == LIVE)  # Who cancelled it is not kept: as if a person had.
+
+    def _stays(self, sent: Incident, row: dict[Any, Any] | None) -> bool:
+        """Whether it is as it was sent last: the history does not know that yet, or says the same."""
+        taken = None if row is None else row[_TAKEN]
+        if row is None or taken is None or event_micros(sent.changed) > event_micros(taken):
+            return True
+        return says_the_same(sent, incident_of(row, self._schema))  # What was sent has who cancelled it, too.
 
     def _found(self, names: Collection[str]) -> dict[str, dict[Any, Any]]:
         """The rows of these ids; times are None where there are none."""

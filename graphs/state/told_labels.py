@@ -94,7 +94,7 @@ def untold_incidents(
         incident for incident in found if book.get(incident.id) is not None or not _was_over(incident, oldest)
     ]
     found.sort(key=lambda incident: (incident.end is None, incident.end or 0.0, incident.start))
-    told = [incident for incident in found[-most:] if not _says_the_same(book.get(incident.id), incident)]
+    told = [incident for incident in found[-most:] if not says_the_same(book.get(incident.id), incident)]
     gone = [known for known in book if known.id not in wanted and not known.cancelled and not is_newer(known)]
     return [told_event(one, one.source) for one in told] + [
         told_event(one, one.source or LIVE)._replace(cancelled=True) for one in gone
@@ -170,7 +170,8 @@ def _was_over(incident: Incident, oldest: float | None) -> bool:
     return oldest is not None and incident.end is not None and incident.end < oldest
 
 
-def _says_the_same(known: Incident | None, other: Incident) -> bool:
+def says_the_same(known: Incident | None, other: Incident) -> bool:
+    """Whether two are the same incident, whoever says so."""
     return known is not None and _content(known) == _content(other)
 
 

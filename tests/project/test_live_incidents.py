@@ -163,6 +163,12 @@ def test_an_incident_that_was_live_before_is_changed_by_a_later_one(project, loc
     assert errors() == [0, 1, 0, 1]
     endpoint.send("/incidents", {"id": "7", "cancelled": True})
     assert errors() == [0, 0, 0, 1]
+    again = {"id": "7", "device": "dev-0", "start": at[1].isoformat(), "end": None}
+    assert endpoint.send("/incidents", again).json["status"] == "changed"  # Its end, and no more.
+    assert endpoint.send("/incidents", [again, again]).json[1]["status"] == "duplicate"
+    assert errors() == [0, 0, 0, 1]
+    endpoint.send("/incidents", {**again, "end": at[3].isoformat(), "cancelled": False})
+    assert errors() == [0, 1, 1, 1]
     client.shut_down()
     forget_all()
 

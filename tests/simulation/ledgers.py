@@ -167,6 +167,10 @@ class IncidentLedger(Ledger):
         """When each incident was sent that the history did not tell of last."""
         self.early: dict[str, dict[str, Any]] = {}
         """What was told of incidents before their start."""
+        self.held: set[str] = set()
+        """Incidents that a person cancelled."""
+        self.before: dict[str, list[tuple[Any, ...]]] = {}
+        """What each incident said earlier."""
         self.completed: dict[int, dict[str, Any]] = {}
         """How events of the request of now are written that open incidents with what waited, by identity."""
 
@@ -192,6 +196,8 @@ class IncidentLedger(Ledger):
         before, early = self.incidents.get(body["id"]), self.early.get(body["id"], {})
         if "end" in body and body["end"] is None and "cancelled" not in body:
             body = {**body, "cancelled": False}  # Who opens it again says that it is one.
+        is_firm = body.get("firm", "device" not in given and "cancelled" in body)
+        body = {name: said for name, said in body.items() if name != "firm"}  # It was written already.
         if before is None and "start" not in body:
             self.early[body["id"]] = {**early, **body}
             return "waiting", 0, []
@@ -200,19 +206,27 @@ class IncidentLedger(Ledger):
             if (early.get("end") or math.inf) < body["start"]:
                 early["end"] = None  # It is left out; what is written says that there is none.
             if early:
+                is_firm = is_firm or "cancelled" in early
                 body = self.completed[id(given)] = {**body, **early}
         elif early:
+            is_firm = is_firm or ("cancelled" in early and "cancelled" not in body)
             body = {**early, **body}
             if body.get("end") is not None and body["end"] < body.get("start", before["start"]):
                 body["end"] = before["end"]
         now = {"end": None, "cancelled": False, **(before or {}), **body}
+        name, was_held = body["id"], body["id"] in self.held
+        is_repeat = before is not None and _said(now) in [*self.before.get(name, ()), _said(before)]
+        if was_held and before and before["cancelled"] and not now["cancelled"]:
+            now["cancelled"] = is_repeat and not is_firm
+        is_held = now["cancelled"] and (was_held or (is_firm and bool(body.get("cancelled"))))
         if now["start"] > arrival + self._tolerance:
             return "quarantined", 0, []
         if now["end"] is not None and now["end"] < now["start"]:
             return "end_before_start", 0, []
         self.early.pop(body["id"], None)
-        if now == before:
+        if now == before and is_held == was_held:
             return "duplicate", 0, []
+        self._follow(now, is_held)
         status = "opened" if before is None else "changed"
         if before is not None and now["end"] is not None and before["end"] is None:
             status = "closed"
@@ -233,10 +247,21 @@ class IncidentLedger(Ledger):
             "end": row["end"],
             "cancelled": bool(row["cancelled"]),
         }
-        if now == self.incidents.get(row["id"]) and row["id"] not in self.sent:
+        is_held = now["cancelled"] and row["firm"]
+        is_same = now == self.incidents.get(row["id"]) and is_held == (row["id"] in self.held)
+        if is_same and row["id"] not in self.sent:
             return []
+        self._follow(now, is_held)
         self.sent.pop(row["id"], None)
         return self._take(now, arrival, entry)[1]
+
+    def _follow(self, now: dict[str, Any], is_held: bool) -> None:
+        """Note what an incident said before, and whether it stays cancelled."""
+        name, before = now["id"], self.incidents.get(now["id"])
+        (self.held.add if is_held else self.held.discard)(name)
+        said = self.before.setdefault(name, [])
+        if before is not None and _said(before) not in (_said(now), *said[-1:]):
+            self.before[name] = [*said, _said(before)][-8:]
 
     def _advance(self, time: float, arrival: float, position: tuple[int, int, int]) -> list[Pair]:
         before, pairs = self.settled_until, super()._advance(time, arrival, position)
@@ -293,6 +318,11 @@ class IncidentLedger(Ledger):
         assert known.said is not None and label is not None
         made = known.said, known.predicted_at, label
         self.mature.append(Pair(known.device, known.time, *made, at, position))
+
+
+def _said(incident: dict[str, Any]) -> tuple[Any, ...]:
+    """What the ticket of an incident says of it."""
+    return incident["device"], incident["start"], incident["end"]
 
 
 def _has(incident: dict[str, Any], device: str, time: float) -> bool:

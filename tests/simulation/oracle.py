@@ -91,7 +91,7 @@ class Oracle:
             return []
         if entry.kind == "labels" and not entry.sent and isinstance(self.ledger, IncidentLedger):
             for row in orjson.loads(entry.events):  # The history has the start that an end waited for.
-                body = {name: row[name] for name in ("id", "start", "end", "cancelled")}
+                body = {name: row[name] for name in ("id", "start", "end", "cancelled", "firm")}
                 self._incident(entry, {**body, "device": row["names"]["device"]})
             self._count_pairs(entry, before)
             return []

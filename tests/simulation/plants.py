@@ -9,6 +9,7 @@ from unittest.mock import patch
 
 import graphs.restart
 import tests.simulation.world
+from feature_sets.telemetry.incident_events import Incident
 from graphs.device_states import DeviceStates
 from graphs.horizon_models import HorizonModels
 from graphs.journal_step import JournalStep
@@ -186,6 +187,11 @@ def told_forgotten() -> Any:
     return patch.object(LabeledJoin, "handle", handle)
 
 
+def resent_takes_back() -> Any:
+    """A ticket that is sent again takes back what a person cancelled."""
+    return patch.object(Incident, "repeats", lambda _self, _earlier: False)
+
+
 PLANTS: dict[str, Callable[[], Any]] = {
     plant.__name__: plant
     for plant in (
@@ -205,6 +211,7 @@ PLANTS: dict[str, Callable[[], Any]] = {
         horizons_of_today,
         ahead_forgotten,
         told_forgotten,
+        resent_takes_back,
     )
 }
 

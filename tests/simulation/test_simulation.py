@@ -73,7 +73,14 @@ def test_a_failing_history_is_told_with_its_seed(
 
 
 @pytest.mark.parametrize(
-    "plant", ["unfinished_forgotten", "shadows_forgotten", "archived_before_written", "ahead_forgotten"]
+    "plant",
+    [
+        "unfinished_forgotten",
+        "shadows_forgotten",
+        "archived_before_written",
+        "ahead_forgotten",
+        "resent_takes_back",
+    ],
 )
 def test_what_goes_wrong_finds_the_bug_that_it_is_for(plant: str) -> None:
     assert plant in PLANTS and len(run(0, 20, plant=plant)) == 1

@@ -38,6 +38,9 @@ class Traffic:
     def __init__(self, chance: random.Random, form: str) -> None:
         self._chance, self._form = chance, form
         self._sent: deque[tuple[str, float]] = deque(maxlen=40)
+        self._tickets: deque[dict[str, Any]] = deque(maxlen=60)
+        self._again: list[dict[str, Any]] = []
+        """Tickets of what was cancelled last, which are sent once more."""
 
     def message(self, step: int) -> Message:
         """The next request."""
@@ -47,7 +50,7 @@ class Traffic:
         if chance.random() < 0.5:
             return Message("/telemetry", [self._reading(step) for _ in range(chance.choice((1, 1, 2, 3)))])
         if self._form == "incidents":
-            incidents = [_incident(chance, step) for _ in range(chance.choice((1, 1, 2)))]
+            incidents = [self._incident(step) for _ in range(chance.choice((1, 1, 2)))]
             return Message("/incidents", incidents)
         return Message("/labels", [self._label(step) for _ in range(chance.choice((1, 2, 3)))])
 
@@ -75,6 +78,18 @@ class Traffic:
         device = chance.choice(NAMES)
         self._sent.append((device, time))
         return {"device": device, "timestamp": time, "cpu": cpu}
+
+    def _incident(self, step: int) -> dict[str, Any]:
+        """What is new of an incident or, after it was cancelled, a ticket that was sent before."""
+        chance = self._chance
+        if self._again and chance.random() < 0.4:
+            return dict(self._again.pop())
+        body = _incident(chance, step)
+        if "device" in body:
+            self._tickets.append(body)
+        elif body.get("cancelled"):
+            self._again = [one for one in self._tickets if one["id"] == body["id"]]
+        return body
 
     def _label(self, step: int) -> dict[str, Any]:
         """Of a reading that was sent or, now and then, of none."""
@@ -105,6 +120,8 @@ def _incident(chance: random.Random, step: int) -> dict[str, Any]:
     kind = chance.random()
     if kind < 0.5:
         body |= {"device": NAMES[number % len(NAMES)], "start": start}
+        if kind < 0.4:  # As of a tool that sends all fields.
+            body |= {"end": None}
     elif kind < 0.7:
         body["end"] = start + chance.randrange(40)
     elif kind < 0.8:

@@ -16,7 +16,7 @@ from feature_sets.checks import InputError
 from feature_sets.telemetry import file_chunks
 from feature_sets.telemetry.event_time import DATE_ORDERS, DAY_FIRST, MONTH_FIRST, seconds_of
 from feature_sets.telemetry.events import EventError, EventParser
-from feature_sets.telemetry.incident_events import IncidentParser
+from feature_sets.telemetry.incident_parser import IncidentParser
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.maintenance_event import MaintenanceParser
 from feature_sets.telemetry.readers import KnownTelemetry, TelemetryError, read_telemetry

@@ -12,7 +12,7 @@ import pytest
 from feature_sets.telemetry.cell_numbers import numbers_of
 from feature_sets.telemetry.event_time import NAIVE_RULE
 from feature_sets.telemetry.events import KEY_LIMIT, EventError, EventParser, LabelEvent
-from feature_sets.telemetry.incident_events import IncidentParser
+from feature_sets.telemetry.incident_parser import IncidentParser
 from feature_sets.telemetry.maintenance_event import MaintenanceParser
 from feature_sets.telemetry.schema import TelemetrySchema
 

@@ -14,7 +14,7 @@ import pytest
 
 from feature_sets.telemetry.errors import SchemaError
 from feature_sets.telemetry.events import EventError, EventParser
-from feature_sets.telemetry.incident_events import IncidentParser
+from feature_sets.telemetry.incident_parser import IncidentParser
 from feature_sets.telemetry.plain_events import PlainEvents
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema

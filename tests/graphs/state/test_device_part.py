@@ -11,7 +11,8 @@ import pytest
 from feature_sets.labels.covered import device_incidents
 from feature_sets.telemetry.device_part import device_names, may_be_part
 from feature_sets.telemetry.events import EventError, EventParser
-from feature_sets.telemetry.incident_events import Incident, IncidentParser
+from feature_sets.telemetry.incident_events import Incident
+from feature_sets.telemetry.incident_parser import IncidentParser
 from feature_sets.telemetry.incident_rows import END, START, at, no_incidents
 from feature_sets.telemetry.intervals import Interval, Intervals
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
