@@ -44,14 +44,14 @@ class RelativeFeatures:
         """Names of the features, in output order."""
         self.inputs: tuple[str, ...] = tuple(part.window_feature for part in parts)
         """The window feature that each is about."""
-        self._after = declared.after if declared else 0
+        self.after: int = declared.after if declared else 0
         kinds = Counter(part.kind for part in parts)
-        self._of_kinds = kinds[LEVEL], kinds[SAME_HOUR], kinds[OF_MAX]
+        self.kinds: tuple[int, int, int] = kinds[LEVEL], kinds[SAME_HOUR], kinds[OF_MAX]
 
     def baselines(self) -> Baselines:
         """State of devices without a past."""
-        level, same_hour, of_max = self._of_kinds
-        return Baselines(level, self._after, same_hour, of_max)
+        level, same_hour, of_max = self.kinds
+        return Baselines(level, self.after, same_hour, of_max)
 
     def of_history(
         self,

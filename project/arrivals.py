@@ -18,6 +18,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.definition import WindowDefinition
 from graphs.protocol.routes import Kind
 from graphs.state.accepted_entries import AcceptedEntries
+from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal_entries import RawEntry
 from graphs.state.longest_reach import longest_reach
 from graphs.state.placed_labels import placed_labels
@@ -81,6 +82,21 @@ def arrivals(journal: LiveJournal, schema: TelemetrySchema, files: list[pd.DataF
     return Arrivals(late, _returned(entries, schema, begin - CLOCKS_APART_SECONDS), _labels(entries, schema))
 
 
+def late_devices(journal: LiveJournal, schema: TelemetrySchema) -> frozenset[str]:
+    """Devices of which a reading came after a later one, in all that the journal and its archive have.
+
+    :raises ApiError: if the journal cannot be read.
+    :raises OSError: if a file of its archive cannot be read.
+    """
+    newest: dict[str, float] = {}
+    found: set[str] = set()
+    for device, time, _ in journaled_readings(journal.accepted(BEFORE_ALL).new, schema):
+        if time < newest.setdefault(device, time):
+            found.add(device)
+        newest[device] = max(time, newest[device])
+    return frozenset(found)
+
+
 def _returned(entries: Iterable[RawEntry], schema: TelemetrySchema, begin: float) -> pd.DataFrame:
     """Devices that came back.
 
@@ -130,11 +146,36 @@ def _found(
     reach = math.inf if relative else definition.kept_buckets * definition.period_micros
     columns = (pairs[schema.time], pairs[PREDICTED_AT], events[schema.time], events[ARRIVED])
     times, answered, moments, arrived = map(column_micros, columns)
-    of_device, nobody = pairs.groupby(DEVICE, sort=False).indices, np.arange(0)
+    rows_of, events_of = (frame.groupby(DEVICE, sort=False).indices for frame in (pairs, events))
     found = np.zeros(len(pairs), dtype=np.bool_)
-    for device, moment, arrival in zip(events[DEVICE], moments, arrived, strict=True):
-        rows = of_device.get(device, nobody)
-        ago = times[rows] - moment
-        in_order = answered[rows] <= arrival if later else answered[rows] >= arrival
-        found[rows] |= (ago >= since) & (ago <= reach) & in_order
+    for device in rows_of.keys() & events_of.keys():
+        rows, at = np.asarray(rows_of[device]), np.asarray(events_of[device])
+        at = at[np.argsort(moments[at], kind="stable")]
+        first = np.searchsorted(moments[at], times[rows] - reach, side="left")
+        end = np.searchsorted(moments[at], times[rows] - since, side="right")
+        if later:
+            found[rows] = _largest(arrived[at], first, end) >= answered[rows]
+        else:
+            found[rows] = -_largest(-arrived[at], first, end) <= answered[rows]
+        found[rows] &= end > first
+    return found
+
+
+def _largest(
+    values: npt.NDArray[np.int64], first: npt.NDArray[np.int64], end: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    """The largest of the values between two places, for many pairs of places at once.
+
+    Each range is covered by two of a power of two. Bender and Farach-Colton 2000, "The LCA problem
+    revisited", LATIN. Where nothing is between, it is any value.
+    """
+    tables, width = [values], 1
+    while 2 * width <= len(values):
+        tables.append(np.maximum(tables[-1][:-width], tables[-1][width:]))
+        width *= 2
+    found = np.zeros(len(first), dtype=np.int64)
+    count = end - first
+    for power, table in enumerate(tables):
+        of_it = (count >= 1 << power) & (count < 2 << power)
+        found[of_it] = np.maximum(table[first[of_it]], table[end[of_it] - (1 << power)])
     return found

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,11 +29,13 @@ from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.schema_content import features_depend_alike
 from graphs.state.reading_history import stored_readings
-from project.arrivals import Arrivals, arrivals
+from project.arrivals import Arrivals, arrivals, late_devices
 from project.audit_account import Audit
 from project.held_labels import held_labels
+from project.journaled_device import JournaledDevice
 from project.labeled_files import newest_files, read_pairs
 from project.live_history import LiveJournal, plain_value, taken_until
+from project.live_level_order import LiveLevelOrder
 from project.offline_answers import answers_differ
 from project.windows_by_arrival import LiveOrder
 from training.dataset.vector_rows import read_vector
@@ -65,6 +68,7 @@ def audit(
     schema: TelemetrySchema,
     most: int = MOST,
     since: str = SINCE,
+    tell: Callable[[str], None] = lambda text: None,
 ) -> Audit:
     """Recompute the features of what was served from the history, and its answers by its models.
 
@@ -74,6 +78,7 @@ def audit(
     :param journal: of the same endpoint.
     :param most: pairs that are looked at, about; the newest.
     :param since: how long before the newest answer an answer may be, or a time, see ``_begin``.
+    :param tell: is given what is done, for people; often.
     :raises InputError: if the project has no history of this schema, or ``since`` is neither.
     :raises ApiError: if the journal cannot be read.
     :raises OSError: if a file cannot be read.
@@ -91,10 +96,22 @@ def audit(
     files = [file for file in files if len(file)]
     found.since = utc(begin)
     readings = stored_readings(f"store://feature-sets/{project}/{DEVICE_METRICS}", schema)
-    came, live = arrivals(journal, schema, files), LiveOrder(journal, schema, readings)
-    taken = taken_until(history, journal.function)
-    served = _Served(project, history.metrics, history.labels, came, live, schema, taken)
+    tell("arrivals in the journal")
+    came, live = arrivals(journal, schema, files), LiveOrder(journal, schema, readings, tell)
+    served = _Served(
+        project,
+        history.metrics,
+        history.labels,
+        came,
+        live,
+        LiveLevelOrder(live, history.metrics, schema, tell),
+        functools.cache(functools.partial(late_devices, journal, schema)),
+        schema,
+        taken_until(history, journal.function),
+    )
+    count = sum(map(len, files))
     for pairs in _batches(files):
+        tell(f"{found.pairs:,} of {count:,} pairs")
         served.add(found, pairs)
     return found
 
@@ -120,6 +137,8 @@ class _Served:
     :param labels: of the history; None without one.
     :param came: what came out of order.
     :param live: windows in the order of the journal, where that of the history is another one.
+    :param levels: the same of features relative to the past of a device.
+    :param ever_late: gives devices of which the journal has a late reading.
     :param taken: arrival of the last reading that was added to the history or left out of it, microseconds.
     """
 
@@ -128,6 +147,8 @@ class _Served:
     labels: StoredHistory | None
     came: Arrivals
     live: LiveOrder
+    levels: LiveLevelOrder
+    ever_late: Callable[[], frozenset[str]]
     schema: TelemetrySchema
     taken: int
 
@@ -199,7 +220,7 @@ class _Served:
         inputs = [name for name in names if name not in (DEVICE, schema.time) and name not in unknown]
         by_name = {name: differing(served[name], history[name]) for name in inputs}
         differ = np.logical_or.reduce(list(by_name.values()))
-        # Where all windows are those of the history, no course needs to be searched, which takes long.
+        # Where all windows are those of the history, no course of them needs to be searched.
         alike = ~np.logical_or.reduce(
             [differ & False, *(rows for name, rows in by_name.items() if name not in self.live.relative)]
         )
@@ -209,21 +230,53 @@ class _Served:
         if not again.any():
             return ~again
         made = [name for name in inputs if name in self.live.names]
+        relative = [name for name in inputs if name in self.live.relative]
         searched: _Rows = again & ~(anew & alike)
+        leveled: _Rows = again & np.logical_or.reduce([differ & False, *(by_name[name] for name in relative)])
+        journaled = self.live.journaled(served[searched | leveled])
         held = again.copy()
         if searched.any():
-            expected, journaled = self.live.closest(served[searched], made)
-            held[searched] = journaled
-            history.loc[searched & held, made] = expected[journaled]
-        for name in inputs:
-            if name in self.live.relative:
-                unknown[name] = held & differing(served[name], history[name])
+            expected, known = self.live.closest(served[searched], made, journaled)
+            held[searched] = known
+            history.loc[searched & held, made] = expected[known]
+        if leveled.any():
+            uncertain = late | self._take_levels(served, history, relative, leveled, journaled)
+            for name in relative:
+                differs = held & leveled & differing(served[name], history[name])
+                if (differs & ~uncertain).any():
+                    uncertain |= self._ever_late(served)
+                unknown[name] = differs & uncertain
         found.after_late += int(np.count_nonzero(held & late))
         found.after_silence += int(np.count_nonzero(held & anew))
         # Without its journal a silence excuses nothing.
         gone: _Rows = late & ~held
         found.not_in_journal += int(np.count_nonzero(gone))
         return ~gone
+
+    def _take_levels(
+        self,
+        served: pd.DataFrame,
+        history: pd.DataFrame,
+        names: Sequence[str],
+        leveled: _Rows,
+        journaled: Mapping[str, JournaledDevice],
+    ) -> _Rows:
+        """Have ``history`` say how far pairs were from the level of their device, by the journal.
+
+        :returns: pairs of which that is not sure, as rows of files are between live ones.
+        """
+        expected, known, mixed = self.levels.closest(served[leveled], names, journaled)
+        rows = leveled.copy()
+        rows[leveled] = known
+        history.loc[rows, list(names)] = expected[known]
+        uncertain = leveled.copy()
+        uncertain[leveled] = mixed
+        return uncertain
+
+    def _ever_late(self, pairs: pd.DataFrame) -> _Rows:
+        """Pairs of devices of which a reading came late once, of which levels are others for good."""
+        devices = self.ever_late() if self.schema.arrival is None else frozenset()
+        return pairs[DEVICE].isin(devices).to_numpy(dtype=np.bool_)
 
     def _of_others(self, names: Sequence[str]) -> list[str]:
         """Features that depend on the order in which several devices were heard, which nobody knows."""

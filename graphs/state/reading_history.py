@@ -41,7 +41,7 @@ class Readings(NamedTuple):
     wholes: npt.NDArray[np.uint64]
     told: npt.NDArray[np.bool_]
 
-    def take(self, which: npt.NDArray[Any]) -> Readings:
+    def take(self, which: npt.NDArray[Any] | slice) -> Readings:
         """Those at some positions, or where a mask says so."""
         arrivals = None if self.arrivals is None else self.arrivals[which]
         return Readings(
@@ -81,6 +81,8 @@ class ReadingHistory:
         self._ahead = max(86_400 * _SECOND, 2 * self._longest) if self._arrival else 0
         self._start = self._end = 0
         self._rows: dict[str, Readings] = {}
+        self._reached: dict[str, npt.NDArray[np.int64]] = {}
+        """Newest time of a row and those before it."""
         wholes = np.empty((0, len(self._wholes)), np.uint64)
         gauges = np.empty((0, len(self._gauges)))
         self._none = Readings(np.empty(0, np.int64), None, gauges, wholes, wholes > 0)
@@ -119,12 +121,27 @@ class ReadingHistory:
         rows = self._rows.get(device)
         if rows is None:
             return self._none
-        given = rows.micros > earliest
-        given &= rows.micros < moment if rows.arrivals is None else rows.arrivals < now
+        # A device may have many rows in the stretch: none are looked at but those of then.
+        first = int(np.searchsorted(self._reached[device], earliest, side="right"))
+        order, until = (rows.micros, moment) if rows.arrivals is None else (rows.arrivals, now)
+        near = rows.take(slice(first, max(first, int(np.searchsorted(order, until, side="left")))))
+        if rows.arrivals is not None:
+            return near.take(near.micros > earliest)
+        if not self.left_out:
+            return near
         # Where arrivals are known, a reading that is sent again is known to have been there before.
-        if self.left_out and rows.arrivals is None:
-            given &= [(device, micros) not in self.left_out for micros in rows.micros.tolist()]
-        return rows.take(given)
+        return near.take(
+            np.array([(device, at) not in self.left_out for at in near.micros.tolist()], dtype=np.bool_)
+        )
+
+    def hold(self, start: float, end: float) -> None:
+        """Read what ``before`` needs for all readings of a stretch of time at once.
+
+        :param start: event time of the first reading, epoch seconds.
+        :param end: of the last one.
+        :raises ApiError: 503 if it cannot be read.
+        """
+        self._load(event_micros(start) - self._longest, event_micros(end) + self._ahead + self._longest)
 
     def _load(self, start: int, end: int) -> None:
         frame = self._read(_timestamp(start), _timestamp(end))
@@ -138,6 +155,7 @@ class ReadingHistory:
         )
         places = frame.groupby(DEVICE, sort=False).indices
         self._rows = {str(device): rows.take(np.asarray(at)) for device, at in places.items()}
+        self._reached = {device: np.maximum.accumulate(one.micros) for device, one in self._rows.items()}
         self._start, self._end = start, end
 
     def _whole_readings(self, frame: pd.DataFrame) -> tuple[npt.NDArray[np.uint64], npt.NDArray[np.bool_]]:

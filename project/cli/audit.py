@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from typing import Annotated
@@ -12,6 +13,7 @@ import typer
 from project.cli.known_project import known_project
 from project.cli.open_project import open_project
 from project.cli.options import JsonOption, ProjectOption
+from project.cli.progress_line import ProgressLine
 from project.settings import Settings
 
 
@@ -47,7 +49,9 @@ def audit(
         from project.live_history import LiveJournal
 
         schema = open_project(session, name, settings)
-        found = look(name, settings.labeled_pairs(name), LiveJournal.of(name, settings), schema, pairs, since)
+        journal, directory = LiveJournal.of(name, settings), settings.labeled_pairs(name)
+        with ProgressLine(sys.stderr, "audit") as line:
+            found = look(name, directory, journal, schema, pairs, since, line.tell)
     print(json.dumps(found.to_dict()) if as_json else "\n".join(found.lines()))
     if found.mismatches:
         raise typer.Exit(1)

@@ -11,8 +11,6 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.damaged_file import DamagedFileError
 from feature_sets.derived_features import DerivedFeatures
-from feature_sets.feature_vector import all_features
-from feature_sets.model_package.package import fetch_model_package
 from feature_sets.telemetry.events import LabelEvent
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows.definition import WindowDefinition
@@ -32,32 +30,9 @@ from tests.project.live_network import (
     PLAIN,
     RELATIVE_PLAIN,
     START,
-    Past,
     conversation,
     open_endpoint,
 )
-
-
-@pytest.fixture
-def audited(project, local_stack, tmp_path, monkeypatch):
-    """Begins a random history with an endpoint beside it, and gives what audits the pairs of that."""
-
-    def begin(generator, schema, inputs=INPUTS, **settings):
-        forget_all()
-        Past.random(generator).folder(tmp_path / "files", schema).ingest()
-        all_features(schema).save()
-        pairs, redis_url = tmp_path / "pairs", local_stack.info.redis_url
-        settings |= {"labeled_directory": str(pairs)}
-        endpoint = open_endpoint(tmp_path, project, redis_url, schema, inputs, **settings)
-        package = fetch_model_package(str(endpoint.package))
-        monkeypatch.setattr(audits, "model_of", lambda project, version: package)
-
-        def look(most=1_000_000, since="3650d"):
-            return audit(project, pairs, endpoint.journal, schema, most, since)
-
-        return endpoint, pairs, look
-
-    return begin
 
 
 @pytest.mark.parametrize(
