@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from drift.alert import USUAL, Alert
-from drift.drift_event import SEVERITIES
+from drift.drift_event import SEVERITIES, tells_both_rates
 
 
 def alert_of(event: Mapping[str, Any], inflation: float = 1.0) -> Alert | None:
@@ -15,9 +15,9 @@ def alert_of(event: Mapping[str, Any], inflation: float = 1.0) -> Alert | None:
     :param event: see ``DriftEvent``, of a detector of the error rate.
     :param inflation: by how much the errors that are held against it vary more than independent ones.
     """
-    before, rate = event.get("reference_rate"), event.get("sample_rate")
-    if before is None or rate is None:
+    if not tells_both_rates(event):
         return None
+    before, rate = event["reference_rate"], event["sample_rate"]
     return Alert(
         id=str(event.get("alert") or ""),
         source=str(event["source"]),

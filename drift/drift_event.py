@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -36,6 +37,11 @@ def utc_time(text: object, name: str = "event_time") -> str:
     if found is None:
         raise InputError(name, "must be ISO 8601 text with a time zone", text)
     return found
+
+
+def tells_both_rates(event: Mapping[str, Any]) -> bool:
+    """Whether a drift event tells the error rates before and after its change."""
+    return event.get("reference_rate") is not None and event.get("sample_rate") is not None
 
 
 @lru_cache(maxsize=4096)  # Of one time there are often several labels.

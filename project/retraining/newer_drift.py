@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from drift.alert_of_event import alert_of
+from drift.drift_event import tells_both_rates
 from drift.missed_alert import SOURCE as MISSED
 from project.retraining.state import Case
 
@@ -71,7 +71,7 @@ def can_be_asked(case: Case) -> bool:
     worse = case.worse
     if not worse or worse["source"] == MISSED or worse.get("group"):
         return False
-    return alert_of(worse) is not None
+    return tells_both_rates(worse)
 
 
 def goes_on_after(case: Case, champion: str) -> Case | None:
