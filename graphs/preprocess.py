@@ -224,13 +224,12 @@ class Preprocess(RequestStep):
             return False
         groups = state.part("groups")
         for what, is_restored in (
-            ("relative to a device", self._levels.restore(state.part("levels"))),
+            ("relative to a device", self._levels.restore(state.part("levels"), self._windows.newest)),
             ("of other devices", self._groups.put(groups.plain, groups.arrays)),
         ):
             if not is_restored:
                 self._begin_anew()
-                why = "are others by now, or an earlier release kept less of them"
-                logger.warning(f"the windows begin with the journal: features {what} {why}")
+                logger.warning(f"the windows begin with the journal: features {what} are others by now")
                 return False
         self._arrived, self._swept = state.plain["arrived"], state.plain["swept"]
         self._started = set(state.plain["started"])

@@ -82,6 +82,12 @@ class OnlineWindows:
         return self._state.keys
 
     @property
+    def newest(self) -> dict[str | int, int]:
+        """Newest event time of each device, microseconds since the epoch."""
+        keys, arrays = self._state.content()
+        return dict(zip(keys, arrays["devices"][:, 1].tolist(), strict=True))
+
+    @property
     def memory_bytes(self) -> int:
         """Bytes that the state takes: arrays, with what is spare in them, and keys."""
         return self._state.memory_bytes

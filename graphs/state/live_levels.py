@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,6 +41,8 @@ class LiveLevels:
         self._sent = SentRows(len(self._features.inputs))
         self._begun: dict[str, str] = {}
         """Version of the history that each device has begun with last."""
+        self._owed: set[str] = set()
+        """Devices whose levels are of a snapshot that has no rows: the history may lack some of these."""
 
     @property
     def kept(self) -> bool:
@@ -77,24 +79,40 @@ class LiveLevels:
         begun: dict[str, list[str]] = {}
         for device, version in self._begun.items():
             begun.setdefault(version, []).append(device)
-        plain = {"names": list(self._features.names), "devices": devices, "sent": sent, "begun": begun}
+        plain = {
+            "names": list(self._features.names),
+            "devices": devices,
+            "sent": sent,
+            "begun": begun,
+            "owed": sorted(self._owed),
+        }
         return SavedState(plain, {"levels": levels, **rows})
 
-    def restore(self, state: SavedState) -> bool:
+    def restore(self, state: SavedState, newest: Mapping[str | int, int]) -> bool:
         """Go on from what was saved, if it is of these features; else nothing changes.
 
-        An earlier release saved no rows. Then the journal has to give them.
+        An earlier release saved no rows, and the journal may have dropped them. Its levels go on as they are
+        until the history has what they are made of.
 
+        :param newest: event time of the newest row of each device, microseconds.
         :returns: whether it is.
         """
-        if state.plain.get("names") != list(self._features.names) or (
-            self.kept and "sent" not in state.plain
-        ):
+        if state.plain.get("names") != list(self._features.names):
             return False
-        if self.kept:
+        if "sent" in state.plain:
             self._sent.put(state.plain["sent"], state.arrays["sent_at"], state.arrays["sent"])
             versions = state.plain["begun"].items()
             self._begun = {device: version for version, devices in versions for device in devices}
+            self._owed = set(state.plain.get("owed", ()))
+        elif self.kept and self._history is not None:
+            for device, micros in newest.items():
+                self._sent.have_dropped(str(device), micros)
+            self._owed = set(map(str, newest))
+            logger.warning(
+                f"features relative to the past of {len(newest)} devices go on from a snapshot of an "
+                "earlier release; each begins with the history again once 'netops ingest --live' has added "
+                "what it sent"
+            )
         self._baselines.put(state.plain["devices"], state.arrays["levels"])
         return True
 
@@ -110,6 +128,7 @@ class LiveLevels:
         self._sent.forget(devices)
         for device in devices:
             self._begun.pop(str(device), None)
+            self._owed.discard(str(device))
 
     def begin(
         self, device: str, time: float, arrived: float, left_out: frozenset[tuple[str, int]] = frozenset()
@@ -126,11 +145,13 @@ class LiveLevels:
             return True
         found = self._history.with_sent(device, time, arrived, left_out, self._sent)
         if found is None:
-            logger.warning(
-                f"features relative to the past of {device!r} lack what was ingested of it: too "
-                "much that it sent is not in the history, see 'netops ingest --live'"
-            )
+            if device not in self._owed:  # Of those it was told at once.
+                logger.warning(
+                    f"features relative to the past of {device!r} lack what was ingested of it: too "
+                    "much that it sent is not in the history, see 'netops ingest --live'"
+                )
             return False
+        self._owed.discard(device)
         past, micros, sent, is_whole = found
         self._baselines.forget([device])
         self._baselines.compare([device], np.zeros(len(past), dtype=np.int64), past, hours_of(micros))

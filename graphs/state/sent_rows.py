@@ -73,6 +73,10 @@ class SentRows:
         """Event time of the last row that was dropped, microseconds; None if none was."""
         return self._dropped.get(device)
 
+    def have_dropped(self, device: str, micros: int) -> None:
+        """Rows of a device are not here, the newest of them of an event time in microseconds."""
+        self._dropped[device] = self._newest[device] = micros
+
     def keep(self, device: str, rows: Sent) -> None:
         """Have only these rows of a device, as the history has the others by now."""
         self._dropped.pop(device, None)

@@ -16,6 +16,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.level_history import LevelHistory, stored_levels
 from graphs.state.live_levels import LiveLevels
 from graphs.state.sent_rows import LEAST, SentRows
+from graphs.state.snapshots.saved_state import SavedState
 from tests.graphs.conftest import START
 
 NOTHING: frozenset[tuple[str, int]] = frozenset()
@@ -128,10 +129,7 @@ def test_a_known_device_begins_again_with_what_came_by_file_between_its_rows(rel
     values += [20.0, 21.0, 22.0, 9.0]
     found.refresh()
     restored = levels(relative, found._history)
-    assert restored.restore(found.saved())
-    without = found.saved()
-    del without.plain["sent"]
-    assert not LiveLevels(relative, None).restore(without), "an earlier release kept no rows"
+    assert restored.restore(found.saved(), {})
     past = [*values, 4.0]
     expected = (7.0 - np.mean(past)) / np.std(past)
     for each in (found, restored):
@@ -155,7 +153,7 @@ def test_with_the_history_that_it_has_begun_with_nothing_is_read_also_after_a_re
     found.begin("a/1", START + 20.0, START)
     answered(found, 9.0, at=START + 20.0)
     restored = levels(relative, history())
-    assert restored.restore(found.saved())
+    assert restored.restore(found.saved(), {})
     found.refresh()
     assert found.begin("a/1", START + 30.0, START) and restored.begin("a/1", START + 30.0, START)
     assert len(reads) == 1
@@ -249,5 +247,51 @@ def test_levels_of_other_features_are_not_taken_for_those_of_now(relative):
     for one, other in ((plain, weekly), (weekly, plain)):
         found = LiveLevels(one, None)
         found.add_to([{"cpu_avg_1m": 1.0, "cpu_avg_5m": 2.0}], ["a/1"], [START])
-        assert not LiveLevels(other, None).restore(found.saved())
-        assert LiveLevels(one, None).restore(found.saved())
+        assert not LiveLevels(other, None).restore(found.saved(), {})
+        assert LiveLevels(one, None).restore(found.saved(), {})
+
+
+def of_earlier_release(state):
+    """Levels as they were saved before there were rows with them."""
+    plain = {name: state.plain[name] for name in ("names", "devices")}
+    return SavedState(plain, {"levels": state.arrays["levels"]})
+
+
+def test_levels_of_an_earlier_release_go_on_until_the_history_has_their_rows(relative, caplog):
+    values = [1.0, 3.0]
+    found = levels(relative, history_of(relative, values))
+    for device in ("a/1", "a/2"):
+        found.begin(device, START + 20.0, START)
+        for at, value in ((20.0, 9.0), (30.0, 4.0)):  # Nothing of it is in the history yet.
+            answered(found, value, device, at=START + at)
+    newest = {device: round((START + 30.0) * 1e6) for device in ("a/1", "a/2")}
+    restored = levels(relative, history_of(relative, values))
+    assert restored.restore(of_earlier_release(found.saved()), newest)
+    assert caplog.text.count("once 'netops ingest --live' has added what it sent") == 1
+    # A restart of now does not change that.
+    again = levels(relative, restored._history)
+    assert again.restore(restored.saved(), newest)
+    for each in (restored, again):
+        each.refresh()
+        assert not each.begin("a/1", START + 40.0, START)
+        assert answered(each, 7.0, at=START + 40.0) == pytest.approx(
+            [(7.0 - 4.25) / np.std([1, 3, 9, 4]), -(7.0 - 4.25) / np.std([1, 3, 9, 4])]
+        )
+        # What it sent is in the history, without what came since, and with what a file had between.
+        values[:] = [1.0, 3.0, 9.0, 4.0]
+        each.refresh()
+        assert each.begin("a/1", START + 50.0, START)
+        past = [1.0, 3.0, 9.0, 4.0, 7.0]
+        expected = (5.0 - np.mean(past)) / np.std(past)
+        assert answered(each, 5.0, at=START + 50.0)[0] == pytest.approx(expected, rel=1e-12)
+        values[:] = [1.0, 3.0]
+    assert caplog.text.count("lack what was ingested") == 0
+
+
+def test_levels_of_an_earlier_release_without_a_history_go_on(relative):
+    found = levels(relative, None)
+    for value in (1.0, 3.0):
+        answered(found, value)
+    restored = levels(relative, None)
+    assert restored.restore(of_earlier_release(found.saved()), {"a/1": round(START * 1e6)})
+    assert answered(restored, 4.0)[0] == answered(found, 4.0)[0] == 2.0
