@@ -18,6 +18,7 @@ from feature_sets.telemetry.incident_rows import (
     END,
     ID,
     KNOWN,
+    REOPENED,
     ROW,
     SOURCE,
     START,
@@ -65,8 +66,8 @@ def places_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> Integers:
 def closed_by_files(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows, where those that were sent live without an end have the one that files say.
 
-    What arrived live says nothing of the time after: an end later than that contradicts it not. One of before
-    does, as the incident was still open, or open again. Of several rows of files the last one says it.
+    What was sent when it was open says nothing of its end, whenever it arrives. So does a note of something
+    else. Who opens it again contradicts ends of before that. Of several rows of files the last one says it.
 
     :param rows: of all sources, see ``incident_types``. Without an id, an end closes a row in any case.
     """
@@ -76,7 +77,8 @@ def closed_by_files(rows: pd.DataFrame) -> pd.DataFrame:
         return rows
     files = in_order(rows.iloc[about]).drop_duplicates(ID, keep="last").set_index(ID)
     ends = rows.loc[is_open, ID].map(files[END].mask(files[CANCELLED]))
-    is_later = (ends > rows.loc[is_open, KNOWN]) & (ends >= rows.loc[is_open, START])
+    again = rows.loc[is_open, REOPENED]
+    is_later = (again.isna() | (ends > again)) & (ends >= rows.loc[is_open, START])
     ends = ends[is_later].reindex(rows.index).astype(rows[END].dtype)
     return rows.assign(**{END: rows[END].fillna(ends)})
 
