@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 
 from feature_sets.checks import duration_seconds
-from feature_sets.rows.event_micros import event_micros
+from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.early_incidents import EarlyIncidents, take
 from feature_sets.telemetry.incident_events import (
     Incident,
@@ -22,6 +22,7 @@ from feature_sets.telemetry.incident_rows import (
     END,
     ID,
     KNOWN,
+    REOPENED,
     ROW,
     SOURCE,
     START,
@@ -32,8 +33,10 @@ from feature_sets.telemetry.incident_rows import (
     scope_columns,
     texts_about,
 )
-from feature_sets.telemetry.incidents_that_count import LIVE, incidents_of
+from feature_sets.telemetry.incidents_that_count import LIVE, closed_by_files, in_order, incidents_of
 from feature_sets.telemetry.schema import TelemetrySchema
+
+_REFUSED = (IncidentStatus.QUARANTINED, IncidentStatus.END_BEFORE_START, IncidentStatus.WAITING)
 
 
 @dataclass(frozen=True)
@@ -62,17 +65,24 @@ def live_incidents(
     :param events: with their arrival, epoch seconds, in the order in which they were accepted.
     """
     tolerance = duration_seconds(schema.windows.future_tolerance)
+    ends = _ends(known, {event.id for event, _ in events})
     known = known[known[SOURCE] == LIVE].sort_values(ROW, kind="stable")
     # The rows do not have who cancelled them. The endpoint knew, and its events say what stays: ``decided``.
     found = {
         incident.id: replace(incident, held=incident.cancelled) for incident in incidents_of(known, schema)
     }
     changed = dict(zip(found, known[KNOWN], strict=True))
+    reopened = dict(zip(found, known[REOPENED], strict=True))
     early = EarlyIncidents()
     statuses = []
     for event, arrived in events:
-        status, incident = take(found.get(event.id), early, event, arrived + tolerance)
+        before = found.get(event.id)
+        status, incident = take(before, early, event, arrived + tolerance)
         statuses.append(status)
+        if event.ended and status not in _REFUSED:
+            end = ends.pop(event.id, None) if before is None or before.end is None else before.end
+            if event.end is None and end is not None:  # Files say so, or it was sent.
+                reopened[event.id] = changed[event.id] = _time(arrived)
         if isinstance(incident, IncidentEvent):
             early.put(incident)
         elif incident is not None:
@@ -80,7 +90,8 @@ def live_incidents(
             found[event.id] = incident
             changed[event.id] = _time(arrived)
     rows = [
-        _row(number, incident, changed[name], schema) for number, (name, incident) in enumerate(found.items())
+        _row(number, incident, changed[name], reopened.get(name, pd.NaT), schema)
+        for number, (name, incident) in enumerate(found.items())
     ]
     columns = {
         name: pd.Series([row.get(name) for row in rows], dtype="object")
@@ -96,7 +107,16 @@ def live_incidents(
     )
 
 
-def _row(number: int, incident: Incident, known: pd.Timestamp, schema: TelemetrySchema) -> dict[str, object]:
+def _ends(rows: pd.DataFrame, names: Collection[str]) -> dict[str, float]:
+    """Ends of incidents of some ids as the history has them, epoch seconds; those that are open have none."""
+    last = in_order(closed_by_files(rows[rows[ID].isin(names)])).drop_duplicates(ID, keep="last")
+    last = last[last[END].notna() & ~last[CANCELLED]]
+    return dict(zip(last[ID], (column_micros(last[END]) / 1e6).tolist(), strict=True))
+
+
+def _row(
+    number: int, incident: Incident, known: pd.Timestamp, reopened: pd.Timestamp, schema: TelemetrySchema
+) -> dict[str, object]:
     """The inverse of ``incidents_of``, of one."""
     texts = incident.texts or {}
     is_made = incident.id == made_id(incident.names, incident.start)
@@ -109,6 +129,7 @@ def _row(number: int, incident: Incident, known: pd.Timestamp, schema: Telemetry
         END: pd.NaT if incident.end is None else _time(incident.end),
         KNOWN: known,
         CANCELLED: incident.cancelled,
+        REOPENED: reopened,
         **{said(column): texts.get(column) for column in texts_about(schema)},
     }
 

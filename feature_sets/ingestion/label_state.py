@@ -25,6 +25,8 @@ from feature_sets.telemetry.events import label_columns
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incident_rows import (
     ID,
+    KNOWN,
+    REOPENED,
     SOURCE,
     IncidentPart,
     joined_incidents,
@@ -247,8 +249,10 @@ def _frame(table: pa.Table, like: pd.DataFrame, ids: Collection[str] = ()) -> pd
     """
     columns = {}
     for name, kind in ((str(column), kind) for column, kind in like.dtypes.items()):
-        if name == LATER and name not in table.column_names:  # Of an earlier version, which kept one time.
+        if name in (LATER, REOPENED) and name not in table.column_names:  # Of an earlier version.
             columns[name] = pd.Series(pd.NaT, index=range(table.num_rows), dtype=kind)
+            if name == REOPENED:  # It kept when each was sent last, and no file could end it before that.
+                columns[name] = columns[KNOWN].where(columns[SOURCE] == LIVE)
         elif isinstance(kind, pd.DatetimeTZDtype):
             moments = table[name].to_pandas().astype("datetime64[ns]")
             columns[name] = moments.dt.tz_localize("UTC")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,15 @@ _SHIFTS = tuple(range(-14, 15))
 """In hours: zones are at most so far from UTC."""
 _LONGEST = 12 * _HOUR
 """Longest incidents that are looked at: a longer one is mostly the same some hours later."""
+_ZERO = _SHIFTS.index(0)
+_ZONES = tuple(map(ZoneInfo, ("Europe/Berlin", "America/New_York", "Australia/Sydney")))
+"""Of each rule by which many clocks are changed, one."""
+_WHEN = ("in winter", "in summer")
+_BETTER_THEN = "Incidents would fit the readings much better"
+_REMEDY = (
+    "Look at the zone of their times: assume_timezone is that of all tables, so write an offset, "
+    "such as +01:00, in one that has another."
+)
 _MOST = 2000
 _FEWEST = 10
 """Fewest different hours in which incidents begin: those of one hour are likely of one cause."""
@@ -44,30 +55,75 @@ def shift_note(
     if len(np.unique(found.start // _HOUR)) < _FEWEST:
         return ""
     inside = _inside(readings, found.codes, found.start, found.end, _oddness(readings, schema))
-    hours = pd.DataFrame(inside).groupby(found.start // _HOUR).mean().to_numpy()
-    zero = _SHIFTS.index(0)
-    told = np.isfinite(hours).sum(axis=0)
-    means = np.array(
-        [
-            np.nanmean(column) if count >= max(_FEWEST, told[zero] / 2) else -np.inf
-            for column, count in zip(hours.T, told, strict=True)
-        ]
-    )
-    best = int(np.argmax(means))
-    if best == zero or told[zero] < _FEWEST:
+    grouped = pd.DataFrame(inside).groupby(found.start // _HOUR).mean()
+    hours, begins = grouped.to_numpy(), grouped.index.to_numpy()
+    parts = _of_summer(hours, begins)
+    best = _best(hours) if parts is None else None
+    if best is not None:
+        return (
+            f"{_BETTER_THEN} {_words(best)}: those inside differ from the usual "
+            f"by {_mean(hours, best):.1f} deviations then, and by {_mean(hours, _ZERO):.1f} now "
+            f"({len(closed):,} looked at). {_REMEDY}"
+        )
+    if parts is None:
         return ""
-    beside = [at for at in (best - 1, best + 1) if 0 <= at < len(_SHIFTS) and at != zero]
-    gain, sure = _gain(hours, best, zero)
-    if gain < _BETTER or sure < _SURE or any(_gain(hours, best, at)[1] < _SHARP for at in beside):
-        return ""
-    shift = _SHIFTS[best]
-    size = f"{abs(shift)} hour{'s' * (abs(shift) > 1)} {'later' if shift > 0 else 'earlier'}"
+    said = [f"{_words(shift)} {when}" for when, shift in zip(_WHEN, parts, strict=True) if shift != _ZERO]
+    fits = [when for when, shift in zip(_WHEN, parts, strict=True) if shift == _ZERO]
+    beside = f", and as they are {fits[0]}" if fits else ""
     return (
-        f"Incidents would fit the readings much better {size}: those inside differ from the usual by "
-        f"{means[best]:.1f} deviations then, and by {means[zero]:.1f} now ({len(closed):,} looked at). "
-        "Look at the zone of their times: assume_timezone is that of all tables, so write an offset, "
-        "such as +01:00, in one that has another."
+        f"{_BETTER_THEN} {' and '.join(said)}{beside} ({len(closed):,} looked at): "
+        f"their clock is not changed as that of the readings is. {_REMEDY}"
     )
+
+
+def _of_summer(hours: Floats, begins: Integers) -> tuple[int, int] | None:
+    """Shifts of the incidents of winter and of summer, where these are an hour apart; None otherwise.
+
+    :param begins: hours since the epoch in which they begin, shape (n,).
+    """
+    told: set[bytes] = set()
+    for zone in _ZONES:
+        moments = [datetime.fromtimestamp(int(hour) * 3600, zone) for hour in begins]
+        is_summer = np.array([bool(moment.dst()) for moment in moments], dtype=np.bool_)
+        if is_summer.tobytes() in told or min(is_summer.sum(), (~is_summer).sum()) < _FEWEST:
+            continue
+        told.add(is_summer.tobytes())
+        parts = hours[~is_summer], hours[is_summer]
+        found = [_best(part) for part in parts]
+        both = [
+            shift if shift is not None else _furthest(part) for shift, part in zip(found, parts, strict=True)
+        ]
+        if any(shift is not None for shift in found) and abs(both[0] - both[1]) == 1:
+            return both[0], both[1]
+    return None
+
+
+def _best(hours: Floats) -> int | None:
+    """Place of the shift with which incidents fit much better; None if there is none."""
+    best = _furthest(hours)
+    if best == _ZERO or np.isfinite(hours[:, _ZERO]).sum() < _FEWEST:
+        return None
+    beside = [at for at in (best - 1, best + 1) if 0 <= at < len(_SHIFTS) and at != _ZERO]
+    gain, sure = _gain(hours, best, _ZERO)
+    if gain < _BETTER or sure < _SURE or any(_gain(hours, best, at)[1] < _SHARP for at in beside):
+        return None
+    return best
+
+
+def _furthest(hours: Floats) -> int:
+    """Place of the shift with which those inside differ most from the usual."""
+    told = np.isfinite(hours).sum(axis=0)
+    enough = told >= np.maximum(_FEWEST, told[_ZERO] / 2)
+    return int(np.argmax([_mean(hours, at) if enough[at] else -np.inf for at in range(len(_SHIFTS))]))
+
+
+def _mean(hours: Floats, at: int) -> float:
+    return float(np.nanmean(hours[:, at]))
+
+
+def _words(at: int) -> str:
+    shift = _SHIFTS[at]
+    return f"{abs(shift)} hour{'s' * (abs(shift) > 1)} {'later' if shift > 0 else 'earlier'}"
 
 
 def _oddness(readings: KeyedRows, schema: TelemetrySchema) -> Floats:

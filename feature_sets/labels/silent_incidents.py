@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_sets.checks import duration_seconds
 from feature_sets.durations import in_words
 from feature_sets.labels.covered import DeviceIncidents, device_incidents, excluded_incidents
 from feature_sets.listed import listed
@@ -39,7 +40,7 @@ class SilentIncidents:
 
     :param incidents: those that count, name a known device of the population and reach into the time of the
         readings.
-    :param silent: names of those in which no device has a reading; none with a horizon.
+    :param silent: names of those in which no device has a reading, where errors now are predicted.
     :param unannounced: with a horizon, names of those before which no device has a reading within it, neither
         before the start nor before its first reading in the incident.
     :param horizon: as in the schema, the longest one; empty without one.
@@ -60,13 +61,14 @@ class SilentIncidents:
         >>> SilentIncidents(9, ("T-1", "T-7"), ("T-3",), "1h", (7200.0,)).sentence[:88]
         '3 of 9 incidents have no reading to learn from: in 2 the devices sent nothing throughout'
         """
-        count = len(self.silent) + len(self.unannounced)
+        count = len({*self.silent, *self.unannounced})
         if not count:
             return ""
         parts = []
         if self.silent:
             names = listed(list(self.silent), _NAMED)
-            parts.append(f"in {len(self.silent):,} the devices sent nothing throughout ({names})")
+            of_now = ", which counts for errors now" if self.horizon else ""
+            parts.append(f"in {len(self.silent):,} the devices sent nothing throughout ({names}{of_now})")
         if self.unannounced:
             names = listed(list(self.unannounced), _NAMED)
             away = [seconds for seconds in self.away_seconds if math.isfinite(seconds)]
@@ -77,7 +79,8 @@ class SilentIncidents:
             )
         return (
             f"{count:,} of {self.incidents:,} incidents have no reading to learn from: {'; '.join(parts)}. "
-            "Models neither learn nor are scored on them, and live they are not watched"
+            f"{'Such models' if self.silent and self.horizon else 'Models'} neither learn nor are scored on "
+            "them, and live they are not watched"
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -113,12 +116,13 @@ def silent_incidents(
     found = found.take(np.flatnonzero(within & learned_from(keys, attributes, schema)[found.codes]))
     before, within_it, between = _nearest(readings, found)
     reach = horizon * 1_000_000
-    heard = (before <= reach) | (between <= reach) | (found.start <= first) if horizon else within_it
+    heard = (before <= reach) | (between <= reach) | (found.start <= first)
     rows = np.unique(found.row)
-    unheard = np.setdiff1d(rows, found.row[heard])
+    of_now = 0 in map(duration_seconds, schema.horizons)
+    silent = np.setdiff1d(rows, found.row[within_it]) if of_now else rows[:0]
+    unannounced = np.setdiff1d(rows, found.row[heard]) if horizon else rows[:0]
     of_each = pd.Series(before.astype(np.float64), index=found.row)
     nearest = of_each.where(of_each < _NEVER).groupby(level=0).min()
-    silent, unannounced = (unheard[:0], unheard) if horizon else (unheard, unheard[:0])
     return SilentIncidents(
         len(rows),
         incident_names(incidents, silent, schema),

@@ -18,6 +18,7 @@ from feature_sets.telemetry.incident_rows import (
     END,
     ID,
     KNOWN,
+    REOPENED,
     ROW,
     SOURCE,
     START,
@@ -358,6 +359,7 @@ def _incidents(
             END: ends[TIME].where(closed),
             KNOWN: opened[KNOWN],
             CANCELLED: np.zeros(len(opened), dtype=np.bool_),
+            REOPENED: pd.Series(pd.NaT, index=opened.index, dtype=opened[TIME].dtype),
             **{name: texts[name].astype(object).where(texts[name].notna(), None) for name in about},
         }
     ).astype(incident_types(schema))

@@ -29,6 +29,7 @@ from feature_sets.telemetry.incident_rows import (
     END,
     ID,
     KNOWN,
+    REOPENED,
     ROW,
     SOURCE,
     START,
@@ -146,6 +147,7 @@ def read_incidents(
             END: frame[form.end] if ends else never,
             KNOWN: frame[form.known] if form.known in here else never,
             CANCELLED: cancelled,
+            REOPENED: never,
             **{said(name): frame.get(name, nothing) for name in texts_about(schema)},
         }
     ).astype(incident_types(schema))

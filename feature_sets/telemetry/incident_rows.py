@@ -12,6 +12,8 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 SOURCE, ROW, ID, START, END, KNOWN, CANCELLED = "source", "row", "id", "start", "end", "known", "cancelled"
 
+REOPENED = "reopened"
+"""Column with when an end was taken away that was known by then; only of what was sent live."""
 _AT, _IS = "at.", "is."
 _TIMES = "datetime64[ns, UTC]"
 
@@ -64,7 +66,8 @@ def incident_types(schema: TelemetrySchema) -> dict[str, str]:
     """The columns of incidents, with their types.
 
     ``source`` and ``row`` say where a row is from; ``id`` is None without one; ``end`` is NaT while it is
-    open, ``known`` where nobody says. A cell of a scope that is None holds for all.
+    open, ``known`` where nobody says, ``reopened`` where no end was taken away. A cell of a scope that is
+    None holds for all.
     """
     return {
         SOURCE: "object",
@@ -75,6 +78,7 @@ def incident_types(schema: TelemetrySchema) -> dict[str, str]:
         END: _TIMES,
         KNOWN: _TIMES,
         CANCELLED: "bool",
+        REOPENED: _TIMES,
         **{said(column): "object" for column in texts_about(schema)},
     }
 

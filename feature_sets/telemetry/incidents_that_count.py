@@ -18,6 +18,7 @@ from feature_sets.telemetry.incident_rows import (
     END,
     ID,
     KNOWN,
+    REOPENED,
     ROW,
     SOURCE,
     START,
@@ -65,8 +66,8 @@ def places_that_count(rows: pd.DataFrame, schema: TelemetrySchema) -> Integers:
 def closed_by_files(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows, where those that were sent live without an end have the one that files say.
 
-    What arrived live says nothing of the time after: an end later than that contradicts it not. One of before
-    does, as the incident was still open, or open again. Of several rows of files the last one says it.
+    What was sent when it was open says nothing of its end, whenever it arrives. So does a note of something
+    else. Who opens it again contradicts ends of before that. Of several rows of files the last one says it.
 
     :param rows: of all sources, see ``incident_types``. Without an id, an end closes a row in any case.
     """
@@ -84,7 +85,8 @@ def closed_by_files(rows: pd.DataFrame) -> pd.DataFrame:
     said = np.full(len(each) + 1, np.datetime64("NaT"), dtype=ends.dtype)
     said[codes[about]] = np.where(is_cancelled[about], said[:1], ends[about])  # The last of each id stays.
     said = said[codes]
-    is_closed = is_open & (said > _moments(rows[KNOWN])) & (said >= _moments(rows[START]))
+    again = _moments(rows[REOPENED])
+    is_closed = is_open & (np.isnat(again) | (said > again)) & (said >= _moments(rows[START]))
     if not is_closed.any():
         return rows
     return rows.assign(**{END: pd.DatetimeIndex(np.where(is_closed, said, ends), tz="UTC")})

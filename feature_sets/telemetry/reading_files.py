@@ -20,6 +20,7 @@ from feature_sets.telemetry.cell_text import Texts
 from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, none_left
 from feature_sets.telemetry.early_readings import EarlyReadings
 from feature_sets.telemetry.ingest_report import FileReport
+from feature_sets.telemetry.lacking_metrics import LackingMetrics
 from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout, NoNumber
 from feature_sets.telemetry.merged_readings import MERGED, MergedReadings
 from feature_sets.telemetry.open_ends import note_open_ends
@@ -193,6 +194,7 @@ class _ReadingFiles:
         spool = RowSpool(self._rules.folder, RUN_BYTES)
         firsts, newest = np.full(len(keys), NEVER), None
         gaps, early = LongGaps(schema, len(keys)), EarlyReadings()
+        lacking = LackingMetrics(schema.metrics, len(keys))
         # As many rows as are sorted at a time, about.
         rows = max(1, RUN_BYTES // (4 * _CELL_BYTES * (len(schema.sent_fields) + 3)))
         for table in sort.slices(rows):
@@ -206,6 +208,7 @@ class _ReadingFiles:
             frame = checked_readings(frame, schema, self._report)
             gaps.take(devices, micros)
             early.take(devices, micros)
+            lacking.take(devices, frame)
             np.minimum.at(firsts, devices, micros)
             newest = int(micros[-1])
             columns = {TIME: pa.array(micros), DEVICE_CODE: pa.array(devices.astype(np.int32))}
@@ -215,6 +218,8 @@ class _ReadingFiles:
             spool.append(pa.table(columns))
         gaps.tell(self._report)
         early.tell(keys, self._report)
+        if self._rules.some and (note := lacking.note(keys)):  # Of a part alone nobody knows.
+            self._report.notes.append(note)
         return SortedReadings(schema, keys, spool, firsts, newest)
 
     def _once(self, table: pa.Table, ranks: Integers) -> _Checked:

@@ -32,6 +32,9 @@ def init(
     text = found.schema_text()
     if text is None:
         print("\n".join(found.lines()))
+        missing = found.proposal.missing
+        first = f"{missing[0]}{f' (and {len(missing) - 1} more)' if missing[1:] else ''}"
+        print(f"netops: nothing was written, as something is missing: {first}", file=sys.stderr)
         raise typer.Exit(1)
     path = output or Path(f"{found.proposal.fields['name']}.yaml")
     if path.exists() and not yes:
@@ -39,7 +42,7 @@ def init(
             rule = "must be confirmed where a file exists: add --yes, or run it on a terminal, which asks"
             raise InputError("--output", rule, str(path))
         if not typer.confirm(f"Overwrite {path}?", default=False):
-            print("nothing was written")
+            print("netops: nothing was written, as it was not confirmed", file=sys.stderr)
             raise typer.Exit(1)
     try:
         path.write_text(text, encoding="utf-8")

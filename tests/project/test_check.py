@@ -81,7 +81,11 @@ def test_a_folder_that_lacks_something_exits_with_one(folder, tmp_path):
     assert done.returncode == 1
     assert "missing: There are no labels: labels.parquet or labels.csv" in done.stdout
     assert "'is_error' of metrics.parquet may be the label" in done.stdout
-    assert netops(tmp_path, "init", folder).returncode == 1
+    done = netops(tmp_path, "init", folder)
+    assert done.returncode == 1
+    assert done.stderr.startswith(
+        "netops: nothing was written, as something is missing: There are no labels: labels.parquet or"
+    )
 
 
 def test_a_folder_is_held_against_a_schema(folder, tmp_path, capsys):

@@ -173,6 +173,46 @@ def test_an_incident_that_was_live_before_is_changed_by_a_later_one(project, loc
     forget_all()
 
 
+def test_a_note_that_comes_after_the_end_keeps_no_incident_open(project, local_stack, tmp_path):
+    url, schema = local_stack.info.redis_url, of()
+    folder = of_incidents(tmp_path, schema)
+    at = [START + pd.Timedelta(seconds=TICK * number) for number in range(6)]
+    past = pd.DataFrame({DEVICE: "dev-0", "timestamp": at[:1], "cpu": 50.0, "latency": 5.0})
+    folder.add("metrics", "past", past)
+    (folder.path / "incidents").mkdir()
+
+    def export(name: str, end: pd.Timestamp) -> None:
+        given = {"id": ["7"], "box": ["dev-0"], "start": [at[1]], "end": [end], "kind": ["link"]}
+        pd.DataFrame(given).to_csv(folder.path / "incidents" / f"{name}.csv", index=False)
+        folder.ingest()
+
+    def errors() -> list[int]:
+        take_live(endpoint.journal, schema)
+        frame = fstore.get_feature_set("device_labels").to_dataframe().reset_index()
+        return frame.sort_values("timestamp")["is_error"].tolist()
+
+    given = pd.DataFrame({"id": [], "box": [], "start": [], "end": [], "kind": []})
+    given.to_csv(folder.path / "incidents" / "0.csv", index=False)
+    folder.ingest()
+    endpoint = open_endpoint(tmp_path, project, url, schema)
+    client = endpoint.start()
+    endpoint.send("/telemetry", [reading("dev-0", moment) for moment in at[1:]])
+    # Both arrive after its end: as it was opened, and what was found out of it.
+    endpoint.send("/incidents", {"id": "7", "device": "dev-0", "start": at[1].isoformat(), "end": None})
+    assert errors() == [0, 1, 1, 1, 1, 1]
+    endpoint.send("/incidents", {"id": "7", "kind": "link"})
+    assert errors() == [0, 1, 1, 1, 1, 1]
+    export("1", at[3])
+    assert errors() == [0, 1, 1, 0, 0, 0]
+    # Who opens it again says more than a file of before; a later export ends it.
+    endpoint.send("/incidents", {"id": "7", "end": None})
+    assert errors() == [0, 1, 1, 1, 1, 1]
+    export("2", at[3])
+    assert errors() == [0, 1, 1, 1, 1, 1]
+    client.shut_down()
+    forget_all()
+
+
 def with_labels(generator: np.random.Generator, beside: int, ticks: int = 60):
     """Readings, incidents, and labels of both values: before their reading, before an incident and in it.
 

@@ -167,6 +167,8 @@ class IncidentLedger(Ledger):
         """When each incident was sent that the history did not tell of last."""
         self.early: dict[str, dict[str, Any]] = {}
         """What was told of incidents before their start."""
+        self.reopened: dict[str, float] = {}
+        """When an end was taken away from an incident."""
         self.held: set[str] = set()
         """Incidents that a person cancelled."""
         self.before: dict[str, list[tuple[Any, ...]]] = {}
@@ -227,6 +229,8 @@ class IncidentLedger(Ledger):
         if now == before and is_held == was_held:
             return "duplicate", 0, []
         self._follow(now, is_held)
+        if before is not None and before["end"] is not None and now["end"] is None:
+            self.reopened[body["id"]] = arrival
         status = "opened" if before is None else "changed"
         if before is not None and now["end"] is not None and before["end"] is None:
             status = "closed"

@@ -16,6 +16,7 @@ from feature_sets.telemetry.incident_rows import (
     END,
     ID,
     KNOWN,
+    REOPENED,
     ROW,
     SOURCE,
     START,
@@ -27,7 +28,7 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from tests.simulation.ledgers import IncidentLedger
 
 FILE = "incidents/tickets.csv"
-_TIMES = (START, END, KNOWN)
+_TIMES = (START, END, KNOWN, REOPENED)
 _NEVER = np.iinfo(np.int64).min
 _FIELDS = ("device", "start", "end", "cancelled")
 
@@ -44,6 +45,7 @@ class ToldHistory:
         self._statements = no_statements(schema)
         self._sent: dict[str, tuple[float, dict[str, Any]]] = {}
         self._file: dict[str, tuple[float | None, dict[str, Any]]] = {}
+        self._reopened: dict[str, float] = {}
         self._read: tuple[Any, LabelState] | None = None
 
     def read(self) -> LabelState:
@@ -65,6 +67,7 @@ class ToldHistory:
             END: [one["end"] for one in said],
             KNOWN: [when for _, _, (when, _) in rows],
             CANCELLED: [one["cancelled"] for one in said],
+            REOPENED: [self._reopened.get(name) if source == LIVE else None for source, name, _ in rows],
         }
         columns = {}
         for name, kind in incident_types(self._schema).items():
@@ -80,6 +83,7 @@ class ToldHistory:
         :param names: of devices.
         """
         self._sent |= {name: (at, _of(known.incidents[name])) for name, at in known.sent.items()}
+        self._reopened |= known.reopened
         chance = self._chance
         for _ in range(chance.choice((0, 1, 1, 2))):
             number = chance.randrange(12)
@@ -106,11 +110,11 @@ class ToldHistory:
         found = [(*one[name], order) for order, one in enumerate((self._file, self._sent)) if name in one]
         if not found:
             return None
-        when, said, is_sent = max(found, key=lambda one: (one[0] or 0.0, one[2]))
+        _, said, is_sent = max(found, key=lambda one: (one[0] or 0.0, one[2]))
         filed = self._file[name][1] if is_sent and name in self._file else {"end": None}
         is_open = said["end"] is None and filed["end"] is not None and not filed["cancelled"]
-        if is_open and filed["end"] > (when or 0.0) and filed["end"] >= said["start"]:
-            said = {**said, "end": filed["end"]}  # It was over after it was sent as open.
+        if is_open and filed["end"] > self._reopened.get(name, -1.0) and filed["end"] >= said["start"]:
+            said = {**said, "end": filed["end"]}  # It was sent as open, and not opened again since.
         return None if said["cancelled"] else said
 
     def is_older(self, name: str, sent: Mapping[str, float]) -> bool:

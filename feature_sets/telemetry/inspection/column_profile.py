@@ -142,7 +142,10 @@ def profile_column(
         return ColumnProfile(**base, samples=shown, kind="truth")
     numbers = numbers_of(column, decimal)
     is_number = not numbers.refused.any() and not np.isnan(numbers.values).all()
-    times = _times(column, texts, numbers.values if is_number else None)
+    with_point = numbers if decimal == "." or is_number else numbers_of(column)
+    # Beside decimal commas a point marks thousands: 1.234 is no time in seconds either.
+    are_numbers = is_number or (decimal != "." and not with_point.refused.any())
+    times = _times(column, texts, with_point.values if are_numbers else None)
     order = order or ("" if is_number or times else likely_order(column))
     if times is not None or (order and not is_number):
         told = says_something(texts)

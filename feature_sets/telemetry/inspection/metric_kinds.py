@@ -20,6 +20,7 @@ from feature_sets.telemetry.inspection.counter_shape import (
 from feature_sets.telemetry.inspection.device_shape import has_uneven_levels
 from feature_sets.telemetry.inspection.far_values import tell_far_values
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.inspection.text_numbers import may_be_thousands
 
 _NAMED = 5
 
@@ -54,6 +55,8 @@ class MetricKinds:
         :param column: its numbers.
         :param rows: of the readings that these are in; all of them by default.
         """
+        if told := may_be_thousands(column, name, self._decimal):
+            self._proposal.decide.append(told)
         if self._readings is None:
             self._counters[name] = None
             return

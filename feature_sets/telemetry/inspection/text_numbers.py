@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from feature_sets.listed import listed
 from feature_sets.telemetry.cell_numbers import THOUSANDS, numbers_of
-from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.cell_text import is_text, texts_of
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 
@@ -26,6 +26,8 @@ _MOST_UNITS, _SHOWN, _FILES = 8, 5, 2
 _MOSTLY = 0.8
 _MOST_WORDS = 3
 _FEW = 10
+_MARKED = 10
+"""Fewest different numbers with three digits behind the sign."""
 """Up to so many different values are rather names, such as ``10G``."""
 
 
@@ -101,6 +103,37 @@ def both_signs_sentence(table: TableProfile, names: Sequence[str]) -> str:
         f"A decimal {named[0]}, such as {value!r}, is in {np.count_nonzero(other):,} of the {len(other):,} "
         f"rows looked at, of {listed(files, _FILES)}; others have decimal {named[1]}. With one sign in all "
         f"files of the table these are metrics: {columns}."
+    )
+
+
+def may_be_thousands(column: pa.ChunkedArray, name: str, decimal: str) -> str:
+    """Tell that the decimal sign of a metric may stand between thousands: by it nobody knows; else empty.
+
+    Each number with it has three digits behind, as 1.016, and those without are below 1000. Of readings that
+    are rounded to three digits some end with a zero, which is left out, or are below 1.
+
+    >>> cells = [str(size) if size < 1000 else f"{size / 1000:.3f}" for size in range(900, 1100, 7)]
+    >>> may_be_thousands(pa.chunked_array([cells]), "users", ".")[:69]
+    "'users' has three digits behind each '.', such as '1.005', and no numb"
+
+    :param column: its cells.
+    :param decimal: a point or a comma.
+    """
+    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
+    if not is_text(kind):
+        return ""
+    values = texts_of(column).values[:_LOOKED_AT]
+    grouped = re.compile(rf"[+-]?[1-9][0-9]{{0,2}}{re.escape(decimal)}[0-9]{{3}}")
+    marked = [value for value in values if decimal in value]
+    if len(marked) < _MARKED or len(marked) == len(values) or not all(map(grouped.fullmatch, marked)):
+        return ""
+    if not any(value.endswith("0") for value in marked):
+        return ""
+    if not all(re.fullmatch(r"[+-]?[0-9]{1,3}", value) for value in values if decimal not in value):
+        return ""
+    return (
+        f"'{name}' has three digits behind each {decimal!r}, such as {marked[0]!r}, and no number above 999 "
+        f"without: it is read as a decimal sign. If it stands between thousands, export plain numbers."
     )
 
 

@@ -24,15 +24,23 @@ SCHEMA = TelemetrySchema.from_dict(
 )
 
 
-def site(seed: int, effect: float, shift: float = 0.0, cause: bool = False) -> tuple[KeyedRows, pd.DataFrame]:
+def site(
+    seed: int,
+    effect: float,
+    shift: float = 0.0,
+    cause: bool = False,
+    begin: pd.Timestamp = BEGIN,
+    summer: float | None = None,
+) -> tuple[KeyedRows, pd.DataFrame]:
     """Two weeks of three devices, a reading every five minutes, with a daily cycle, and 30 incidents.
 
     :param effect: of an incident on the loss, in deviations.
     :param shift: by how many hours the incidents are told too early.
+    :param summer: the same of those in summer, as clocks of Europe have it.
     :param cause: whether the effect is at noon of each day, and incidents are in the morning.
     """
     random = np.random.default_rng(seed)
-    times = pd.date_range(BEGIN, periods=14 * 288, freq="5min")
+    times = pd.date_range(begin, periods=14 * 288, freq="5min")
     devices = [f"r{number}" for number in range(3)]
     day = np.sin(np.arange(len(times)) / 288 * 2 * np.pi)
     loss = {name: random.normal(0, 1, len(times)) + day for name in devices}
@@ -44,7 +52,9 @@ def site(seed: int, effect: float, shift: float = 0.0, cause: bool = False) -> t
             place = place // 288 * 288 + 96
         size = int(random.integers(4, 24))
         loss[name][place : place + size] += effect
-        start = times[place] - pd.Timedelta(hours=shift)
+        is_summer = bool(times[place].tz_convert("Europe/Berlin").dst())
+        early = shift if summer is None or not is_summer else summer
+        start = times[place] - pd.Timedelta(hours=early)
         rows.append({at(DEVICE): name, START: start, END: start + pd.Timedelta(minutes=5 * size)})
     frame = pd.concat(
         [
@@ -66,6 +76,32 @@ def test_incidents_of_another_zone_are_told_with_the_hours(seed: int, shift: flo
     note = shift_note(readings, incidents, None, SCHEMA)
     assert note.startswith(f"Incidents would fit the readings much better {told}: ")
     assert "write an offset" in note
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    ("winter", "summer", "told"),
+    [
+        (0, -1, "1 hour earlier in summer, and as they are in winter"),
+        (1, 0, "1 hour later in winter, and as they are in summer"),
+        (-1, -2, "1 hour earlier in winter and 2 hours earlier in summer"),
+    ],
+)
+def test_an_hour_in_which_the_clocks_are_changed_is_told_of_its_part(
+    seed: int, winter: float, summer: float, told: str
+) -> None:
+    readings, incidents = site(seed, 4.0, winter, False, pd.Timestamp("2026-03-22T00:00:00Z"), summer)
+    note = shift_note(readings, incidents, None, SCHEMA)
+    assert note.startswith(f"Incidents would fit the readings much better {told} (30 looked at): their clock")
+
+
+@pytest.mark.parametrize("shift", [0, 3])
+@pytest.mark.parametrize("seed", range(5))
+def test_one_shift_in_winter_and_summer_is_one(seed: int, shift: float) -> None:
+    readings, incidents = site(seed, 4.0, shift, False, pd.Timestamp("2026-03-22T00:00:00Z"))
+    note = shift_note(readings, incidents, None, SCHEMA)
+    assert note.startswith("Incidents would fit the readings much better 3 hours later: " if shift else "")
+    assert bool(note) is bool(shift)
 
 
 @pytest.mark.parametrize("seed", range(10))

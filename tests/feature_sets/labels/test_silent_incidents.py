@@ -77,6 +77,28 @@ def without(first: int, last: int) -> list[int]:
     return [minute for minute in range(0, 600, 5) if not first <= minute <= last]
 
 
+def test_beside_a_horizon_what_is_silent_counts_for_the_model_of_now():
+    both = TelemetrySchema.from_dict({**schema_of().to_dict(), "horizon": ["0s", "30m"]})
+    found = counted(
+        both,
+        readings_of(a=without(100, 200)),
+        ticket("dead", 98, 203, device="a"),
+        ticket("later", 170, 180, device="a"),
+        ticket("back", 98, 206, device="a"),
+    )
+    assert (found.silent, found.unannounced) == (("dead", "later"), ("later",))
+    assert found.sentence.startswith(
+        "2 of 3 incidents have no reading to learn from: in 2 the devices sent nothing throughout "
+        "(dead, later, which counts for errors now); before 1 the devices sent nothing for the horizon, 30m "
+        "(later; "
+    )
+    assert found.sentence.endswith(
+        "Such models neither learn nor are scored on them, and live they are not watched"
+    )
+    ahead = TelemetrySchema.from_dict({**schema_of().to_dict(), "horizon": ["10m", "30m"]})
+    assert counted(ahead, readings_of(a=without(100, 200)), ticket("dead", 98, 203, device="a")).silent == ()
+
+
 def test_an_incident_in_whose_time_the_device_sent_nothing_is_silent():
     found = counted(
         schema_of(),

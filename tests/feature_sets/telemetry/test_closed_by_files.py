@@ -50,30 +50,33 @@ def spans(*parts: pd.DataFrame) -> list[tuple[float, float | None]]:
     )
 
 
-def open_live(known: int, start: int = 10) -> pd.DataFrame:
-    return rows(LIVE, ("A", start, None, known, False))
+def open_live(known: int, start: int = 10, reopened: int | None = None) -> pd.DataFrame:
+    """One that was sent without an end, and opened again after it had one."""
+    again = pd.NaT if reopened is None else BEGIN + pd.Timedelta(seconds=reopened)
+    sent = rows(LIVE, ("A", start, None, known, False))
+    return sent.assign(reopened=pd.Series([again], dtype=sent["reopened"].dtype))
 
 
 @pytest.mark.parametrize(
-    ("ends", "known", "end"),
+    ("ends", "reopened", "end"),
     [
-        ([50], 12, 50),
+        ([50], None, 50),
         ([50], 49, 50),
-        # It was still open, or open again.
         ([50], 50, None),
         ([50], 60, None),
         # The last row of files says it, an open one too.
-        ([50, 70], 12, 70),
-        ([50, None], 12, None),
-        ([], 12, None),
+        ([50, 70], None, 70),
+        ([50, None], None, None),
+        ([], None, None),
     ],
 )
-def test_what_was_sent_live_says_nothing_of_the_time_after(
-    ends: list[int | None], known: int, end: int | None
+@pytest.mark.parametrize("known", [12, 50, 90])
+def test_what_was_sent_live_as_open_is_ended_by_a_file_whenever_it_arrived(
+    ends: list[int | None], reopened: int | None, end: int | None, known: int
 ) -> None:
     given: list[Row] = [("A", 11, one, None, False) for one in ends]
     # The rest of it is as it was sent.
-    assert spans(open_live(known), rows("folder|a.csv", *given)) == [(10, end)]
+    assert spans(open_live(known, reopened=reopened), rows("folder|a.csv", *given)) == [(10, end)]
 
 
 def test_a_file_that_cancels_or_ends_before_the_start_closes_nothing() -> None:
@@ -96,10 +99,12 @@ def test_a_live_end_a_cancelled_one_and_a_row_that_was_known_later_count_as_ever
     ) == [(10, 20)]
 
 
-def test_only_an_end_at_which_it_was_still_open_contradicts() -> None:
+def test_only_an_end_before_it_was_opened_again_contradicts() -> None:
     nothing = rows("folder|a.csv")
-    for known, count in ((12, 0), (49, 0), (50, 1), (60, 1)):
-        both = joined_incidents([open_live(known), rows("folder|a.csv", ("A", 10, 50, None, False))], OF)
+    for again, count in ((None, 0), (49, 0), (50, 1), (60, 1)):
+        both = joined_incidents(
+            [open_live(60, reopened=again), rows("folder|a.csv", ("A", 10, 50, None, False))], OF
+        )
         found = contradicted(both, nothing, OF)
         assert (found.count, [sample["key"] for sample in found.samples]) == (count, ["A"] * count)
 
@@ -134,7 +139,10 @@ def random_part(generator: np.random.Generator, source: str) -> IncidentPart:
         )
         known = start + int(generator.integers(0, 60)) if is_live else None
         given.append((str(name), start, end, known, bool(generator.random() < 0.1)))
-    return IncidentPart(rows(source, *given), (source,))
+    frame = rows(source, *given)
+    if is_live:
+        frame["reopened"] = frame["known"].where(generator.random(len(frame)) < 0.5)
+    return IncidentPart(frame, (source,))
 
 
 def slow_errors(parts: dict[str, IncidentPart], moment: int) -> bool:
@@ -149,7 +157,7 @@ def slow_errors(parts: dict[str, IncidentPart], moment: int) -> bool:
         one, filed = live.get(name, files.get(name)), files.get(name)
         end = one.end
         closes = name in live and pd.isna(end) and filed is not None and not filed.cancelled
-        if closes and filed.end > max(one.known, one.start):
+        if closes and filed.end >= one.start and (pd.isna(one.reopened) or filed.end > one.reopened):
             end = filed.end
         if not one.cancelled and one.start <= now and not end <= now:
             return True

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from feature_sets.telemetry.cell_numbers import number_hint
-from feature_sets.telemetry.inspection.folder_check import check_folder
+from feature_sets.telemetry.inspection.folder_check import FolderCheck, check_folder
 from tests.feature_sets.telemetry.inspection.test_folder_check import frames, taken, write
 from tests.feature_sets.telemetry.inspection.test_label_shapes import at
 
@@ -152,3 +152,40 @@ def test_files_of_two_decimal_signs_are_told_once_with_their_names(tmp_path: Pat
 def test_another_decimal_sign_is_named_in_every_way_to_write_a_number(text: str, told: str) -> None:
     assert number_hint(text) == told
     assert number_hint(text.replace(",", "."), decimal=",") == told.replace("comma", "point")
+
+
+def sizes(mark: str) -> list[str]:
+    """Whole numbers on both sides of a thousand, with a mark between thousands."""
+    return [f"{size:,}".replace(",", mark) for size in range(200, 4200, 37)]
+
+
+def proposed(tmp_path: Path, cells: list[str], beside: str) -> FolderCheck:
+    """What is found of a German export with such a column beside another one."""
+    times = pd.date_range("2026-01-15", periods=len(cells), freq="5min").strftime("%d.%m.%Y %H:%M")
+    rows = "".join(
+        f"r{i % 2};{time};{beside};{cell}\n" for i, (time, cell) in enumerate(zip(times, cells, strict=True))
+    )
+    (tmp_path / "metrics.csv").write_text("device;time;cpu;users\n" + rows)
+    (tmp_path / "incidents.csv").write_text("device;start;end\nr1;15.01.2026 01:00;15.01.2026 01:30\n")
+    return check_folder(tmp_path)
+
+
+def test_points_between_thousands_beside_decimal_commas_are_no_times(tmp_path: Path) -> None:
+    found = proposed(tmp_path, sizes("."), "7,5")
+    assert found.tables["metrics"].columns["users"].kind == "text"
+    assert any("'users' has numbers with '.' between thousands" in said for said in found.proposal.decide)
+
+
+def test_points_that_may_stand_between_thousands_are_told_where_nothing_else_has_a_comma(
+    tmp_path: Path,
+) -> None:
+    told = "'users' has three digits behind each '.', such as '1.014', and no number above 999 without"
+    found = proposed(tmp_path, sizes("."), "7")
+    assert any(said.startswith(told) for said in found.proposal.decide)
+
+
+@pytest.mark.parametrize("form", ["{:.3f}", "{:.3g}", "{:g}", "{:.0f}"])
+def test_readings_with_three_digits_behind_the_point_are_not_told(tmp_path: Path, form: str) -> None:
+    cells = [form.format(1 + 7 * (i * 0.618034 % 1)) for i in range(200)]
+    found = proposed(tmp_path, cells, "7")
+    assert not any("three digits behind" in said for said in found.proposal.decide)
