@@ -1,8 +1,8 @@
-"""A month in fast motion, cut to eight days: ``netops run --scenario month`` is the whole of it."""
+"""A month in fast motion, cut to six days: ``netops run --scenario month`` is the whole of it."""
 
 import pytest
 
-EIGHT_DAYS = """
+SIX_DAYS = """
 import json, os
 from project.session import open_session
 from project.settings import Settings
@@ -14,10 +14,10 @@ from project.scenarios.month_traffic import Month
 from project.cli.month import run_month
 
 os.environ["NETOPS_CLOCK"] = "arrival"
-month = Month(days=8, devices=6, joins=4, retires=4, changes=5, drifts=4)
+month = Month(days=6, devices=6, joins=4, retires=4, changes=5, drifts=4)
 result = run_month(
-    Settings.from_environment(), session, "eight-days", month, Console(stderr=True), frozenset({8}),
-    training_window="5d",
+    Settings.from_environment(), session, "six-days", month, Console(stderr=True), frozenset({6}),
+    training_window="3d",
 )
 print(json.dumps(result))
 """
@@ -26,16 +26,16 @@ print(json.dumps(result))
 @pytest.fixture(scope="module")
 def lived(bare):
     """What became of the days."""
-    return bare.python(EIGHT_DAYS)
+    return bare.python(SIX_DAYS)
 
 
 def test_files_and_live_traffic_leave_what_one_ingestion_leaves(lived):
     assert lived["differing_rows"] == {"devices": 0, "device_metrics": 0, "device_labels": 0}
-    assert lived["rows"]["device_metrics"] > 8 * 5 * 280
+    assert lived["rows"]["device_metrics"] > 6 * 5 * 280
 
 
 def test_every_answer_is_what_its_model_says_of_the_history(lived):
-    # Of three live days. Labels that were there before their reading make pairs as well.
+    # Of two live days. Labels that were there before their reading make pairs as well.
     assert lived["differing_pairs"]["pairs"] >= lived["labels"]["joined"] > 2 * 5 * 280
     assert lived["differing_pairs"]["differing"] == 0
     assert lived["differing_answers"]["answers"] > 2 * 5 * 280

@@ -38,12 +38,15 @@ def test_late_readings_count_from_their_arrival_on(workflow, tmp_path):
     assert summary["test"]["average_precision"] > 3 * summary["test"]["base_rate"]
 
 
-def test_errors_announced_by_a_ramp_are_predicted_ahead(workflow, tmp_path):
+def test_errors_announced_by_a_ramp_are_predicted_ahead(workflow, local_stack, tmp_path):
     schema = write_network(tmp_path / "announced", errors="ramp", horizon="2m", **TWELVE)
     summary = run(workflow, schema)
     assert summary["ingest"]["label_rows"] == 24_000
     test = summary["test"]
     assert test["average_precision"] > 0.8 and test["recall"] > 0.6
+    # It is the model in production, and without streaming nothing is deployed.
+    assert test["promoted"] and summary["endpoint"] is None
+    assert not [each for each in local_stack.stack.deployments() if each.project == "announced"]
     assert test["embargo_seconds"] == 300 + 120
     assert test["predictable"] and test["beats_baselines"]
     assert test["episodes_caught_share"] > 0.8

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import posixpath
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import quote, urlparse
 
@@ -59,8 +60,14 @@ class PlotPage(PlotlyArtifact):
             beside=posixpath.relpath(self._script, folder),
             api=f"/api/v1/projects/{quote(self._project)}/files?path={quote(self._script, safe='')}",
             name=posixpath.basename(self._script),
-            plot=self._figure.to_html(full_html=False, include_plotlyjs=False, div_id=self.metadata.key),
+            plot=self._plot,
         )
+
+    @cached_property
+    def _plot(self) -> str:
+        # MLRun asks for the page twice: whether there is one, and for what it writes.
+        text: str = self._figure.to_html(full_html=False, include_plotlyjs=False, div_id=self.metadata.key)
+        return text
 
 
 def lay_plotly(context: mlrun.MLClientCtx, folder: str) -> str:

@@ -46,6 +46,14 @@ def test_figures_are_pages_that_open_without_network(context):
     assert len(page) < 20_000
 
 
+def test_a_figure_is_written_out_once_however_often_mlrun_asks_for_its_page(context, monkeypatch):
+    written = []
+    to_html = go.Figure.to_html
+    monkeypatch.setattr(go.Figure, "to_html", lambda *args, **kw: written.append(1) or to_html(*args, **kw))
+    log_figures(context, {"first": FIGURE, "second": FIGURE})
+    assert len(written) == 2
+
+
 def test_the_plots_of_all_runs_of_a_project_share_one_copy_of_plotly(run_db, tmp_path):
     runs = [make_context(run_db, tmp_path, uid=uid) for uid in ("a1", "b2")]
     for run in runs:
