@@ -73,6 +73,7 @@ class UnitSuspicion:
     :param devices: how many say so, of how many that both have.
     :param such: one of them, its middle value there, and in the other files.
     :param others: how many other files there are.
+    :param kind: what all of them are, if not files.
     """
 
     column: str
@@ -81,6 +82,7 @@ class UnitSuspicion:
     devices: tuple[int, int]
     such: tuple[str, float, float]
     others: int
+    kind: str = "file"
 
     @property
     def sentence(self) -> str:
@@ -93,7 +95,7 @@ class UnitSuspicion:
         size = "larger" if self.factor > 1 else "smaller"
         device, there, elsewhere = self.such
         agree, of = self.devices
-        others = "the other file" if self.others == 1 else f"{self.others:,} other files"
+        others = f"the other {self.kind}" if self.others == 1 else f"{self.others:,} other {self.kind}s"
         return (
             f"{self.column} may be in another unit in {listed(self.files, _NAMED)}: its values are about "
             f"{round(times):,} times {size} there than in {others}, on {agree:,} of {of:,} devices at once, "
