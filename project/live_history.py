@@ -14,6 +14,7 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.label_state import LabelState, Retold
+from feature_sets.ingestion.live_units import live_unit_warnings
 from feature_sets.ingestion.maintenance_history import LIVE, calendar_of
 from feature_sets.ingestion.telemetry_append import TelemetryAppended, append_telemetry, dropped_warning
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
@@ -218,6 +219,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     unknown = set(found.rows.metrics[DEVICE]) - history.device_keys
     late, too_late = (_new_ones(rows_of, history, schema) for rows_of in (found.late, found.too_late))
     rows = replace(rows, maintenance=_calendar(found, history, schema))
+    units = live_unit_warnings(history.metrics, schema, found.rows.metrics)
     done = append_telemetry(rows, schema, history, LIVE, read)
     repeats = _repeats(found.rows.metrics, schema)
     passed = passed_contradictions(found.passed, schema)
@@ -245,7 +247,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     return {
         **results,
         "metrics_lacking": lacking_by_metric(found),
-        "report_lines": [first, *anew_lines(found), *others],
+        "report_lines": [first, *anew_lines(found), *(f"live: warning: {each}" for each in units), *others],
     }
 
 

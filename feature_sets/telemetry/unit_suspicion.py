@@ -38,6 +38,8 @@ _LOOKED_AT, _ROWS = 4096, 8192
 """Rows of a part in which devices are looked for, and whose values are taken, at most."""
 _STEADY = 2.0
 """How many times larger a device may be in one of the other files than in the middle of them."""
+_ONE_APART = 4
+"""Other files of which one may be apart, as the day on which a unit changed is of both."""
 _OTHERS = 16
 """Files that a device of a file is compared with, evenly out of all that have it."""
 _FAR = math.log(min(FACTORS) / (_NEAR * _SPREAD))
@@ -71,6 +73,7 @@ class UnitSuspicion:
     :param devices: how many say so, of how many that both have.
     :param such: one of them, its middle value there, and in the other files.
     :param others: how many other files there are.
+    :param kind: what all of them are, if not files.
     """
 
     column: str
@@ -79,6 +82,7 @@ class UnitSuspicion:
     devices: tuple[int, int]
     such: tuple[str, float, float]
     others: int
+    kind: str = "file"
 
     @property
     def sentence(self) -> str:
@@ -91,7 +95,7 @@ class UnitSuspicion:
         size = "larger" if self.factor > 1 else "smaller"
         device, there, elsewhere = self.such
         agree, of = self.devices
-        others = "the other file" if self.others == 1 else f"{self.others:,} other files"
+        others = f"the other {self.kind}" if self.others == 1 else f"{self.others:,} other {self.kind}s"
         return (
             f"{self.column} may be in another unit in {listed(self.files, _NAMED)}: its values are about "
             f"{round(times):,} times {size} there than in {others}, on {agree:,} of {of:,} devices at once, "
@@ -197,17 +201,23 @@ def _quantiles(parts: Sequence[tuple[Integers, Floats]]) -> dict[int, Floats]:
 def unit_suspicions(files: Sequence[FileValues], known: Sequence[FileValues] = ()) -> list[UnitSuspicion]:
     """Columns that seem to be in another unit in some of the files than in most of the others.
 
+    A file of which enough devices are known is compared with what is known alone. Else several new files
+    in another unit would be the rule that each of them keeps, and the last files as ever its exception.
+
     :param files: that are looked at. Of two that disagree with each other alone the later one is told.
     :param known: others that they are compared with, such as parts of a history.
     """
     found: dict[tuple[str, float], list[UnitSuspicion]] = {}
     columns = {name for one in files for name in one.quantiles}
     some = {column: _compared([*known, *files], column) for column in columns}
+    before = {column: _compared(known, column) for column in columns}
     for file in files:
-        for column in file.quantiles:
-            if not _is_far(file.quantiles[column], some[column]):
+        for column, mine in file.quantiles.items():
+            of_known = {device: before[column][device] for device in mine if device in before[column]}
+            compared_with = of_known if len(of_known) >= _LEAST_DEVICES else some[column]
+            if not _is_far(mine, compared_with):
                 continue
-            one = _suspicion(file, some[column], column)
+            one = _suspicion(file, compared_with, column)
             if one is None:
                 continue
             size = round(math.log(one.factor), 6)
@@ -238,7 +248,7 @@ def _is_far(mine: Mapping[str, Floats], compared: Mapping[str, list[_There]]) ->
     return any(
         abs(math.log(sizes[1] / there[1])) >= _FAR
         for device, sizes in mine.items()
-        for _, there in compared[device]
+        for _, there in compared.get(device, ())
     )
 
 
@@ -248,12 +258,13 @@ def _suspicion(
     """What is suspicious of a column in a file; None if nothing is, or too few devices can tell."""
     ratios, apart, such, compared = [], [], [], set()
     for device, mine in file.quantiles[column].items():
-        there = [(other.name, sizes) for other, sizes in compared_with[device] if other is not file]
+        there = [(other.name, sizes) for other, sizes in compared_with.get(device, ()) if other is not file]
         if not there:
             continue
         theirs = np.median([each for _, each in there], axis=0)
         middles = np.array([each[1] for _, each in there])
-        steady = np.mean(np.abs(np.log(middles / theirs[1])) <= math.log(_STEADY)) >= _NEARLY_ALL
+        odd = int(np.sum(np.abs(np.log(middles / theirs[1])) > math.log(_STEADY)))
+        steady = odd <= max(len(there) >= _ONE_APART, (1 - _NEARLY_ALL) * len(there))
         ratios.append(mine[1] / theirs[1])
         apart.append(steady and bool(mine[2] < theirs[0] or mine[0] > theirs[2]))
         such.append((device, float(mine[1]), float(theirs[1])))

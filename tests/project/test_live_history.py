@@ -326,6 +326,34 @@ def test_what_is_in_a_file_too_is_known_and_contradictions_are_told(project, loc
     forget_all()
 
 
+def test_live_readings_in_another_unit_are_warned_of_once(project, local_stack, tmp_path):
+    forget_all()
+    past = Past.random(np.random.default_rng(14))
+    past.folder(tmp_path / "files", PLAIN).ingest()
+    journal = LiveJournal("serving", local_stack.info.redis_url, "other-unit", tmp_path / "accepted")
+    kept = RedisJournal(journal.url, journal.key, PLAIN.metric_names, 1000, "is_error")
+    for day, factor in ((1, 1.0), (2, 1000.0)):
+        events = [
+            TelemetryEvent(
+                row[DEVICE],
+                row["timestamp"].timestamp() + day * 86_400,
+                {"cpu": row["cpu"] * factor, "latency": row["latency"]},
+            )
+            for row in past.rows.tail(40 * len(MODELS)).to_dict("records")
+        ]
+        kept.append(Kind.TELEMETRY, START.timestamp() + day * 86_400, events)
+        lines = take_live(journal, PLAIN)["report_lines"]
+        told = [line for line in lines if "another unit" in line]
+        if factor == 1.0:
+            assert told == []
+    (line,) = told
+    assert line.startswith(
+        "live: warning: cpu may be in another unit in live readings of 2024-01-05 00:00 to 2024-01-05 06:00 "
+        "UTC: its values are about 1,000 times larger there than in "
+    )
+    forget_all()
+
+
 def test_a_label_by_the_id_of_a_request_becomes_history_once_its_event_has_come(
     project, local_stack, tmp_path
 ):

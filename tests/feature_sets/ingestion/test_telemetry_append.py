@@ -341,7 +341,8 @@ def test_a_schema_without_static_columns_and_horizon(tmp_path, project):
     assert plain.ingest()["rows_new"] == 0
 
 
-def test_a_new_file_in_another_unit_than_the_history_is_told_once(folder):
+@pytest.mark.parametrize("days", [1, 3])
+def test_new_files_in_another_unit_than_the_history_are_told_once(folder, days):
     rng = np.random.default_rng(0)
 
     def day(number: int, factor: float) -> pd.DataFrame:
@@ -357,11 +358,12 @@ def test_a_new_file_in_another_unit_than_the_history_is_told_once(folder):
     for number in range(2):
         folder.add("metrics", f"unit{number}", day(number, 1.0))
         assert "warnings" not in folder.ingest()["report"]["metrics"]
-    folder.add("metrics", "unit2", day(2, 100.0))
+    for number in range(2, 2 + days):
+        folder.add("metrics", f"unit{number}", day(number, 100.0))
     done = folder.ingest()
     (warning,) = done["report"]["metrics"]["warnings"]
-    what = "cpu may be in another unit in metrics/unit2.parquet: its values are about 100 times larger"
-    assert warning.startswith(what)
+    names = ", ".join(f"metrics/unit{number}.parquet" for number in range(2, 2 + days))
+    assert warning.startswith(f"cpu may be in another unit in {names}: its values are about 100 times larger")
     assert f"  warning: {warning}" in done["report_lines"]
-    assert (done["rows_new"], done["files_refused"]) == (40 * len(MODELS), {})
+    assert (done["rows_new"], done["files_refused"]) == (days * 40 * len(MODELS), {})
     assert "warnings" not in folder.ingest()["report"]["metrics"]

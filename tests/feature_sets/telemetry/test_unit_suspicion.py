@@ -120,11 +120,46 @@ def test_ordinary_days_and_hours_are_not_suspicious(hours: int, seed: int) -> No
     assert [found.sentence for found in unit_suspicions(samples.found(names, list(keys)))] == []
 
 
-def test_too_few_devices_values_or_agreement_tell_nothing() -> None:
-    def of(name: str, *middles: float) -> FileValues:
-        sizes = {f"r{at}": np.array([0.9, 1.0, 1.1]) * middle for at, middle in enumerate(middles)}
-        return FileValues(name, {"rx": sizes})
+def of(name: str, *middles: float) -> FileValues:
+    """A file whose devices have these values in the middle."""
+    sizes = {f"r{at}": np.array([0.9, 1.0, 1.1]) * middle for at, middle in enumerate(middles)}
+    return FileValues(name, {"rx": sizes})
 
+
+@pytest.mark.parametrize("count", [1, 2, 4, 7, 30])
+def test_all_new_files_in_another_unit_than_the_history_are_told(count: int) -> None:
+    """A collector that was set up anew last week, whose files are ingested together."""
+    known = [of(f"history {number}", 1, 2, 3) for number in range(4)]
+    new = [of(f"new {number}", 1000, 2000, 3000) for number in range(count)]
+    (found,) = unit_suspicions(new, known)
+    assert (found.files, found.factor) == (tuple(each.name for each in new), 1000)
+
+
+def test_the_first_new_files_may_be_as_ever() -> None:
+    known = [of(f"history {number}", 1, 2, 3) for number in range(4)]
+    new = [
+        *(of(f"old {number}", 1, 2, 3) for number in range(3)),
+        of("a", 1e3, 2e3, 3e3),
+        of("b", 1e3, 2e3, 3e3),
+    ]
+    (found,) = unit_suspicions(new, known)
+    assert found.files == ("a", "b")
+
+
+def test_a_history_that_does_not_agree_with_itself_tells_nothing() -> None:
+    known = [of("a", 1, 2, 3), of("b", 1, 2, 3), of("c", 1000, 2000, 3000), of("d", 1000, 2000, 3000)]
+    assert not unit_suspicions([of("e", 1000, 2000, 3000)], known)
+    assert not unit_suspicions([of("e", 1, 2, 3)], known)
+
+
+def test_a_day_on_which_the_unit_changed_hides_none_after_it() -> None:
+    mixed = {f"r{at}": np.array([0.9, 950, 1100]) * (at + 1) for at in range(3)}
+    known = [*(of(f"history {number}", 1, 2, 3) for number in range(3)), FileValues("mixed", {"rx": mixed})]
+    (found,) = unit_suspicions([of("new", 1000, 2000, 3000)], known)
+    assert (found.files, found.factor) == (("new",), 1000)
+
+
+def test_too_few_devices_values_or_agreement_tell_nothing() -> None:
     assert unit_suspicions([of("a", 1, 2, 3), of("b", 1000, 2000, 3000)])
     assert not unit_suspicions([of("a", 1, 2), of("b", 1000, 2000)])
     # One of three moved by another factor, as by itself.
