@@ -40,12 +40,19 @@ def rollback(project: ProjectOption = None, as_json: JsonOption = False) -> None
     if is_at_once:
         try:
             # It answered before, whatever the gate says of it.
-            promote_version(settings, name, before, ROLLED_BACK, as_json, force=True)
+            promote_version(
+                settings,
+                name,
+                before,
+                ROLLED_BACK,
+                as_json,
+                force=True,
+                # A rollback that the loop is not told of seems to be none: a second one would undo it.
+                then=lambda: _tell_loop(settings, session, name, now, before, ""),
+            )
+            return
         except RefusedError as error:
             typer.echo(f"{error}; version {before[:8]} is released instead", err=True)
-        else:
-            _tell_loop(settings, session, name, now, before, "")
-            return
     from rich.console import Console
 
     from project.cli.release import release_version

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -78,12 +79,20 @@ def canary(
 
 
 def promote_version(
-    settings: Settings, project: str, version: str, why: str, as_json: bool, force: bool, told: bool = True
+    settings: Settings,
+    project: str,
+    version: str,
+    why: str,
+    as_json: bool,
+    force: bool,
+    told: bool = True,
+    then: Callable[[], None] | None = None,
 ) -> None:
     """Make a version the champion, and give it the tag of production.
 
     :param force: whether one that the gate has rejected may be.
     :param told: whether the routing is printed afterwards.
+    :param then: what belongs to the change, too, and is done after it: no interruption comes between.
     """
     from feature_sets.model_package.tags import PRODUCTION
     from project.endpoint_routing import with_role
@@ -112,7 +121,7 @@ def promote_version(
     def declare(document: RoutingDocument) -> None:
         tag(find_version(project, document.champion.version))
 
-    after = _change(settings, project, "netops promote", changed, why, as_json, declare, release)
+    after = _change(settings, project, "netops promote", changed, why, as_json, declare, release, then)
     if told:
         print(after)
 
@@ -217,14 +226,19 @@ def _change(
     as_json: bool,
     declare: Callable[[RoutingDocument], None] | None = None,
     release: Callable[[], RegisteredVersion] | None = None,
+    then: Callable[[], None] | None = None,
 ) -> str:
     """Change the routing of the endpoint, unless it is as it should be.
 
+    An interruption before that leaves everything as it was, and a later one waits for the end of it.
+
     :param declare: done after it; if that fails the routing of before is put in force again.
     :param release: puts a version into production where none is, so that no endpoint can be up.
+    :param then: done at the end of a change, when others may make the next one.
     :returns: what it is then, for people or in JSON.
     """
     from project.cli.endpoint import running_endpoint, who_asks
+    from project.cli.interruption import finished_first
     from project.endpoint_routing import change_routing, read_routing
     from project.registered_versions import find_version, record_primary
     from project.run_lock import PATIENCE_SECONDS, SWAP, held
@@ -232,28 +246,32 @@ def _change(
 
     session, token = open_session(settings), settings.bearer_token()
     # Not that of a run: a training takes minutes, and its own promotion looks at who is the champion by then.
-    with held(settings.home, project, command, SWAP, PATIENCE_SECONDS):
-        up = running_endpoint(session, project)
-        if up is None:
-            return _without_endpoint(settings, session.mlrun_dbpath, project, release, why, as_json)
-        before = read_routing(up.address, token)
-        document = changed(before.document)
-        told, declares, unwatched = None, declare is not None, ""
-        if document != before.document:
-            told = change_routing(up.address, token, document, who_asks(), why, before.revision, declares)
-        if declare is not None:
-            try:
-                declare(document)
-            except Exception as error:
-                again = f"the tag of {document.champion.version} could not be moved"
-                if told is None:
-                    raise NetopsError(f"{again}: {error}") from error
-                change_routing(up.address, token, before.document, who_asks(), again, declared=True)
-                raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
-            champion = document.champion.version
-            unwatched = watch(settings, session.mlrun_dbpath, project, champion, up.address)
-            record_primary(project, find_version(project, document.champion.version).artifact)
-        after = read_routing(up.address, token)
+    with ExitStack() as interruption:
+        with held(settings.home, project, command, SWAP, PATIENCE_SECONDS):
+            up = running_endpoint(session, project)
+            if up is None:
+                return _without_endpoint(settings, session.mlrun_dbpath, project, release, why, as_json)
+            before = read_routing(up.address, token)
+            document = changed(before.document)
+            told, declares, unwatched = None, declare is not None, ""
+            interruption.enter_context(finished_first())
+            if document != before.document:
+                told = change_routing(up.address, token, document, who_asks(), why, before.revision, declares)
+            if declare is not None:
+                try:
+                    declare(document)
+                except Exception as error:
+                    again = f"the tag of {document.champion.version} could not be moved"
+                    if told is None:
+                        raise NetopsError(f"{again}: {error}") from error
+                    change_routing(up.address, token, before.document, who_asks(), again, declared=True)
+                    raise NetopsError(f"{again}, so the champion of before is back: {error}") from error
+                champion = document.champion.version
+                unwatched = watch(settings, session.mlrun_dbpath, project, champion, up.address)
+                record_primary(project, find_version(project, document.champion.version).artifact)
+            after = read_routing(up.address, token)
+        if then is not None:
+            then()
     champions = {"before": before.document.champion.version, "after": after.document.champion.version}
     content = {"project": project, **champions, "change": told}
     content |= {"unwatched": unwatched or None} if declares else {}
@@ -276,6 +294,7 @@ def _without_endpoint(
     """
     from project.api_reader import check_production_model
     from project.cli.endpoint import who_asks
+    from project.cli.interruption import finished_first
     from project.production_model import production_version
     from project.registered_versions import record_primary
     from project.retraining.by_person import put_there
@@ -286,16 +305,17 @@ def _without_endpoint(
         raise NetopsError(
             f"the endpoint of project '{project}' must be up; 'netops serve --project {project}' starts it"
         )
-    found = release()
-    record_primary(project, found.artifact)
     file = StateFile(settings.loops, project)
-    try:
-        with file.changing() as state:
-            file.write(put_there(state, found.version, f"{who_asks()}: {why}", datetime.now(UTC)))
-    except (InputError, OSError) as error:
-        raise NetopsError(
-            f"version {found.version} is in production, but 'netops history' will not tell it: {error}"
-        ) from error
+    with finished_first():
+        found = release()
+        record_primary(project, found.artifact)
+        try:
+            with file.changing() as state:
+                file.write(put_there(state, found.version, f"{who_asks()}: {why}", datetime.now(UTC)))
+        except (InputError, OSError) as error:
+            raise NetopsError(
+                f"version {found.version} is in production, but 'netops history' will not tell it: {error}"
+            ) from error
     if as_json:
         return json.dumps({"project": project, "before": None, "after": found.version, "change": None})
     return f"version {found.version} is in production: 'netops serve --project {project}' has it answer"

@@ -43,6 +43,25 @@ for time in (1, 2, 3):
         print(time, "interrupts", flush=True)
 """
 
+WHILE_A_CHANGE_IS_FINISHED = """
+import os, signal
+from project.cli.interruption import finished_first, watch_for_interruption
+def interrupt(when):
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        print(when, "goes on", flush=True)
+    except KeyboardInterrupt:
+        print(when, "interrupts", flush=True)
+watch_for_interruption()
+with finished_first():
+    interrupt("in it")
+    interrupt("in it")
+    interrupt("in it")
+with finished_first():
+    interrupt("in it")
+interrupt("after it")
+"""
+
 
 @pytest.mark.parametrize("module", ["typer", "project.cli.run", "project.run_lock"])
 def test_while_the_command_loads_it_is_one_line(tmp_path, module):
@@ -63,6 +82,18 @@ def test_a_second_one_does_not_disturb_the_end_and_a_third_does():
     assert done.stdout.splitlines() == ["1 interrupts", "2 goes on", "3 interrupts"]
     (line,) = done.stderr.splitlines()
     assert line == "netops: still ending what it started; a third time leaves that as it is"
+
+
+def test_what_is_finished_first_is_interrupted_by_a_third_one_alone():
+    script = [sys.executable, "-c", WHILE_A_CHANGE_IS_FINISHED]
+    done = subprocess.run(script, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout.splitlines()) == (
+        0,
+        ["in it goes on", "in it goes on", "in it interrupts", "in it goes on", "after it interrupts"],
+    )
+    assert done.stderr.splitlines() == 3 * [
+        "netops: the change is under way and is finished first; a third time leaves it as it is"
+    ]
 
 
 @pytest.fixture

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -11,11 +14,12 @@ import pytest
 
 from graphs.routing.document import CHAMPION, RoutedVersion, RoutingDocument
 from project import attached_detectors, endpoint_routing, production_model, registered_versions, session
-from project.cli import endpoint, release
+from project.cli import endpoint, release, routing
+from project.cli.interruption import watch_for_interruption
 from project.cli.rollback import rollback
 from project.endpoint_routing import EndpointRouting, RefusedError
 from project.errors import NetopsError
-from project.retraining import history
+from project.retraining import by_person, history
 from project.retraining.state_file import StateFile
 from tests.project.retraining.test_policy import opened
 
@@ -94,6 +98,16 @@ def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Installation:
     return found
 
 
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """The handlers of a command, for the time of a test."""
+    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
+    watch_for_interruption()
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
 def decisions(tmp_path: Any) -> list[tuple[str, str, str, str]]:
     state = StateFile(tmp_path / "retraining", "p").read()
     return [(each.outcome, each.before, each.after, each.run_id) for each in state.decisions]
@@ -129,6 +143,58 @@ def test_the_drift_of_the_version_that_comes_back_is_said_to_go_on(
     assert said.startswith("the drift of version old goes on, and no training begins by itself before ")
     found = file.read().case
     assert found is not None and found.version == "old"
+
+
+@pytest.mark.parametrize("at", ["change", "tag", "watch", "loop"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_after_the_swap_leaves_no_half_that_a_second_rollback_would_undo(
+    there: Installation,
+    ctrl_c: None,
+    tmp_path: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    at: str,
+    number: signal.Signals,
+) -> None:
+    watched: list[str] = []
+
+    def interrupted(what: str, done: Any) -> Any:
+        def call(*args: Any, **more: Any) -> Any:
+            result = done(*args, **more)
+            if what == at:
+                os.kill(os.getpid(), number)
+            return result
+
+        return call
+
+    import mlrun
+
+    monkeypatch.setattr(endpoint_routing, "change_routing", interrupted("change", there.change))
+    tag = interrupted("tag", there.tag)
+    monkeypatch.setattr(mlrun, "get_run_db", lambda: SimpleNamespace(tag_artifacts=tag))
+    monkeypatch.setattr(routing, "watch", interrupted("watch", lambda *found: watched.append(found[3]) or ""))
+    monkeypatch.setattr(by_person, "rolled_back", interrupted("loop", by_person.rolled_back))
+    rollback("p")
+    assert (there.champion, there.production, watched) == ("old", "old", ["old"])
+    assert decisions(tmp_path) == [("rolled back", "new", "old", "")]
+    said = capfd.readouterr()
+    assert said.out == "champion old\n"
+    assert said.err.splitlines()[0] == (
+        "netops: the change is under way and is finished first; a third time leaves it as it is"
+    )
+
+
+def test_an_interruption_before_the_swap_changes_nothing(
+    there: Installation, ctrl_c: None, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: Any) -> Any:
+        os.kill(os.getpid(), signal.SIGINT)
+        return there.routing()
+
+    monkeypatch.setattr(endpoint_routing, "read_routing", read)
+    with pytest.raises(KeyboardInterrupt):
+        rollback("p")
+    assert (there.champion, there.production, decisions(tmp_path)) == ("new", "new", [])
 
 
 def test_what_a_run_has_put_into_production_is_undone_at_once(
