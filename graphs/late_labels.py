@@ -58,7 +58,7 @@ def late_errors_warning(ledger: DerivedLedger, form: LabelForm, horizon_seconds:
         later = _rounded(late_by - 2 * horizon_seconds)
         set_later = f"set labels.healthy_after: {later} in the schema and run 'netops run' again"
     return (
-        f"{lost / told:.1%} of the errors that were told, {lost:,}, began longer ago than the "
+        f"{lost / told:.1%} of the newest errors that were told, {lost:,}, began longer ago than the "
         f"{_rounded(ledger.healthy_after)} after which a reading is taken as healthy: detectors and scores "
         "call predictions of them wrong that were right; most began at most "
         f"{_rounded(late_by)} before; {set_later}"

@@ -115,7 +115,11 @@ class MaintenanceParser:
         if given[CANCEL] is not True:
             raise EventError(CANCEL, "must be true or false", given[CANCEL])
         if name is None or before is None:
-            raise EventError(ID, "must be of an entry that there is, to cancel it", name)
+            raise EventError(
+                ID,
+                "must be of an entry that there is, to cancel it; this one was never opened, or is cancelled",
+                name,
+            )
         others = [field for field in given if field not in (ID, CANCEL)]
         if others:
             raise EventError(others[0], "must not be given to cancel an entry", given[others[0]])

@@ -247,7 +247,8 @@ class DerivedLedger(DerivedPairs):
         """
         if self._newest is None or not self._watches:
             return False
-        return self._errors.note((self._newest - micros) / 1e6, self.healthy_after, incident)
+        delay = (self._newest - micros) / 1e6
+        return self._errors.note(self._newest / 1e6, delay, self.healthy_after, incident)
 
     def _named(self, incident: Incident, before: Incident | None) -> Iterable[_Named]:
         """Devices that an incident names now or named before, with the predictions that this may change."""

@@ -22,7 +22,10 @@ MOST_FORGOTTEN = 1_000
 """Errors before all that a ledger remembers, which are remembered themselves: the newest."""
 
 MOST_TOLD = 1_000
-"""Incidents that are counted, and are not any more if they turn out to be none: the newest."""
+"""Errors that are counted, and incidents are not any more if they turn out to be none: the newest."""
+
+NEWEST_TOLD_SECONDS, LEAST_NEWEST_TOLD = 14 * 86_400.0, 20
+"""Of which event time, and at least how many, errors tell whether they come in time: the newest."""
 
 
 NEWEST_PAST = 10_000
@@ -185,47 +188,47 @@ def _most(delays: Iterable[float], of_100: int = 95) -> float | None:
     return ordered[-(-of_100 * len(ordered) // 100) - 1] if ordered else None
 
 
+class ToldError(NamedTuple):
+    """An error that was told.
+
+    :param at: newest event time of the ledger then, in Unix seconds; 0.0 if an earlier release counted it.
+    :param delay: how much older than that the error is at its beginning, in seconds; None if that is in time.
+    :param incident: id of the incident that it is; empty for another error.
+    """
+
+    at: float
+    delay: float | None
+    incident: str
+
+
 class ErrorTimes:
     """Of labels that say when there were errors, and of healthy readings nothing: which came in time.
 
-    A prediction in an error that is told too late was taken as healthy before.
+    A prediction in an error that is told too late was taken as healthy before. The newest errors count: what
+    was late once must not be warned of for a year, nor what was in time for a year hide what is late now.
     """
 
     def __init__(self) -> None:
-        self.timely = self.late = 0
-        self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
+        self._told: deque[ToldError] = deque(maxlen=MOST_TOLD)
         self._forgotten: deque[tuple[str, int]] = deque(maxlen=MOST_FORGOTTEN)
-        self._told: dict[str, float | None] = {}
 
-    def note(self, delay: float, healthy_after: float, incident: str = "") -> bool:
+    def note(self, at: float, delay: float, healthy_after: float, incident: str = "") -> bool:
         """Count an error; whether it is told too late.
 
+        :param at: newest event time, in Unix seconds.
         :param delay: how much older than the newest event it is, at its beginning, in seconds.
         :param healthy_after: how old a reading is that is taken as healthy, in seconds.
         :param incident: id of the incident that it is; empty for another error, which cannot be cancelled.
         """
         is_late = delay >= healthy_after
-        self.late += is_late
-        self.timely += not is_late
-        if is_late:
-            self._delays.append(delay)
-        if incident:
-            self._told[incident] = delay if is_late else None
-            if len(self._told) > MOST_TOLD:
-                del self._told[next(iter(self._told))]
+        self._told.append(ToldError(at, delay if is_late else None, incident))
         return is_late
 
     def cancel(self, incident: str) -> None:
         """No longer count an incident, as it was none; of one that is not counted nothing changes."""
-        if incident not in self._told:
-            return
-        delay = self._told.pop(incident)
-        if delay is None:
-            self.timely -= 1
-            return
-        self.late -= 1
-        if delay in self._delays:  # Newer ones may have taken its place.
-            self._delays.remove(delay)
+        if any(each.incident == incident for each in self._told):
+            kept = [each for each in self._told if each.incident != incident]
+            self._told = deque(kept, maxlen=MOST_TOLD)
 
     def note_forgotten(self, device: str, micros: int, delay: float) -> None:
         """Count an error of which the ledger remembers nothing; one that is sent again soon is the same.
@@ -235,23 +238,37 @@ class ErrorTimes:
         """
         if (device, micros) not in self._forgotten:
             self._forgotten.append((device, micros))
-            self.note(delay, delay)
+            self.note(micros / 1e6 + delay, delay, delay)
 
     @property
     def missed(self) -> Missed:
-        """Errors that were told too late."""
+        """Errors that were told too late, among the newest."""
+        since = self._told[-1].at - NEWEST_TOLD_SECONDS if self._told else 0.0
+        least = len(self._told) - LEAST_NEWEST_TOLD
+        newest = [each for place, each in enumerate(self._told) if place >= least or each.at >= since]
+        delays = [each.delay for each in newest if each.delay is not None]
         # Errors are few: of five, one of last month must not be what is advised for all.
-        return Missed(self.late, self.timely + self.late, _most(self._delays, 80))
+        return Missed(len(delays), len(newest), _most(delays, 80))
 
     def saved(self) -> dict[str, Any]:
         """The counts in plain form; ``restore`` reads them back."""
         forgotten = [list(each) for each in self._forgotten]
-        counts = {"timely": self.timely, "late": self.late, "told": dict(self._told)}
-        return {**counts, "delays": list(self._delays), "forgotten": forgotten}
+        return {"newest": [list(each) for each in self._told], "forgotten": forgotten}
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        """Go on from saved counts; those of before do not say which incidents they are of."""
-        self.timely, self.late = saved["timely"], saved["late"]
-        self._told = {id_text(name): delay for name, delay in saved.get("told", {}).items()}
-        self._delays.extend(saved["delays"])
+        """Go on from saved counts; errors of an earlier release have no time, so newer ones displace them."""
+        told = saved["newest"] if "newest" in saved else _told_before(saved)
+        self._told.extend(ToldError(at, delay, id_text(name)) for at, delay, name in told)
         self._forgotten.extend((device, micros) for device, micros in saved["forgotten"])
+
+
+def _told_before(saved: Mapping[str, Any]) -> list[ToldError]:
+    """Errors that an earlier release has counted: without their time, and in part without their incident."""
+    of_incidents = [ToldError(0.0, delay, name) for name, delay in saved.get("told", {}).items()]
+    delays = list(saved["delays"])
+    for each in of_incidents:
+        if each.delay in delays:
+            delays.remove(each.delay)
+    timely = saved["timely"] - sum(each.delay is None for each in of_incidents)
+    others = [*[None] * min(timely, MOST_TOLD), *delays]
+    return [*(ToldError(0.0, delay, "") for delay in others), *of_incidents]

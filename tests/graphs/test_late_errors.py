@@ -40,7 +40,7 @@ def test_incidents_that_are_told_late_are_warned_of(
     assert client.get("/labeled").json["warning"] is None  # Two are no rule.
     assert post_incident(client, "4", HOUR, HOUR + 10) == TOLD_LATE
     warning = client.get("/labeled").json["warning"]
-    assert warning.startswith("75.0% of the errors that were told, 3, began longer ago than " + said)
+    assert warning.startswith("75.0% of the newest errors that were told, 3, began longer ago than " + said)
     setting = "labels.healthy_after: 9h in the schema" if stated else "NETOPS_LABEL_DEADLINE=9h"
     assert "most began at most 9h before; set " + setting in warning
 
@@ -76,7 +76,7 @@ def test_late_positives_are_warned_of_and_late_healthy_rows_are_not(
     assert client.get("/labeled").json["warning"] is None
     for at in range(480, 500, 10):
         assert client.post("/labels", label(seconds=at, is_error=1)).json["status"] == "expired"
-    assert "100.0% of the errors that were told, 3, began" in client.get("/labeled").json["warning"]
+    assert "100.0% of the newest errors that were told, 3, began" in client.get("/labeled").json["warning"]
 
 
 def test_few_late_errors_among_many_are_not_warned_of(schema: TelemetrySchema, tmp_path: Path) -> None:

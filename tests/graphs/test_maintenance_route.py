@@ -207,7 +207,7 @@ def test_a_new_entry_without_a_start_begins_now(client: Client) -> None:
         ({"site": "a", "id": 7}, "id", "must be text of 1 to 200 characters"),
         ({"site": "a", "id": "file:abc"}, "id", "must not be of an entry of a file"),
         ({"site": "a", "id": "\ud800"}, "id", "must be whole Unicode characters"),
-        ({"id": "nobody", "cancel": True}, "id", "must be of an entry that there is"),
+        ({"id": "nobody", "cancel": True}, "id", "this one was never opened, or is cancelled"),
         ({"id": "x", "cancel": 1}, "cancel", "must be true or false"),
         ({"id": "nobody", "end": at(10)}, "scope", "must be at least one of"),
         ({"site": "a", "reason": "x" * 1001}, "reason", "must have at most 1000 characters"),

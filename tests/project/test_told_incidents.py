@@ -304,7 +304,7 @@ def test_errors_that_are_told_late_count_by_one_rule(project, local_stack, tmp_p
     assert missed() == (3, 4)
     warning = endpoint.client.get("/labeled").json["warning"]
     assert warning.startswith(
-        "75.0% of the errors that were told, 3, began longer ago than the 1m after which"
+        "75.0% of the newest errors that were told, 3, began longer ago than the 1m after which"
     )
     endpoint.start()  # As after a kill: the journal tells the same.
     assert missed() == (3, 4)

@@ -552,6 +552,48 @@ def test_an_incident_that_was_none_does_not_count_among_errors_told_late_or_in_t
     older.restore_counts(saved)
     older.add_incident(incident("1", 0, cancelled=True), NOW)
     assert older.missed == (1, 1, 9.0)
+    told = {"timely": 5, "late": 2, "delays": [7.0, 9.0], "told": {"a": None, "b": 7.0}, "forgotten": []}
+    older = make(schema(form="incidents"))
+    older.restore_counts({**saved, "errors": told})
+    assert older.missed == (2, 7, 9.0)
+    older.add_incident(incident("b", 0, cancelled=True), NOW)
+    assert older.missed == (1, 6, 9.0)
+
+
+DAY = 86_400.0
+
+
+def told_each_day(ledger, first, days, late_by):
+    """Errors of two a day, told so many seconds after their readings."""
+    for day in range(first, first + days):
+        for half in (0.0, 0.5):
+            at = (day + half) * DAY
+            ledger.add_prediction("osl/a", NOW + at, MADE, NOW + at)
+            ledger.add_incident(incident(f"{day} {half}", at - late_by, at - late_by + 1), NOW + at)
+
+
+def test_an_outage_of_labels_is_told_for_two_weeks_and_not_for_a_year():
+    ledger = make(schema(form="incidents"), deadline=600.0)
+    told_each_day(ledger, 0, 3, late_by=5000)
+    told_each_day(ledger, 3, 11, late_by=60)
+    assert ledger.missed == (6, 28, 5000.0)
+    told_each_day(ledger, 14, 3, late_by=60)
+    assert ledger.missed == (1, 29, 5000.0)
+    told_each_day(ledger, 17, 1, late_by=60)
+    assert ledger.missed == (0, 29, None)
+
+
+def test_errors_that_come_late_after_a_year_are_told_within_days():
+    ledger = make(schema(form="incidents"), deadline=600.0)
+    told_each_day(ledger, 0, 365, late_by=60)
+    told_each_day(ledger, 365, 2, late_by=5000)
+    assert ledger.missed == (4, 29, 5000.0)
+    after = make(schema(form="incidents"), deadline=600.0)
+    after.restore_counts(ledger.saved_counts())
+    assert after.missed == ledger.missed
+    # What is rare counts longer: the newest twenty.
+    told_each_day(after, 1000, 1, late_by=60)
+    assert after.missed == (4, 20, 5000.0)
 
 
 def test_of_incidents_told_late_the_newest_thousand_can_still_turn_out_to_be_none():
@@ -561,4 +603,4 @@ def test_of_incidents_told_late_the_newest_thousand_can_still_turn_out_to_be_non
         ledger.add_incident(incident(str(number), 0), NOW + 5000)
     for number in range(1001):
         ledger.add_incident(incident(str(number), 0, cancelled=True), NOW + 5000)
-    assert ledger.missed == (1, 1, None)
+    assert ledger.missed == (0, 0, None)
