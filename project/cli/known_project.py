@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
+from feature_sets.checks import InputError
 from project import api_reader
 
 if TYPE_CHECKING:
@@ -26,3 +27,18 @@ def known_project(given: str | None, settings: Settings, session: Session) -> st
         return settings.project
     print(f"project {known[0]}: the only one there is", file=sys.stderr)
     return known[0]
+
+
+def check_begins(name: str, settings: Settings, session: Session) -> None:
+    """Where nobody named a project or a source, no simulated network may begin beside an own project.
+
+    :param name: of the settings.
+    :raises InputError: if there is one project only, and it is another one.
+    """
+    if settings.is_project_named or not session.owned:  # Another API has projects that are not ours.
+        return
+    known = api_reader.projects(session.mlrun_dbpath)
+    if name in known or len(known) != 1:
+        return
+    rule = f"must be given beside another project: {known[0]} is there, and {name} would simulate a network"
+    raise InputError("--project", rule, None)

@@ -52,6 +52,7 @@ def run(
     """
     from rich.console import Console
 
+    from project.cli.known_project import check_begins
     from project.cli.main_job import run_main_job
     from project.cli.passing_session import passing_session
     from project.run_lock import COMMAND, held
@@ -75,6 +76,8 @@ def run(
         held(settings.home, name, "netops run", COMMAND),
         passing_session(settings, keep, {name}) as session,
     ):
+        if not (telemetry or schema or project):
+            check_begins(name, settings, session)
         console.print(f"netops run: project {name}, MLRun API {session.mlrun_dbpath}", highlight=False)
         if settings.anonymous == Role.WRITE:
             console.print(IS_OPEN, highlight=False)

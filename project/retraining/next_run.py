@@ -92,19 +92,19 @@ def next_step(state: LoopState, evidence: Evidence, now: datetime, policy: Retra
         return Wait(f"{len(today)} runs began within 24 hours, {policy.runs_a_day} may")
     rows = rows_needed(case, policy)
     if is_more_needed(case, evidence, policy):
-        told = f"{evidence.rows:,} labeled rows since {case.onset[:19]} UTC, of {rows:,}"
+        told = f"{evidence.rows:,} of {rows:,} labeled rows since {case.onset[:19]} UTC"
         if case.knows_tried_episodes:
             told = f"{told}; {episodes_in_words(case, evidence, policy)}"
         return Wait(told)
     if evidence.units < policy.least_units:
         return Wait(
-            f"{evidence.units} devices or episodes with errors to compare on since {case.onset[:19]} UTC, of "
-            f"{policy.least_units}"
+            f"{evidence.units} of {policy.least_units} devices or episodes with errors to compare on since "
+            f"{case.onset[:19]} UTC"
         )
     if evidence.span_seconds < evidence.needed_span_seconds:
         return Wait(
-            f"{evidence.span_seconds:,.0f} s since {case.onset[:19]} UTC, of "
-            f"{evidence.needed_span_seconds:,.0f} s for windows and embargo"
+            f"{evidence.span_seconds:,.0f} of {evidence.needed_span_seconds:,.0f} s for windows and embargo "
+            f"since {case.onset[:19]} UTC"
         )
     return Begin(evidence.rows, episodes=evidence.episodes)
 

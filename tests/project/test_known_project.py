@@ -13,7 +13,7 @@ from feature_sets.checks import InputError
 from project import api_reader, session
 from project.cli import ingest as ingest_command
 from project.cli.app import app
-from project.cli.known_project import known_project
+from project.cli.known_project import check_begins, known_project
 from project.settings import Settings
 
 
@@ -41,6 +41,24 @@ def test_a_project_that_somebody_named_is_never_another_one(monkeypatch, tmp_pat
     for name in ("absent", "netops"):
         assert chosen(monkeypatch, tmp_path, ["netops-wifi"], NETOPS_PROJECT=name) == name
     assert capsys.readouterr() == ("", "")
+
+
+def begin(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, there: list[str], owned: bool = True, **env: str
+) -> None:
+    monkeypatch.setattr(api_reader, "projects", lambda _: there)
+    settings = Settings.from_environment({"NETOPS_HOME": str(tmp_path), **env})
+    check_begins(settings.project, settings, SimpleNamespace(mlrun_dbpath="", owned=owned))
+
+
+def test_a_run_without_a_name_simulates_no_network_beside_the_only_project(monkeypatch, tmp_path):
+    rule = "--project: must be given beside another project: netops-wifi is there, and netops would simulate"
+    with pytest.raises(InputError, match=rule):
+        begin(monkeypatch, tmp_path, ["netops-wifi"])
+    for there in ([], ["netops"], ["netops", "netops-wifi"], ["netops-a", "netops-b"]):
+        begin(monkeypatch, tmp_path, there)
+    begin(monkeypatch, tmp_path, ["netops-wifi"], NETOPS_PROJECT="netops")
+    begin(monkeypatch, tmp_path, ["of-somebody-else"], owned=False)
 
 
 @pytest.mark.parametrize(

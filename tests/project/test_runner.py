@@ -220,7 +220,7 @@ def test_the_loop_says_what_it_waits_for_in_figures(looping, monkeypatch):
     newest = found.pop("newest")
     assert found.pop("next").startswith("see what has changed on the network since then; ")
     assert found == {
-        "waiting": "640 labeled rows since 2024-05-01T11:00:00 UTC, of 1,000",
+        "waiting": "640 of 1,000 labeled rows since 2024-05-01T11:00:00 UTC",
         "rows": 640,
         "rows_needed": 1000,
         "units": 3,

@@ -165,7 +165,7 @@ def test_it_is_told_what_the_loop_waits_for_and_by_which_figures():
         "glr found drift at 2024-05-01T12:00:00, since about 2024-05-01T11:00:00 UTC",
         "found again 1×, at last by glr of group oslo at 2024-05-01T12:30:00 UTC",
         "1 run so far, 1 candidate rejected",
-        "waits for: 60,000 labeled rows since 2024-05-01T11:00:00 UTC, of 114,700; 0 new error episodes "
+        "waits for: 60,000 of 114,700 labeled rows since 2024-05-01T11:00:00 UTC; 0 new error episodes "
         "since the last candidate, 1 is needed, 49 do without more rows",
         "labeled rows since the change: 60,000, of 114,700; devices or episodes with errors in the later "
         "part: 7, of 5",

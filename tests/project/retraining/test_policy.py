@@ -102,9 +102,9 @@ def test_one_device_that_fails_meanwhile_is_no_newer_change():
 def test_the_first_training_waits_for_rows_episodes_and_span():
     state = opened()
     for evidence, words in (
-        (replace(PLENTY, rows=999), "999 labeled rows since 2024-05-01T11:00:00 UTC, of 1,000"),
-        (replace(PLENTY, units=4), "4 devices or episodes with errors to compare on"),
-        (replace(PLENTY, span_seconds=99), "99 s since"),
+        (replace(PLENTY, rows=999), "999 of 1,000 labeled rows since 2024-05-01T11:00:00 UTC"),
+        (replace(PLENTY, units=4), "4 of 5 devices or episodes with errors to compare on"),
+        (replace(PLENTY, span_seconds=99), "99 of 100 s for windows and embargo since"),
     ):
         step = next_step(state, evidence, NOW, POLICY)
         assert isinstance(step, Wait) and words in step.reason
@@ -330,7 +330,7 @@ def test_after_a_candidate_failed_the_next_one_waits_for_new_episodes_of_errors(
     many = replace(PLENTY, rows=100_000, episodes=10)
     waits = next_step(state, many, NOW, POLICY)
     assert waits.reason.endswith(
-        "100,000 labeled rows since 2024-05-01T11:00:00 UTC, of 2,000; 0 new error episodes since the last "
+        "100,000 of 2,000 labeled rows since 2024-05-01T11:00:00 UTC; 0 new error episodes since the last "
         "candidate, 1 is needed, 10 do without more rows"
     )
     assert next_step(state, replace(many, episodes=11), NOW, POLICY) == Begin(100_000)
@@ -347,6 +347,6 @@ def test_where_an_earlier_version_has_not_noted_the_episodes_rows_alone_decide()
     state = tried(opened(), "rejected", rows=5000, episodes=0)
     same = replace(PLENTY, rows=5100, episodes=40)
     assert next_step(state, same, NOW, POLICY) == Wait(
-        "5,100 labeled rows since 2024-05-01T11:00:00 UTC, of 10,000"
+        "5,100 of 10,000 labeled rows since 2024-05-01T11:00:00 UTC"
     )
     assert next_step(state, replace(same, rows=10_000), NOW, POLICY) == Begin(10_000)
