@@ -10,6 +10,7 @@ from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.early_incidents import with_early
 from feature_sets.telemetry.events import LabelEvent
 from feature_sets.telemetry.incident_events import CHANGES, Incident, IncidentEvent, IncidentStatus
+from feature_sets.telemetry.incidents_that_count import closed_by_files
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.errors import ApiError
 from graphs.protocol.records import IncidentRecord, LabeledPair
@@ -115,10 +116,11 @@ class JoinedIncidents:
             return
         if self._kept is not None:
             oldest, most = self._ledger.oldest, self._most_told
-            self._history.load(state.incidents)
+            rows = closed_by_files(state.incidents)
+            self._history.load(rows)
             yield (
                 Kind.INCIDENTS,
-                untold_incidents(state.incidents, self._schema, self._book, self._kept, oldest, most),
+                untold_incidents(rows, self._schema, self._book, self._kept, oldest, most),
             )
             yield Kind.LABELS, self._opened_by_history()
         elif not self._schema.horizon_seconds:

@@ -70,15 +70,24 @@ def closed_by_files(rows: pd.DataFrame) -> pd.DataFrame:
 
     :param rows: of all sources, see ``incident_types``. Without an id, an end closes a row in any case.
     """
-    is_open = rows[SOURCE].eq(LIVE) & rows[END].isna() & rows[ID].notna() & ~rows[CANCELLED]
-    about = np.flatnonzero(rows[ID].isin(rows.loc[is_open, ID]) & rows[SOURCE].ne(LIVE))
-    if not len(about):
+    sources, is_cancelled = rows[SOURCE].to_numpy(), rows[CANCELLED].to_numpy()
+    ends = _moments(rows[END])
+    is_live = sources == LIVE
+    is_open = is_live & np.isnat(ends) & ~is_cancelled
+    if not is_open.any():
         return rows
-    files = in_order(rows.iloc[about]).drop_duplicates(ID, keep="last").set_index(ID)
-    ends = rows.loc[is_open, ID].map(files[END].mask(files[CANCELLED]))
-    is_later = (ends > rows.loc[is_open, KNOWN]) & (ends >= rows.loc[is_open, START])
-    ends = ends[is_later].reindex(rows.index).astype(rows[END].dtype)
-    return rows.assign(**{END: rows[END].fillna(ends)})
+    codes, each = pd.factorize(rows[ID].to_numpy())  # -1 without an id: the place behind all others.
+    is_open &= codes >= 0
+    is_about = np.zeros(len(each) + 1, dtype=np.bool_)
+    is_about[codes[is_open]] = True
+    about = _in_order(rows, np.flatnonzero(is_about[codes] & ~is_live))
+    said = np.full(len(each) + 1, np.datetime64("NaT"), dtype=ends.dtype)
+    said[codes[about]] = np.where(is_cancelled[about], said[:1], ends[about])  # The last of each id stays.
+    said = said[codes]
+    is_closed = is_open & (said > _moments(rows[KNOWN])) & (said >= _moments(rows[START]))
+    if not is_closed.any():
+        return rows
+    return rows.assign(**{END: pd.DatetimeIndex(np.where(is_closed, said, ends), tz="UTC")})
 
 
 def _counts_without_id(others: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:
@@ -99,11 +108,15 @@ def in_order(rows: pd.DataFrame) -> pd.DataFrame:
 
 def order_of(rows: pd.DataFrame) -> Integers:
     """Places of the rows in the order in which they were known, shape (n,)."""
-    sources, known = rows[SOURCE].to_numpy(), _micros(rows[KNOWN])
+    return _in_order(rows, np.arange(len(rows)))
+
+
+def _in_order(rows: pd.DataFrame, places: Integers) -> Integers:
+    sources, known = rows[SOURCE].to_numpy()[places], _micros(rows[KNOWN])[places]
     # Their names are few, so these are sorted, and not those of all rows.
     codes, each = pd.factorize(sources, use_na_sentinel=False)
     _, ranks = np.unique(each.astype(str), return_inverse=True)
-    order: Integers = np.lexsort((rows[ROW].to_numpy(), ranks[codes], sources == LIVE, known))
+    order: Integers = places[np.lexsort((rows[ROW].to_numpy()[places], ranks[codes], sources == LIVE, known))]
     return order
 
 
@@ -196,6 +209,10 @@ def _all_seconds(moments: pd.Series, places: Integers | slice) -> list[float | N
 
 def _micros(moments: pd.Series) -> Integers:
     """Microseconds since the epoch, as of ``event_micros``; ``_NEVER`` where there is none."""
-    utc = moments.to_numpy(dtype="datetime64[ns]")
-    found: Integers = utc.astype("datetime64[us]").astype(np.int64)
+    found: Integers = _moments(moments).astype("datetime64[us]").astype(np.int64)
     return found
+
+
+def _moments(column: pd.Series) -> npt.NDArray[np.datetime64]:
+    """Its times in UTC, without their zone."""
+    return column.to_numpy(dtype="datetime64[ns]")

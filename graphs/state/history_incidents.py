@@ -17,7 +17,6 @@ from feature_sets.telemetry.incident_events import IncidentEvent
 from feature_sets.telemetry.incident_rows import ID, KNOWN, SOURCE, START
 from feature_sets.telemetry.incidents_that_count import (
     LIVE,
-    closed_by_files,
     incident_of,
     last_of_each,
     order_of,
@@ -43,7 +42,7 @@ class HistoryIncidents:
     def load(self, rows: pd.DataFrame) -> None:
         """Know the incidents of a history in the place of those of before.
 
-        :param rows: of all sources, see ``incident_types``.
+        :param rows: of all sources, see ``closed_by_files``.
         """
         self._rows = _last_of_each(rows, self._most)
 
@@ -79,7 +78,6 @@ def _last_of_each(rows: pd.DataFrame, most: int) -> pa.Table | None:
 
     :param most: so many at most, those that began last.
     """
-    rows = closed_by_files(rows)
     order = order_of(rows)
     order = order[pd.notna(rows[ID].to_numpy())[order]]
     if not len(order):

@@ -16,7 +16,7 @@ from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from feature_sets.telemetry.incident_rows import KNOWN, ROW, SOURCE
-from feature_sets.telemetry.incidents_that_count import LIVE, closed_by_files, incidents_of, places_that_count
+from feature_sets.telemetry.incidents_that_count import LIVE, incidents_of, places_that_count
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from graphs.state.derived_ledger import DerivedLedger
 from graphs.state.incident_book import IncidentBook
@@ -73,7 +73,7 @@ def untold_incidents(
     What was sent to the endpoint, and is not in the history yet, stays as it was sent. One that the history
     no longer has is cancelled.
 
-    :param rows: incidents of all sources, see ``incident_types``.
+    :param rows: incidents of all sources, see ``closed_by_files``.
     :param kept: how those were sent last that the book has forgotten; a cancelled one is over at its start.
     :param oldest: those that were over before are left out, epoch seconds; None leaves none out.
     :param most: so many are told at most, those that were over last.
@@ -145,7 +145,6 @@ def untold_positives(
 def _wanted(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Incident]:
     """Incidents that count by the id that an endpoint knows them by."""
     wanted: dict[str, Incident] = {}
-    rows = closed_by_files(rows)
     counting = places_that_count(rows, schema)
     files = rows[SOURCE].to_numpy()[counting].tolist()
     for incident, file in zip(incidents_of(rows, schema, counting), files, strict=True):

@@ -24,6 +24,7 @@ import redis
 import feature_sets.windows.online
 import graphs.change_loader
 import graphs.ingress
+import graphs.joined_incidents
 import graphs.labeled_join
 import graphs.loaded_versions
 import graphs.onnx_model
@@ -298,6 +299,7 @@ def simulated() -> Iterator[None]:
             (Scoring, "_answer", _answered),
             *((told_labels, name, _Once(getattr(told_labels, name))) for name in ("_wanted", "_taken")),
             (history_incidents, "_last_of_each", _Once(history_incidents._last_of_each)),
+            (graphs.joined_incidents, "closed_by_files", _Once(incidents_that_count.closed_by_files)),
             (history_incidents, "order_of", order_of),
             (incidents_that_count, "order_of", order_of),
         ):
