@@ -212,6 +212,8 @@ class AheadJoin:
         return self._calendar is not None and self._calendar.meets(row.device, row.time, 0)
 
     def _add(self, rows: list[Settled]) -> None:
+        if not rows:
+            return
         new, before = _columns_of(rows, self._numbers), self._columns
         self._columns = _Columns(
             np.concatenate([before.micros, new.micros]),
@@ -235,6 +237,8 @@ class AheadJoin:
     def _pairs(self, horizon: str, first: int, end: int, now: float) -> list[LabeledPair]:
         """Pairs of the predictions in a stretch of time, in the order of time and device."""
         begin, stop = np.searchsorted(self._columns.micros, [first, end]).tolist()
+        if begin == stop:  # As mostly, where few events arrive.
+            return []
         columns = self._columns
         found = starts_soon(
             columns.codes[begin:],

@@ -69,7 +69,10 @@ class HistoryIncidents:
         if self._rows is None:
             return {}
         # Few are asked for among many: these are hashed, and not those.
-        rows = self._rows.filter(pc.is_in(self._rows[ID], value_set=pa.array(names, pa.string())))
+        is_asked = pc.is_in(self._rows[ID], value_set=pa.array(names, pa.string()))
+        if not pc.any(is_asked).as_py():  # As nearly always: to filter all columns takes longer.
+            return {}
+        rows = self._rows.filter(is_asked)
         return {row[ID]: row for row in rows.to_pylist()}
 
 
