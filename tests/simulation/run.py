@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from tests.simulation.history import KINDS, History
-from tests.simulation.memory import join_pages
 from tests.simulation.patches import simulated
 from tests.simulation.plants import PLANTS, planted
 
@@ -78,7 +77,6 @@ def _in_turn(seeds: range, steps: int, plant: str) -> list[Found]:
 def _in_process(seeds: range, steps: int, plant: str) -> list[Found]:
     """The same in a process that ends then: its garbage goes with it, and is never looked for."""
     gc.disable()
-    join_pages()
     return _many(seeds, steps, plant)
 
 

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.simulation.history import History
-from tests.simulation.memory import join_pages
 from tests.simulation.patches import simulated
 from tests.simulation.plants import PLANTS
 from tests.simulation.run import main, run
@@ -46,14 +44,6 @@ def test_processes_of_their_own_find_what_one_finds_in_turn() -> None:
     planted = "skip_journal_write"
     assert run(0, 4, steps=60, processes=2, plant=planted)[0] == run(0, 4, steps=60, plant=planted)[0]
     assert run(0, 3, steps=60, processes=2) == []
-
-
-def test_what_is_in_memory_stays_the_same_in_huge_pages() -> None:
-    kept = [f"{number}" for number in range(200_000)]
-    array = np.arange(1_000_000)
-    assert join_pages() % (2 << 20) == 0
-    assert kept == [f"{number}" for number in range(200_000)]
-    assert (array == np.arange(1_000_000)).all()
 
 
 def test_a_failing_history_is_told_with_its_seed(
