@@ -65,19 +65,19 @@ def check_number(
     >>> check_number("share", 1, above=0, at_most=1)
     1.0
     """
+    if (
+        not isinstance(value, bool)
+        and isinstance(value, int | float)
+        and is_finite(value)
+        and (above is None or value > above)
+        and (at_least is None or value >= at_least)
+        and (below is None or value < below)
+        and (at_most is None or value <= at_most)
+    ):
+        return float(value)
     bounds = {"above": above, "of at least": at_least, "below": below, "at most": at_most}
     words = " and ".join(f"{name} {bound:g}" for name, bound in bounds.items() if bound is not None)
-    rule = f"must be a number {words}".rstrip()
-    if isinstance(value, bool) or not isinstance(value, int | float) or not is_finite(value):
-        raise InputError(where, rule, value)
-    if (
-        (above is not None and value <= above)
-        or (at_least is not None and value < at_least)
-        or (below is not None and value >= below)
-        or (at_most is not None and value > at_most)
-    ):
-        raise InputError(where, rule, value)
-    return float(value)
+    raise InputError(where, f"must be a number {words}".rstrip(), value)
 
 
 def check_integer(where: str, value: object, *, at_least: int, at_most: int | None = None) -> int:
@@ -88,16 +88,16 @@ def check_integer(where: str, value: object, *, at_least: int, at_most: int | No
     >>> check_integer("folds", 5.0, at_least=2)
     5
     """
+    if (
+        not isinstance(value, bool)
+        # A float is asked first: it says no to NaN and infinity, where int() fails.
+        and (isinstance(value, int) or (isinstance(value, float) and value.is_integer()))
+        and value >= at_least
+        and (at_most is None or value <= at_most)
+    ):
+        return int(value)
     top = "" if at_most is None else f" and at most {at_most}"
-    rule = f"must be a whole number of at least {at_least}{top}"
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(where, rule, value)
-    # A float is asked first: it says no to NaN and infinity, where int() fails.
-    if isinstance(value, float) and not value.is_integer():
-        raise InputError(where, rule, value)
-    if value < at_least or (at_most is not None and value > at_most):
-        raise InputError(where, rule, value)
-    return int(value)
+    raise InputError(where, f"must be a whole number of at least {at_least}{top}", value)
 
 
 def check_boolean(where: str, value: object) -> bool:
