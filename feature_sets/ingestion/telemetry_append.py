@@ -31,6 +31,7 @@ from feature_sets.ingestion.vectorized_ingest import Contents
 from feature_sets.labels.contradicted import Contradicted, contradicted
 from feature_sets.labels.withdrawn import Withdrawn, withdrawn
 from feature_sets.telemetry.alarm_rows import rows_that
+from feature_sets.telemetry.cell_text import shown
 from feature_sets.telemetry.each_horizon import ahead_targets
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -119,8 +120,8 @@ def dropped_warning(count: int) -> str:
 def _conflict_lines(conflicts: Iterable[Mapping[str, Any]]) -> list[str]:
     """Rows that say something else than what stays, one a line."""
     return [
-        f"  {conflict['key']} at {conflict['time']}: {conflict['column']} is {conflict['kept']!r}, "
-        f"given {conflict['given']!r}"
+        f"  {conflict['key']} at {conflict['time']}: {conflict['column']} is {shown(conflict['kept'])}, "
+        f"given {shown(conflict['given'])}"
         for conflict in conflicts
     ]
 
@@ -143,8 +144,8 @@ def conflict_warning(done: Appended) -> str:
     such = ""
     if sample is not None:
         such = (
-            f", such as {sample['column']} of {sample['key']} at {sample['time']}: {sample['kept']!r} there, "
-            f"{sample['given']!r} given"
+            f", such as {sample['column']} of {sample['key']} at {sample['time']}: "
+            f"{shown(sample['kept'])} there, {shown(sample['given'])} given"
         )
     return (
         f"{rows} something else of {first} to {last} than the history, which stays{such}. If the files are "

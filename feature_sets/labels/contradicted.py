@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from feature_sets.telemetry.cell_text import shown
 from feature_sets.telemetry.incident_rows import CANCELLED, END, ID, SOURCE
 from feature_sets.telemetry.incidents_that_count import LIVE, closed_by_files, in_order
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -35,8 +36,8 @@ class Contradicted:
         return [
             f"incidents: {self.count:,} of files end otherwise than was sent live, which counts:",
             *(
-                f"  {sample['key']} of {sample['time']}: {sample['column']} is {sample['kept']!r}, "
-                f"given {sample['given']!r}"
+                f"  {sample['key']} of {sample['time']}: {sample['column']} is {shown(sample['kept'])}, "
+                f"given {shown(sample['given'])}"
                 for sample in self.samples
             ),
         ]

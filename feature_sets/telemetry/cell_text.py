@@ -123,6 +123,15 @@ def _plain(values: pa.Array) -> list[Any]:
         return [plain_value(value) for value in values]
 
 
+def shown(value: object) -> str:
+    """A value as it is told to people: that there is none is no word of a file.
+
+    >>> shown("None"), shown(None), shown(float("nan")), shown(5.0)
+    ("'None'", 'none', 'none', '5.0')
+    """
+    return "none" if value is None or value != value else repr(value)
+
+
 def is_text(kind: pa.DataType) -> bool:
     """Whether a column of this type holds text."""
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))

@@ -22,6 +22,7 @@ from feature_sets.telemetry.early_readings import EarlyReadings
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.lacking_metrics import LackingMetrics
 from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout, NoNumber
+from feature_sets.telemetry.look_alikes import look_alikes_note
 from feature_sets.telemetry.merged_readings import MERGED, MergedReadings
 from feature_sets.telemetry.open_ends import note_open_ends
 from feature_sets.telemetry.reading_columns import LongGaps, asked_columns, checked_readings, reject_readings
@@ -146,6 +147,8 @@ class _ReadingFiles:
             levels = len(schema.entity), schema.separator
             if note := totals_note(key_parts(key, *levels) for key in readings.first_seen.index):
                 report.warnings.append(note)
+            if note := look_alikes_note(readings.first_seen.index):
+                report.notes.append(note)
         return readings
 
     def _devices_of(self, texts: Texts) -> Integers:

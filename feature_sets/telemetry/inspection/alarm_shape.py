@@ -242,8 +242,8 @@ def _time(proposal: Proposal, table: TableProfile, time: str) -> str:
     profile = table.columns[moment]
     span = f", {profile.first} to {profile.last}" if profile.first else ""
     proposal.choose(table.name, moment, "labels.alarm_log.time", f"{profile.times}{span}")
-    if "assume_timezone" not in proposal.fields and profile.naive:
-        proposal.assume_utc([table.name])
+    if profile.naive:
+        proposal.have_no_zone(table.name)
     return moment
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,8 @@ class Proposal:
     :param metric_reasons: why a metric is what it is, by its name in the schema.
     :param uneven: metrics, as in the files, whose level differs much from device to device.
     :param taken: names that columns of the files have.
+    :param without_zone: tables that have times without a zone.
+    :param zone_sentence: what is asked of these, given their names; None without one.
     """
 
     choices: list[Choice] = field(default_factory=list)
@@ -57,6 +59,8 @@ class Proposal:
     metric_reasons: dict[str, str] = field(default_factory=dict)
     uneven: list[str] = field(default_factory=list)
     taken: frozenset[str] = frozenset()
+    without_zone: list[str] = field(default_factory=list)
+    zone_sentence: Callable[[str], str] | None = None
 
     def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
         """Note what a column would be."""
@@ -88,11 +92,27 @@ class Proposal:
 
         :param tables: that have such times.
         """
-        self.fields["assume_timezone"] = "UTC"
-        self.decide.append(
-            f"Times in {' and '.join(tables)} have no zone; the schema says assume_timezone: UTC, "
-            "which must be true of them (or name their zone, such as Europe/Oslo)."
-        )
+        self.assume_zone("UTC", tables, _assumed_utc)
+
+    def assume_zone(self, zone: str, tables: Sequence[str], sentence: Callable[[str], str]) -> None:
+        """Take times without a zone for those of one.
+
+        :param tables: that have such times.
+        :param sentence: what is asked of tables, given their names.
+        """
+        self.fields["assume_timezone"] = zone
+        self.without_zone = [*tables]
+        self.zone_sentence = sentence
+        self.decide.append(sentence(" and ".join(tables)))
+
+    def have_no_zone(self, table: str) -> None:
+        """A further table has times without a zone: what is assumed of the others holds of it, too."""
+        if self.zone_sentence is None:
+            self.assume_utc([table])
+        elif table not in self.without_zone:
+            place = self.decide.index(self.zone_sentence(" and ".join(self.without_zone)))
+            self.without_zone.append(table)
+            self.decide[place] = self.zone_sentence(" and ".join(self.without_zone))
 
     def in_files(self, error: InputError) -> str:
         """What a schema refuses, with what the files call a column of the name that is to blame."""
@@ -108,3 +128,10 @@ class Proposal:
     def content(self) -> dict[str, Any] | None:
         """Content of the schema file; None while something is missing."""
         return None if self.missing else self.fields
+
+
+def _assumed_utc(tables: str) -> str:
+    return (
+        f"Times in {tables} have no zone; the schema says assume_timezone: UTC, "
+        "which must be true of them (or name their zone, such as Europe/Oslo)."
+    )

@@ -200,10 +200,8 @@ def _interval(
         name = proposal.named(column, reserved=False)
         if name != getattr(usual, role):
             named[role] = name
-    if "assume_timezone" not in proposal.fields and any(
-        table.columns[column].naive for column in found if column
-    ):
-        proposal.assume_utc([table.name])
+    if any(table.columns[column].naive for column in found if column):
+        proposal.have_no_zone(table.name)
     return named
 
 

@@ -13,6 +13,7 @@ from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.digit_ids import unnamed_ids
 from feature_sets.telemetry.inspection.key_and_time import common_columns
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.look_alikes import look_alikes_note
 from feature_sets.telemetry.other_writings import Alike, OtherWritings
 from feature_sets.telemetry.totals_rows import totals_note
 
@@ -55,6 +56,8 @@ def tell_keys(proposal: Proposal, tables: Mapping[str, TableProfile], entity: Se
     metrics = tables["metrics"]
     for column in entity:
         if note := totals_note([value] for value in _texts(metrics, column)):
+            proposal.decide.append(f"'{column}' of the metrics: {note}.")
+        if note := look_alikes_note(_texts(metrics, column)):
             proposal.decide.append(f"'{column}' of the metrics: {note}.")
     for name, table in tables.items():
         for column in entity if name != "metrics" else ():

@@ -274,8 +274,7 @@ def _assume_zone(
     if found is None:
         proposal.assume_utc(tables)
         return
-    proposal.fields["assume_timezone"] = found.zones[0]
-    proposal.decide.append(found.sentence(" and ".join(tables)))
+    proposal.assume_zone(found.zones[0], tables, found.sentence)
 
 
 def _static(proposal: Proposal, table: TableProfile, entity: list[str]) -> None:

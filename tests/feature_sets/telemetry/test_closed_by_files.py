@@ -194,3 +194,11 @@ def test_files_and_live_parts_in_any_order_come_to_what_all_at_once_come_to(seed
         ends.append(state.incidents)
     for one in ends[1:]:
         pd.testing.assert_frame_equal(one, ends[0])
+
+
+def test_what_is_open_is_told_as_no_value() -> None:
+    both = joined_incidents(
+        [open_live(60, reopened=60), rows("folder|a.csv", ("A", 10, 50, None, False))], OF
+    )
+    (_, line) = contradicted(both, rows("folder|a.csv"), OF).lines()
+    assert line == ("  A of 2024-01-01T00:00:10+00:00: end is none, given '2024-01-01T00:00:50+00:00'")

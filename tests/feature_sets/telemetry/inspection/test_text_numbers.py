@@ -189,3 +189,8 @@ def test_readings_with_three_digits_behind_the_point_are_not_told(tmp_path: Path
     cells = [form.format(1 + 7 * (i * 0.618034 % 1)) for i in range(200)]
     found = proposed(tmp_path, cells, "7")
     assert not any("three digits behind" in said for said in found.proposal.decide)
+
+
+def test_all_tables_without_a_zone_are_named(tmp_path: Path) -> None:
+    found = proposed(tmp_path, sizes(""), "7").proposal.decide
+    assert sum(said.startswith("Times in metrics and incidents have no zone; ") for said in found) == 1
