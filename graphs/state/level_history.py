@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,13 +12,17 @@ import pandas as pd
 from feature_sets.relative_features import RelativeFeatures
 from feature_sets.rows.event_micros import column_micros, event_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.protocol.errors import ApiError
 from graphs.state.sent_rows import Sent, SentRows
-from graphs.state.stored_rows import StoredRows
+from graphs.state.stored_rows import OtherState, StoredRows
 
-Read = Callable[[], pd.DataFrame]
+Read = Callable[[], Iterable[pd.DataFrame]]
 Ask = Callable[[], str]
 
-_FIRST, _LAST = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
+_ROWS = 500_000
+"""Rows that are read at once: they take several times the memory of what is kept of them."""
+_TIMES = 5
+"""How often a history is read that changes meanwhile."""
 
 
 class _Past(NamedTuple):
@@ -32,10 +36,11 @@ class _Past(NamedTuple):
 class LevelHistory:
     """Ingested window features by device, in the order in which their rows were taken in.
 
-    It is read whole, for all devices at once, when the first of them asks. It is kept until ``refresh``: 8
-    bytes for each row and feature.
+    It is read whole, for all devices, when the first of them asks. It is kept until ``refresh``: 8 bytes for
+    each row and feature, and as many for each of its times.
 
-    :param read: device, time (UTC), the features and, where the schema names it, the arrival of each row.
+    :param read: device, time (UTC), the features and, where the schema names it, the arrival of each row, in
+        parts of which each begins behind the time where the one before ends.
     :param schema: names the columns.
     :param inputs: the features.
     :param ask: gives the version of the history that there is now.
@@ -76,7 +81,7 @@ class LevelHistory:
             in neither.
         """
         if self._rows is None:
-            self._rows = self._load()
+            self._rows = self._loaded()
         past = self._rows.get(device)
         rows, newest, dropped = sent.of(device), sent.newest(device), sent.dropped(device)
         if past is None:
@@ -101,17 +106,42 @@ class LevelHistory:
             order = np.argsort(np.concatenate([past.arrivals[given], rows.at[:, 0]]), kind="stable")
         return features[order], micros[order], rows, bool(given.all())
 
+    def _loaded(self) -> dict[str, _Past]:
+        for _ in range(_TIMES):
+            try:
+                return self._load()
+            except OtherState as error:
+                other = error
+        rule = "must stay as it is while it is read, and each time was another state"
+        raise ApiError(503, "feature set", rule, str(other)) from other
+
     def _load(self) -> dict[str, _Past]:
-        frame, time, arrival = self._read(), self._schema.time, self._schema.arrival
-        order = [time] if arrival is None else [arrival, time]
-        frame = frame.sort_values(order, kind="stable", ignore_index=True)
-        micros = column_micros(frame[time])
-        arrivals = None if arrival is None else column_micros(frame[arrival])
-        features = frame[self._inputs].to_numpy("float64")
-        return {
-            str(device): _Past(micros[at], None if arrivals is None else arrivals[at], features[at])
-            for device, at in frame.groupby(DEVICE, sort=False).indices.items()
-        }
+        parts: dict[str, list[_Past]] = {}
+        time, arrival = self._schema.time, self._schema.arrival
+        for frame in self._read():
+            frame = frame.sort_values([time] if arrival is None else [arrival, time], kind="stable")
+            micros = column_micros(frame[time])
+            arrivals = None if arrival is None else column_micros(frame[arrival])
+            features = frame[self._inputs].to_numpy("float64")
+            for device, at in frame.groupby(DEVICE, sort=False).indices.items():
+                one = _Past(micros[at], None if arrivals is None else arrivals[at], features[at])
+                parts.setdefault(str(device), []).append(one)
+        # What is joined is let go, so that no two of all are there at a time.
+        return {device: _joined(parts.pop(device)) for device in list(parts)}
+
+
+def _joined(parts: list[_Past]) -> _Past:
+    """Rows of a device that came in parts, in the order of arrival where that is known."""
+    if len(parts) == 1:
+        return parts[0]
+    micros = np.concatenate([part.micros for part in parts])
+    features = np.concatenate([part.features for part in parts])
+    came = [part.arrivals for part in parts if part.arrivals is not None]
+    if not came:
+        return _Past(micros, None, features)
+    arrivals = np.concatenate(came)
+    order = np.lexsort((micros, arrivals))
+    return _Past(micros[order], arrivals[order], features[order])
 
 
 def _given(
@@ -138,8 +168,7 @@ def stored_levels(uri: str, schema: TelemetrySchema, features: RelativeFeatures)
         stored.refresh()
         return stored.version
 
-    def read() -> pd.DataFrame:
-        # With a time column MLRun reads the time too, however wide the range is.
-        return stored.between(_FIRST, _LAST)
+    def read() -> Iterable[pd.DataFrame]:
+        return stored.stretches(_ROWS)
 
     return LevelHistory(read, schema, features.inputs, ask)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pandas as pd
@@ -10,7 +11,14 @@ import pandas as pd
 from feature_sets.checks import InputError
 from feature_sets.rows.stored_rows import in_utc
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from graphs.state.moving_feature_set import MovingFeatureSet
+from graphs.state.moving_feature_set import MovingFeatureSet, stored_history
+
+FIRST, LAST = pd.Timestamp("1970-01-01", tz="UTC"), pd.Timestamp("2200-01-01", tz="UTC")
+"""All rows are between: MLRun reads the time too where it is asked for a stretch, however long that is."""
+
+
+class OtherState(Exception):
+    """A history has another state than the one that is being read."""
 
 
 class StoredRows:
@@ -66,6 +74,28 @@ class StoredRows:
         for time in self._times:
             frame = in_utc(frame, time)
         return frame
+
+    def stretches(self, rows: int) -> Iterator[pd.DataFrame]:
+        """All rows of one state of the history, see ``between``, in parts that follow each other in time.
+
+        :param rows: of a part, about; a file is in one.
+        :raises ApiError: 503 if they cannot be read.
+        :raises OtherState: if another ingestion took the place of that state meanwhile.
+        """
+        known = self._feature_set.known
+        history = stored_history(known)
+        files = sorted(history.manifest.files if history else (), key=lambda file: file.last)
+        ends, count = [], 0
+        for file in files[:-1]:
+            count += file.rows
+            if count >= rows:
+                ends.append(pd.Timestamp(file.last, unit="us", tz="UTC"))
+                count = 0
+        for start, end in pairwise([FIRST, *dict.fromkeys(ends), LAST]):
+            frame = self.between(start, end)
+            if self._feature_set.known is not known:
+                raise OtherState(self._feature_set.known.metadata.name)
+            yield frame
 
     def _missing(self, known: Any) -> list[str]:
         features = set(known.spec.features.keys())

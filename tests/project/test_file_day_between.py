@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from feature_sets.telemetry.schema import DEVICE
+from graphs.state import level_history
 from project.live_history import take_live
 from tests.feature_sets.ingestion.folders import MODELS, forget_all, states
 from tests.feature_sets.ingestion.histories import GROUPED_RELATIVE
@@ -29,6 +30,11 @@ from tests.project.live_network import (
 GROUPED = replace(GROUPED_RELATIVE, horizon=PLAIN.horizon)
 DAY = 100
 """Ticks, which is longer than the windows reach and than the endpoint remembers a silent device."""
+
+
+@pytest.fixture(autouse=True)
+def read_in_parts(monkeypatch):
+    monkeypatch.setattr(level_history, "_ROWS", 50)
 
 
 def live_day(generator, number: int, ticks: int = 30):

@@ -13,10 +13,12 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.relative_features import RelativeFeatures
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from graphs.protocol.errors import ApiError
 from graphs.state.level_history import LevelHistory, stored_levels
 from graphs.state.live_levels import LiveLevels
 from graphs.state.sent_rows import LEAST, SentRows
 from graphs.state.snapshots.saved_state import SavedState
+from graphs.state.stored_rows import OtherState
 from tests.graphs.conftest import START
 
 NOTHING: frozenset[tuple[str, int]] = frozenset()
@@ -44,7 +46,7 @@ def history_of(schema, values):
     """Each time that it is asked again, there is another ingestion."""
     versions = map(str, itertools.count())
     inputs = RelativeFeatures(schema).inputs
-    return LevelHistory(lambda: ingested(schema, values), schema, inputs, lambda: next(versions))
+    return LevelHistory(lambda: [ingested(schema, values)], schema, inputs, lambda: next(versions))
 
 
 def levels(schema, history):
@@ -65,7 +67,7 @@ def test_a_new_device_is_compared_with_all_of_its_ingested_rows_before_its_first
 
     def read():
         reads.append(1)
-        return ingested(relative, values).sample(frac=1.0, random_state=1)
+        return [ingested(relative, values).sample(frac=1.0, random_state=1)]
 
     found = levels(
         relative, LevelHistory(read, relative, RelativeFeatures(relative).inputs, lambda: str(len(reads)))
@@ -90,7 +92,7 @@ def test_with_an_arrival_what_had_arrived_counts_in_that_order_and_nothing_is_le
     frame = ingested(arriving, [1.0, 2.0, 3.0, 4.0], ["a/1"])
     delay = pd.to_timedelta([0.0, 100.0, 0.0, 3600.0], unit="s")
     frame["received"] = frame[arriving.time] + delay
-    history = LevelHistory(lambda: frame, arriving, ["cpu_avg_1m"], str)
+    history = LevelHistory(lambda: [frame], arriving, ["cpu_avg_1m"], str)
     known = {("a/1", int(START) * 1_000_000)}
     past, micros, *_ = history.with_sent("a/1", START, START + 200.0, frozenset(known), SentRows(1))
     assert past.ravel().tolist() == [1.0, 3.0, 2.0]
@@ -98,7 +100,7 @@ def test_with_an_arrival_what_had_arrived_counts_in_that_order_and_nothing_is_le
 
 
 def test_without_an_arrival_what_a_replay_gives_itself_is_left_out(relative):
-    history = LevelHistory(lambda: ingested(relative, [1.0, 2.0, 3.0]), relative, ["cpu_avg_1m"], str)
+    history = LevelHistory(lambda: [ingested(relative, [1.0, 2.0, 3.0])], relative, ["cpu_avg_1m"], str)
     left_out = frozenset({("a/1", int(START + 10) * 1_000_000)})
     assert history.with_sent("a/1", START + 20.0, START, left_out, SentRows(1))[0].ravel().tolist() == [1.0]
     assert history.with_sent("a/1", START + 20.0, START, NOTHING, SentRows(1))[0].ravel().tolist() == [
@@ -143,7 +145,7 @@ def test_with_the_history_that_it_has_begun_with_nothing_is_read_also_after_a_re
 
     def history():
         return LevelHistory(
-            lambda: reads.append(1) or ingested(relative, [1.0, 3.0]),
+            lambda: reads.append(1) or [ingested(relative, [1.0, 3.0])],
             relative,
             RelativeFeatures(relative).inputs,
             lambda: "the same",
@@ -295,3 +297,46 @@ def test_levels_of_an_earlier_release_without_a_history_go_on(relative):
     restored = levels(relative, None)
     assert restored.restore(of_earlier_release(found.saved()), {"a/1": round(START * 1e6)})
     assert answered(restored, 4.0)[0] == answered(found, 4.0)[0] == 2.0
+
+
+@pytest.mark.parametrize("arrives", [False, True])
+def test_a_history_that_is_read_in_parts_says_the_same(relative, arrives):
+    generator = np.random.default_rng(2)
+    schema = TelemetrySchema.from_dict({**relative.to_dict(), "arrival": "received"}) if arrives else relative
+    frame = ingested(schema, generator.normal(size=300).tolist())
+    frame["received"] = frame[schema.time] + pd.to_timedelta(generator.integers(0, 900, len(frame)), unit="s")
+    frame = frame.sample(frac=1.0, random_state=1)
+    moments = frame[schema.time].sort_values().iloc[[0, 100, 350, 599]].tolist()
+    parts = [
+        frame[(frame[schema.time] > a) & (frame[schema.time] <= b)] for a, b in itertools.pairwise(moments)
+    ]
+    parts[0] = pd.concat([parts[0], frame[frame[schema.time] == moments[0]]])
+    whole, in_parts = (
+        LevelHistory(lambda read=read: read, schema, RelativeFeatures(schema).inputs, str)
+        for read in ([frame], parts)
+    )
+    for device in ("a/1", "a/2"):
+        asked = (device, START + 2000.0, START + 1800.0, NOTHING, SentRows(2))
+        one, other = whole.with_sent(*asked), in_parts.with_sent(*asked)
+        assert 100 < len(one[0]) < 300 and np.array_equal(one[0], other[0])
+        assert np.array_equal(one[1], other[1]) and one[3] == other[3]
+
+
+def test_a_history_that_changes_while_it_is_read_is_read_anew(relative):
+    reads = []
+
+    def read():
+        reads.append(1)
+        yield ingested(relative, [1.0])
+        if len(reads) < changes:
+            raise OtherState("metrics")
+        yield ingested(relative, [1.0, 3.0]).iloc[2:]
+
+    changes = 3
+    asked = ("a/1", START + 40.0, START, NOTHING, SentRows(2))
+    history = LevelHistory(read, relative, RelativeFeatures(relative).inputs, str)
+    assert history.with_sent(*asked)[0][:, 0].tolist() == [1.0, 3.0] and len(reads) == 3
+    changes = 100
+    history.refresh()
+    with pytest.raises(ApiError, match="must stay as it is while it is read"):
+        history.with_sent(*asked)
