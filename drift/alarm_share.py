@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+from drift.share_text import percent
+
 MOST_FALSE_ALARMS = 0.2
 """Share of the healthy rows above which alarms are of no use to anybody."""
 
@@ -51,7 +53,7 @@ def caught_beside_alarms(summary: str, found: AlarmShare) -> str:
     """
     if found.share is None:
         return summary
-    alarms = f"it alarms on {found.share:.1%} of the newest {found.healthy:,} healthy rows"
+    alarms = f"it alarms on {percent(found.share)} of the newest {found.healthy:,} healthy rows"
     if found.share <= MOST_FALSE_ALARMS:
         return f"{summary}; {alarms}"
     always = "one that always alarms would catch every incident"

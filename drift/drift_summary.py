@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from drift.alert import Alert
 from drift.newest_labels import NewestLabels
+from drift.share_text import percent
 
 _RARE = 0.01
 """Share of errors among labels below which the share of wrong predictions hides whether any is caught."""
@@ -64,11 +65,11 @@ def in_one_sentence(
     if last is not None:
         names = ", ".join(last.detectors)
         found = f"the last drift was found at {last.time} by {names}, {last.labels_ago:,} labels ago"
-    rate, n = f"{status['errors'] / status['n']:.1%}", f"{status['n']:,} labels"
+    rate, n = percent(status["errors"] / status["n"]), f"{status['n']:,} labels"
     wrong = f"{rate} of {n} were predicted wrong"
     if newest is not None and newest.labels < status["n"] - 1:  # The time of the first one begins them all.
-        before = "" if newest.before is None else f"{newest.before:.1%} before; "
-        now = f"{newest.rate:.1%} of the newest {newest.labels:,} labels were predicted wrong"
+        before = "" if newest.before is None else f"{percent(newest.before)} before; "
+        now = f"{percent(newest.rate)} of the newest {newest.labels:,} labels were predicted wrong"
         wrong = f"{now} ({before}of all {n} {rate})"
     return f"{state}: " + "; ".join(filter(None, (found, _beside(status["detectors"]), wrong)))
 

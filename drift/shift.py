@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from drift.change_size import severity_of
 from drift.drift_event import SEVERITIES, DriftEvent, Severity
+from drift.share_text import percent
 
 Kind = Literal["feature", "prediction", "label", "joint"]
 Verdict = Literal["moved", "not_moved", "no_verdict"]
@@ -46,7 +47,7 @@ class ShareShift:
         return abs(self.batch - self.base)
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.base:.1%} to {self.batch:.1%}"
+        return f"{self.what}: {percent(self.base)} to {percent(self.batch)}"
 
 
 @dataclass(frozen=True)

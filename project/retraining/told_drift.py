@@ -7,6 +7,7 @@ from typing import Any
 
 from drift.missed_alert import SOURCE as MISSED
 from drift.missed_alert import missed_on
+from drift.share_text import percent
 from drift.wrong_devices import devices_in_words, is_of_one_device
 
 _NEARLY_CERTAIN = 0.9999
@@ -58,8 +59,8 @@ def size_of(event: Mapping[str, Any]) -> str:
     if event.get("sample_rate") is None or event.get("reference_rate") is None:
         return ""
     what = "incidents missed" if event["source"] == MISSED else "labels wrong"
-    rates = f"{event['sample_rate']:.1%} of {event['sample_labels']:,} {what}"
-    before = f"{event['reference_rate']:.1%}"
+    rates = f"{percent(event['sample_rate'])} of {event['sample_labels']:,} {what}"
+    before = percent(event["reference_rate"])
     if event.get("reference_labels"):
         before += f" of the {event['reference_labels']:,} before"
     return f"{event['severity']}: {rates} after {before}{_sure(event.get('confidence'))}"

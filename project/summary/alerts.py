@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from drift.missed_alert import alert_in_words
+from drift.share_text import percent
 from drift.wrong_devices import devices_in_words
 from project.function_names import attaches_detectors
 from project.http_json import UnreachableError, get_json
@@ -114,10 +115,14 @@ def _rates(alert: Mapping[str, Any], newest: Mapping[str, Any] | None = None) ->
     before, where = alert["rate_before"], devices_in_words(alert.get("devices"))
     now = ""
     if newest:
-        now = f"of the newest {newest['labels']:,}, since {_minute(newest['since'])}, {newest['rate']:.1%}"
+        now = (
+            f"of the newest {newest['labels']:,}, since {_minute(newest['since'])}, {percent(newest['rate'])}"
+        )
         where = devices_in_words(newest["devices"]) or (where and f"when it was told last, {where}")
-    worst = f"{alert['rate']:.1%} of the labels predicted wrong"
-    return "; ".join(filter(None, (worst + ("" if before is None else f", {before:.1%} before"), now, where)))
+    worst = f"{percent(alert['rate'])} of the labels predicted wrong"
+    return "; ".join(
+        filter(None, (worst + ("" if before is None else f", {percent(before)} before"), now, where))
+    )
 
 
 def _merged(alert: Mapping[str, Any]) -> str:

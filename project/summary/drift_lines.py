@@ -9,6 +9,9 @@ from typing import Any
 from project.summary.alerts import alert_texts
 from project.summary.columns import fact, ideas
 
+_NO_PROMISE = "none: "
+"""What a promise begins with that is none, see ``drift.calibration``."""
+
 
 def drift_lines(facts: Mapping[str, Any]) -> list[str]:
     """Alerts, then the verdict of the detectors that decide, then how far the rows have moved, then the rest.
@@ -30,7 +33,9 @@ def drift_lines(facts: Mapping[str, Any]) -> list[str]:
         lines += fact("next", f"'netops run --project {facts['project']}' trains on the newest telemetry")
     lines += moved
     promise = drift.get("promise") or ""
-    told = f"false alarms of the verdict: {promise}" if promise.startswith("none") or ";" in promise else ""
+    told = f"false alarms of the verdict: {promise}" if ";" in promise else ""
+    if promise.startswith(_NO_PROMISE):  # "False alarms: none" would say that there are none.
+        told = f"false alarms of the verdict: no rate can be told: {promise.removeprefix(_NO_PROMISE)}"
     for place, text in enumerate(beside):
         lines += fact("" if place else "beside it", text)
     lines += ideas("" if beside else "beside it", told)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from drift.share_text import decimal
 from graphs.protocol.label_status import LabelStatus
 from project.summary.audit_text import audit_text
 from project.summary.champion_text import champion_text
@@ -325,4 +326,4 @@ def _minute(moment: object) -> str:
 
 
 def _number(value: object) -> str:
-    return f"{value:.3f}" if isinstance(value, int | float) else "-"
+    return decimal(value) if isinstance(value, int | float) else "-"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from drift.alarm_share import MOST_FALSE_ALARMS
+from drift.share_text import decimal
 from training.evaluation.clusters import LEAST_CLUSTERS
 from training.evaluation.interval import Interval
 from training.evaluation.rounded import rounded
@@ -93,7 +94,7 @@ class Comparison:
         return (
             f"NEITHER MODEL IS USABLE on these {self.rows:,} rows: average precision {self.candidate:.3f} of "
             f"the new one and {self.champion:.3f} of version {self.version[:8]} in production, where "
-            f"guessing has {self.base_rate:.3f}"
+            f"guessing has {decimal(self.base_rate)}"
         )
 
     @property

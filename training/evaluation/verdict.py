@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from drift.share_text import decimal
 from feature_sets.durations import in_words
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.evaluation.baselines import MODEL, SINGLE_FEATURE, SingleFeatureRule
@@ -49,7 +50,7 @@ def finding(
         alarms = f"{runs} apart from episodes ({share} are called errors, those beside an episode included)"
     return (
         f"On {rows} the model's average precision is {average_precision[MODEL]:.3f}{interval}, "
-        f"against {base_rate:.3f} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
+        f"against {decimal(base_rate)} for guessing and {average_precision[SINGLE_FEATURE]:.3f} for the rule "
         f"{rule}; {_caught(episodes)}; {alarms}.{_unended(episodes)}"
     )
 

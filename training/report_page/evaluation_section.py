@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from drift.share_text import decimal
 from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE
@@ -165,7 +166,7 @@ def _of_group(row: Mapping[Hashable, Any], score: str) -> str:
         return ""
     if str(row.get("intervals", "")).startswith("none"):
         return "too few episodes" if score == "average_precision" else ""
-    return with_interval(row, score) if score in ("average_precision", "f1") else f"{row[score]:.3f}"
+    return with_interval(row, score) if score in ("average_precision", "f1") else decimal(row[score])
 
 
 def score_rows(scores: pd.DataFrame) -> pd.DataFrame:

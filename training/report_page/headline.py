@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from drift.share_text import decimal
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import TelemetrySchema
 
@@ -31,7 +32,7 @@ def facts(model: ModelSchema, balance: pd.DataFrame) -> dict[str, str]:
         "alarms per device-day, test part": f"{metrics['alarms_per_device_day']:.2g}"
         if "alarms_per_device_day" in metrics
         else "",
-        "base rate: errors among the test rows": f"{metrics['base_rate']:.3f}"
+        "base rate: errors among the test rows": decimal(metrics["base_rate"])
         if "base_rate" in metrics
         else "",
         "model": model.algorithm.replace("_", " "),
@@ -45,6 +46,6 @@ def facts(model: ModelSchema, balance: pd.DataFrame) -> dict[str, str]:
 
 def with_interval(metrics: Mapping[Any, Any], name: str) -> str:
     """A score and, where it is known, its interval."""
-    text = f"{metrics[name]:.3f}"
+    text = decimal(metrics[name])
     low, high = (metrics.get(f"{name}_{bound}", np.nan) for bound in ("low", "high"))
-    return text if np.isnan(low) or np.isnan(high) else f"{text} ({low:.3f} to {high:.3f})"
+    return text if np.isnan(low) or np.isnan(high) else f"{text} ({decimal(low)} to {decimal(high)})"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -18,8 +19,10 @@ _TYPE = re.compile(r"trigger|type|class|categ|kind|cause|problem|alarm|alert|eve
 _NO_TYPE = re.compile(r"stat(e|us)|(^|_| )id$|(?<=[a-z])I[Dd]$|time|date|text|descr")
 _MOST_WORDS = 20
 _SHOWN = 4
-_GRAVE = ("critical", "disaster", "emergency", "fatal", "major", "high", "error", "1", "p1")
-"""Words that an example names, if there are some of them."""
+_GRAVE = {"critical", "disaster", "emergency", "fatal", "major", "high", "error", "1", "p1", "sev1", "s1"}
+"""Words that an example names, if there are some; of a severity also values such as ``1 - Critical``."""
+_SIGNS = re.compile(r"[^\w .()/-]|^[^\w]")
+"""What YAML may take for something else than text."""
 
 
 def ask_only(proposal: Proposal, table: TableProfile, rows: Integers, taken: Sequence[str]) -> None:
@@ -40,14 +43,21 @@ def ask_only(proposal: Proposal, table: TableProfile, rows: Integers, taken: Seq
                 continue
             told = listed([f"{count:,} {word!r}" for word, count in counts.items()], _SHOWN)
             asked.append(f"of '{name}' {told}")
-            grave = [word for word in counts if word.lower() in _GRAVE] or list(counts)[-1:]
-            example = example or f"only: {{{proposal.named(name, reserved=False)}: [{', '.join(grave)}]}}"
+            grave = [word for word in counts if _is_grave(word, pattern is _SEVERITY)] or list(counts)[-1:]
+            values = ", ".join(json.dumps(word) if _SIGNS.search(word) else word for word in grave)
+            example = example or f"only: {{{proposal.named(name, reserved=False)}: [{values}]}}"
             break
     if asked:
         proposal.decide.append(
             f"All incidents are errors, {'; and '.join(asked)}. If only some of these are, labels.only names "
             f"them, such as {example}."
         )
+
+
+def _is_grave(word: str, severity: bool) -> bool:
+    """Whether an example names it; of a type the whole word must say so."""
+    said = word.lower()
+    return said in _GRAVE or (severity and not _GRAVE.isdisjoint(re.findall(r"\w+", said)))
 
 
 def _counts(table: TableProfile, name: str, rows: Integers) -> dict[str, int]:

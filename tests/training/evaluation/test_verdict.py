@@ -52,6 +52,13 @@ def view(lags, *, horizon=0, already_on=0, false_alarms=17, days=1.0, before=0, 
     return EpisodeView(episodes, alarms, pd.DataFrame({"days": [days]}), horizon)
 
 
+def test_guessing_is_not_told_as_nothing_where_errors_are_rare():
+    rule = SingleFeatureRule("heat", 1, 310.0, 300.0)
+    precision = {"model": 0.477, "single_feature": 0.355}
+    told = finding("104,704 later rows", precision, 29 / 104_704, NO_INTERVALS, rule, view([9.0]), 0.0163)
+    assert "against 0.00028 for guessing and 0.355 for the rule" in told
+
+
 def found(episodes):
     rule = SingleFeatureRule("heat", 1, 310.0, 300.0)
     precision = {"model": 0.9441, "single_feature": 0.8549}

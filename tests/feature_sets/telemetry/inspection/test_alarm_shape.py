@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from feature_sets.telemetry.inspection.folder_check import FolderCheck, check_folder
 from feature_sets.telemetry.readers import read_telemetry
@@ -255,3 +256,29 @@ def test_it_is_asked_which_severities_and_types_are_errors(tmp_path: Path) -> No
     )
     one = log(columns, [row for row in rows if row[3] == "High"])
     assert "labels.only" not in "".join(check_folder(folder(tmp_path, one)).proposal.decide)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        # As ServiceNow writes them: the number goes before the word.
+        (["1 - Critical", "2 - High", "3 - Moderate", "5 - Planning"], ["1 - Critical", "2 - High"]),
+        (["P1", "P2", "P3"], ["P1"]),
+        (["Sev1: outage", "Sev2: slow"], ["Sev1: outage"]),
+        (["Critical, all users", "Low"], ["Critical, all users"]),
+        (["10 - low", "11 - lower"], ["11 - lower"]),
+    ],
+)
+def test_the_example_names_the_grave_severities(tmp_path: Path, words: list[str], named: list[str]) -> None:
+    # The grave ones are seldom neither the most frequent nor the rarest.
+    often = [
+        word for place, word in enumerate(words) for _ in range(3 + place % 2 - (place == len(words) - 1))
+    ]
+    columns = ["time", "router", "state", "priority"]
+    rows = []
+    for number, word in enumerate(often):
+        rows += [(2 * number + 1, "r0", "PROBLEM", word), (2 * number + 2, "r0", "RESOLVED", word)]
+    check = check_folder(folder(tmp_path, log(columns, rows)))
+    (told,) = (one for one in check.proposal.decide if "labels.only" in one)
+    example = yaml.safe_load(told.partition("such as ")[2].removesuffix("."))
+    assert sorted(example["only"]["priority"]) == sorted(named)
