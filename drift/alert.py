@@ -14,7 +14,7 @@ from drift.detectors.dependence import LEAST_EPISODES
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import SEVERITIES, DriftEvent, Severity, utc_time
 from drift.wrong_devices import WrongDevices
-from feature_sets.checks import check_choice, check_integer, check_number
+from feature_sets.checks import InputError, check_choice, check_integer, check_number
 
 Raised = Literal["raised", "worse"]
 
@@ -89,6 +89,9 @@ class Alert:
     :param cleared: event time of the label that cleared it; None while it is open.
     :param inflation: by how much errors vary more than independent ones, as they were when it was told.
     :param devices: of which devices the wrong labels were when it was told; None where that is not known.
+    :param calm_at: number of the newest label, since it was told, up to which labels were as before it; 0 if
+        they never were.
+    :param again: whether it was told that errors have risen again since then.
     """
 
     id: str
@@ -108,11 +111,18 @@ class Alert:
     cleared: str | None = None
     inflation: float = 1.0
     devices: WrongDevices | None = None
+    calm_at: int = 0
+    again: bool = False
 
     @property
     def worse_limit(self) -> float:
         """Share of errors from which on it is worse."""
         return min(1.0, _HALF_AS_MANY_AGAIN * self.rate)
+
+    @property
+    def again_limit(self) -> float:
+        """Share of errors from which on they have risen again, after labels as before it."""
+        return max(self.end_limit, _well_above(self.rate_before or 0.0))
 
     @property
     def before(self) -> Counts:
@@ -246,6 +256,36 @@ class AlertWatch:
         self._labels = 0
         return True
 
+    def note_calm(self, n: int, newest: Counts) -> None:
+        """Take the newest labels since the last finding, where the last look found them as before the alert.
+
+        :param n: number of the newest label.
+        """
+        now = self.open
+        if now is not None and now.calm and newest.n * now.end_limit >= LEAST_EPISODES * now.inflation:
+            self.open = replace(now, calm_at=n)
+
+    def has_risen_again(self, n: int, recent: Counts, inflation: float) -> bool:
+        """Whether errors have risen again after labels as before the open alert; it is then to be told, once.
+
+        An alert may be a burst of a few labels. As long as it is open, what comes after it would have to be
+        worse than the burst was, or nobody would be told.
+
+        :param n: number of the newest label.
+        :param recent: the newest labels since the last that were as before.
+        :param inflation: see ``Change``, at least.
+        """
+        now = self.open
+        if now is None or now.again or now.calm_at <= now.told_at or recent.n < self.hysteresis.batch:
+            return False
+        inflation = recent.inflation(inflation)
+        if recent.errors < LEAST_EPISODES * inflation or recent.bounds(inflation)[0] <= now.again_limit:
+            return False
+        self._make_worse(now, n, recent)
+        self.open = replace(self.open or now, again=True)
+        self._labels = 0
+        return True
+
     def _make_worse(self, now: Alert, n: int, sample: Counts) -> None:
         rate = sample.rate or 0.0
         severity = max(severity_of(now.rate_before, rate), now.severity, key=SEVERITIES.index)
@@ -336,7 +376,7 @@ def _saved_alert(owner: str, saved: Any) -> Alert | None:
     if isinstance(saved, Mapping) and "raised_at" in saved:
         # Of before an open alert was compared with the newest labels, had an inflation, and said where.
         since = {"labels_before": 0, "told_at": saved["raised_at"], "told_labels": 0, "inflation": 1.0}
-        saved = {**since, "devices": None, **saved}
+        saved = {**since, "devices": None, "calm_at": 0, "again": False, **saved}
     known: Mapping[str, Any] = saved_mapping(owner, "itself", saved, tuple(f.name for f in fields(Alert)))
     values = dict(known)
     for name in ("raised", "onset"):
@@ -344,12 +384,14 @@ def _saved_alert(owner: str, saved: Any) -> Alert | None:
     if values["cleared"] is not None:
         values["cleared"] = utc_time(values["cleared"], f"{owner}: cleared")
     check_choice(f"{owner}: severity", values["severity"], SEVERITIES)
-    for name in ("raised_at", "labels_before", "told_at", "told_labels", "calm", "merged"):
+    for name in ("raised_at", "labels_before", "told_at", "told_labels", "calm", "merged", "calm_at"):
         check_integer(f"{owner}: {name}", values[name], at_least=0)
     values["inflation"] = check_number(f"{owner}: inflation", values["inflation"], at_least=1)
     for name in ("rate", "lower_limit", "rate_before"):
         if name != "rate_before" or values[name] is not None:
             values[name] = check_number(f"{owner}: {name}", values[name], at_least=0, at_most=1)
+    if not isinstance(values["again"], bool):
+        raise InputError(f"{owner}: again", "must be true or false", values["again"])
     if values["devices"] is not None:
         values["devices"] = WrongDevices.from_dict(f"{owner}: devices", values["devices"])
     return Alert(**{**values, "id": str(values["id"]), "source": str(values["source"])})

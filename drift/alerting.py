@@ -165,17 +165,21 @@ class Alerting:
         :param time: event time of the newest label, ISO 8601 UTC.
         :param inflation: see ``Change``, at least.
         """
+        self._alerts.note_calm(self.now.n, self._calm().counts)
         known = self.open
         if known is None:
             return []
         for length in RECENT:
-            recent = self._marks.recent(length, known.told_at)
+            recent, limit = self._marks.recent(length, known.told_at), known.worse_limit
             detail = "error stream: rate of the newest labels"
             spread = self._has_spread(known, recent, inflation)
             if spread:
                 detail = f"{detail}, no longer of one device"
             elif not self._alerts.is_worse(self.now.n, recent, inflation):
-                continue
+                recent, limit = self._marks.recent(length, known.calm_at), known.again_limit
+                if not self._alerts.has_risen_again(self.now.n, recent, inflation):
+                    continue
+                detail = f"{detail}, risen again after labels as before the alert"
             onset = self._marks.onset(None)
             self._marks.begin_at(onset.counts)
             self._hours.begin()
@@ -188,7 +192,7 @@ class Alerting:
                 level="drift",
                 event_time=time,
                 value=recent.rate,
-                limit=known.worse_limit,
+                limit=limit,
                 n_seen=self.n_seen,
                 detail=detail,
                 onset=_not_after(onset.time, time),

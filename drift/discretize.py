@@ -80,6 +80,11 @@ class CategoryBins:
         """Number of bins, with those for other and missing values."""
         return len(self.categories) + 2
 
+    def others(self, values: pd.Series) -> list[str]:
+        """Values that are none of the categories, the most frequent first."""
+        known = values.dropna().astype(object)
+        return [str(each) for each in known[~known.isin(self.categories)].value_counts().index]
+
     def index(self, values: pd.Series) -> Index:
         """Bin of each value; see the class."""
         plain = values.astype(object)

@@ -149,7 +149,7 @@ def drift_magnitude(
     base, base_starts = selected(base, base_starts, max_rows, rng)
     batch, batch_starts = selected(batch, batch_starts, max_rows, rng)
     coded = coded_columns(base, batch, columns, joint, bins, how)
-    shares = [*shares_of(coded, least_change), *errors_of(coded, base, batch, least_change)]
+    shares = [*shares_of(coded, batch, least_change), *errors_of(coded, base, batch, least_change)]
     starts = (base_starts, batch_starts)
     of_column = [min(block_rows, each.least) * gap for each in [*needed, *[depends] * bool(joint)]]
     spans = of_column + [of_column[share.column] for share in shares]
@@ -264,7 +264,7 @@ def _needed_blocks(
     as long as anything else does.
     """
     coded = coded_columns(base, base, columns, (), bins, how)
-    shares = [*shares_of(coded, change), *errors_of(coded, base, base, change)]
+    shares = [*shares_of(coded, base, change), *errors_of(coded, base, base, change)]
     return needed_blocks(coded, shares, stretches_of(base, entity), hours_of(base, entity, time))
 
 

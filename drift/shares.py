@@ -25,6 +25,8 @@ from feature_sets.checks import check_number
 
 Bools = npt.NDArray[np.bool_]
 
+_MOST_NAMED = 3
+"""Unseen categories that are named."""
 _FENCE = 3.0
 """Interquartile ranges beyond the quartiles from which on a reading is far (J. W. Tukey, "Exploratory Data
 Analysis", 1977: the outer fences)."""
@@ -89,15 +91,16 @@ class Share(NamedTuple):
     of_errors: bool = False
 
 
-def shares_of(columns: Sequence[CodedColumn], change: LeastChange) -> list[Share]:
+def shares_of(columns: Sequence[CodedColumn], batch: pd.DataFrame, change: LeastChange) -> list[Share]:
     """Every share of single columns that can change by its least, in the order of the columns.
 
     :param columns: coded; joint ones have no shares.
+    :param batch: names the categories that the base does not have.
     """
     found: list[Share] = []
     for number, column in enumerate(columns):
         least = change.of(column)
-        shares = (Share(number, what, was, now, least) for what, was, now in _candidates(column))
+        shares = (Share(number, what, was, now, least) for what, was, now in _candidates(column, batch))
         found.extend(filter(_can_change, shares))
     return found
 
@@ -122,21 +125,24 @@ def _can_change(share: Share) -> bool:
     return min(count, rows - count) >= share.least * smaller
 
 
-def _candidates(column: CodedColumn) -> Iterator[tuple[str, Bools, Bools]]:
+def _candidates(column: CodedColumn, batch: pd.DataFrame) -> Iterator[tuple[str, Bools, Bools]]:
     if column.kind == "joint":
         return
     if column.numbers is not None:
         yield from _far(*column.numbers)
-    for code, what in _named(column):
+    for code, what in _named(column, batch):
         yield what, column.base == code, column.batch == code
 
 
-def _named(column: CodedColumn) -> Iterator[tuple[int, str]]:
+def _named(column: CodedColumn, batch: pd.DataFrame) -> Iterator[tuple[int, str]]:
     """Bins whose share is looked at, and what is in them."""
     if isinstance(column.bins, CategoryBins):
         for code, category in enumerate(column.bins.categories):
             yield code, f"= {_plain(category)}"
-        yield column.size - 2, "is a category that the base does not have"
+        others = column.bins.others(batch[column.name])
+        more = f" and {len(others) - _MOST_NAMED:,} more" if len(others) > _MOST_NAMED else ""
+        named = f" ({', '.join(others[:_MOST_NAMED])}{more})" if others else ""
+        yield column.size - 2, f"is a category that the base does not have{named}"
     yield column.size - 1, "is missing"
 
 

@@ -167,8 +167,13 @@ def _log(context: mlrun.MLClientCtx, document: Mapping[str, Any]) -> None:
 
 
 def _found(drift: Mapping[str, Any]) -> Found:
-    """What the answer of ``GET /drift`` says."""
-    last, alert = drift.get("last_drift"), drift.get("alert")
+    """What ``GET /drift`` says; nothing of an alert whose newest labels are as good as before it.
+
+    It takes a day or more until such an alert is over, and what has moved meanwhile is no cause of it.
+    """
+    last, alert, newest = (drift.get(name) for name in ("last_drift", "alert", "newest"))
+    if alert and newest and newest["before"] is not None and newest["rate"] <= newest["before"]:
+        return Found()
     return Found(str(last["time"]) if last else "", str(alert["onset"]) if alert else "")
 
 

@@ -123,7 +123,7 @@ def test_an_unseen_category_is_drift_and_named():
     found = drift_magnitude(base, batch, ["os"])
     assert found.drifted
     assert found.reason.startswith(
-        "1 of 1 columns moved: feature os is a category that the base does not have: 0.0%"
+        "1 of 1 columns moved: feature os is a category that the base does not have (NEW): 0.0%"
     )
 
 

@@ -450,3 +450,16 @@ def test_live_rows_that_are_no_later_than_the_base_do_not_count_and_are_told(tmp
     assert none.why.endswith(
         "has 0 of the 2 labeled rows needed since this model, and 4 not later than what it was evaluated on"
     )
+
+
+@pytest.mark.parametrize(
+    ("rate", "before", "onset"), [(0.02, 0.03, ""), (0.05, 0.03, "then"), (0.05, None, "then")]
+)
+def test_an_open_alert_whose_newest_labels_are_as_good_as_before_it_says_nothing_of_now(rate, before, onset):
+    told = {
+        "last_drift": {"time": "then"},
+        "alert": {"onset": "then"},
+        "newest": {"rate": rate, "before": before},
+    }
+    assert drift_magnitude._found(told) == Found(onset, onset)
+    assert drift_magnitude._found({**told, "newest": None}) == Found("then", "then")
