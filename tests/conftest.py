@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,6 +69,19 @@ def _same_address() -> Iterator[None]:
         os.environ.pop("MLRUN_DBPATH", None)
     else:
         os.environ["MLRUN_DBPATH"] = before
+
+
+@pytest.fixture(autouse=True)
+def _same_handlers() -> Iterator[None]:
+    """A command that runs in a test takes over Ctrl-C and SIGTERM; what a later test forks may not have that.
+
+    They would not end when a pool of them is closed, so that the test never ended.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in before.items():
+        if signal.getsignal(number) is not handler:
+            signal.signal(number, handler)
 
 
 @dataclass(frozen=True)

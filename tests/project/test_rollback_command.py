@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
@@ -99,13 +98,9 @@ def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Installation:
 
 
 @pytest.fixture
-def ctrl_c() -> Iterator[None]:
+def ctrl_c() -> None:
     """The handlers of a command, for the time of a test."""
-    before = {number: signal.signal(number, signal.SIG_DFL) for number in (signal.SIGINT, signal.SIGTERM)}
     watch_for_interruption()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
 
 
 def decisions(tmp_path: Any) -> list[tuple[str, str, str, str]]:
