@@ -79,7 +79,7 @@ def live_incidents(
         before = found.get(event.id)
         status, incident = take(before, early, event, arrived + tolerance)
         statuses.append(status)
-        if event.ended and status not in _REFUSED:
+        if event.ended and status not in _REFUSED and (event.reopens or event.end is not None):
             end = ends.pop(event.id, None) if before is None or before.end is None else before.end
             if event.end is None and end is not None:  # Files say so, or it was sent.
                 reopened[event.id] = changed[event.id] = _time(arrived)

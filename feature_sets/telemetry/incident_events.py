@@ -61,6 +61,8 @@ class IncidentEvent(NamedTuple):
     :param texts: column -> what is said of it there.
     :param source: what of the history says so, such as the name of a file; empty if it was sent.
     :param firm: whether ``cancelled`` is said of itself, as by a person: the ticket is not repeated with it.
+    :param reopens: whether it takes an end back. A whole ticket without an end need not: it says what was
+        known when it was written.
     """
 
     id: str
@@ -72,22 +74,26 @@ class IncidentEvent(NamedTuple):
     texts: Mapping[str, str | None]
     source: str = ""
     firm: bool = False
+    reopens: bool = False
 
     def row(self) -> dict[str, Any]:
         """As a journal keeps it; ``of_row`` reads it back."""
         content = self._asdict()
-        if not self.source:
-            del content["source"]
+        for name in ("source", "reopens"):
+            if not content[name]:
+                del content[name]
         return content
 
     @classmethod
     def of_row(cls, row: Mapping[str, Any]) -> IncidentEvent:
         """The inverse of ``row``. An earlier version kept ids as they were sent, such as 7.0 for 7.
 
-        It kept no ``firm`` either. What took a cancellation back then does so again.
+        It kept no ``firm`` and no ``reopens`` either. What took a cancellation back then does so again.
         """
         is_bare = not row["names"] and row["start"] is None
-        before = {"firm": row["cancelled"] is False or (row["cancelled"] is True and is_bare)}
+        before: dict[str, Any] = {"firm": row["cancelled"] is False or (row["cancelled"] is True and is_bare)}
+        if "firm" not in row:
+            before["reopens"] = is_bare and row["ended"] and row["end"] is None
         return cls(**{**before, **row, "id": id_text(row["id"])})
 
 
@@ -146,6 +152,7 @@ class Incident:
             {**(self.texts or {}), **event.texts},
             event.source,
             self.held if event.cancelled is None else event.firm,
+            event.reopens,
         )
 
     def digest(self) -> str:
@@ -223,16 +230,19 @@ def after(
 
 
 def decided(known: Incident | None, event: IncidentEvent, found: Incident | None) -> IncidentEvent:
-    """An event that says itself what becomes of a cancellation: who reads it later need not know more.
+    """An event that says itself what becomes of a cancellation and of an end: its reader need not know more.
 
     :param known: what the event meets.
     :param found: what it makes of that, see ``after``; None if nothing changes.
     """
-    if known is None or not known.cancelled or event.cancelled is not False or event.source:
+    if known is None or event.source:
         return event
-    if (found or known).cancelled:
-        return event._replace(cancelled=None, firm=False)
-    return event._replace(firm=True)
+    if event.ended and event.end is None and known.end is not None and found is not None:
+        event = event._replace(reopens=True)
+    if known.cancelled and event.cancelled is False:
+        stays = (found or known).cancelled
+        event = event._replace(cancelled=None, firm=False) if stays else event._replace(firm=True)
+    return event
 
 
 def _with_cancelled(found: Incident, known: Incident, event: IncidentEvent) -> Incident:

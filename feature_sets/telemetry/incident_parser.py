@@ -196,9 +196,9 @@ class IncidentParser:
             for column in self._texts
             if field(body, column, self) is not self
         }
-        return IncidentEvent(
-            name, names, start, end, field(body, form.end, self) is not self, cancelled, texts
-        )
+        ended = field(body, form.end, self) is not self
+        reopens = ended and end is None and not names and start is None
+        return IncidentEvent(name, names, start, end, ended, cancelled, texts, reopens=reopens)
 
     def _is_wanted(self, column: str, value: Any) -> bool:
         """Whether an incident with a value in a column of ``labels.only`` is one."""

@@ -82,8 +82,8 @@ class StoredRows:
         :raises ApiError: 503 if they cannot be read.
         :raises OtherState: if another ingestion took the place of that state meanwhile.
         """
+        history = self._feature_set.read(stored_history)  # Its files may be elsewhere by now.
         known = self._feature_set.known
-        history = stored_history(known)
         files = sorted(history.manifest.files if history else (), key=lambda file: file.last)
         ends, count = [], 0
         for file in files[:-1]:

@@ -64,3 +64,38 @@ def test_a_file_closes_what_was_opened_live_also_after_a_restart(project, local_
     assert found["INC1"] == later and found["INC2"] == pd.Timestamp(at(15)) and pd.isna(found["INC3"])
     endpoint.client.shut_down()
     forget_all()
+
+
+def test_a_whole_ticket_takes_back_the_end_that_the_endpoint_knew_in_the_history_too(
+    project, local_stack, tmp_path
+):
+    forget_all()
+    folder = past_of(tmp_path, INCIDENTS)
+    write(folder, incident("dev-1", 0, 5), incident("dev-0", 0, 15), incident("dev-0", 20, 25))
+    folder.ingest()
+    endpoint = serve(tmp_path, project, local_stack.info.redis_url, INCIDENTS, "endpoint")
+    endpoint.start()
+    assert endpoint.send("/devices/reload", None).status == 200
+    statuses = [
+        endpoint.send("/incidents", {"id": name, "device": "dev-0", "start": at(start), "end": None})
+        for name, start in (("INC1", 0), ("INC3", 30))
+    ]
+    assert [answer.json["status"] for answer in statuses] == ["changed", "opened"]
+    take_live(endpoint.journal, INCIDENTS)
+    # What the endpoint did not know ended says nothing of the end, although it arrives after it.
+    write(
+        folder,
+        incident("dev-1", 0, 5),
+        incident("dev-0", 0, 15),
+        incident("dev-0", 20, 25),
+        incident("dev-0", 30, 35),
+    )
+    folder.ingest()
+    kept = incidents_that_count(
+        LabelState.of(TelemetryHistory.of(INCIDENTS).labels, INCIDENTS).incidents, INCIDENTS
+    )
+    found = dict(zip(kept["id"], kept["end"], strict=True))
+    assert pd.isna(found["INC1"])
+    assert found["INC2"] == pd.Timestamp(at(25)) and found["INC3"] == pd.Timestamp(at(35))
+    endpoint.client.shut_down()
+    forget_all()
