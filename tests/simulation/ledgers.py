@@ -173,6 +173,8 @@ class IncidentLedger(Ledger):
         """Incidents that a person cancelled."""
         self.before: dict[str, list[tuple[Any, ...]]] = {}
         """What each incident said earlier."""
+        self._said_at: dict[str, float | None] = {}
+        """Where the deadline was when something was said of each incident last."""
         self.completed: dict[int, dict[str, Any]] = {}
         """How events of the request of now are written that open incidents with what waited, by identity."""
 
@@ -195,6 +197,7 @@ class IncidentLedger(Ledger):
         What is written twice, as the answer of the store was lost, says both times what had waited for it.
         """
         given, body = body, self.completed.get(id(body), body)
+        self._said_at[body["id"]] = self.settled_until
         before, early = self.incidents.get(body["id"]), self.early.get(body["id"], {})
         if "end" in body and body["end"] is None and "cancelled" not in body:
             body = {**body, "cancelled": False}  # Who opens it again says that it is one.
@@ -251,6 +254,9 @@ class IncidentLedger(Ledger):
             "end": row["end"],
             "cancelled": bool(row["cancelled"]),
         }
+        if self._is_forgotten(row["id"]):  # It is told anew, and nothing is known of what it said.
+            del self.incidents[row["id"]]
+            self.before.pop(row["id"], None)
         is_held = now["cancelled"] and row["firm"]
         is_same = now == self.incidents.get(row["id"]) and is_held == (row["id"] in self.held)
         if is_same and row["id"] not in self.sent:
@@ -258,6 +264,14 @@ class IncidentLedger(Ledger):
         self._follow(now, is_held)
         self.sent.pop(row["id"], None)
         return self._take(now, arrival, entry)[1]
+
+    def _is_forgotten(self, name: str) -> bool:
+        """Whether an incident was over before the deadline, and nothing was said of it since."""
+        known, until = self.incidents.get(name), self.settled_until
+        if known is None or until is None or self._said_at.get(name) == until:
+            return False
+        over = known["start"] if known["cancelled"] else known["end"]
+        return over is not None and over < until
 
     def _follow(self, now: dict[str, Any], is_held: bool) -> None:
         """Note what an incident said before, and whether it stays cancelled."""
@@ -281,6 +295,7 @@ class IncidentLedger(Ledger):
     def _take(self, now: dict[str, Any], arrival: float, entry: tuple[int, int]) -> tuple[int, list[Pair]]:
         """Know an incident: predictions in it that are healthy already, and pairs."""
         self.incidents[now["id"]] = now
+        self._said_at[now["id"]] = self.settled_until
         pairs: list[Pair] = []
         too_late = 0
         position = (*entry, 0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 
+from feature_sets.telemetry.incident_events import Incident
 from graphs.labeled_join import LabeledJoin
+from tests.simulation import checks
 from tests.simulation.history import History
+from tests.simulation.ledgers import IncidentLedger
 from tests.simulation.patches import simulated
 from tests.simulation.process import Process
 
@@ -30,9 +33,12 @@ def reading_at(now: float) -> list[dict[str, object]]:
     return [{"device": "d0", "timestamp": now, "cpu": 1}]
 
 
+def book(process: Process) -> Iterable[Incident]:
+    return next(step for step in process._steps if isinstance(step, LabeledJoin))._book
+
+
 def ends(process: Process) -> dict[str, float | None]:
-    join = next(step for step in process._steps if isinstance(step, LabeledJoin))
-    return {incident.id: incident.end for incident in join._book}
+    return {incident.id: incident.end for incident in book(process)}
 
 
 def test_what_another_process_was_sent_stays_where_the_history_says_something_older(history: History) -> None:
@@ -89,6 +95,34 @@ def test_a_cancelled_incident_that_is_forgotten_is_not_opened_by_an_older_histor
     assert process.send("POST", "/telemetry", reading_at(world.now))[0] == 200
     assert ends(process) == {}
     assert process.send("POST", "/devices/reload")[1]["incidents"] == 0
+
+
+def test_an_old_ticket_is_new_where_a_file_told_its_forgotten_incident_anew(history: History) -> None:
+    world = history.world
+    process, told = Process(world, history._deployed), world.history._file
+
+    def answers(path: str, body: list[dict[str, object]]) -> list[dict[str, object]]:
+        status, answer = process.send("POST", path, body)
+        found = history._follow()[-1][1]
+        checks.answer_is_equal(path, answer, found)
+        return found if status == 200 else []
+
+    now = world.now
+    said = {"device": "d0", "start": now - 30, "end": now - 10, "cancelled": False}
+    ticket = {"id": "i0", **said}
+    assert answers("/incidents", [ticket])[0]["status"] == "opened"
+    world.history._sent["i0"] = (now, said)
+    world.now += 900
+    answers("/telemetry", reading_at(world.now))
+    assert ends(process) == {}
+    told["i0"] = (world.now, {**said, "start": world.now - 50, "end": None})
+    assert process.send("POST", "/devices/reload")[1]["incidents"] == 1
+    history._follow()
+    assert answers("/incidents", [{"id": "i0", "cancelled": True}])[0]["status"] == "cancelled"
+    assert answers("/incidents", [ticket])[0]["status"] == "closed"
+    ledger = history.oracle.ledger
+    assert isinstance(ledger, IncidentLedger) and not ledger.incidents["i0"]["cancelled"]
+    assert [incident.cancelled for incident in book(process)] == [False]
 
 
 def test_an_incident_is_completed_by_what_another_process_was_sent(history: History) -> None:
