@@ -35,8 +35,14 @@ LEAST_EPISODES = 5.0
 LONGEST_LAG = 256
 """Devices that may take turns, at most."""
 
+OF_ONE_EVENT = 4
+"""Squared differences that an event can make which lies over the border of two blocks."""
+
 LEAST_BLOCKS = 12
 """Fewest blocks whose sums say how much they vary."""
+
+LEAST_BESIDE_EVENT = 32
+"""The same where one event is left out: of fewer, it may be the rule."""
 
 _LARGEST_CORRELATION = 0.995
 _LEAST_VALUES = 600
@@ -89,26 +95,37 @@ class BlockSums:
 
     def __init__(self, lengths: Sequence[int]) -> None:
         self.lengths = tuple(lengths)
-        self.totals = [[0, 0, 0, 0] for _ in self.lengths]
+        self.totals = [[0] * 4 for _ in self.lengths]
         """Of each length: blocks so far, the last but one sum, the last sum, sum of squared differences."""
+        self.largest = [[0] * OF_ONE_EVENT for _ in self.lengths]
+        """Of each length: the largest of these squares, ascending."""
 
     def add(self, i: int, block_sum: int) -> None:
         """Take the sum of the next block of length number i."""
         count, before, last, squares = self.totals[i]
         if count >= 2:
-            squares += (block_sum - before) ** 2
+            square = (block_sum - before) ** 2
+            squares += square
+            self.largest[i] = sorted((*self.largest[i], square))[1:]
         self.totals[i] = [count + 1, last, block_sum, squares]
 
-    def inflations(self, share: float) -> list[float]:
+    def inflations(self, share: float, but_one_event: bool = False) -> list[float]:
         """Variance inflation up to each length, discounted by what chance makes of few blocks.
 
         :param share: of errors, over all blocks.
+        :param but_one_event: without the largest differences, which one event can make, where there are
+            ``LEAST_BESIDE_EVENT`` blocks.
         """
         found, largest = [], 1.0
         variance = share * (1 - share)
-        for length, (count, _, _, squares) in zip(self.lengths, self.totals, strict=True):
+        for length, (count, _, _, squares), left_out in zip(
+            self.lengths, self.totals, self.largest, strict=True
+        ):
             if count >= LEAST_BLOCKS and variance > 0:
-                raw = squares / (count - 2) / 2 / length / variance
+                used = count - 2
+                if but_one_event and count >= LEAST_BESIDE_EVENT:
+                    squares, used = squares - sum(left_out), used - OF_ONE_EVENT
+                raw = squares / used / 2 / length / variance
                 largest = max(largest, raw / (1 + math.sqrt(2 / count)))
             found.append(largest)
         return found

@@ -19,6 +19,10 @@ where errors are rare, and of so few g is far from normal.
   against all that is before it, or, if it is 1.2 times beyond, against the newest 1,000 of that: a rise may
   follow a fall that was not told. Windows of 800 labels or more are few independent looks, so their g counts
   for a ninth more.
+- One outage of many devices at once makes the blocks of a base vary as if all errors came so; rare errors
+  would have to become a hundred times as many. So windows of 400 labels or more are compared again without
+  the event that varies most, where the base has 32 blocks so long, and without the two of their eight parts
+  that have most errors: another outage is no rise.
 - A fall is told as one if it is abrupt: at most 100 labels beyond ``fall_level`` against the 500 before them,
   and against all before them.
 - A slower fall, over 400 labels or more, is told if the tests of 150 labels in a row were beyond
@@ -33,6 +37,7 @@ promised rate of false alarms is measured on others, see ``docs/drift_benchmark.
 from __future__ import annotations
 
 import base64
+import itertools
 import math
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
@@ -73,6 +78,8 @@ _LEAST_BEGINNING = 2_000
 _HALVED = 200
 _LEAST_SHARE = 0.4
 """Of the rise over a window, what each half of it must show."""
+_PARTS, _OF_ONE_EVENT = 8, 2
+"""Parts of a window from ``_WIDE`` on, and of how many one event may be."""
 _LEAST_EFFECTIVE = (50.0, 20.0)
 
 
@@ -112,7 +119,9 @@ class LikelihoodRatio(Detector):
         "beginning": int,
         "beginning_errors": int,
         "blocks": list,
+        "largest": list,
         "floors": list,
+        "steady_floors": list,
         "bits": str,
     }
 
@@ -163,6 +172,7 @@ class LikelihoodRatio(Detector):
         self._base_errors = 0
         self._sums = BlockSums(WINDOWS)
         self._floors = [1.0] * len(WINDOWS)
+        self._steady_floors = [1.0] * len(WINDOWS)
         super().reset()
 
     def _forget(self) -> None:
@@ -184,6 +194,8 @@ class LikelihoodRatio(Detector):
     def from_dict(cls, saved: Mapping[str, Any]) -> Self:
         """Inverse of ``to_dict``; one of before there was a persistence, or were slow falls, has none.
 
+        One of before an event of the base was left out leaves out none.
+
         :raises InputError: see ``Detector.from_dict``.
         """
         parameters, state = saved.get("parameters"), saved.get("state")
@@ -193,7 +205,15 @@ class LikelihoodRatio(Detector):
         if isinstance(state, Mapping):
             saved = {
                 **saved,
-                "state": {"fallen": 0, "wide": 0, "beginning": 0, "beginning_errors": 0, **state},
+                "state": {
+                    "fallen": 0,
+                    "wide": 0,
+                    "beginning": 0,
+                    "beginning_errors": 0,
+                    "largest": [[0] * len(largest) for largest in BlockSums(WINDOWS).largest],
+                    "steady_floors": state.get("floors"),
+                    **state,
+                },
             }
         return super().from_dict(saved)
 
@@ -234,6 +254,7 @@ class LikelihoodRatio(Detector):
                 first = (n - length) % (HISTORY + 1)
                 self._sums.add(i, self._errors[n % (HISTORY + 1)] - self._errors[first])
         self._floors = self._sums.inflations(self._base_errors / n)
+        self._steady_floors = self._sums.inflations(self._base_errors / n, but_one_event=True)
 
     def _test(self) -> None:
         best, self._statistic, self._tested, wide = 0.0, 0.0, False, False
@@ -317,8 +338,9 @@ class LikelihoodRatio(Detector):
         runs = correlated_inflation(newest, w, self._errors[cut] - self._errors[first], near, pairs)
         factor = max(runs, self._lag_factor, self._floors[-1])
         if newest < LEAST_EPISODES * factor or not _is_enough(w, m, factor):
-            return 0.0
-        return root_of_ratio(newest, w, before, m, factor)
+            return self._steady_rise(-1, w, m, before, runs)
+        root = root_of_ratio(newest, w, before, m, factor)
+        return root if root > self.drift_level else self._steady_rise(-1, w, m, before, runs)
 
     def _compared(self, i: int, w: int, m: int) -> float | None:
         """Signed root of the newest w labels against the m before them, below 0 for a fall.
@@ -342,11 +364,34 @@ class LikelihoodRatio(Detector):
         now, cut, first = self._n % size, (self._n - w) % size, (self._n - w - m) % size
         newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
         pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
-        factor = max(correlated_inflation(newest, w, before, m, pairs), self._lag_factor, self._floors[i])
+        runs = correlated_inflation(newest, w, before, m, pairs)
+        factor = max(runs, self._lag_factor, self._floors[i])
         is_rise = newest * m > before * w
-        if not _is_enough(w, m, factor) or (is_rise and newest < LEAST_EPISODES * factor):
-            return None
-        return root_of_ratio(newest, w, before, m, factor)
+        is_enough = _is_enough(w, m, factor) and not (is_rise and newest < LEAST_EPISODES * factor)
+        root = root_of_ratio(newest, w, before, m, factor) if is_enough else None
+        if is_rise and w >= _WIDE and (root is None or root < self.drift_level):
+            steady = self._steady_rise(i, w, m, before, runs)
+            return steady if steady > self.drift_level else root
+        return root
+
+    def _steady_rise(self, i: int, w: int, m: int, before: int, runs: float) -> float:
+        """Root of a rise that shows in all parts of the newest w labels; 0 if there is none.
+
+        One event of the base, such as an outage in which many devices are predicted wrong at once, makes its
+        blocks vary as if all errors came so. It does not count here. So that another one is no rise, the two
+        parts with most errors do not either.
+
+        :param m: other labels, with ``before`` errors.
+        :param runs: variance inflation by neighbors.
+        """
+        places = [w - j * w // _PARTS for j in range(_PARTS + 1)]
+        counts = [self._errors[(self._n - back) % (HISTORY + 1)] for back in places]
+        newest = sum(sorted(after - count for count, after in itertools.pairwise(counts))[:-_OF_ONE_EVENT])
+        rest = w * (_PARTS - _OF_ONE_EVENT) // _PARTS
+        factor = max(runs, self._lag_factor, self._steady_floors[i])
+        if newest * m <= before * rest or newest < LEAST_EPISODES * factor or not _is_enough(rest, m, factor):
+            return 0.0
+        return root_of_ratio(newest, rest, before, m, factor)
 
     def _lasts(self, w: int, m: int) -> bool:
         """Whether both halves of the newest w labels rise above the m before them."""
@@ -370,23 +415,29 @@ class LikelihoodRatio(Detector):
             return base64.b64encode(np.packbits(self._kept_bits()).tobytes()).decode()
         if name == "blocks":
             return [list(each) for each in self._sums.totals]
+        if name == "largest":
+            return [list(each) for each in self._sums.largest]
         return super()._state_value(name)
 
     def _restore(self, name: str, value: Any) -> None:
         if name == "bits":
             self._restore_bits(value)
-        elif name == "blocks":
+        elif name in ("blocks", "largest"):
             rule = f"must be a list of {len(WINDOWS)} lists of 4 counts"
             plain = len(value) == len(WINDOWS) and all(isinstance(e, list) and len(e) == 4 for e in value)
             if not plain or not all(type(count) is int and count >= 0 for each in value for count in each):
-                raise InputError("glr: state.blocks", rule, value)
-            self._sums.totals = [list(each) for each in value]
-        elif name == "floors":
+                raise InputError(f"glr: state.{name}", rule, value)
+            content = [list(each) for each in value]
+            if name == "blocks":
+                self._sums.totals = content
+            else:
+                self._sums.largest = content
+        elif name in ("floors", "steady_floors"):
             plain = all(type(each) in (int, float) and 1 <= each < math.inf for each in value)
             if not plain or len(value) != len(WINDOWS):
                 rule = f"must be a list of {len(WINDOWS)} numbers of at least 1"
-                raise InputError("glr: state.floors", rule, value)
-            self._floors = [float(each) for each in value]
+                raise InputError(f"glr: state.{name}", rule, value)
+            setattr(self, f"_{name}", [float(each) for each in value])
         else:
             super()._restore(name, value)
 

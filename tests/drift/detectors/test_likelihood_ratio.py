@@ -1,5 +1,6 @@
 """GLR: found where it was planted, quiet where runs explain it, and which way."""
 
+import copy
 import math
 
 import numpy as np
@@ -196,6 +197,40 @@ def test_what_the_base_told_about_runs_outlives_a_drift_but_no_reset():
     assert detector.to_dict()["state"]["floors"] == [1.0] * 6
 
 
+def of_one_outage(seed, share):
+    """65,000 labels of which 43 are wrong, a share of these within 60 labels."""
+    random = np.random.default_rng(seed)
+    base = np.zeros(65_000, dtype=int)
+    base[random.choice(len(base), 43 - share, replace=False)] = 1
+    base[30_000 + random.choice(60, share, replace=False)] = 1
+    return base.tolist()
+
+
+@pytest.mark.parametrize("share", [20, 40])
+def test_one_outage_in_the_base_hides_no_steady_rise(share):
+    for seed in range(2):
+        detector = LikelihoodRatio(min_instances=65_000)
+        assert found(detector, of_one_outage(seed, share)) == []
+        # Another such outage is none, nor is it at a rate as before.
+        assert found(copy.deepcopy(detector), of_one_outage(seed + 10, share)[25_000:40_000]) == []
+        state = detector.to_dict()
+        (rise,) = found(detector, independent(seed, (4_000, 0.03)))[:1]
+        assert rise[0] < 2_500 and rise[1] == "rise"
+        # A state of before goes on as it did.
+        del state["state"]["largest"], state["state"]["steady_floors"]
+        earlier = LikelihoodRatio.from_dict(state)
+        assert earlier.to_dict()["state"]["steady_floors"] == state["state"]["floors"]
+        assert found(earlier, independent(seed, (1_000, 0.03))) == []
+
+
+def test_of_few_blocks_no_event_is_left_out():
+    detector = LikelihoodRatio(min_instances=12_000)
+    found(detector, of_one_outage(0, 40)[25_000:37_000])
+    state = detector.to_dict()["state"]
+    assert state["steady_floors"][3] > 0.9 * state["floors"][3]  # 30 blocks
+    assert state["steady_floors"][2] < 0.1 * state["floors"][2]  # 60 blocks
+
+
 @pytest.mark.parametrize(
     ("field", "bad"),
     [
@@ -205,6 +240,8 @@ def test_what_the_base_told_about_runs_outlives_a_drift_but_no_reset():
         ("blocks", [[1, 2, 3, -1]] * 6),
         ("floors", [0.5] * 6),
         ("floors", [1.0]),
+        ("largest", [[1]] * 6),
+        ("steady_floors", [0.5] * 6),
     ],
 )
 def test_a_saved_state_that_it_could_not_have_is_refused(field, bad):
