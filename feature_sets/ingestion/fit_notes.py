@@ -102,6 +102,17 @@ def silent_in_folder(
     return silent_incidents(readings, incidents, heard_of, schema, *span)
 
 
+def absent_static_notes(report: IngestReport, schema: TelemetrySchema) -> list[FitNote]:
+    """A sentence about a static file that is not there, and that only a further day can do without."""
+    if report.static.paths or not schema.attributes:
+        return []
+    sentence = (
+        f"There is no static file, which the schema takes {', '.join(schema.attributes)} from: a further day "
+        "of a history can do without, the first ingestion cannot."
+    )
+    return [FitNote("static", sentence)]
+
+
 def rejected_notes(report: IngestReport) -> list[FitNote]:
     """Sentences about tables of which many rows are left out, but for those that say the same as another."""
     found = []

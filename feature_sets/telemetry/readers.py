@@ -80,6 +80,7 @@ def read_telemetry(
     schema: TelemetrySchema,
     known: KnownTelemetry | None = None,
     clock: Callable[[], float] = time.time,
+    may_be_day: bool = False,
 ) -> tuple[Telemetry, IngestReport]:
     """Read ``metrics``, ``labels`` and ``static`` of a folder and check every row against the schema.
 
@@ -89,10 +90,12 @@ def read_telemetry(
         where the schema has features relative to the device.
     :param clock: epoch seconds now. What lies further ahead of it than the tolerance is left out: labels, and
         readings or, where the schema names it, their arrival.
+    :param may_be_day: whether the static file may be absent though the schema has attributes, as in a look at
+        a further day without its history. Nothing is known of devices then: each attribute is missing.
     :raises TelemetryError: if a table or a column is missing, a file cannot be read, or no row is left.
     :raises InputError: if the disk has too little space for temporary files.
     """
-    found, report = open_telemetry(folder, schema, known, clock)
+    found, report = open_telemetry(folder, schema, known, clock, may_be_day=may_be_day)
     return found.loaded(), report
 
 
@@ -102,12 +105,14 @@ def open_telemetry(
     known: KnownTelemetry | None = None,
     clock: Callable[[], float] = time.time,
     scratch: Path | None = None,
+    may_be_day: bool = False,
 ) -> tuple[Telemetry, IngestReport]:
     """What ``read_telemetry`` gives, with ``readings`` in the place of ``metrics``.
 
     These take the same memory, however many there are; what does not fit into it is on disk.
 
     :param scratch: folder of temporary files; the system's own by default.
+    :param may_be_day: see ``read_telemetry``.
     :raises TelemetryError: see ``read_telemetry``.
     :raises InputError: see ``read_telemetry``.
     """
@@ -115,7 +120,7 @@ def open_telemetry(
     base = Path(folder)
     optional = dict.fromkeys(TABLES, known is not None)
     # Without attributes to read, the devices are those that report.
-    optional["static"] |= not schema.attributes
+    optional["static"] |= may_be_day or not schema.attributes
     # Where nobody has reported an incident yet, a model can be made of the features relative to the device.
     optional["labels"] |= schema.labels.has_incidents and bool(schema.relative_features)
     files = {
@@ -140,7 +145,8 @@ def open_telemetry(
     devices = {*static[DEVICE], *(known.devices if known else ())}
     metrics = reading.metrics(files["metrics"], report.metrics, devices if listed else None)
     if not listed:
-        static = attributes = pd.DataFrame({DEVICE: list(metrics.first_seen.index)}, dtype=object)
+        names = pd.DataFrame({DEVICE: list(metrics.first_seen.index)}, dtype=object)
+        static = attributes = names.reindex(columns=attributes.columns).astype(object)
         devices = set(static[DEVICE])
         report.static.rows_read = len(static)
         report.static.notes.append("no static file: the devices are those of the metrics")

@@ -58,6 +58,7 @@ def check(
 
 def _fit(folder: Path, schema: Path, as_json: bool) -> None:
     from feature_sets.ingestion.fit_notes import (
+        absent_static_notes,
         fit_notes,
         outside_in_folder,
         rejected_notes,
@@ -68,9 +69,9 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
     from feature_sets.telemetry.schema import TelemetrySchema
 
     given = TelemetrySchema.from_yaml(schema)
-    rows, report = read_telemetry(folder, given)
+    rows, report = read_telemetry(folder, given, may_be_day=True)
     outside = outside_in_folder(rows, given)
-    notes = [*rejected_notes(report), *fit_notes(rows, outside, given)]
+    notes = [*absent_static_notes(report, given), *rejected_notes(report), *fit_notes(rows, outside, given)]
     silent = silent_in_folder(rows, outside, given)
     # No setting mends them all, so a folder fits with them, too.
     silence = [found.sentence for found in (outside, silent) if found is not None and found.sentence]

@@ -12,6 +12,7 @@ import typer
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.errors import TelemetryError
+from feature_sets.telemetry.readers import read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
 from project.cli.check import check
 from project.cli.init import init
@@ -188,6 +189,26 @@ def test_incidents_in_whose_time_a_device_sent_nothing_are_counted_and_the_folde
     assert note.startswith("  note: 1 of 2 incidents lie outside") and "1 is over before the first" in note
     assert "(T-2; the first of" in note
     assert last.startswith("every row was read; look at the notes first")
+
+
+@pytest.mark.parametrize("form", ["rows", "incidents"])
+def test_a_further_day_needs_no_static_file_as_for_an_ingestion(folder, tmp_path, capsys, form):
+    (folder / "static.parquet").unlink()
+    content = json.loads(lab_schema(tmp_path).read_text()) | {"static": ["site"]}
+    if form == "incidents":
+        (folder / "labels.parquet").unlink()
+        begin = pd.read_parquet(folder / "metrics.parquet")["at"].min()
+        ticket = {"router": ["r1"], "site": ["007"], "start": [begin], "end": [begin + pd.Timedelta("30s")]}
+        pd.DataFrame(ticket).to_parquet(folder / "incidents.parquet")
+        content["labels"] = {"form": "incidents", "scope": ["router", "site"]}
+    schema = tmp_path / "schema.yaml"
+    schema.write_text(json.dumps(content))
+    check(folder, schema=schema)
+    said = capsys.readouterr().out
+    assert "There is no static file, which the schema takes site from: a further day" in said
+    assert said.splitlines()[-1].startswith("every row was read; look at the notes first")
+    with pytest.raises(TelemetryError, match=r"static: must exist as static\.parquet"):
+        read_telemetry(folder, TelemetrySchema.from_yaml(schema))
 
 
 def test_a_folder_with_a_copy_of_a_file_fits(folder, tmp_path, capsys):

@@ -12,6 +12,8 @@ from feature_sets.plain_letters import plain_letters
 from feature_sets.telemetry.inspection.key_and_time import Cadence
 from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
 
+_UTC = ("UTC", "Etc/UTC", "GMT", "Etc/GMT", "+00:00")
+
 
 @dataclass(frozen=True)
 class Choice:
@@ -61,6 +63,7 @@ class Proposal:
     taken: frozenset[str] = frozenset()
     without_zone: list[str] = field(default_factory=list)
     zone_sentence: Callable[[str], str] | None = None
+    offsets: tuple[str, ...] = ()
 
     def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
         """Note what a column would be."""
@@ -88,11 +91,11 @@ class Proposal:
             return plain
 
     def assume_utc(self, tables: Sequence[str]) -> None:
-        """Take times without a zone for UTC, and ask whether they are.
+        """Take times without a zone for UTC, and ask whether they are; say what other clock readings have.
 
         :param tables: that have such times.
         """
-        self.assume_zone("UTC", tables, _assumed_utc)
+        self.assume_zone("UTC", tables, lambda names: _assumed_utc(names) + _other_clock(self.offsets))
 
     def assume_zone(self, zone: str, tables: Sequence[str], sentence: Callable[[str], str]) -> None:
         """Take times without a zone for those of one.
@@ -135,3 +138,24 @@ def _assumed_utc(tables: str) -> str:
         f"Times in {tables} have no zone; the schema says assume_timezone: UTC, "
         "which must be true of them (or name their zone, such as Europe/Oslo)."
     )
+
+
+def _other_clock(offsets: Sequence[str]) -> str:
+    """What the readings say of their own clock, where that is not UTC; empty if it is, or nobody knows.
+
+    :param offsets: of the readings, such as ``+01:00``, or the name of their zone.
+    """
+    others = [offset for offset in offsets if offset not in _UTC]
+    if not others:
+        return ""
+    if len(offsets) > 1:
+        said = f"The readings have the offsets {' and '.join(offsets)}"
+        return f" {said}: if these times are of the same clock, name its zone, such as Europe/Oslo."
+    (offset,) = others
+    if offset[0] not in "+-":
+        return f" The readings are of {offset}: if these times are of the same clock, say {offset}."
+    hours = int(offset[1:3])
+    # In the names of fixed offsets the sign is the other way round.
+    fixed = f"Etc/GMT{'-' if offset[0] == '+' else '+'}{hours}"
+    fits = f"{fixed}, or their zone if its clocks are changed" if offset.endswith(":00") else "their zone"
+    return f" The readings have the offset {offset}: if these times are of the same clock, say {fits}."

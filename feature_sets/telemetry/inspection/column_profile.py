@@ -29,6 +29,9 @@ _CLOCK = re.compile(rf"^\d{{1,2}}:\d{{2}}({_NOON}|:\d{{2}}([.,]\d+)?({_NOON}|Z|[
 _SHORT_CLOCK = re.compile(r"^\d{1,2}:\d{2}$")
 _CLOCK_NAME = re.compile(r"time|clock|hour|uhr|zeit")
 """What a column of hours and minutes alone is called; slots and ports are written alike."""
+_OFFSET = re.compile(r"([Zz]|[Uu][Tt][Cc]|[Gg][Mm][Tt]|[+-]\d{2}(:?\d{2})?)(?=[ \t]*$)")
+_UTC = "UTC"
+_NONE = ("Z", "UTC", "GMT", "+00", "+0000", "+00:00", "-00", "-0000", "-00:00")
 _SHOWN = 40
 _FEW = 1000
 _EARLIEST = 1e8
@@ -55,6 +58,7 @@ class ColumnProfile:
     :param first: earliest time, ISO 8601.
     :param last: latest time.
     :param order: of day and month in dates with the year last, see ``likely_order``.
+    :param offsets: from UTC that times have in text, such as ``+01:00``, or the zone of their type.
     """
 
     name: str
@@ -72,6 +76,7 @@ class ColumnProfile:
     first: str = ""
     last: str = ""
     order: str = ""
+    offsets: tuple[str, ...] = ()
 
     @property
     def missing_share(self) -> float:
@@ -91,6 +96,7 @@ class ColumnProfile:
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         content = {**asdict(self), "samples": list(self.samples), "missing_share": self.missing_share}
+        content["offsets"] = list(self.offsets) or None
         return {name: value for name, value in content.items() if value not in (None, "", False)}
 
     def words(self) -> str:
@@ -245,7 +251,19 @@ def _time_facts(column: pa.ChunkedArray, parsed: ParsedTimes, order: str | None 
     ends = (times.min(), times.max()) if len(times) else ()
     # Of times without a zone as they are, in whatever zone.
     span = [(end.tz_localize(None) if naive else end).isoformat() for end in ends] or ["", ""]
-    return {"times": form, "naive": naive, "first": span[0], "last": span[1]}
+    facts = {"times": form, "naive": naive, "first": span[0], "last": span[1]}
+    return facts if parsed.units else {**facts, "offsets": _offsets(column, parsed)}
+
+
+def _offsets(column: pa.ChunkedArray, parsed: ParsedTimes) -> tuple[str, ...]:
+    """Offsets from UTC of the times that have one, or the zone of their type."""
+    if pa.types.is_timestamp(column.type):
+        return (column.type.tz,) if column.type.tz else ()
+    texts = texts_of(column.filter(pa.array(~parsed.naive & ~parsed.unparsable))).values
+    found = {match[0].upper() for match in map(_OFFSET.search, texts) if match}
+    return tuple(
+        sorted({_UTC if each in _NONE else f"{each[:3]}:{each[3:].strip(':') or '00'}" for each in found})
+    )
 
 
 def _number_facts(values: np.ndarray[Any, np.dtype[np.float64]]) -> dict[str, Any]:

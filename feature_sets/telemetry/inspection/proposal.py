@@ -243,6 +243,7 @@ def _time(
     span = f", {profile.first} to {profile.last}" if profile.first else ""
     proposal.choose("metrics", time, "time", f"{profile.times}{span}", instead)
     proposal.fields["time"] = proposal.named(time)
+    proposal.offsets = () if profile.naive else profile.offsets
     if labels is not None and time not in labels.columns:
         proposal.missing.append(
             f"The labels have no column '{time}', the time of the metrics; both need it under one name."

@@ -79,6 +79,50 @@ def test_incidents_that_end_when_they_start_are_told(tmp_path: Path, tolerance: 
         assert "they last for the 60s before" in note
 
 
+@pytest.mark.parametrize(
+    ("zone", "suffix", "said"),
+    [
+        (
+            "Etc/GMT-1",
+            ".csv",
+            "have the offset +01:00: if these times are of the same clock, say Etc/GMT-1, or",
+        ),
+        (
+            "Asia/Kolkata",
+            ".csv",
+            "have the offset +05:30: if these times are of the same clock, say their zone",
+        ),
+        (
+            "Europe/Oslo",
+            ".parquet",
+            "are of Europe/Oslo: if these times are of the same clock, say Europe/Oslo",
+        ),
+        ("UTC", ".csv", ""),
+        ("UTC", ".parquet", ""),
+    ],
+)
+def test_tickets_without_a_zone_are_told_the_clock_of_the_readings(
+    tmp_path: Path, zone: str, suffix: str, said: str
+) -> None:
+    local = {name: TICKETS[name].dt.tz_localize(None) for name in ("opened_at", "closed_at")}
+    given = with_labels("incidents", TICKETS.assign(**local))
+    given["metrics"]["time"] = given["metrics"]["time"].dt.tz_convert(zone)
+    check, _ = taken(write(tmp_path, given, suffix))
+    (asked,) = (sentence for sentence in check.proposal.decide if "assume_timezone: UTC" in sentence)
+    assert asked.startswith("Times in incidents have no zone")
+    assert (said in asked) if said else ("The readings" not in asked)
+
+
+def test_readings_of_two_offsets_are_of_a_clock_that_is_changed(tmp_path: Path) -> None:
+    given = with_labels("incidents", TICKETS.assign(opened_at=["2026-03-01 01:02"] * 2, closed_at=None))
+    times = given["metrics"]["time"]
+    given["metrics"]["time"] = [
+        time.tz_convert(f"Etc/GMT-{1 + (time > BEGIN + pd.Timedelta('5min'))}").isoformat() for time in times
+    ]
+    asked = "".join(check_folder(write(tmp_path, given, ".csv")).proposal.decide)
+    assert "The readings have the offsets +01:00 and +02:00: if these times are of the same clock" in asked
+
+
 BY_EITHER = pd.DataFrame(
     {"router": ["r1", None], "site": [None, "oslo"], "start": at(2, 15), "end": at(5, 16), "kind": ["a", "b"]}
 )
