@@ -282,16 +282,18 @@ class Ingress:
     def _changes(self, request: Request) -> list[MaintenanceRecord]:
         """Changes of the calendar that keep every rule; each sees those before it."""
         known = dict(self._calendar.entries) if self._calendar is not None else {}
+        cancelled = self._calendar.cancelled if self._calendar is not None else set()
         accepted: list[MaintenanceRecord] = []
         for place, body in enumerate(self._bodies(request)):
             try:
-                event = self._maintenance.change(body, known, request.arrival)
+                event = self._maintenance.change(body, known, request.arrival, cancelled)
             except EventError as error:
                 request.refuse(place, error)
                 continue
             accepted.append(MaintenanceRecord(event, place))
             if event.entry is None:
                 known.pop(event.id, None)
+                cancelled.add(event.id)
             else:
                 known[event.id] = event.entry
         return accepted
