@@ -1,4 +1,4 @@
-"""That the store of a journal lost its content: it came back empty, or older than what was answered."""
+"""That the store of a journal lost its content: it came back empty, or older."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def lost_store(address: str) -> list[str]:
     since = datetime.fromtimestamp(float(start[1]), UTC).strftime("%Y-%m-%d %H:%M:%S")
     return [
         f"lost its content, {float(losses[1]):.0f}× since the endpoint began to serve at {since} UTC: it "
-        "came back empty, or older than what was answered; if that was at the start of the endpoint, events "
-        "after its last snapshot that are not in the archive are gone: send those of the last minutes before "
-        "it again, as what is known counts once"
+        "came back empty, or older than what the endpoint or its snapshot had; if that was at the "
+        "start of the endpoint, events after its last snapshot that are not in the archive are gone: "
+        "send those of the last minutes before it again, as what is known counts once"
     ]
