@@ -267,7 +267,7 @@ class DeviceStates(RequestStep):
     def _status(self, event: MaintenanceEvent) -> str:
         known = self._calendar.entries.get(event.id) if self._calendar is not None else None
         if event.entry is None:
-            return "cancelled"
+            return "unchanged" if known is None else "cancelled"
         if known is None:
             return "opened"
         return "unchanged" if known == event.entry else "changed"

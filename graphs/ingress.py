@@ -38,6 +38,7 @@ from graphs.protocol.request_id import given_id, made_id
 from graphs.protocol.roles import anonymous_role
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.protocol.telemetry_columns import TelemetryColumns
+from graphs.protocol.watched_tokens import Tokens, WatchedTokens
 from graphs.state.arrival_clock import ArrivalClock
 from graphs.state.serving_state import serving_state
 
@@ -73,7 +74,7 @@ class Ingress:
         self._incidents = IncidentParser(state.schema, of_any) if state.schema.labels.has_incidents else None
         devices = state.devices
         self._hints = EventHints(state.schema, lambda: () if devices is None else devices.known)
-        self._guard = AccessGuard(state.tokens, anonymous_role(state.settings.anonymous))
+        self._guard = _guard(context)
         self._rate = RateLimit(state.settings.requests_per_second)
         self._max_events = state.settings.max_events
         self._max_body_bytes = state.settings.max_body_bytes
@@ -281,16 +282,18 @@ class Ingress:
     def _changes(self, request: Request) -> list[MaintenanceRecord]:
         """Changes of the calendar that keep every rule; each sees those before it."""
         known = dict(self._calendar.entries) if self._calendar is not None else {}
+        cancelled = self._calendar.cancelled if self._calendar is not None else set()
         accepted: list[MaintenanceRecord] = []
         for place, body in enumerate(self._bodies(request)):
             try:
-                event = self._maintenance.change(body, known, request.arrival)
+                event = self._maintenance.change(body, known, request.arrival, cancelled)
             except EventError as error:
                 request.refuse(place, error)
                 continue
             accepted.append(MaintenanceRecord(event, place))
             if event.entry is None:
                 known.pop(event.id, None)
+                cancelled.add(event.id)
             else:
                 known[event.id] = event.entry
         return accepted
@@ -340,3 +343,24 @@ def _note_mapping(request: Request, parser: IncidentParser) -> None:
         if isinstance(record, IncidentRecord):
             record.nothing_at = parser.nothing_at(bodies[record.place])
             record.too_little = parser.too_little(record.event, record.nothing_at)
+
+
+def _guard(context: Any) -> AccessGuard:
+    """Who may do what, by the tokens of now; that some of them are others is in the log."""
+    state = serving_state(context)
+    anonymous, secret = anonymous_role(state.settings.anonymous), state.settings.token_secret
+    if secret is None:
+        return AccessGuard(state.tokens, anonymous)
+
+    def tell(sentence: str, is_wrong: bool) -> None:
+        (context.logger.error if is_wrong else context.logger.info)(sentence)
+
+    watched = WatchedTokens(secret, state.tokens, tell)
+
+    def changed() -> Tokens | None:
+        found = watched.changed()
+        if found is not None:
+            state.tokens.update(found)  # Callbacks are given one, too.
+        return found
+
+    return AccessGuard(state.tokens, anonymous, changed)

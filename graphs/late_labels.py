@@ -27,9 +27,10 @@ def late_warning(ledger: LedgerCounts, deadline: float, horizon_seconds: float) 
     if late_by is None or not _is_notable(lost, told, LEAST):
         return None
     return (
-        f"{lost / told:.1%} of the labels, {lost:,}, came after their deadline of {_rounded(deadline)}: no "
-        f"detector and no score knows of them; most were at most {_rounded(late_by)} old; set "
-        f"{DEADLINE_SETTING}={_rounded(late_by - horizon_seconds)} and deploy the endpoint again"
+        f"{lost / told:.1%} of the newest labels, {lost:,}, came after their deadline of "
+        f"{_rounded(deadline)}: no detector and no score knows of them; most were at most "
+        f"{_rounded(late_by)} old; set {DEADLINE_SETTING}={_rounded(late_by - horizon_seconds)} and deploy "
+        "the endpoint again"
     )
 
 

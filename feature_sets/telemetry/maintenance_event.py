@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
@@ -50,11 +50,14 @@ class MaintenanceParser:
         self._scope = scope_columns(schema)
         self._fields = (ID, *self._scope, self._start, self._end, self._reason, CANCEL)
 
-    def change(self, body: Any, known: Calendar, now: float) -> MaintenanceEvent:
+    def change(
+        self, body: Any, known: Calendar, now: float, cancelled: Container[str] = ()
+    ) -> MaintenanceEvent:
         """What a body opens, changes, closes or takes back.
 
         :param known: the entries there are.
         :param now: when it arrived, epoch seconds: the start of a new entry that names none.
+        :param cancelled: names of entries that were taken back: to cancel one again changes nothing.
         :raises EventError: naming the first field that breaks a rule.
         """
         if not self._declared:
@@ -65,7 +68,7 @@ class MaintenanceParser:
             self._check_id(name)
         before = known.get(name) if name is not None else None
         if given.get(CANCEL, False) is not False:
-            return self._cancelled(given, name, before)
+            return self._cancelled(given, name, before is not None or name in cancelled)
         scope = {column: plain_text(column, given[column]) for column in self._scope if column in given}
         try:
             checked = before.scope if before and not scope else checked_scope(scope, self._schema)
@@ -109,15 +112,13 @@ class MaintenanceParser:
         if name.startswith(FILE_PREFIX):
             raise EventError(ID, "must not be of an entry of a file, which is changed there", name)
 
-    def _cancelled(
-        self, given: Mapping[str, Any], name: str | None, before: Maintenance | None
-    ) -> MaintenanceEvent:
+    def _cancelled(self, given: Mapping[str, Any], name: str | None, is_known: bool) -> MaintenanceEvent:
         if given[CANCEL] is not True:
             raise EventError(CANCEL, "must be true or false", given[CANCEL])
-        if name is None or before is None:
+        if name is None or not is_known:
             raise EventError(
                 ID,
-                "must be of an entry that there is, to cancel it; this one was never opened, or is cancelled",
+                "must be of an entry that there is, to cancel it; this one was never opened, or is forgotten",
                 name,
             )
         others = [field for field in given if field not in (ID, CANCEL)]

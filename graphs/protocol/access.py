@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from graphs.protocol.errors import ApiError
@@ -22,11 +22,18 @@ class AccessGuard:
 
     :param tokens: the tokens of each role; without any, everybody may do everything.
     :param anonymous: role of those without a token; None for none.
+    :param changed: gives the tokens of each role if they are others by now, else None.
     """
 
-    def __init__(self, tokens: Mapping[Role, Iterable[str]], anonymous: Role | None = None) -> None:
-        self._known = [(_digest(token), role) for role in Role for token in tokens.get(role, ())]
-        self._anonymous = anonymous
+    def __init__(
+        self,
+        tokens: Mapping[Role, Iterable[str]],
+        anonymous: Role | None = None,
+        changed: Callable[[], Mapping[Role, Iterable[str]] | None] = lambda: None,
+    ) -> None:
+        self._known = _known(tokens)
+        self._is_open = not self._known  # Where the last token was taken back, nobody gets in.
+        self._anonymous, self._changed = anonymous, changed
 
     def check(self, needed: Role | None, headers: Mapping[str, Any]) -> str:
         """Who asks, as a short name that is not the token.
@@ -36,8 +43,11 @@ class AccessGuard:
         :raises ApiError: 401 with a token that is not known, or with none where anybody may not do it; 403 if
             the role of the token is another. Neither shows what was given.
         """
-        if not self._known or needed is None:
+        if self._is_open or needed is None:
             return ANYBODY
+        tokens = self._changed()
+        if tokens is not None:
+            self._known = _known(tokens)
         given = header(headers, "authorization")
         given = given if isinstance(given, bytes) else str(given).encode()
         held, caller = self._role(given)
@@ -49,7 +59,7 @@ class AccessGuard:
         if held is None:
             rule = f"must be 'Bearer' and a token of the role {needed}"
             if given:
-                rule += "; tokens are read at a start, new ones are taken by 'netops serve'"
+                rule += "; one taken back counts no more; new ones in no file are taken by 'netops serve'"
             raise ApiError(
                 401,
                 "authorization",
@@ -76,6 +86,10 @@ class AccessGuard:
         if scheme.lower() != b"bearer":
             held = None
         return held, "" if held is None else f"{held}-{digest.hex()[:8]}"
+
+
+def _known(tokens: Mapping[Role, Iterable[str]]) -> list[tuple[bytes, Role]]:
+    return [(_digest(token), role) for role in Role for token in tokens.get(role, ())]
 
 
 def _digest(token: str) -> bytes:

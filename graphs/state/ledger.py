@@ -310,6 +310,7 @@ class PredictionLedger(LedgerCounts):
         self.settle()
         if newest > self._newest:
             self._newest = newest
+            self.note_time(newest)
             self._forget_old()
             self.settle()
 

@@ -25,7 +25,9 @@ MOST_TOLD = 1_000
 """Errors that are counted, and incidents are not any more if they turn out to be none: the newest."""
 
 NEWEST_TOLD_SECONDS, LEAST_NEWEST_TOLD = 14 * 86_400.0, 20
-"""Of which event time, and at least how many, errors tell whether they come in time: the newest."""
+"""Of which event time, and at least how many, errors or labels tell if they come in time: the newest."""
+
+_DAY, _MOST_DAYS = 86_400.0, 1_000
 
 
 NEWEST_PAST = 10_000
@@ -74,6 +76,21 @@ class Past(NamedTuple):
     expired: int
 
 
+class Reached(NamedTuple):
+    """What was counted when the events reached another day.
+
+    :param at: event time in Unix seconds; 0.0 before all of it.
+    :param joined: predictions with a label by then.
+    :param late: labels after their deadline by then.
+    :param expired: predictions without one by then.
+    """
+
+    at: float = 0.0
+    joined: int = 0
+    late: int = 0
+    expired: int = 0
+
+
 class LedgerCounts:
     """Counts of a ledger: what it remembers by state, and what became of the rest.
 
@@ -96,6 +113,8 @@ class LedgerCounts:
         """Labels that came after their deadline, and incidents that were over before it."""
         self._delays: deque[float] = deque(maxlen=MOST_DELAYS)
         self._past = self._past_before = Past(0, 0)
+        self._days: deque[Reached] = deque([Reached()], maxlen=_MOST_DAYS)
+        self._reached = 0.0
 
     @property
     def newest_past(self) -> Past:
@@ -126,9 +145,28 @@ class LedgerCounts:
 
     @property
     def missed(self) -> Missed:
-        """Labels that came too late for their predictions: one that is sent again is of none."""
-        lost = min(self.late, self.expired["waiting_for_label"])
-        return Missed(lost, self.joined + lost, self.late_by)
+        """Labels that came too late for their predictions, among the newest: one sent again is of none."""
+        since = self._reached - NEWEST_TOLD_SECONDS
+        for before in reversed(self._days):
+            found = self._missed_after(before)
+            if before.at <= since and found.told >= LEAST_NEWEST_TOLD:
+                return found
+        return self._missed_after(self._days[0])
+
+    def _missed_after(self, before: Reached) -> Missed:
+        lost = min(self.late - before.late, self.expired["waiting_for_label"] - before.expired)
+        return Missed(lost, self.joined - before.joined + lost, self.late_by if lost else None)
+
+    def note_time(self, newest: float) -> None:
+        """Take note of the newest event time, in Unix seconds: by day it is told how labels come of late."""
+        self._reached = newest
+        if newest // _DAY > self._days[-1].at // _DAY:
+            expired = self.expired["waiting_for_label"]
+            self._days.append(Reached(newest, self.joined, self.late, expired))
+            while self._days[1].at <= newest - NEWEST_TOLD_SECONDS and (
+                self._missed_after(self._days[1]).told >= LEAST_NEWEST_TOLD
+            ):
+                self._days.popleft()
 
     def note_late(self, delay: float) -> None:
         """Count a label that came after its deadline, or an incident all of which is before it.
@@ -167,6 +205,8 @@ class LedgerCounts:
             "conflicting_readings": self.conflicting_readings,
             "late": self.late,
             "delays": list(self._delays),
+            "days": [list(each) for each in self._days],
+            "reached": self._reached,
         }
 
     def restore_counts(self, saved: Mapping[str, Any]) -> None:
@@ -180,6 +220,9 @@ class LedgerCounts:
         self.conflicting_readings = saved.get("conflicting_readings", 0)
         self.late = saved.get("late", 0)
         self._delays.extend(saved.get("delays", ()))
+        # What an earlier release has counted has no time, so newer labels displace it.
+        self._days = deque((Reached(*row) for row in saved.get("days", ((),))), maxlen=_MOST_DAYS)
+        self._reached = saved.get("reached", 0.0)
 
 
 def _most(delays: Iterable[float], of_100: int = 95) -> float | None:

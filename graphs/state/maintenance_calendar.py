@@ -120,6 +120,11 @@ class MaintenanceCalendar:
         """All entries by name."""
         return self._entries
 
+    @property
+    def cancelled(self) -> set[str]:
+        """Names of entries that were posted and taken back, until they would be forgotten."""
+        return self._posted.keys() - self._entries.keys()
+
     def put(self, event: MaintenanceEvent, is_posted: bool = True) -> None:
         """Take a change over.
 
@@ -128,7 +133,10 @@ class MaintenanceCalendar:
         before = self._entries.get(event.id)
         if is_posted:
             said = event.entry or before
-            self._posted[event.id] = 0 if said is None else _over(said, is_none=event.entry is None)
+            if said is not None:
+                self._posted[event.id] = _over(said, is_none=event.entry is None)
+            else:  # Taken back before, or never told of.
+                self._posted.setdefault(event.id, 0)
         if event.entry is None:
             self._entries.pop(event.id, None)
             self._intervals.drop(event.id)

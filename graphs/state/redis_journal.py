@@ -134,14 +134,16 @@ class RedisJournal:
         row = RawEntry(BEFORE_ALL, kind.value, self._schema, self._label, arrival, encoded(events), names)
         size = 0 if kind in TOLD else len(events)
         entry, before = self._written(row, size)
-        if before < self._last:
+        has_less = before < self._last
+        if has_less:
             self._lost = True
             if self.archive is not None:
                 self.archive.hurry()
             if entry <= self._last:  # The clock of the new one is behind.
                 self._go_on_after(self._last)
                 entry, _ = self._written(row, size)
-        elif self._gap or before > self._last:
+        self._ask_written()  # If it is not, the next entry finds this one between: it is of another then.
+        if not has_less and (self._gap or before > self._last):
             self._gap = (self._gap[0] if self._gap else self._last, entry)
         self._keep(RawEntry(entry, *row[1:]))
         self._note(entry, size)
@@ -169,6 +171,13 @@ class RedisJournal:
         except redis.RedisError as error:
             raise _away("accept events", error, _AGAIN) from error
         return entry_id(written), entry_id(before) if before else BEFORE_ALL
+
+    def _ask_written(self) -> None:
+        """Have nobody answered for what is in the memory of the store alone, as its disk is full."""
+        try:
+            self._append.ask_written()
+        except redis.RedisError as error:
+            raise _away("accept events", error, _AGAIN) from error
 
     @property
     def place(self) -> EntryId | None:

@@ -8,6 +8,9 @@ from typing import Any
 import redis
 from redis.exceptions import NoScriptError
 
+_PING = b"*1\r\n$4\r\nPING\r\n"
+"""Answered with an error where a server with a file of its own could not write to it."""
+
 
 class RedisScript:
     """Runs a script without the pool of the client, which costs more than the script.
@@ -32,6 +35,16 @@ class RedisScript:
             return self._asked(keys, values)
         except redis.ConnectionError:
             return self._asked(keys, values)
+
+    def ask_written(self) -> None:
+        """Ask whether the server has written to its own file what it answered before.
+
+        It answers a write before it knows: one that its full disk refuses is told by the next command only.
+
+        :raises redis.RedisError: if it could not, or does not answer in time.
+        """
+        self._connection.send_packed_command([_PING])
+        self._connection.read_response()
 
     def close(self) -> None:
         """Give the connection up; the next call makes one."""

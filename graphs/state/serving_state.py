@@ -76,7 +76,7 @@ class ServingState:
     journal: Journal
     calendar: MaintenanceCalendar | None = None
     told: LabelSource | None = None
-    tokens: Mapping[Role, Sequence[str]] = field(default_factory=dict, repr=False)
+    tokens: dict[Role, Sequence[str]] = field(default_factory=dict, repr=False)
     callback_secret: str = field(default="", repr=False)
     metrics: ServingMetrics = field(default_factory=ServingMetrics)
     clock: Callable[[], float] = time.time
@@ -174,7 +174,7 @@ class ServingState:
             journal,
             calendar,
             told,
-            tokens or {},
+            dict(tokens or {}),
             callback_secret,
             metrics,
             clock,

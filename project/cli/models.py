@@ -14,6 +14,7 @@ from project.text_columns import print_columns
 if TYPE_CHECKING:
     from project.endpoint_routing import EndpointRouting
     from project.registered_versions import RegisteredVersion
+    from project.run_lock import Holder
 
 
 def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
@@ -28,6 +29,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     from project.endpoint_routing import routing_if_any
     from project.model_addresses import model_address
     from project.registered_versions import end_promotion, registered_versions
+    from project.run_lock import SWAP, holder
     from project.session import open_session
 
     settings = Settings.from_environment()
@@ -35,12 +37,22 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     name = known_project(project, settings, session)
     check_project(session.mlrun_dbpath, name)
     up = running_endpoint(session, name)
-    routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
+
+    def look() -> tuple[EndpointRouting | None, Sequence[RegisteredVersion], str, str]:
+        """Routing, versions, and which of these is the champion and which in production."""
+        routing = routing_if_any(up.address, settings.bearer_token()) if up is not None else None
+        registered = registered_versions(name)
+        production = next((each.version for each in registered if PRODUCTION in each.tags), "")
+        return routing, registered, routing.document.champion.version if routing else "", production
+
+    changing = holder(settings.home, name, (SWAP,))
     end_promotion(name)
-    registered = registered_versions(name)
+    routing, registered, champion, production = look()
+    if champion != production and changing is None:
+        # Another command may have begun between the two questions: by now it holds the champion, or is done.
+        changing = holder(settings.home, name, (SWAP,))
+        routing, registered, champion, production = look()
     rows = _rows(registered, routing)
-    production = next((each.version for each in registered if PRODUCTION in each.tags), "")
-    champion = routing.document.champion.version if routing else ""
     if as_json:
         changes = [dict(change) for change in routing.changes] if routing else []
         answered = {"champion": champion, "production": production}
@@ -64,11 +76,21 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
             f"'netops serve --project {name}' deploys it anew"
         )
     elif production and champion != production:
-        print(
-            f"the endpoint answers with {champion}, and {production} has the tag production: "
-            f"'netops promote {champion} --project {name}' moves the tag, "
-            f"'netops serve --project {name}' deploys what has it"
-        )
+        print(disagreement(champion, production, name, changing))
+
+
+def disagreement(champion: str, production: str, project: str, changing: Holder | None) -> str:
+    """What is told where the endpoint and the tag production name two versions.
+
+    :param changing: who changes the champion now; its next step ends this by itself.
+    """
+    told = f"the endpoint answers with {champion}, and {production} has the tag production: "
+    if changing is not None:
+        return f"{told}{changing} is changing the champion; look again when it has ended"
+    return (
+        f"{told}'netops promote {champion} --project {project}' moves the tag, "
+        f"'netops serve --project {project}' deploys what has it"
+    )
 
 
 def _rows(registered: Sequence[RegisteredVersion], routing: EndpointRouting | None) -> list[dict[str, Any]]:

@@ -22,6 +22,7 @@ from project.settings import Settings
 from project.summary.alerts import told_of_drift
 from project.summary.further_horizons import earlier_horizons_of, horizons_without_model_of
 from project.summary.live_labels import late_labels_of
+from project.summary.lost_store import lost_store
 from project.summary.measured_drift import measured_drift_of
 from project.summary.other_code import other_code_of, other_control_plane
 from project.summary.readiness import not_ready
@@ -50,6 +51,7 @@ class StatusFacts:
     :param late_labels: that they come too late.
     :param unknown_tokens: that an endpoint knows other tokens than those of now.
     :param other_code: that endpoints were deployed with other code than is installed.
+    :param lost_store: that the store of its journal lost its content.
     :param unwritten_files: that an endpoint could not write some of late.
     :param not_deleted: why no data of old runs was deleted the last time.
     :param earlier_horizons: models of further horizons that are older than the primary one.
@@ -72,6 +74,7 @@ class StatusFacts:
     late_labels: dict[str, list[str]]
     unknown_tokens: dict[str, list[str]]
     other_code: dict[str, list[str]]
+    lost_store: dict[str, list[str]]
     unwritten_files: dict[str, list[str]]
     not_deleted: dict[str, list[str]]
     earlier_horizons: dict[str, list[str]]
@@ -143,6 +146,7 @@ def status_facts(
             live if dbpath else {each["project"]: 0 for each in shown},
             lambda name: other_code_of(settings, dbpath, name),
         ),
+        lost_store=_by_project(live, lambda name: lost_store(live[name])),
         unwritten_files=_by_project(
             live, lambda name: unwritten_files(live[name], settings.labeled_pairs(name).parent, now)
         ),

@@ -62,6 +62,7 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         ("labels", told.late_labels),
         ("tokens", told.unknown_tokens),
         ("code", told.other_code),
+        ("store", told.lost_store),
         ("disk", told.unwritten_files),
         ("old data", told.not_deleted),
     ):

@@ -14,9 +14,10 @@ from graphs.exposure import LISTEN_HOST, is_exposed
 from graphs.initializer import initialize
 from graphs.protocol.access import AccessGuard
 from graphs.protocol.errors import ApiError
-from graphs.protocol.function_secrets import read_tokens
+from graphs.protocol.function_secrets import read_tokens, role_secret
 from graphs.protocol.roles import Role, anonymous_role
 from graphs.protocol.routes import ROUTES, Route
+from graphs.protocol.watched_tokens import holder_name
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import Answered, Client, event, make_client
 
@@ -209,3 +210,52 @@ def test_each_token_has_a_rate_of_its_own_and_probes_have_none(guarded: Callable
     refused = client.post("/telemetry", event(), headers=BEARER[Role.WRITE])
     assert (refused.status, refused.headers["Retry-After"]) == (429, "1")
     assert {client.get("/v2/health/live").status for _ in range(9)} == {200}
+
+
+def test_a_token_that_is_taken_back_counts_no_more_while_the_endpoint_runs(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    files = {role: tmp_path / role for role in Role}
+    for role, file in files.items():
+        file.write_text(f"{role}-old\n{role}-other")
+        file.chmod(0o600)
+        monkeypatch.setenv(f"{role_secret('ACCESS', role)}_FILE", str(file))
+    client = make_client(package, token_secret="ACCESS", anonymous="none")
+
+    def status(token: str) -> int:
+        return client.post("/telemetry", event(), headers={"Authorization": f"Bearer {token}"}).status
+
+    def put(role: Role, content: str) -> None:
+        (tmp_path / "new").write_text(content)
+        (tmp_path / "new").chmod(0o600)
+        (tmp_path / "new").replace(files[role])
+
+    assert status("write-old") == status("write-other") == status("admin-old") == 200
+    put(Role.WRITE, "write-other\nwrite-new")
+    assert (status("write-old"), status("write-other"), status("write-new")) == (401, 200, 200)
+    told = caplog.text
+    gone, new = holder_name(Role.WRITE, "write-old"), holder_name(Role.WRITE, "write-new")
+    assert f"tokens of the role write: {gone} no longer count; {new} count from now on" in told
+    assert "write-old" not in told and "write-new" not in told
+    put(Role.ADMIN, "admin-new")
+    assert (status("admin-old"), status("admin-new"), status("write-new")) == (401, 200, 200)
+    assert serving_state(client.server.context).token == "admin-new"
+    for file in files.values():  # The last ones taken back leave nothing open.
+        file.unlink()
+    assert {status(token) for token in ("write-new", "admin-new", "read-old")} == {401}
+    assert client.post("/telemetry", event()).status == 401
+    assert "must be the path of a file that can be read" in caplog.text
+    put(Role.WRITE, "write-new")
+    assert status("write-new") == 200
+
+
+def test_a_token_that_a_variable_gives_is_not_that_of_a_file(
+    package: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ACCESS", "given")
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "file").chmod(0o600)
+    monkeypatch.setenv("ACCESS_FILE", str(tmp_path / "file"))
+    client = make_client(package, token_secret="ACCESS")
+    (tmp_path / "file").unlink()
+    assert client.get("/routing", headers={"Authorization": "Bearer given"}).status == 200

@@ -208,8 +208,23 @@ def test_a_full_disk_of_the_store_is_a_503_and_what_was_answered_is_in_its_file(
     sender.send(20)
     store.kill()
     store.start()
-    assert kept_times(folder, store) == sorted(sender.accepted)
+    assert sorted(set(kept_times(folder, store))) == sorted(set(sender.accepted))
     check_restart(folder, store, sender)
+
+
+def test_nothing_is_answered_that_a_store_with_a_full_disk_has_in_memory_alone(
+    folder: Path, store: Store
+) -> None:
+    sender = Sender(opened(folder, store, journal_max_events=100_000))
+    sender.send(20)
+    store.fill_disk(3_000)
+    sender.until(lambda: len(sender.refused) >= 3)
+    store.kill()
+    store.start()
+    entries = accepted_entries(store.url, "faults", folder / "no archive", (0, 0)).new
+    found = {row[1] for entry in entries if entry.kind == "telemetry" for row in entry.rows}
+    assert set(sender.accepted) <= found
+    assert len([entry for entry in entries if entry.kind == "labels"]) >= len(sender.labeled)
 
 
 def test_an_endpoint_is_not_ready_while_its_store_takes_nothing_and_lives_all_the_while(

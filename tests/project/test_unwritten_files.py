@@ -14,6 +14,7 @@ import pytest
 from graphs.protocol.errors import ApiError
 from graphs.state.serving_metrics import ServingMetrics
 from graphs.state.serving_state import _archive_failed
+from project.summary.lost_store import lost_store
 from project.summary.unwritten_files import unwritten_files
 
 FOLDER = Path("/home/streams/lab")
@@ -73,3 +74,12 @@ def test_an_archive_that_waits_for_the_store_is_no_matter_of_the_disk(endpoint):
     _archive_failed(metrics, OSError(errno.EROFS, "Read-only file system"))
     assert "the archive of events" in unwritten_files(address, FOLDER, datetime.now(UTC))[0]
     assert "netops_archive_write_failures_total 2.0" in metrics.text()
+
+
+def test_a_store_that_lost_its_content_is_told_until_the_endpoint_starts_anew(endpoint):
+    metrics, address = endpoint
+    assert lost_store(address) == []
+    metrics.store_losses.inc()
+    (told,) = lost_store(address)
+    assert told.startswith("lost its content, 1× since the endpoint began to serve at ")
+    assert lost_store("http://127.0.0.1:1") == []

@@ -356,3 +356,61 @@ def test_what_is_forgotten_is_told_once_and_in_order_though_who_is_told_fails() 
     assert ledger.add_prediction("f", 100.0, made(), 100.0, AT) is None
     assert told == [("a", None), ("b", 1), ("c", None), ("d", None), ("e", None)]
     assert ledger.states == {"waiting_for_label": 1, "waiting_for_prediction": 0, "joined": 0}
+
+
+DAY = 86_400.0
+
+
+def labels_each_day(ledger: PredictionLedger, first: int, days: int, late_by: float) -> None:
+    """Fifty predictions a day, each with a label told so many seconds after it."""
+    for day in range(first, first + days):
+        for number in range(50):
+            at = DAY * (day + number / 50)
+            ledger.add_prediction("a", at, made(), at, AT)
+            ledger.advance(at + late_by)
+            ledger.add_label("a", at, 0, at + late_by, AT)
+
+
+def test_an_outage_of_row_labels_is_told_for_two_weeks_and_not_for_a_year() -> None:
+    ledger = make(600.0)
+    labels_each_day(ledger, 1, 3, late_by=1000.0)
+    labels_each_day(ledger, 4, 12, late_by=60.0)
+    assert ledger.missed.lost >= 20
+    labels_each_day(ledger, 16, 4, late_by=60.0)
+    lost, told, late_by = ledger.missed
+    assert (lost, late_by) == (0, None) and 13 * 50 <= told <= 16 * 50
+    assert ledger.late == 150  # Since the first deployment, as the route tells.
+    other = make(600.0)
+    other.restore(ledger.saved(("x",)), ("x",))
+    assert other.missed == ledger.missed and other.saved_counts() == ledger.saved_counts()
+
+
+def test_row_labels_that_come_late_after_a_year_are_told_within_days() -> None:
+    ledger = make(600.0)
+    labels_each_day(ledger, 1, 365, late_by=60.0)
+    labels_each_day(ledger, 366, 2, late_by=1000.0)
+    lost, told, late_by = ledger.missed
+    assert lost == 100 and told <= 16 * 50 and late_by == 1000.0
+
+
+def test_row_labels_of_which_few_come_are_told_of_the_newest_twenty() -> None:
+    ledger = make(600.0)
+    for day in range(1, 200, 10):
+        at = day * DAY
+        ledger.add_prediction("a", at, made(), at, AT)
+        ledger.advance(at + 1000.0)
+        ledger.add_label("a", at, 0, at + 1000.0, AT)
+    assert ledger.missed == (20, 20, 1000.0)
+
+
+def test_late_labels_that_an_earlier_release_counted_are_displaced_by_newer_ones() -> None:
+    ledger = make(600.0)
+    labels_each_day(ledger, 1, 3, late_by=1000.0)
+    saved = ledger.saved(("x",))
+    for name in ("days", "reached"):
+        del saved.plain["counts"][name]
+    other = make(600.0)
+    other.restore(saved, ("x",))
+    assert other.missed.lost == 150
+    labels_each_day(other, 4, 17, late_by=60.0)
+    assert other.missed.lost == 0

@@ -1,0 +1,33 @@
+"""That the store of a journal lost its content: it came back empty, or older."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+from project.http_json import UnreachableError, get_text
+
+_TIMEOUT = 5.0
+_LOSSES = re.compile(r"^netops_journal_losses_total (\S+)$", re.MULTILINE)
+_START = re.compile(r"^netops_start_timestamp_seconds (\S+)$", re.MULTILINE)
+
+
+def lost_store(address: str) -> list[str]:
+    """That it did since the endpoint began to serve, in a sentence; none if it did not.
+
+    :param address: of the endpoint; of one that does not answer nothing is told, as its state tells that.
+    """
+    try:
+        text = get_text(f"{address}/metrics", _TIMEOUT)
+    except UnreachableError:
+        return []
+    losses, start = _LOSSES.search(text), _START.search(text)
+    if losses is None or start is None or not float(losses[1]):
+        return []
+    since = datetime.fromtimestamp(float(start[1]), UTC).strftime("%Y-%m-%d %H:%M:%S")
+    return [
+        f"lost its content, {float(losses[1]):.0f}× since the endpoint began to serve at {since} UTC: it "
+        "came back empty, or older than what the endpoint or its snapshot had; if that was at the "
+        "start of the endpoint, events after its last snapshot that are not in the archive are gone: "
+        "send those of the last minutes before it again, as what is known counts once"
+    ]
