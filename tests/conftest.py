@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from hypothesis import settings
 from project.gc_paused import gc_paused
 from project.local.stack import Stack, StackInfo
 from tests.process_guard import guard_this_process
+from tests.shared_bytecode import shared_bytecode
 
 SOURCE_ROOT = Path(__file__).resolve().parents[1]
 
@@ -33,9 +35,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if not SERVER_FIXTURES.isdisjoint(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.slow)
     if hasattr(config, "workerinput"):
-        from tests.scheduling import start_rank
+        from tests.scheduling import start_rank, unit_of
 
-        items.sort(key=lambda item: start_rank(item.nodeid))
+        # By file, too: each worker has collected them in an order of its own.
+        items.sort(key=lambda item: (start_rank(item.nodeid), unit_of(item.nodeid)))
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -49,9 +52,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_collection() -> Iterator[Any]:
-    """No search for garbage while all modules load, nor later among what they are made of."""
-    with gc_paused():
+def pytest_collection(session: pytest.Session) -> Iterator[Any]:
+    """No search for garbage while all modules load, nor later among what they are made of.
+
+    Workers of xdist share what they compile.
+    """
+    of_xdist: dict[str, Any] | None = getattr(session.config, "workerinput", None)
+    with ExitStack() as stack:
+        stack.enter_context(gc_paused())
+        if of_xdist is not None:
+            number = int(of_xdist["workerid"].removeprefix("gw"))
+            stack.enter_context(shared_bytecode(session.config, number, of_xdist["workercount"]))
         return (yield)
 
 

@@ -40,16 +40,16 @@ def test_a_rate_that_goes_on_to_rise_after_the_alert_is_told(seed):
 
 @pytest.mark.parametrize("correlation", [0.0, 0.9])
 def test_a_rate_that_stays_is_not_told_again(correlation):
-    """Twelve streams of 20,000 labels after a change, of which GLR tells the size."""
+    """Four streams of 20,000 labels after a change, of which GLR tells the size."""
     again = 0
-    for seed in range(12):
+    for seed in range(4):
         random = np.random.default_rng([seed, 5])
         monitor = monitor_of(in_runs(10_000, 0.02, correlation, random).tolist())
         live = np.concatenate(
             [in_runs(2000, 0.02, correlation, random), in_runs(20_000, 0.12, correlation, random)]
         )
         again += len(drifts(monitor, live)) - 1
-    assert again <= 6  # where the alert was raised while the change had only begun
+    assert again <= 2  # where the alert was raised while the change had only begun
 
 
 def test_severity_is_of_the_level_that_the_model_held_before_the_rise():

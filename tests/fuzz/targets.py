@@ -176,12 +176,13 @@ def body(random: Random) -> bytes:
 
 
 Case = Callable[[Random, Path], int]
-TARGETS: dict[Case, int] = {folders: 1500, checked_folders: 300, schemas: 2000, events: 4500, commands: 200}
-"""Path from outside -> how many cases; those of an endpoint are in ``test_endpoint``."""
+TARGETS: dict[Case, int] = {folders: 750, checked_folders: 150, schemas: 1000, events: 2250, commands: 100}
+"""Path from outside -> how many cases, and as many again with ``make figures``; those of an endpoint are in
+``test_fuzz``."""
 
 
-def cases(seed: int, target: Case, count: int) -> Iterator[tuple[str, Random]]:
+def cases(seed: int, target: Case, count: int, first: int = 0) -> Iterator[tuple[str, Random]]:
     """Names of cases, each of which can be made again, and their generators."""
-    for number in range(count):
+    for number in range(first, first + count):
         name = f"{target.__name__}:{seed}:{number}"
         yield name, Random(name)

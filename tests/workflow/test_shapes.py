@@ -15,7 +15,7 @@ def run(workflow, schema, **arguments):
     ("name", "shape"),
     [
         ("wide", {"devices": 3, "metrics": 40, "ticks": 3000, "tick_seconds": 10}),
-        ("many", {"devices": 5000, "metrics": 2, "ticks": 60, "tick_seconds": 60}),
+        ("many", {"devices": 2000, "metrics": 2, "ticks": 60, "tick_seconds": 60}),
     ],
 )
 def test_any_shape_goes_through(workflow, tmp_path, name, shape):

@@ -77,7 +77,7 @@ def test_files_of_the_hour_that_clocks_show_twice_may_come_one_by_one(
     assert sum(day["labels_changed"] for day in done) > 0
 
 
-@pytest.mark.parametrize("seed", seeds(2, 3))
+@pytest.mark.parametrize("seed", seeds(1, 3))
 @pytest.mark.parametrize(
     ("log", "content"),
     [
@@ -99,7 +99,9 @@ def test_logs_that_grow_in_any_order_equal_those_read_at_once(
     (folder.path / "labels").rmdir()
     (folder.path / "incidents").mkdir()
     folder.static(MODELS)
-    told = np.array_split(alarms(generator).drop(columns=["known"] if seed == 2 else []), 4)
+    told = np.array_split(
+        alarms(generator).drop(columns=["known"] if "hold_off" in log or seed == 2 else []), 4
+    )
 
     def add(day: int) -> None:
         if day < len(cut):
