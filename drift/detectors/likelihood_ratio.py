@@ -27,8 +27,9 @@ where errors are rare, and of so few g is far from normal.
   and against all before them.
 - A slower fall, over 400 labels or more, is told if the tests of 150 labels in a row were beyond
   ``fall_level`` in both comparisons, and it is eight times as steep as what was before it, of which a
-  standard error is chance. That must be 2,000 labels. A model that learns gets better slowly, on and on, and
-  the end of a burst of errors is below the burst alone; nothing has to be done about either.
+  standard error is chance. That must be 2,000 labels. After 4,000 it is also told if it is five standard
+  errors below their trend, see ``trend.py``. A model that learns gets better slowly, on and on, and the end
+  of a burst of errors is below the burst alone; nothing has to be done about either.
 
 The levels, the 200 labels and the lengths were chosen on streams of learners that are never reset; the
 promised rate of false alarms is measured on others, see ``docs/drift_benchmark.md``.
@@ -46,6 +47,7 @@ import numpy as np
 
 from drift.detectors.dependence import LEAST_EPISODES, BlockSums, lag_inflation
 from drift.detectors.detector import Detector
+from drift.detectors.trend import below_trend
 from drift.detectors.two_rates import correlated_inflation, root_of_ratio
 from feature_sets.checks import InputError, check_integer, check_number
 
@@ -72,6 +74,8 @@ _WIDE, _WIDE_SHARE = 400, 0.75
 """Windows so long must be beyond the level for this share of the persistence."""
 _SLOW, _SLOW_REFERENCE, _STEEPER = 400, 2_000, 8.0
 """Of a slow fall: shortest window, labels before it, steepness by what was before."""
+_TREND_REFERENCE, _TREND_LEVEL = 4_000, 5.0
+"""Of a slow fall below a trend: labels that have one, and standard errors."""
 _SINCE_BASE = (1_600, 3_200)
 _LEAST_BEGINNING = 2_000
 """Windows that are compared with the beginning of the episode, too, and how many labels of it it takes."""
@@ -322,6 +326,24 @@ class LikelihoodRatio(Detector):
             if root > self.fall_level:
                 self._statistic, self._length, self._tested = -root, w, True
                 return True
+        return self._falls_below_trend()
+
+    def _falls_below_trend(self) -> bool:
+        """Whether the newest labels are below the trend of those before; then the statistic is theirs."""
+        for i, w in enumerate(WINDOWS):
+            m = min(REFERENCE, self._n - w)
+            if w < _SLOW or m < _TREND_REFERENCE:
+                continue
+            now, cut, half, first = (
+                self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w, w + m // 2, w + m)
+            )
+            factor = max(self._runs(w, m), self._lag_factor, self._floors[i])
+            below = below_trend(now - cut, w, cut - half, half - first, m, factor)
+            if below > _TREND_LEVEL and _is_enough(w, m, factor):
+                # In the scale of the limit, which is that of an abrupt fall.
+                self._statistic, self._length = -below * self.fall_level / _TREND_LEVEL, w
+                self._tested = True
+                return True
         return False
 
     def _since_beginning(self, w: int) -> float:
@@ -330,12 +352,11 @@ class LikelihoodRatio(Detector):
         if m < _LEAST_BEGINNING or self._n - w < m:
             return 0.0
         near = min(REFERENCE, self._n - w, HISTORY - w)
-        now, cut, first = ((self._n - k) % (HISTORY + 1) for k in (0, w, w + near))
+        now, cut = ((self._n - k) % (HISTORY + 1) for k in (0, w))
         newest = self._errors[now] - self._errors[cut]
         if newest * m <= before * w or not self._halves_rise(w, before / m):
             return 0.0
-        pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
-        runs = correlated_inflation(newest, w, self._errors[cut] - self._errors[first], near, pairs)
+        runs = self._runs(w, near)
         factor = max(runs, self._lag_factor, self._floors[-1])
         if newest < LEAST_EPISODES * factor or not _is_enough(w, m, factor):
             return self._steady_rise(-1, w, m, before, runs)
@@ -363,8 +384,7 @@ class LikelihoodRatio(Detector):
         size = HISTORY + 1
         now, cut, first = self._n % size, (self._n - w) % size, (self._n - w - m) % size
         newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
-        pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
-        runs = correlated_inflation(newest, w, before, m, pairs)
+        runs = self._runs(w, m)
         factor = max(runs, self._lag_factor, self._floors[i])
         is_rise = newest * m > before * w
         is_enough = _is_enough(w, m, factor) and not (is_rise and newest < LEAST_EPISODES * factor)
@@ -373,6 +393,13 @@ class LikelihoodRatio(Detector):
             steady = self._steady_rise(i, w, m, before, runs)
             return steady if steady > self.drift_level else root
         return root
+
+    def _runs(self, w: int, m: int) -> float:
+        """Variance inflation by neighbors of the newest w labels and the m before them."""
+        now, cut, first = ((self._n - k) % (HISTORY + 1) for k in (0, w, w + m))
+        newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
+        pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
+        return correlated_inflation(newest, w, before, m, pairs)
 
     def _steady_rise(self, i: int, w: int, m: int, before: int, runs: float) -> float:
         """Root of a rise that shows in all parts of the newest w labels; 0 if there is none.

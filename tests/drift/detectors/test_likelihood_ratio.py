@@ -119,7 +119,7 @@ def test_an_abrupt_fall_is_told_as_one_and_a_slow_one_is_not():
     assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.6), (3000, 0.01)))] == ["fall"]
     assert [way for _, way in found(LikelihoodRatio(), independent(3, (5000, 0.4), (3000, 0.1)))] == ["fall"]
     assert found(LikelihoodRatio(), independent(3, (5000, 0.2), (3000, 0.15))) == []
-    rates = np.interp(np.arange(12_000), [3000, 9000], [0.4, 0.02])
+    rates = np.interp(np.arange(12_000), [0, 9000], [0.4, 0.02])  # It learns.
     slow = (np.random.default_rng(4).random(12_000) < rates).astype(int).tolist()
     assert found(LikelihoodRatio(), slow) == []
 
@@ -313,3 +313,12 @@ def test_one_saved_before_slow_falls_goes_on():
     expected = found(detector, stream[6000:])
     assert found(LikelihoodRatio.from_dict(saved), stream[6000:]) == expected
     assert len(expected) == 1
+
+
+def test_a_fall_by_a_quarter_is_told_after_steady_errors_and_not_where_it_goes_on_as_before():
+    told = 0
+    for seed in range(8):
+        steady = found(LikelihoodRatio(), independent(seed, (8000, 0.42), (2500, 0.31)))
+        told += [(at > 8000, way) for at, way in steady] == [(True, "fall")]
+        assert found(LikelihoodRatio(), gradual(seed, [0, 30_000], [0.4, 0.1])) == []
+    assert told >= 6
