@@ -48,23 +48,27 @@ class LoadedVersions:
         """A version that is loaded."""
         return self._models.get(version)
 
-    def load(self, routed: RoutedVersion) -> OnnxModel:
+    def load(self, routed: RoutedVersion, is_checked: bool = False) -> OnnxModel:
         """Load a version beside the others, unless it is there; it is not kept yet.
 
         Digest and signature are checked before anything of the package is run. Its golden rows warm it up.
+        Of a version that is there the package is opened all the same: the next start loads it from its path.
 
+        :param is_checked: whether the package at this path was opened before; if the version is there, it is
+            not opened again.
         :raises InputError: if the package is not what the document says, is of another schema than the
             endpoint, or does not answer its golden rows.
         """
-        model = self._models.get(routed.version)
-        if model is not None:
-            if model.digest != routed.sha256:
-                raise _wrong_digest(f"version '{routed.version}'", routed.sha256, model.digest)
+        model, where = self._models.get(routed.version), f"version '{routed.version}'"
+        if model is not None and is_checked and model.digest == routed.sha256:
             return model
-        where = f"version '{routed.version}'"
         package = package_of(self._context, where, routed.model_path, routed.sha256)
         if package.schema.version != routed.version:
             raise ModelPackageError(where, "must be the version of its package", package.schema.version)
+        if model is not None:
+            if model.digest != package.digest:
+                raise _wrong_digest(where, package.digest, model.digest)
+            return model  # The digest covers all files: it has answered the same golden rows.
         check_same_telemetry(where, self._declared.schema.telemetry, package.schema.telemetry)
         model = OnnxModel(self._context, self._declared.name, routed.model_path, package=package)
         model.load()

@@ -65,7 +65,7 @@ class RoutingState:
         if request.revision is not None and request.revision != self.trail.revision:
             rule = f"must be {self.trail.revision}: the routing was changed since; read it again"
             raise ApiError(409, "revision", rule, request.revision)
-        loading = self._loader.start(request)
+        loading = self._loader.start(request, self.trail.now.document.versions)
         return {"change": loading.id, "state": "loading"}
 
     def _loaded(self, loading: Loading) -> None:
@@ -262,7 +262,8 @@ class RoutingState:
         return declared != last
 
     def _load_all(self, document: RoutingDocument) -> None:
-        models, error = loaded(self.versions, ChangeRequest(document, DEPLOYMENT, DEPLOYMENT))
+        request = ChangeRequest(document, DEPLOYMENT, DEPLOYMENT)
+        models, error = loaded(self.versions, request, [document.champion])  # The function has loaded it.
         if error:
             raise InputError("routing", f"must name versions that can be loaded: {error}", document.to_dict())
         self.versions.put(*models)
