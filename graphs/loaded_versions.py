@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mlrun.utils import logger
@@ -32,7 +32,7 @@ class LoadedVersions:
         self._context = context
         self._declared = declared
         self._models = {declared.version: declared}
-        self._absent: set[str] = set()
+        self._absent: dict[str, str] = {}
 
     @property
     def names(self) -> list[str]:
@@ -40,9 +40,9 @@ class LoadedVersions:
         return list(self._models)
 
     @property
-    def absent(self) -> frozenset[str]:
-        """Versions that were needed and could not be loaded."""
-        return frozenset(self._absent)
+    def absent(self) -> Mapping[str, str]:
+        """Versions that were needed and could not be loaded, each with the reason."""
+        return self._absent
 
     def get(self, version: str) -> OnnxModel | None:
         """A version that is loaded."""
@@ -77,7 +77,8 @@ class LoadedVersions:
     def put(self, *models: OnnxModel) -> None:
         """Keep models."""
         self._models.update({model.version: model for model in models})
-        self._absent.difference_update(model.version for model in models)
+        for model in models:
+            self._absent.pop(model.version, None)
 
     def needed(self, routed: RoutedVersion) -> OnnxModel:
         """A version, loaded if it must be. One that is no longer there is replaced by the deployed model.
@@ -92,8 +93,8 @@ class LoadedVersions:
                 self.put(self.load(routed))
                 return self._models[routed.version]
             except Exception as error:  # Those of onnxruntime, or of a store; the log says which.
-                self._absent.add(routed.version)
                 why = f"{type(error).__name__}: {error}"
+                self._absent[routed.version] = why
                 logger.error(f"version {routed.version} is replaced by {self._declared.version}: {why}")
         return self._declared
 

@@ -20,6 +20,7 @@ from graphs.routing.change import (
     DEADLINE,
     DEPLOYMENT,
     ENDPOINT,
+    NOT_LOADABLE,
     REFUSED,
     ChangeRequest,
     RoutingChange,
@@ -241,8 +242,10 @@ class RoutingState:
         if now.champion in gone:
             champion = declared.champion
             kept = [champion, *(each for each in kept if each.version != champion.version)]
-        why = f"no longer loadable: {', '.join(each.version for each in gone)}"
-        return self._change(RoutingDocument(tuple(kept), now.salt), ENDPOINT, why, self._name(ENDPOINT))
+        why = f"{NOT_LOADABLE}: {', '.join(each.version for each in gone)}"
+        change = self._change(RoutingDocument(tuple(kept), now.salt), ENDPOINT, why, self._name(ENDPOINT))
+        reasons = (f"version '{each.version}': {self.versions.absent[each.version]}" for each in gone)
+        return replace(change, error="; ".join(reasons))
 
     def _is_declared_anew(self, declared: RoutingDocument) -> bool:
         """Whether this is a deployment with another document, and not a restart.

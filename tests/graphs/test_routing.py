@@ -513,6 +513,9 @@ def test_a_version_that_is_gone_at_a_restart_gives_way_and_that_is_told(
         "endpoint",
         "no longer loadable: v13",
     )
+    assert told["changes"][-1]["outcome"] == "applied"
+    reason = told["changes"][-1]["error"]
+    assert reason.startswith("version 'v13': ModelPackageError: ") and "must hold model.onnx" in reason
 
 
 def test_a_shadow_of_a_deployed_document_that_is_gone_keeps_no_restart_from_answering(

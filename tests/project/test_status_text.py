@@ -13,7 +13,7 @@ from project.cli.status_facts import StatusFacts
 from project.cli.status_text import print_text
 from project.run_lock import Holder
 
-NOTHING = StatusFacts("", "", "", "", [], {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, [], [], {})
+NOTHING = StatusFacts("", "", "", "", [], {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, [], [], {})
 LIVES = {"failed_starts": 0, "failed_start": "", "failing_since": None, "since": None}
 SERVING = {
     **{"project": "lab", "name": "serving", "address": "http://here", "state": "not ready"},
@@ -33,6 +33,7 @@ FULL = StatusFacts(
     alerts={"lab": ["drift is open"]},
     none_usable={"lab": "none is of use"},
     loops={"lab": ["it waits for a person"]},
+    left_out_versions={"lab": ["version v2 could not be loaded"]},
     late_labels={"lab": ["half come too late"]},
     unknown_tokens={"lab": ["that of write is not known"]},
     other_code={"lab": ["serving was deployed with other code"]},
@@ -58,12 +59,13 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
     assert lines[4].startswith("under way     project lab: ") and "netops run" in lines[4]
     assert lines[5] == "report        project lab: /home/report.html"
     assert lines[6].split() == ["project", "endpoint", "address", "state", "model", "version"]
-    assert lines[8:22] == [
+    assert lines[8:23] == [
         "drift of lab: in control: beside it, ddm found 7 drifts",
         "rows of lab: 4 of 21 columns moved",
         "alert of lab: drift is open",
         "models of lab: none is of use; 'netops retrain --project lab' tells what is done",
         "loop of lab: it waits for a person",
+        "version of lab: version v2 could not be loaded",
         "horizon of lab: 1h is older",
         "horizon of lab: 2h has none",
         "labels of lab: half come too late",
@@ -74,7 +76,7 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
         "serving of lab: the journal is away",
         "serving of lab: started again 2 times, last exit 2026-11-28T05:00:00+00:00: signal 9",
     ]
-    assert "2026-11-28 04:00 started run ffffffff" in lines[23]
+    assert "2026-11-28 04:00 started run ffffffff" in lines[24]
 
 
 def test_what_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:
