@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mlrun.utils import logger
@@ -32,7 +32,7 @@ class LoadedVersions:
         self._context = context
         self._declared = declared
         self._models = {declared.version: declared}
-        self._absent: set[str] = set()
+        self._absent: dict[str, str] = {}
 
     @property
     def names(self) -> list[str]:
@@ -40,31 +40,35 @@ class LoadedVersions:
         return list(self._models)
 
     @property
-    def absent(self) -> frozenset[str]:
-        """Versions that were needed and could not be loaded."""
-        return frozenset(self._absent)
+    def absent(self) -> Mapping[str, str]:
+        """Versions that were needed and could not be loaded, each with the reason."""
+        return self._absent
 
     def get(self, version: str) -> OnnxModel | None:
         """A version that is loaded."""
         return self._models.get(version)
 
-    def load(self, routed: RoutedVersion) -> OnnxModel:
+    def load(self, routed: RoutedVersion, is_checked: bool = False) -> OnnxModel:
         """Load a version beside the others, unless it is there; it is not kept yet.
 
         Digest and signature are checked before anything of the package is run. Its golden rows warm it up.
+        Of a version that is there the package is opened all the same: the next start loads it from its path.
 
+        :param is_checked: whether the package at this path was opened before; if the version is there, it is
+            not opened again.
         :raises InputError: if the package is not what the document says, is of another schema than the
             endpoint, or does not answer its golden rows.
         """
-        model = self._models.get(routed.version)
-        if model is not None:
-            if model.digest != routed.sha256:
-                raise _wrong_digest(f"version '{routed.version}'", routed.sha256, model.digest)
+        model, where = self._models.get(routed.version), f"version '{routed.version}'"
+        if model is not None and is_checked and model.digest == routed.sha256:
             return model
-        where = f"version '{routed.version}'"
         package = package_of(self._context, where, routed.model_path, routed.sha256)
         if package.schema.version != routed.version:
             raise ModelPackageError(where, "must be the version of its package", package.schema.version)
+        if model is not None:
+            if model.digest != package.digest:
+                raise _wrong_digest(where, package.digest, model.digest)
+            return model  # The digest covers all files: it has answered the same golden rows.
         check_same_telemetry(where, self._declared.schema.telemetry, package.schema.telemetry)
         model = OnnxModel(self._context, self._declared.name, routed.model_path, package=package)
         model.load()
@@ -73,7 +77,8 @@ class LoadedVersions:
     def put(self, *models: OnnxModel) -> None:
         """Keep models."""
         self._models.update({model.version: model for model in models})
-        self._absent.difference_update(model.version for model in models)
+        for model in models:
+            self._absent.pop(model.version, None)
 
     def needed(self, routed: RoutedVersion) -> OnnxModel:
         """A version, loaded if it must be. One that is no longer there is replaced by the deployed model.
@@ -88,8 +93,8 @@ class LoadedVersions:
                 self.put(self.load(routed))
                 return self._models[routed.version]
             except Exception as error:  # Those of onnxruntime, or of a store; the log says which.
-                self._absent.add(routed.version)
                 why = f"{type(error).__name__}: {error}"
+                self._absent[routed.version] = why
                 logger.error(f"version {routed.version} is replaced by {self._declared.version}: {why}")
         return self._declared
 

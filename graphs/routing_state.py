@@ -20,6 +20,7 @@ from graphs.routing.change import (
     DEADLINE,
     DEPLOYMENT,
     ENDPOINT,
+    NOT_LOADABLE,
     REFUSED,
     ChangeRequest,
     RoutingChange,
@@ -65,7 +66,7 @@ class RoutingState:
         if request.revision is not None and request.revision != self.trail.revision:
             rule = f"must be {self.trail.revision}: the routing was changed since; read it again"
             raise ApiError(409, "revision", rule, request.revision)
-        loading = self._loader.start(request)
+        loading = self._loader.start(request, self.trail.now.document.versions)
         return {"change": loading.id, "state": "loading"}
 
     def _loaded(self, loading: Loading) -> None:
@@ -241,8 +242,10 @@ class RoutingState:
         if now.champion in gone:
             champion = declared.champion
             kept = [champion, *(each for each in kept if each.version != champion.version)]
-        why = f"no longer loadable: {', '.join(each.version for each in gone)}"
-        return self._change(RoutingDocument(tuple(kept), now.salt), ENDPOINT, why, self._name(ENDPOINT))
+        why = f"{NOT_LOADABLE}: {', '.join(each.version for each in gone)}"
+        change = self._change(RoutingDocument(tuple(kept), now.salt), ENDPOINT, why, self._name(ENDPOINT))
+        reasons = (f"version '{each.version}': {self.versions.absent[each.version]}" for each in gone)
+        return replace(change, error="; ".join(reasons))
 
     def _is_declared_anew(self, declared: RoutingDocument) -> bool:
         """Whether this is a deployment with another document, and not a restart.
@@ -262,7 +265,8 @@ class RoutingState:
         return declared != last
 
     def _load_all(self, document: RoutingDocument) -> None:
-        models, error = loaded(self.versions, ChangeRequest(document, DEPLOYMENT, DEPLOYMENT))
+        request = ChangeRequest(document, DEPLOYMENT, DEPLOYMENT)
+        models, error = loaded(self.versions, request, [document.champion])  # The function has loaded it.
         if error:
             raise InputError("routing", f"must name versions that can be loaded: {error}", document.to_dict())
         self.versions.put(*models)

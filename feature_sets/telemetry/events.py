@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from feature_sets.checks import InputError
-from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text
+from feature_sets.rows.entity_keys import KEY_TEXT_RULE, is_key_text, key_parts
 from feature_sets.rows.whole_numbers import EXACT
 from feature_sets.telemetry.cell_numbers import number_hint, number_of_text, rounded_hint, whole_of_text
 from feature_sets.telemetry.cell_text import cell_text, one_form
@@ -124,6 +124,7 @@ class EventParser:
         self._times = schema.time_rules
         self._devices, self._whole_keys = devices, whole_keys and bool(schema.separator)
         self._sent_as = schema.sent_as
+        self._takes_key_beside = DEVICE not in schema.entity
         self._takes_names = REQUEST_ID not in schema.rename
         meanings = {number: self._form.truth_of(str(number)) for number in (0, 1)}
         self._plain_truths = {number: int(truth) for number, truth in meanings.items() if truth is not None}
@@ -309,7 +310,9 @@ class EventParser:
     def device_of(self, body: Mapping[str, Any]) -> str:
         """Key of the device that a body names.
 
-        :raises EventError: unless it names a known one, or one that may be known later.
+        ``device`` may stand beside the entity columns, if it is their key or one of them.
+
+        :raises EventError: unless it names a known one, or one that may be known later; and if it names two.
         """
         columns: tuple[str, ...] = (DEVICE,)
         if self._entity != columns and all(
@@ -332,6 +335,8 @@ class EventParser:
             if self._separator and self._separator in part:
                 raise EventError(column, f"must not contain the separator {self._separator!r}", part)
         device = self._separator.join(parts)
+        if self._takes_key_beside:
+            self._check_beside(body, device, parts if columns is self._entity else None)
         if len(device) > KEY_LIMIT:
             raise EventError(columns[-1], f"must make a key of at most {KEY_LIMIT} characters", device)
         if self._devices is not None and device not in self._devices:
@@ -339,6 +344,32 @@ class EventParser:
         if self._whole_keys and device.count(self._separator) < len(self._entity) - 1:
             raise EventError(DEVICE, WHOLE_KEY, device)
         return device
+
+    def _check_beside(self, body: Mapping[str, Any], key: str, parts: Sequence[str] | None) -> None:
+        """Raise EventError if ``device`` and entity columns name two devices.
+
+        :param parts: the entity columns that made the key; None where ``device`` is it.
+        """
+        if parts is not None:
+            beside = self.field_of(body, DEVICE)
+            if beside is not None and _plain_part(beside) not in (key, *parts):
+                rule = f"must be {key!r}, as {' and '.join(self._entity)} have it, or be left out"
+                raise EventError(DEVICE, rule, beside)
+            return
+        of_key = key_parts(key, len(self._entity), self._separator)
+        if len(of_key) < len(self._entity):  # It is no whole key, so that its parts are not known.
+            return
+        for column, part in zip(self._entity, of_key, strict=True):
+            beside = self.field_of(body, column)
+            if beside is not None and _plain_part(beside) != part:
+                raise EventError(column, f"must be {part!r}, as {DEVICE} has it, or be left out", beside)
+
+
+def _plain_part(value: object) -> object:
+    """A part of a key as it is compared: whole numbers are text, and spaces around it do not count."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    return value.strip() if isinstance(value, str) else value
 
 
 def excluding_columns(schema: TelemetrySchema) -> dict[str, Any]:

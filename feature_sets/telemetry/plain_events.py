@@ -86,7 +86,7 @@ class PlainEvents:
 
     def __init__(self, schema: TelemetrySchema, parser: EventParser) -> None:
         self._parser = parser
-        self._level = schema.entity[0] if schema.entity != (DEVICE,) else None
+        self._levels = tuple(column for column in schema.entity if column != DEVICE)
         self._fields = itemgetter(DEVICE, schema.time, *schema.metric_names)
         self._metrics = tuple(metric.name for metric in schema.metrics)
         rules = schema.cell_rules
@@ -116,8 +116,9 @@ class PlainEvents:
         """Readings of bodies that are all plain; None if one is not, or they are few."""
         if not self._is_possible or len(bodies) < _FEW or set(map(type, bodies)) != {dict}:
             return None
-        if self._level is not None and any(self._level in body for body in bodies):
-            return None
+        for level in self._levels:
+            if any(level in body for body in bodies):
+                return None
         try:
             texts, moments, *columns = zip(*map(self._fields, bodies), strict=True)
             devices = self._devices(texts)

@@ -14,6 +14,9 @@ DEPLOYMENT, ENDPOINT, DEADLINE = "deployment", "endpoint", "deadline"
 """Authors of changes that nobody asks for: a deployment, a version that is away, and the end of a shadow."""
 """Who changes the routing where no person does: a deployment with another one, and the endpoint itself."""
 
+NOT_LOADABLE = "no longer loadable"
+"""How the endpoint begins to say why it changes the routing where versions are away."""
+
 APPLIED, REFUSED = "applied", "refused"
 
 
@@ -65,7 +68,7 @@ class RoutingChange:
     :param who: in whose name.
     :param why: the reason that was given.
     :param outcome: ``applied`` or ``refused``.
-    :param error: why it was refused, else empty.
+    :param error: why it was refused, or why versions that had to give way could not be loaded; else empty.
     :param before: the document in force until then.
     :param routing: what was asked for; in force from then on if it was applied.
     :param declared: whether deployments declare this champion from then on.

@@ -21,6 +21,7 @@ from project.run_lock import Holder, holders
 from project.settings import Settings
 from project.summary.alerts import told_of_drift
 from project.summary.further_horizons import earlier_horizons_of, horizons_without_model_of
+from project.summary.left_out_versions import left_out_versions
 from project.summary.live_labels import late_labels_of
 from project.summary.lost_store import lost_store
 from project.summary.measured_drift import measured_drift_of
@@ -48,6 +49,7 @@ class StatusFacts:
     :param alerts: of drift.
     :param none_usable: that the loop has found no model of use, neither the one in production nor a new one.
     :param loops: what the loop waits for where that is a person or a time.
+    :param left_out_versions: that an endpoint could not load them, and why.
     :param late_labels: that they come too late.
     :param unknown_tokens: that an endpoint knows other tokens than those of now.
     :param other_code: that endpoints were deployed with other code than is installed.
@@ -71,6 +73,7 @@ class StatusFacts:
     alerts: dict[str, list[str]]
     none_usable: dict[str, str]
     loops: dict[str, list[str]]
+    left_out_versions: dict[str, list[str]]
     late_labels: dict[str, list[str]]
     unknown_tokens: dict[str, list[str]]
     other_code: dict[str, list[str]]
@@ -140,6 +143,7 @@ def status_facts(
         alerts={name: told.alerts for name, told in drift.items()},
         none_usable={name: loop.none_usable for name, loop in loops.items() if loop.none_usable},
         loops={name: loop.lines for name, loop in loops.items()},
+        left_out_versions=_by_project(live, lambda name: left_out_versions(settings, live[name])),
         late_labels=_by_project(live, lambda name: late_labels_of(live[name])),
         unknown_tokens=_by_project(live, lambda name: unknown_tokens(settings, live[name], name)),
         other_code=_by_project(

@@ -57,6 +57,7 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         ("alert", told.alerts),
         ("models", useless),
         ("loop", told.loops),
+        ("version", told.left_out_versions),
         ("horizon", told.earlier_horizons),
         ("horizon", told.horizons_without_model),
         ("labels", told.late_labels),

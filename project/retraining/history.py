@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from drift.drift_event import utc_time
-from graphs.routing.change import APPLIED, DEPLOYMENT
+from graphs.routing.change import APPLIED, DEPLOYMENT, ENDPOINT
 from project.api_reader import runs
 from project.endpoint_routing import LOOP, champion_of
 from project.endpoint_routing import ROLLED_BACK as TELLS_ROLLBACK
@@ -21,6 +21,8 @@ from project.text_columns import column_lines
 
 AT_ONCE = "promoted at once"
 """What a person did in the running endpoint."""
+BY_ITSELF = "changed by itself"
+"""What the endpoint did, as a version could not be loaded, or can be again."""
 
 _SAME = timedelta(minutes=10)
 """How far apart a rollback has two times: by the clock of the endpoint, and when the loop was told."""
@@ -88,9 +90,10 @@ def with_people(found: Sequence[Decision], changes: Sequence[Mapping[str, Any]])
         before, after = champion_of(change["from"]), champion_of(change["to"])
         if change["who"] in (DEPLOYMENT, LOOP) or before == after:
             continue
+        applied = BY_ITSELF if change["who"] == ENDPOINT else AT_ONCE
         decision = Decision(
             time=utc_time(change["time"]),
-            outcome=AT_ONCE if change["outcome"] == APPLIED else "refused",
+            outcome=applied if change["outcome"] == APPLIED else "refused",
             reason=f"{change['who']}: {change['why']}" + (f"; {change['error']}" if change["error"] else ""),
             before=before,
             after=after,

@@ -25,7 +25,7 @@ from feature_sets.model_package.files import MODEL_FILE
 from feature_sets.model_package.golden import GOLDEN_FILE, GoldenRows
 from feature_sets.model_package.package import read_model_package
 from feature_sets.model_package.schema import SCHEMA_FILE
-from feature_sets.model_package.signature import sign_package
+from feature_sets.model_package.signature import SIGNATURE_FILE, sign_package
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs.loaded_versions import check_same_telemetry
 from graphs.routing.document import RoutingDocument
@@ -304,6 +304,58 @@ def test_only_what_the_trusted_key_has_signed_is_loaded(
     assert set(versions_of(client, 10).values()) == {"v7"}
 
 
+ALTERED = {
+    "absent": (MODEL_FILE, None, "must hold model.onnx"),
+    "unsigned": (SIGNATURE_FILE, None, "must hold model.sig"),
+    "model": (MODEL_FILE, b"not a model", "model.onnx: SHA-256: must be"),
+    "golden": (GOLDEN_FILE, b"no rows", "golden.json: SHA-256: must be"),
+    "schema": (SCHEMA_FILE, b"{}", "model.json: format: must be"),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+@pytest.mark.parametrize("is_same_path", [False, True])
+def test_a_version_that_is_loaded_is_put_in_force_from_a_package_that_is_right_alone(
+    packages: dict[str, Path], tmp_path: Path, what: str, is_same_path: bool
+) -> None:
+    key = ed25519.Ed25519PrivateKey.generate()
+    form = (serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    copies = {name: shutil.copytree(packages[name], tmp_path / name) for name in ("v3", "v5")}
+    for folder in copies.values():
+        sign_package(folder, (MODEL_FILE, SCHEMA_FILE, GOLDEN_FILE), key)
+    right = shutil.copytree(copies["v5"], tmp_path / "right")
+    client = make_client(
+        copies["v3"], devices=DEVICES, verify_key=key.public_key().public_bytes(*form).decode()
+    )
+    champion, canary = routed(copies, "v3", "champion"), routed(copies, "v5", "canary", share=0.1)
+    assert change(client, champion, canary)["outcome"] == "applied"
+    name, content, rule = ALTERED[what]
+    other = copies["v5"] if is_same_path else shutil.copytree(right, tmp_path / "other")
+    (other / name).unlink()
+    if content is not None:
+        (other / name).write_bytes(content)
+    wanted = {**canary, "role": "champion", "model_path": str(other)}
+    del wanted["share"]
+    told = change(client, wanted)
+    assert told["outcome"] == "refused" and rule in told["error"]
+    assert client.get("/routing").json["versions"][0]["version"] == "v3"
+    assert change(client, {**wanted, "model_path": str(right)})["outcome"] == "applied"
+    assert client.get("/routing").json["versions"][0]["model_path"] == str(right)
+
+
+def test_a_package_that_is_away_keeps_nobody_from_ending_a_canary_beside_it(
+    packages: dict[str, Path], tmp_path: Path
+) -> None:
+    copies = {**packages, "v3": shutil.copytree(packages["v3"], tmp_path / "v3")}
+    client = make_client(copies["v3"], devices=DEVICES)
+    champion, canary = routed(copies, "v3", "champion"), routed(copies, "v5", "canary", share=0.1)
+    assert change(client, champion, canary)["outcome"] == "applied"
+    shutil.rmtree(copies["v3"])
+    assert change(client, champion)["outcome"] == "applied"
+    assert set(versions_of(client, 0).values()) == {"v3"}
+    assert "must hold model.onnx" in change(client, {**champion, "model_path": str(tmp_path)})["error"]
+
+
 def test_a_package_without_golden_rows_can_be_swapped_in(
     packages: dict[str, Path], schema: TelemetrySchema, tmp_path: Path
 ) -> None:
@@ -461,6 +513,9 @@ def test_a_version_that_is_gone_at_a_restart_gives_way_and_that_is_told(
         "endpoint",
         "no longer loadable: v13",
     )
+    assert told["changes"][-1]["outcome"] == "applied"
+    reason = told["changes"][-1]["error"]
+    assert reason.startswith("version 'v13': ModelPackageError: ") and "must hold model.onnx" in reason
 
 
 def test_a_shadow_of_a_deployed_document_that_is_gone_keeps_no_restart_from_answering(

@@ -27,6 +27,18 @@ def test_one_event_is_answered_with_one_prediction(client: Client) -> None:
     assert answered.json["prediction"] == int(answered.json["probability"] >= 0.5)
 
 
+def test_an_event_whose_device_contradicts_its_columns_is_refused_alone_and_in_a_list(client: Client) -> None:
+    two = {**event("a/1"), "site": "a", "box": "2"}
+    alone = client.post("/telemetry", two)
+    assert (alone.status, alone.json["error"]["field"]) == (422, "device")
+    part = {**event("a/1"), "box": "2"}
+    for wrong, field in ((two, "device"), (part, "box")):
+        told = client.post("/telemetry", [*(event("a/1", at) for at in range(20)), wrong]).json["errors"]
+        assert [(each["position"], each["field"]) for each in told] == [(20, field)]
+    agreeing = client.post("/telemetry", {**event("a/1", 30), "site": "a", "box": "1"})
+    assert (agreeing.status, agreeing.json["device"]) == (200, "a/1")
+
+
 def test_the_answer_and_the_overview_tell_the_threshold(client: Client) -> None:
     counted, unread = client.post(
         "/telemetry", [event(), {**event(), "timestamp": "2100-01-01T00:00:00Z"}]

@@ -42,7 +42,29 @@ def test_the_full_key_is_taken_where_the_levels_are_not_all_there() -> None:
     body = {**GOOD, "device": "osl/b1"}
     del body["site"]
     assert PARSER.telemetry(body).device == "osl/b1"
-    assert PARSER.telemetry({**GOOD, "device": "ignored", "site": 7, "box": " b2 "}).device == "7/b2"
+    assert PARSER.telemetry({**GOOD, "device": "7/b2", "site": 7, "box": " b2 "}).device == "7/b2"
+
+
+@pytest.mark.parametrize("read", [PARSER.telemetry, lambda body: PARSER.label({**body, "broken": 1})])
+def test_a_device_and_entity_columns_that_name_two_devices_are_refused(read: Any) -> None:
+    for agreeing in ("osl/b1", " osl/b1 ", "b1", None):
+        assert read({**GOOD, "device": agreeing}).device == "osl/b1"
+    for other in ("ams/b1", "osl/b2", "b2", "", 7, True):
+        with pytest.raises(EventError) as refused:
+            read({**GOOD, "device": other})
+        rule = "must be 'osl/b1', as site and box have it, or be left out"
+        assert (refused.value.where, refused.value.rule, refused.value.got) == ("device", rule, other)
+    part = {name: value for name, value in GOOD.items() if name != "box"}
+    with pytest.raises(EventError) as refused:
+        read({**part, "device": "ams/b1"})
+    rule = "must be 'ams', as device has it, or be left out"
+    assert (refused.value.where, refused.value.rule) == ("site", rule)
+    assert read({**part, "device": "b1"}).device == "b1"  # No whole key: its parts are not known.
+
+
+def test_a_device_that_is_a_part_is_no_key() -> None:
+    part = EventParser(TelemetrySchema.from_dict({**SCHEMA.to_dict(), "entity": ["site", "device"]}))
+    assert part.telemetry({**GOOD, "device": "b1"}).device == "osl/b1"
 
 
 def test_null_is_no_reading_and_out_of_range_becomes_no_reading_and_is_named() -> None:
