@@ -22,7 +22,7 @@ from feature_sets.ingestion.history.added_rows import utc
 from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
-from feature_sets.model_package.columns import PREDICTED_AT, PREDICTION, PROBABILITY, VERSION
+from feature_sets.model_package.columns import LABELED_AT, PREDICTED_AT, PREDICTION, PROBABILITY, VERSION
 from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.rows.keyed_rows import KeyedRows
@@ -34,7 +34,7 @@ from project.audit_account import Audit
 from project.held_labels import held_labels
 from project.journaled_device import JournaledDevice
 from project.labeled_files import newest_files, read_pairs
-from project.live_history import LiveJournal, plain_value, taken_until
+from project.live_history import LiveJournal, labels_taken_until, plain_value, taken_until
 from project.live_level_order import LiveLevelOrder
 from project.offline_answers import answers_differ
 from project.windows_by_arrival import LiveOrder
@@ -108,6 +108,7 @@ def audit(
         functools.cache(functools.partial(late_devices, journal, schema)),
         schema,
         taken_until(history, journal.function),
+        labels_taken_until(history, journal),
     )
     count = sum(map(len, files))
     for pairs in _batches(files):
@@ -140,6 +141,7 @@ class _Served:
     :param levels: the same of features relative to the past of a device.
     :param ever_late: gives devices of which the journal has a late reading.
     :param taken: arrival of the last reading that was added to the history or left out of it, microseconds.
+    :param labels_taken: see ``labels_taken_until``.
     """
 
     project: str
@@ -151,6 +153,7 @@ class _Served:
     ever_late: Callable[[], frozenset[str]]
     schema: TelemetrySchema
     taken: int
+    labels_taken: float
 
     def add(self, found: Audit, pairs: pd.DataFrame) -> None:
         """Compare pairs of one model version."""
@@ -175,7 +178,11 @@ class _Served:
         # Rows of the vector are those of labels: MLRun leaves out one whose label nobody knows.
         labeled, never = (known & rows for rows in held_labels(self.labels, pairs, schema))
         found.without_target += int(np.count_nonzero(never))
-        found.label_not_in_history += int(np.count_nonzero(known & ~labeled & ~never))
+        unlabeled = known & ~labeled & ~never
+        # What it was joined by is history, and so is what took that back.
+        lost = unlabeled & (column_micros(pairs[LABELED_AT]) <= self.labels_taken)
+        found.without_label += int(np.count_nonzero(lost))
+        found.label_not_in_history += int(np.count_nonzero(unlabeled & ~lost))
         served = pairs[labeled].reset_index(drop=True)
         if not len(served):
             return

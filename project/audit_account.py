@@ -20,6 +20,8 @@ class Audit:
     :param not_in_history: those whose reading is not in the history yet.
     :param label_not_in_history: those whose reading is in the history, and whose label is not: at its end the
         future that tells it was not known yet, and came live since.
+    :param without_label: those whose reading is in the history, which knows no label of them though it has
+        all that they were joined by: that was taken back, and their device sent nothing within the horizon.
     :param without_target: those of which the history has no target for good: by it they were in error
         already, as where the incident was told late, or are left out.
     :param out_of_history: those whose reading was looked at and is not in the history: by the arrival that
@@ -54,6 +56,7 @@ class Audit:
     compared: int = 0
     not_in_history: int = 0
     label_not_in_history: int = 0
+    without_label: int = 0
     without_target: int = 0
     out_of_history: int = 0
     after_late: int = 0
@@ -94,7 +97,9 @@ class Audit:
         """For people."""
         if not self.pairs:
             return [f"no labeled pairs yet: what is served is compared once it is labeled and {THEN}"]
-        waiting = self.not_in_history or self.label_not_in_history or self.without_target
+        waiting = any(
+            (self.not_in_history, self.label_not_in_history, self.without_label, self.without_target)
+        )
         found = [
             f"{self.pairs:,} labeled pairs, {self.first} to {self.last}, answered since {self.since}",
             f"{self.compared:,} compared with the history, {self.mismatches:,} of them differ{self._unknown}"
@@ -104,6 +109,11 @@ class Audit:
         reasons = (
             (self.not_in_history, f"are compared once their readings are {THEN}"),
             (self.label_not_in_history, f"are compared once their labels, which came live, are {THEN}"),
+            (
+                self.without_label,
+                "not compared: the history knows no label of them any more, as where an incident was "
+                "cancelled and their device sent nothing since",
+            ),
             (
                 self.without_target,
                 "not compared: by the history they were in error already or are left out: it has no target",

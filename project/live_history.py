@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -173,6 +174,19 @@ class _Mark:
 def taken_until(history: TelemetryHistory, function: str) -> int:
     """Arrival of the last reading of an endpoint that was looked at, microseconds; 0 before the first."""
     return _Mark.of(history, "metrics", function).arrived
+
+
+def labels_taken_until(history: TelemetryHistory, journal: LiveJournal) -> float:
+    """Arrival up to which the history has every label that was accepted, microseconds; infinite if all.
+
+    :raises ApiError: if the journal cannot be read.
+    :raises OSError: if a file of the archive cannot be read.
+    """
+    mark = _Mark.of(history, _TABLES[-1], journal.function)
+    if mark.again is not None:  # Labels wait for their device.
+        return mark.again_arrived
+    newer = journal.accepted(mark.position).new
+    return math.inf if all(entry.kind in TOLD for entry in newer) else mark.arrived
 
 
 def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:

@@ -28,6 +28,7 @@ from feature_sets.telemetry.alarm_rows import (
 )
 from feature_sets.telemetry.incident_rows import (
     KNOWN,
+    KNOWN_TWICE,
     ROW,
     SOURCE,
     IncidentPart,
@@ -90,6 +91,7 @@ def read_alarms(
     later = _later(rows, time)
     rows.reject_times(time, "time")
     for column in times[1:]:
+        rows.settle_twice(column, later=True, taken=KNOWN_TWICE)
         rows.reject_times(column, "known", optional=True)
     rows.reject("bad_state", unknown & ~seen, state)
     lost = int(np.count_nonzero(~rows.keep & ~unknown & ~up))

@@ -29,6 +29,7 @@ from feature_sets.telemetry.incident_rows import (
     END,
     ID,
     KNOWN,
+    KNOWN_TWICE,
     REOPENED,
     ROW,
     SOURCE,
@@ -114,11 +115,12 @@ def read_incidents(
     rows = TableRows(folder, unread, schema, report, asked)
     if form.scope:
         rows.reject("missing_scope", rows.frame[list(form.scope)].isna().all(axis=1).to_numpy())
-    for column in [form.start, *ends]:  # So that an incident covers all time that it may have had.
-        twice, is_end = rows.twice(column), column == form.end
-        rows.settle(column, twice, twice.second if is_end else twice.first)
-        taken = "an end is of the later moment" if is_end else "a start is of the earlier moment"
-        rows.note_twice(column, twice, taken)
+    # So that an incident covers all time that it may have had, and nobody knows of it too early.
+    rows.settle_twice(form.start, later=False, taken="a start is of the earlier moment")
+    for column in ends:
+        rows.settle_twice(column, later=True, taken="an end is of the later moment")
+    for column in times[1 + len(ends) :]:
+        rows.settle_twice(column, later=True, taken=KNOWN_TWICE)
     for column in times:
         rows.reject_times(column, _kind_of(column, schema), optional=column != form.start)
     frame = rows.frame

@@ -14,6 +14,9 @@ SOURCE, ROW, ID, START, END, KNOWN, CANCELLED = "source", "row", "id", "start", 
 
 REOPENED = "reopened"
 """Column with when an end was taken away that was known by then; only of what was sent live."""
+KNOWN_TWICE = "it counts as known from the later moment"
+"""What is noted of a time in ``known`` that clocks show twice."""
+
 _AT, _IS = "at.", "is."
 _TIMES = "datetime64[ns, UTC]"
 

@@ -140,6 +140,16 @@ class PartRows(CheckedRows):
             times.iloc[twice.rows] = moments
             self.frame[column] = times
 
+    def settle_twice(self, column: str, later: bool, taken: str) -> None:
+        """Take one of both moments for all such rows of a column, and note it.
+
+        :param later: whether it is the later one.
+        :param taken: see ``note_twice``.
+        """
+        twice = self.twice(column)
+        self.settle(column, twice, twice.second if later else twice.first)
+        self.note_twice(column, twice, taken)
+
     def note_twice(self, column: str, twice: TwiceShown, taken: str) -> None:
         """Note how many times of a column clocks show twice.
 

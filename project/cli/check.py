@@ -33,8 +33,8 @@ def check(
 
     Says what each column holds. Nothing is written, and nothing is guessed silently: every choice comes with
     its reason and the alternatives. Exits with 1 if something that a run needs is missing. With --schema it
-    reads all rows as 'netops ingest' would, and lists what would be left out or ignored; exits with 1 if
-    anything would be.
+    reads all rows as 'netops ingest' would, and lists what would be left out or ignored; exits with 1 where
+    that would: no row of a file is usable, or half of 20 rows or more break one rule.
     """
     if schema is not None:
         if date_order is not None:

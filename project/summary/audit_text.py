@@ -41,6 +41,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
     reasons = (
         ("not_in_history", "are no history yet and are audited with the next run"),
         ("label_not_in_history", "have a label that is no history yet and are audited with the next run"),
+        ("without_label", "have no label in the history any more, as of a cancelled incident"),
         ("without_target", "were in error already by the history or are left out there, which has no target"),
         ("out_of_history", "are left out of the history, too late by the arrival of what files brought"),
         ("after_late", "follow a late reading and were compared in the order of the journal"),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from feature_sets.telemetry.incident_rows import END, START
+from feature_sets.telemetry.incident_rows import END, KNOWN, START
+from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import IngestReport
 from feature_sets.telemetry.readers import Telemetry, read_telemetry
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -92,6 +94,35 @@ def test_incidents_cover_all_time_that_they_may_have_had(tmp_path: Path) -> None
     notes = [note.partition(",")[0] for note in report.labels.notes if "clocks show twice" in note]
     assert notes == ["2 times are in an hour that clocks show twice"] * 2
     assert not report.labels.rejected
+
+
+@pytest.mark.parametrize(
+    ("rows", "labels", "expected"),
+    [
+        ("start,end,known,device 01:00,04:00,02:45,r1", {}, [(60, 300)]),
+        # Of two rows of one incident the later known one counts, whatever hour both are of.
+        (
+            "id,start,end,known,device T1,01:00,04:00,02:45,r1 T1,01:00,05:00,02:50,r1 "
+            "T2,02:10,,02:50,r1 T2,02:10,04:30,03:00,r1",
+            {},
+            [(60, 360), (130, 330)],
+        ),
+        ("time,device,state,known 01:00,r1,raise,02:10 04:00,r1,clear,04:01", {"alarm_log": {}}, [(60, 300)]),
+    ],
+)
+def test_a_row_that_was_known_in_the_hour_counts_from_the_later_moment(
+    tmp_path: Path, rows: str, labels: dict[str, Any], expected: list[tuple[float, float | None]]
+) -> None:
+    found, report = read(tmp_path, rows, labels)
+    assert not report.labels.rejected
+    assert found.incidents is not None
+    if not labels:
+        assert found.incidents.frame[KNOWN].min() == MIDNIGHT + pd.Timedelta("225min")
+    of = TelemetrySchema.from_dict({**CONTENT, "labels": {"form": "incidents", **labels}})
+    counting = incidents_that_count(found.incidents.frame, of)
+    found = replace(found, incidents=replace(found.incidents, frame=counting))
+    assert minutes(found) == expected
+    assert any("it counts as known from the later moment" in note for note in report.labels.notes)
 
 
 def test_maintenance_covers_all_time_that_it_may_have_had(tmp_path: Path) -> None:
