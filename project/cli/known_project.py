@@ -40,5 +40,8 @@ def check_begins(name: str, settings: Settings, session: Session) -> None:
     known = api_reader.projects(session.mlrun_dbpath)
     if name in known or len(known) != 1:
         return
-    rule = f"must be given beside another project: {known[0]} is there, and {name} would simulate a network"
-    raise InputError("--project", rule, None)
+    rule = (
+        f"must be named: '--project {known[0]}' goes on with the project that is there, '--project {name}' "
+        "begins a simulated network beside it"
+    )
+    raise InputError("--project", rule, "no name")

@@ -26,8 +26,12 @@ def open_project(session: Session, project: str, settings: Settings) -> Telemetr
     from project.last_run import recall
     from project.project_setup import project_folder
 
-    if project not in projects(session.mlrun_dbpath):
-        raise InputError("--project", "must be one that there is; 'netops ingest' begins one", project)
+    known = projects(session.mlrun_dbpath)
+    if project not in known:
+        which = f": {', '.join(known)}" if known else ""
+        raise InputError(
+            "--project", f"must be one that there is{which}; 'netops ingest' begins one", project
+        )
     mlrun.utils.logger.set_logger_level("WARNING")  # It prints to the output.
     mlrun.get_or_create_project(project, context=str(project_folder(project, settings)))
     memory = recall(session.mlrun_dbpath, project)

@@ -52,7 +52,7 @@ def begin(
 
 
 def test_a_run_without_a_name_simulates_no_network_beside_the_only_project(monkeypatch, tmp_path):
-    rule = "--project: must be given beside another project: netops-wifi is there, and netops would simulate"
+    rule = "--project: must be named: '--project netops-wifi' goes on with the project that is there, "
     with pytest.raises(InputError, match=rule):
         begin(monkeypatch, tmp_path, ["netops-wifi"])
     for there in ([], ["netops"], ["netops", "netops-wifi"], ["netops-a", "netops-b"]):
