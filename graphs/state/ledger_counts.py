@@ -79,7 +79,7 @@ class Past(NamedTuple):
 class Reached(NamedTuple):
     """What was counted when the events reached another day.
 
-    :param at: event time in Unix seconds; 0.0 before all of it.
+    :param at: when that day began, event time in Unix seconds; 0.0 before all of it.
     :param joined: predictions with a label by then.
     :param late: labels after their deadline by then.
     :param expired: predictions without one by then.
@@ -162,7 +162,8 @@ class LedgerCounts:
         self._reached = newest
         if newest // _DAY > self._days[-1].at // _DAY:
             expired = self.expired["waiting_for_label"]
-            self._days.append(Reached(newest, self.joined, self.late, expired))
+            # The day and not the moment: a list is told at once, in columns, or event by event.
+            self._days.append(Reached(newest // _DAY * _DAY, self.joined, self.late, expired))
             while self._days[1].at <= newest - NEWEST_TOLD_SECONDS and (
                 self._missed_after(self._days[1]).told >= LEAST_NEWEST_TOLD
             ):

@@ -33,7 +33,7 @@ def test_windows_are_searched_where_they_differ_and_levels_where_these_do():
     history = served.assign(w=[1.0, 1.0, 9.0, 1.0, 1.0], r=[1.0, 9.0, 3.0, 9.0, 9.0])
     found, unknown = Audit(), {}
     served_of = audits._Served(
-        "p", None, None, came, live, SimpleNamespace(closest=levels), lambda: {"e"}, schema, 0
+        "p", None, None, came, live, SimpleNamespace(closest=levels), lambda: {"e"}, schema, 0, 0.0
     )
     kept = served_of._in_live_order(found, served, history, unknown)
     assert searched == [(["c"], ["w"])] and leveled == [(["b", "d", "e"], ["r"])]

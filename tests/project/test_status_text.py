@@ -13,7 +13,7 @@ from project.cli.status_facts import StatusFacts
 from project.cli.status_text import print_text
 from project.run_lock import Holder
 
-NOTHING = StatusFacts("", "", "", "", [], {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, {}, [], [], {})
+NOTHING = StatusFacts("", "", "", "", [], *({} for _ in range(14)), [], [], {})
 LIVES = {"failed_starts": 0, "failed_start": "", "failing_since": None, "since": None}
 SERVING = {
     **{"project": "lab", "name": "serving", "address": "http://here", "state": "not ready"},
@@ -60,7 +60,7 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
     assert lines[4].startswith("under way     project lab: ") and "netops run" in lines[4]
     assert lines[5] == "report        project lab: /home/report.html"
     assert lines[6].split() == ["project", "endpoint", "address", "state", "model", "version"]
-    assert lines[8:23] == [
+    assert lines[8:24] == [
         "drift of lab: in control: beside it, ddm found 7 drifts",
         "rows of lab: 4 of 21 columns moved",
         "alert of lab: drift is open",
@@ -78,7 +78,7 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
         "serving of lab: the journal is away",
         "serving of lab: started again 2 times, last exit 2026-11-28T05:00:00+00:00: signal 9",
     ]
-    assert "2026-11-28 04:00 started run ffffffff" in lines[24]
+    assert "2026-11-28 04:00 started run ffffffff" in lines[25]
 
 
 def test_what_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:

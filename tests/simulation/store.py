@@ -231,8 +231,14 @@ class Connection:
         """Ask for the script: its name, how many keys there are, keys and values."""
         self._arguments = arguments
 
-    def read_response(self) -> list[Any]:
-        """Append the entry."""
+    def send_packed_command(self, command: Any) -> None:
+        """Ask whether all was written: ``PING``."""
+        self._arguments = ()
+
+    def read_response(self) -> Any:
+        """Append the entry, or say that all was written."""
+        if not self._arguments:
+            return self._store.asked_once(lambda _: b"PONG", writes=False)
         _, _, count, *rest = self._arguments
         keys, arguments = rest[:count], rest[count:]
         parts = map(_bytes, arguments[1:])

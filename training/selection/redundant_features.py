@@ -11,6 +11,10 @@ Matrix = npt.NDArray[np.float64]
 Ranking = npt.NDArray[np.intp]
 
 
+_DIGITS = 9
+"""Decimals of scores that count: what is behind them is another with another processor."""
+
+
 def rank_features(votes: npt.NDArray[np.int64], scores: Matrix) -> Ranking:
     """Positions of the features, best first: more votes, then the higher score, then the earlier column.
 
@@ -61,6 +65,7 @@ def redundant_features(
     matrix = pearson(rows)
     kept: list[int] = []
     dropped: dict[str, str] = {}
+    scores = np.round(scores, _DIGITS)
     for position in np.argsort(-scores, kind="stable"):
         closest = max(kept, key=lambda better: abs(matrix[position, better]), default=None)
         if closest is None or abs(matrix[position, closest]) <= max_correlation:
