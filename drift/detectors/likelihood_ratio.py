@@ -82,7 +82,7 @@ _LEAST_BEGINNING = 2_000
 _HALVED = 200
 _LEAST_SHARE = 0.4
 """Of the rise over a window, what each half of it must show."""
-_PARTS, _OF_ONE_EVENT = 8, 2
+_PARTS, _PARTS_OF_EVENT = 8, 2
 """Parts of a window from ``_WIDE`` on, and of how many one event may be."""
 _LEAST_EFFECTIVE = (50.0, 20.0)
 
@@ -337,7 +337,8 @@ class LikelihoodRatio(Detector):
             now, cut, half, first = (
                 self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w, w + m // 2, w + m)
             )
-            factor = max(self._runs(w, m), self._lag_factor, self._floors[i])
+            runs = self._runs(now - cut, w, cut - first, m)
+            factor = max(runs, self._lag_factor, self._floors[i])
             below = below_trend(now - cut, w, cut - half, half - first, m, factor)
             if below > _TREND_LEVEL and _is_enough(w, m, factor):
                 # In the scale of the limit, which is that of an abrupt fall.
@@ -352,11 +353,11 @@ class LikelihoodRatio(Detector):
         if m < _LEAST_BEGINNING or self._n - w < m:
             return 0.0
         near = min(REFERENCE, self._n - w, HISTORY - w)
-        now, cut = ((self._n - k) % (HISTORY + 1) for k in (0, w))
-        newest = self._errors[now] - self._errors[cut]
+        now, cut, first = (self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w, w + near))
+        newest = now - cut
         if newest * m <= before * w or not self._halves_rise(w, before / m):
             return 0.0
-        runs = self._runs(w, near)
+        runs = self._runs(newest, w, cut - first, near)
         factor = max(runs, self._lag_factor, self._floors[-1])
         if newest < LEAST_EPISODES * factor or not _is_enough(w, m, factor):
             return self._steady_rise(-1, w, m, before, runs)
@@ -381,10 +382,9 @@ class LikelihoodRatio(Detector):
 
     def _root_of(self, i: int, w: int, m: int) -> float | None:
         """Root of the newest w labels against the m before them, whether they rise or fall."""
-        size = HISTORY + 1
-        now, cut, first = self._n % size, (self._n - w) % size, (self._n - w - m) % size
-        newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
-        runs = self._runs(w, m)
+        now, cut, first = (self._errors[(self._n - k) % (HISTORY + 1)] for k in (0, w, w + m))
+        newest, before = now - cut, cut - first
+        runs = self._runs(newest, w, before, m)
         factor = max(runs, self._lag_factor, self._floors[i])
         is_rise = newest * m > before * w
         is_enough = _is_enough(w, m, factor) and not (is_rise and newest < LEAST_EPISODES * factor)
@@ -394,12 +394,10 @@ class LikelihoodRatio(Detector):
             return steady if steady > self.drift_level else root
         return root
 
-    def _runs(self, w: int, m: int) -> float:
-        """Variance inflation by neighbors of the newest w labels and the m before them."""
-        now, cut, first = ((self._n - k) % (HISTORY + 1) for k in (0, w, w + m))
-        newest, before = self._errors[now] - self._errors[cut], self._errors[cut] - self._errors[first]
-        pairs = (self._pairs[now] - self._pairs[cut], self._pairs[cut] - self._pairs[first])
-        return correlated_inflation(newest, w, before, m, pairs)
+    def _runs(self, newest: int, w: int, before: int, m: int) -> float:
+        """Variance inflation by neighbors of the newest w labels and the m before them, of their errors."""
+        now, cut, first = (self._pairs[(self._n - k) % (HISTORY + 1)] for k in (0, w, w + m))
+        return correlated_inflation(newest, w, before, m, (now - cut, cut - first))
 
     def _steady_rise(self, i: int, w: int, m: int, before: int, runs: float) -> float:
         """Root of a rise that shows in all parts of the newest w labels; 0 if there is none.
@@ -413,8 +411,8 @@ class LikelihoodRatio(Detector):
         """
         places = [w - j * w // _PARTS for j in range(_PARTS + 1)]
         counts = [self._errors[(self._n - back) % (HISTORY + 1)] for back in places]
-        newest = sum(sorted(after - count for count, after in itertools.pairwise(counts))[:-_OF_ONE_EVENT])
-        rest = w * (_PARTS - _OF_ONE_EVENT) // _PARTS
+        newest = sum(sorted(after - count for count, after in itertools.pairwise(counts))[:-_PARTS_OF_EVENT])
+        rest = w * (_PARTS - _PARTS_OF_EVENT) // _PARTS
         factor = max(runs, self._lag_factor, self._steady_floors[i])
         if newest * m <= before * rest or newest < LEAST_EPISODES * factor or not _is_enough(rest, m, factor):
             return 0.0
