@@ -24,6 +24,7 @@ from graphs.protocol.content_coding import CONTENT_ENCODING, decompressed
 from graphs.protocol.device_status import REJECT, DeviceStatus
 from graphs.protocol.errors import ApiError
 from graphs.protocol.event_hints import EventHints
+from graphs.protocol.function_secrets import given_secret, role_secret
 from graphs.protocol.json_body import decode
 from graphs.protocol.rate_limit import RateLimit
 from graphs.protocol.records import (
@@ -35,7 +36,7 @@ from graphs.protocol.records import (
 )
 from graphs.protocol.request import Request
 from graphs.protocol.request_id import given_id, made_id
-from graphs.protocol.roles import anonymous_role
+from graphs.protocol.roles import Role, anonymous_role
 from graphs.protocol.routes import Kind, clean_path, find_route
 from graphs.protocol.telemetry_columns import TelemetryColumns
 from graphs.protocol.watched_tokens import Tokens, WatchedTokens
@@ -355,7 +356,8 @@ def _guard(context: Any) -> AccessGuard:
     def tell(sentence: str, is_wrong: bool) -> None:
         (context.logger.error if is_wrong else context.logger.info)(sentence)
 
-    watched = WatchedTokens(secret, state.tokens, tell)
+    roles = [role for role in Role if not given_secret(context, role_secret(secret, role))]
+    watched = WatchedTokens(secret, state.tokens, roles, tell)
 
     def changed() -> Tokens | None:
         found = watched.changed()

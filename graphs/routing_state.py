@@ -141,7 +141,18 @@ class RoutingState:
     def _left_out(self) -> Sequence[RoutedVersion]:
         """Versions that were wanted, and had to give way."""
         now = {each.version for each in self.trail.now.document.versions}
-        return [each for each in self.trail.wished.document.versions if each.version not in now]
+        return [each for each in self._wished.document.versions if each.version not in now]
+
+    @property
+    def _wished(self) -> Routing:
+        """What was wanted last, without versions in shadow whose time is over."""
+        wished = self.trail.wished
+        return replace(wished, document=self._in_time(wished.document))
+
+    def _in_time(self, document: RoutingDocument) -> RoutingDocument:
+        """A document without versions in shadow whose time is over."""
+        now = self._state.clock()
+        return replace(document, versions=tuple(each for each in document.versions if not each.is_over(now)))
 
     def _come_back(self, models: Sequence[OnnxModel]) -> None:
         """Called in another thread: versions that had given way can be loaded again."""
@@ -155,7 +166,7 @@ class RoutingState:
         if not back:
             return None
         self.versions.put(*models)
-        wished, now = self.trail.wished, self.trail.now
+        wished, now = self._wished, self.trail.now
         there = [each for each in wished.document.versions if each not in wanted or each.version in back]
         if wished.document.champion not in there:
             champion = now.document.champion
@@ -175,13 +186,18 @@ class RoutingState:
 
     def end_shadows(self) -> None:
         """Have versions in shadow whose time is over leave before the next event."""
+        if self.trail.waiting is None and self._without_over() is not None:
+            self.trail.waiting = self._without_over
+
+    def _without_over(self) -> RoutingChange | None:
+        """The change that has them leave; None if there are none."""
         now = self.trail.now.document
-        over = [each for each in now.shadows if each.is_over(self._state.clock())]
-        if self.trail.waiting is None and over:
-            kept = tuple(each for each in now.versions if each not in over)
-            why = f"nobody has ended the shadow of {', '.join(each.version for each in over)} in its time"
-            document = RoutingDocument(kept, now.salt)
-            self.trail.waiting = lambda: self._change(document, DEADLINE, why, self._name(DEADLINE))
+        kept = self._in_time(now)
+        over = [each.version for each in now.versions if each not in kept.versions]
+        if not over:
+            return None
+        why = f"nobody has ended the shadow of {', '.join(over)} in its time"
+        return self._change(kept, DEADLINE, why, self._name(DEADLINE))
 
     def save(self) -> None:
         """Keep the trail beside the journal; a failure is logged: the journal has it too."""

@@ -142,4 +142,5 @@ def _both(first: IncidentEvent, second: IncidentEvent) -> IncidentEvent:
         cancelled=first.cancelled if second.cancelled is None else second.cancelled,
         firm=first.firm if second.cancelled is None else second.firm,
         texts={**first.texts, **second.texts},
+        reopens=second.reopens or (first.reopens and not second.ended),
     )

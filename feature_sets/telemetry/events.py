@@ -353,7 +353,8 @@ class EventParser:
         if parts is not None:
             beside = self.field_of(body, DEVICE)
             if beside is not None and _plain_part(beside) not in (key, *parts):
-                rule = f"must be {key!r}, as {' and '.join(self._entity)} have it, or be left out"
+                have = "has" if len(self._entity) == 1 else "have"
+                rule = f"must be {key!r}, as {' and '.join(self._entity)} {have} it, or be left out"
                 raise EventError(DEVICE, rule, beside)
             return
         of_key = key_parts(key, len(self._entity), self._separator)

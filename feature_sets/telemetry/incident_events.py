@@ -88,12 +88,13 @@ class IncidentEvent(NamedTuple):
     def of_row(cls, row: Mapping[str, Any]) -> IncidentEvent:
         """The inverse of ``row``. An earlier version kept ids as they were sent, such as 7.0 for 7.
 
-        It kept no ``firm`` and no ``reopens`` either. What took a cancellation back then does so again.
+        It kept no ``firm`` and no ``reopens`` either. What took a cancellation or an end back does so again.
         """
         is_bare = not row["names"] and row["start"] is None
-        before: dict[str, Any] = {"firm": row["cancelled"] is False or (row["cancelled"] is True and is_bare)}
-        if "firm" not in row:
-            before["reopens"] = is_bare and row["ended"] and row["end"] is None
+        before = {
+            "firm": row["cancelled"] is False or (row["cancelled"] is True and is_bare),
+            "reopens": is_bare and row["ended"] and row["end"] is None,
+        }
         return cls(**{**before, **row, "id": id_text(row["id"])})
 
 

@@ -44,5 +44,12 @@ def find_secret(context: Any, name: str) -> str:
     :param context: MLRun's graph context.
     :raises InputError: if there is a file for it that others may read.
     """
-    found = str(context.get_secret(name) or mlrun.get_secret_or_env(name) or "")
-    return found or secret_of_file(os.environ, name)
+    return given_secret(context, name) or secret_of_file(os.environ, name)
+
+
+def given_secret(context: Any, name: str) -> str:
+    """A secret of the function or the project, or a variable, which go before a file; empty if there is none.
+
+    :param context: MLRun's graph context.
+    """
+    return str(context.get_secret(name) or mlrun.get_secret_or_env(name) or "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from feature_sets.checks import InputError
@@ -13,7 +13,7 @@ from graphs.protocol.function_secrets import role_secret
 from graphs.protocol.roles import Role
 
 Tokens = Mapping[Role, Sequence[str]]
-_Stamp = tuple[int, int, int, int] | None
+_Stamp = tuple[int, int, int] | None
 
 
 def holder_name(role: Role, token: str) -> str:
@@ -25,25 +25,24 @@ class WatchedTokens:
     """Reads the tokens of a role again when their file is another one.
 
     A role whose file is gone, empty or open to others has no token: who takes one back must not wait for a
-    start. Tokens that the start did not read from a file stay.
+    start. Tokens that MLRun or a variable gives stay.
 
     :param secret: name of the secret of ``admin``, see ``role_secret``.
     :param tokens: that were read at the start.
+    :param roles: of which these are from a file, if there is one: MLRun and variables give none.
     :param tell: is given a sentence on each change, without a token, and whether something is wrong.
     """
 
-    def __init__(self, secret: str, tokens: Tokens, tell: Callable[[str, bool], None]) -> None:
+    def __init__(
+        self, secret: str, tokens: Tokens, roles: Iterable[Role], tell: Callable[[str, bool], None]
+    ) -> None:
         self._tell = tell
         self._tokens = {role: tuple(each) for role, each in tokens.items()}
-        self._names: dict[Role, str] = {}
-        self._files: dict[Role, Path] = {}
-        for role in Role:
-            name = role_secret(secret, role)
-            file = os.environ.get(f"{name}{FILE}", "")
-            # A secret that MLRun or a variable gives goes before its file.
-            if file and _split(name)[0] == self._tokens.get(role, ()):
-                self._names[role], self._files[role] = name, Path(file)
-        self._stamps = {role: _stamp(file) for role, file in self._files.items()}
+        self._names = {role: role_secret(secret, role) for role in roles}
+        paths = {role: os.environ.get(f"{name}{FILE}", "") for role, name in self._names.items()}
+        self._files = {role: Path(path) for role, path in paths.items() if path}
+        # None yet, so that the first request reads all: they may have changed since the start did.
+        self._stamps: dict[Role, _Stamp] = {}
 
     def changed(self) -> Tokens | None:
         """The tokens of all roles, if they are others than the last time; else None."""
@@ -51,10 +50,10 @@ class WatchedTokens:
         if stamps == self._stamps:
             return None
         before, self._tokens = self._tokens, dict(self._tokens)
-        for role, name in self._names.items():
-            if stamps[role] == self._stamps[role]:
+        for role, stamp in stamps.items():
+            if role in self._stamps and stamp == self._stamps[role]:
                 continue
-            self._tokens[role], problem = _split(name)
+            self._tokens[role], problem = _split(self._names[role])
             self._told(role, before.get(role, ()), problem)
         self._stamps = stamps
         return None if self._tokens == before else self._tokens
@@ -84,4 +83,5 @@ def _stamp(file: Path) -> _Stamp:
         found = file.stat()
     except OSError:
         return None
-    return found.st_mtime_ns, found.st_ino, found.st_size, found.st_mode
+    # Not when its content changed, which who copies a file may set as it likes.
+    return found.st_ctime_ns, found.st_ino, found.st_size

@@ -12,7 +12,6 @@ from graphs.routing.routing import Routing
 
 DEPLOYMENT, ENDPOINT, DEADLINE = "deployment", "endpoint", "deadline"
 """Authors of changes that nobody asks for: a deployment, a version that is away, and the end of a shadow."""
-"""Who changes the routing where no person does: a deployment with another one, and the endpoint itself."""
 
 NOT_LOADABLE = "no longer loadable"
 """How the endpoint begins to say why it changes the routing where versions are away."""
@@ -94,7 +93,7 @@ class RoutingChange:
         """Whether a person or a deployment says here which versions there are to be."""
         if self.who == DEPLOYMENT:  # It may say which models further horizons have, and no more.
             return self.before != self.routing.document
-        return self.who != ENDPOINT
+        return self.who not in (ENDPOINT, DEADLINE)
 
     def row(self) -> dict[str, Any]:
         """Plain form; ``of_row`` reads it."""

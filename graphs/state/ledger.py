@@ -310,8 +310,8 @@ class PredictionLedger(LedgerCounts):
         self.settle()
         if newest > self._newest:
             self._newest = newest
-            self.note_time(newest)
             self._forget_old()
+            self.note_time(newest)  # What is forgotten by then is the same of a list and of its events.
             self.settle()
 
     def settle(self) -> None:

@@ -154,8 +154,10 @@ class LedgerCounts:
         return self._missed_after(self._days[0])
 
     def _missed_after(self, before: Reached) -> Missed:
-        lost = min(self.late - before.late, self.expired["waiting_for_label"] - before.expired)
-        return Missed(lost, self.joined - before.joined + lost, self.late_by if lost else None)
+        late = self.late - before.late
+        lost = min(late, self.expired["waiting_for_label"] - before.expired)
+        late_by = _most(list(self._delays)[-late:]) if lost else None
+        return Missed(lost, self.joined - before.joined + lost, late_by)
 
     def note_time(self, newest: float) -> None:
         """Take note of the newest event time, in Unix seconds: by day it is told how labels come of late."""

@@ -143,7 +143,7 @@ def status_facts(
         alerts={name: told.alerts for name, told in drift.items()},
         none_usable={name: loop.none_usable for name, loop in loops.items() if loop.none_usable},
         loops={name: loop.lines for name, loop in loops.items()},
-        left_out_versions=_by_project(live, lambda name: left_out_versions(settings, live[name])),
+        left_out_versions=_by_project(live, lambda name: left_out_versions(settings, live[name], now)),
         late_labels=_by_project(live, lambda name: late_labels_of(live[name])),
         unknown_tokens=_by_project(live, lambda name: unknown_tokens(settings, live[name], name)),
         other_code=_by_project(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+import os
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.function_secrets import read_tokens, role_secret
 from graphs.protocol.roles import Role, anonymous_role
 from graphs.protocol.routes import ROUTES, Route
-from graphs.protocol.watched_tokens import holder_name
+from graphs.protocol.watched_tokens import WatchedTokens, holder_name
 from graphs.state.serving_state import serving_state
 from tests.graphs.conftest import Answered, Client, event, make_client
 
@@ -259,3 +260,24 @@ def test_a_token_that_a_variable_gives_is_not_that_of_a_file(
     client = make_client(package, token_secret="ACCESS")
     (tmp_path / "file").unlink()
     assert client.get("/routing", headers={"Authorization": "Bearer given"}).status == 200
+
+
+def test_a_file_that_changed_since_the_start_read_it_or_kept_its_time_counts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "write"
+    file.write_text("one")
+    file.chmod(0o600)
+    monkeypatch.setenv(f"{role_secret('ACCESS', Role.WRITE)}_FILE", str(file))
+    told: list[str] = []
+    watched = WatchedTokens(
+        "ACCESS", {Role.WRITE: ("old",)}, [Role.WRITE], lambda sentence, is_wrong: told.append(sentence)
+    )
+    assert watched.changed() == {Role.WRITE: ("one",)} and watched.changed() is None
+    before = file.stat()
+    file.write_text("two")  # As a copy that keeps the time of what it copies.
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert watched.changed() == {Role.WRITE: ("two",)}
+    file.chmod(0o604)
+    assert watched.changed() == {Role.WRITE: ()} and watched.changed() is None
+    assert [sentence.count("count from now on") for sentence in told] == [1, 1, 0]

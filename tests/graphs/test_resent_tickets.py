@@ -118,5 +118,10 @@ def test_a_journal_of_an_earlier_version_comes_to_what_it_came_to_then() -> None
     assert IncidentEvent.of_row(row).firm
     assert IncidentEvent.of_row({**row, "cancelled": False}).firm
     assert not IncidentEvent.of_row({**row, "names": {"device": "a"}, "start": 1.0}).firm
+    opened = {**row, "ended": True, "cancelled": False}
+    for again in (opened, {**opened, "firm": True}):  # What took an end back was not kept.
+        assert IncidentEvent.of_row(again).reopens
+        assert not IncidentEvent.of_row({**again, "end": 5.0}).reopens
+        assert not IncidentEvent.of_row({**again, "names": {"device": "a"}, "start": 1.0}).reopens
     kept = Incident("1", {"device": "a"}, 1.0, cancelled=True).plain()
     assert Incident.of_plain({name: kept[name] for name in kept if name not in ("held", "before")}).held

@@ -610,6 +610,9 @@ def test_a_shadow_that_nobody_ends_ends_at_its_time(packages: dict[str, Path], r
     assert versions(client) == ["v3", "v7"]
     assert (told["changes"][-1]["who"], told["changes"][-1]["outcome"]) == ("deadline", "applied")
     assert "nobody has ended the shadow of v5 in its time" in told["changes"][-1]["why"]
+    for seconds in (20, 30, 40):  # It has ended once, and not again before each request.
+        probability(client, seconds)
+    assert client.get("/routing").json["changes"] == told["changes"] and len(told["changes"]) == 2
     client.shut_down()
     assert versions(start()) == ["v3", "v7"]
 

@@ -114,6 +114,29 @@ def test_a_version_that_was_away_at_a_start_comes_back_with_its_devices(
     assert set(versions_of(again, 10).values()) == {"v3"} and versions_of(again, 20) == answered
 
 
+def test_a_version_that_was_away_comes_back_though_a_shadow_beside_it_ended_meanwhile(
+    graph: Graph,
+    packages: dict[str, Path],
+    schema: TelemetrySchema,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(returning_versions, "FIRST_PAUSE", 0.5)
+    found = away(packages, schema, tmp_path / "v13")
+    tried = routed(found, "v7", "shadow", until="2001-09-09T02:00:00+00:00")
+    change(graph(), routed(found, "v13", "champion"), tried)
+    content = (tmp_path / "v13" / MODEL_FILE).read_bytes()
+    (tmp_path / "v13" / MODEL_FILE).unlink()
+    restarted = graph()
+    assert roles(restarted) == [("v3", "champion"), ("v7", "shadow")]
+    versions_of(restarted, 10)
+    assert roles(restarted) == [("v3", "champion")]
+    (tmp_path / "v13" / MODEL_FILE).write_bytes(content)
+    back(restarted, [("v13", "champion")])
+    told = [each["who"] for each in restarted.get("/routing").json["changes"]]
+    assert told == ["kim", "endpoint", "deadline", "endpoint"]
+
+
 def test_nobody_brings_back_what_a_person_has_changed_since(
     graph: Graph, packages: dict[str, Path], schema: TelemetrySchema, tmp_path: Path
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -14,6 +15,8 @@ import pytest
 from project.retraining.history import with_people
 from project.settings import Settings
 from project.summary.left_out_versions import left_out, left_out_versions
+
+NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 
 
 def change(who: str, why: str, before: str, after: str, error: str = "", **more: Any) -> dict[str, Any]:
@@ -35,12 +38,27 @@ def test_a_version_that_gave_way_is_told_with_its_reason_until_it_is_back_or_nob
         "version v13 could not be loaded at 2026-11-29 08:00 UTC, and is tried again; v3 is the champion: "
         "version 'v13': model.sig: none"
     )
-    assert left_out([GONE]) == [told]
-    assert left_out([GONE, change("kim", "x", "v3", "v5", outcome="refused")]) == [told]
-    assert left_out([GONE, change("deployment", "further horizons", "v3", "v3")]) == [told]
-    assert left_out([GONE, BACK]) == left_out([GONE, change("kim", "x", "v3", "v5")]) == []
-    (of_earlier_release,) = left_out([{**GONE, "error": ""}])
+    assert left_out([GONE], NOW) == [told]
+    assert left_out([GONE, change("kim", "x", "v3", "v5", outcome="refused")], NOW) == [told]
+    assert left_out([GONE, change("deployment", "further horizons", "v3", "v3")], NOW) == [told]
+    assert left_out([GONE, BACK], NOW) == left_out([GONE, change("kim", "x", "v3", "v5")], NOW) == []
+    (of_earlier_release,) = left_out([{**GONE, "error": ""}], NOW)
     assert of_earlier_release.endswith(": the log of the endpoint has the reason")
+
+
+def test_what_somebody_wants_anew_ends_it_and_the_end_of_another_shadow_does_not() -> None:
+    both = [{"version": "v3", "role": "champion"}, {"version": "v7", "role": "shadow"}]
+    over = {**change("deadline", "nobody has ended it", "v3", "v3"), "from": both, "to": both[:1]}
+    assert len(left_out([GONE, over], NOW)) == 1
+    assert left_out([GONE, change("kim", "v3 is to stay", "v3", "v3")], NOW) == []
+
+
+def test_a_shadow_that_gave_way_is_told_until_its_time_is_over() -> None:
+    tried = [{"version": "v3", "role": "champion"}]
+    tried += [{"version": "v13", "role": "shadow", "until": "2026-11-29T13:00:00+01:00"}]
+    gone = {**GONE, "from": tried, "to": tried[:1]}
+    assert len(left_out([gone], NOW)) == 1
+    assert left_out([gone], NOW + timedelta(seconds=1)) == []
 
 
 def test_what_the_endpoint_changed_is_no_promotion() -> None:
@@ -82,8 +100,8 @@ def address() -> Iterator[str]:
 def test_an_endpoint_is_asked_with_the_token_of_the_home_and_none_is_made(
     address: str, tmp_path: Path
 ) -> None:
-    assert len(left_out_versions(Settings(home=tmp_path, token="secret"), address)) == 1
-    assert left_out_versions(Settings(home=tmp_path, token="another"), address) == []
-    assert left_out_versions(Settings(home=tmp_path), address) == []
+    assert len(left_out_versions(Settings(home=tmp_path, token="secret"), address, NOW)) == 1
+    assert left_out_versions(Settings(home=tmp_path, token="another"), address, NOW) == []
+    assert left_out_versions(Settings(home=tmp_path), address, NOW) == []
     assert list(tmp_path.iterdir()) == []
-    assert left_out_versions(Settings(home=tmp_path, token="secret"), "http://127.0.0.1:1") == []
+    assert left_out_versions(Settings(home=tmp_path, token="secret"), "http://127.0.0.1:1", NOW) == []

@@ -21,7 +21,7 @@ def rank_features(votes: npt.NDArray[np.int64], scores: Matrix) -> Ranking:
     :param votes: shape (features,).
     :param scores: mean scaled score, shape (features,).
     """
-    return np.asarray(np.lexsort((np.arange(len(votes)), -scores, -votes)))
+    return np.asarray(np.lexsort((np.arange(len(votes)), -_counting(scores), -votes)))
 
 
 def pearson(rows: Matrix) -> Matrix:
@@ -65,7 +65,7 @@ def redundant_features(
     matrix = pearson(rows)
     kept: list[int] = []
     dropped: dict[str, str] = {}
-    scores = np.round(scores, _DIGITS)
+    scores = _counting(scores)
     for position in np.argsort(-scores, kind="stable"):
         closest = max(kept, key=lambda better: abs(matrix[position, better]), default=None)
         if closest is None or abs(matrix[position, closest]) <= max_correlation:
@@ -75,3 +75,8 @@ def redundant_features(
         why = "has a higher score" if higher else "has the same score and comes first"
         dropped[names[position]] = f"r = {matrix[position, closest]:.3f} with {names[closest]}, which {why}"
     return dropped
+
+
+def _counting(scores: Matrix) -> Matrix:
+    """The decimals of scores that count."""
+    return np.round(scores, _DIGITS)

@@ -74,3 +74,15 @@ def test_of_two_ends_the_one_that_came_last_counts_and_a_bad_one_is_counted() ->
     early.put(first._replace(id="2"))
     again.restore(early.saved())
     assert again.saved() == early.saved() and again.get("2") == first._replace(id="2")
+
+
+def test_an_end_that_is_taken_back_before_the_start_stays_so_until_there_is_one() -> None:
+    early = EarlyIncidents()
+    opening = IncidentEvent("1", {"device": "a"}, 10.0, None, False, None, {})
+    nothing = IncidentEvent("1", {}, None, None, False, None, {})
+    later = [nothing._replace(texts={"kind": "link"}), nothing._replace(ended=True, end=30.0)]
+    for event in (nothing._replace(ended=True, reopens=True), later[0]):
+        told([event], early)
+    assert with_early(None, early.get("1"), opening).reopens
+    told(later[1:], early)
+    assert not with_early(None, early.get("1"), opening).reopens

@@ -62,6 +62,12 @@ def test_a_device_and_entity_columns_that_name_two_devices_are_refused(read: Any
     assert read({**part, "device": "b1"}).device == "b1"  # No whole key: its parts are not known.
 
 
+def test_a_device_beside_one_entity_column_is_told_in_the_singular() -> None:
+    one = EventParser(TelemetrySchema.from_dict({**SCHEMA.to_dict(), "entity": ["box"], "separator": ""}))
+    with pytest.raises(EventError, match="must be 'b1', as box has it, or be left out"):
+        one.telemetry({**GOOD, "device": "b2"})
+
+
 def test_a_device_that_is_a_part_is_no_key() -> None:
     part = EventParser(TelemetrySchema.from_dict({**SCHEMA.to_dict(), "entity": ["site", "device"]}))
     assert part.telemetry({**GOOD, "device": "b1"}).device == "osl/b1"

@@ -414,3 +414,24 @@ def test_late_labels_that_an_earlier_release_counted_are_displaced_by_newer_ones
     assert other.missed.lost == 150
     labels_each_day(other, 4, 17, late_by=60.0)
     assert other.missed.lost == 0
+
+
+def test_how_late_labels_are_is_told_of_the_newest_too() -> None:
+    ledger = make(600.0)
+    labels_each_day(ledger, 1, 3, late_by=10_000.0)
+    labels_each_day(ledger, 4, 20, late_by=60.0)
+    labels_each_day(ledger, 24, 1, late_by=1000.0)
+    assert ledger.missed[::2] == (50, 1000.0)
+    assert ledger.late_by == 10_000.0
+
+
+def test_a_list_over_midnight_counts_what_its_events_count_one_by_one() -> None:
+    lists, singles = make(600.0), make(600.0)
+    for ledger in (lists, singles):
+        ledger.add_prediction("a", DAY - 700.0, made(), NOW, AT)
+    names, times = ["b", "c"], np.array([DAY - 60.0, DAY + 60.0])
+    predictions = (np.array([0, 1]), np.zeros((2, 1)), np.array([1, 1]), np.full(2, 0.75), np.zeros(2, int))
+    lists.note_predictions(names, times, MadePredictions("model", "v1", ("x",), *predictions), NOW, [])
+    for name, at in zip(names, times.tolist(), strict=True):
+        singles.add_prediction(name, at, made(), NOW, AT)
+    assert lists.saved_counts() == singles.saved_counts()

@@ -77,3 +77,7 @@ def test_correlations_are_those_of_numpy_and_a_constant_is_correlated_with_nothi
 def test_features_rank_by_votes_then_score_then_column():
     order = rank_features(np.array([1, 2, 2, 2]), np.array([9.0, 0.5, 0.7, 0.5]))
     assert order.tolist() == [2, 1, 3, 0]
+    # Scores that are equal but for the last digit, as of another processor.
+    assert rank_features(np.array([2, 2]), np.array([0.3, 0.1 + 0.2])).tolist() == [0, 1]
+    twins = np.column_stack([np.arange(3.0)] * 2)
+    assert list(redundant_features(twins, ["x", "y"], np.array([0.3, 0.1 + 0.2]), 0.9)) == ["y"]
