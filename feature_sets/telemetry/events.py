@@ -352,7 +352,7 @@ class EventParser:
         """
         if parts is not None:
             beside = self.field_of(body, DEVICE)
-            if beside is not None and _plain_part(beside) not in (key, *parts):
+            if beside is not None and _plain_part(beside) not in ("", key, *parts):
                 have = "has" if len(self._entity) == 1 else "have"
                 rule = f"must be {key!r}, as {' and '.join(self._entity)} {have} it, or be left out"
                 raise EventError(DEVICE, rule, beside)
@@ -362,7 +362,7 @@ class EventParser:
             return
         for column, part in zip(self._entity, of_key, strict=True):
             beside = self.field_of(body, column)
-            if beside is not None and _plain_part(beside) != part:
+            if beside is not None and _plain_part(beside) not in ("", part):
                 raise EventError(column, f"must be {part!r}, as {DEVICE} has it, or be left out", beside)
 
 

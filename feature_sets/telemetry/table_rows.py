@@ -280,6 +280,11 @@ class PartNotes:
         """Note the columns that nobody reads."""
         if self.unused:
             report.notes.append(f"not used by the schema: {listed(list(self.unused), _NAMED)}")
+        if DEVICE in self.unused:
+            report.notes.append(
+                f"a live event with '{DEVICE}' beside the entity columns is refused unless that names its "
+                "device: leave the column out of what you send, or rename it"
+            )
 
     def tell_absent(self, files: int, report: FileReport) -> None:
         """Note the optional columns that some of so many files lack."""

@@ -227,6 +227,20 @@ def test_columns_that_nobody_uses_are_told(tmp_path: Path) -> None:
     assert read_telemetry(made, schema())[1].metrics.notes == ["not used by the schema: memory, note"]
 
 
+def test_a_device_column_that_a_live_event_must_not_have_is_told(tmp_path: Path) -> None:
+    made = folder(tmp_path)
+    for name in ("metrics", "labels"):
+        lines = (made / f"{name}.csv").read_text(encoding="utf-8").splitlines()
+        (made / f"{name}.csv").write_text(
+            f"{lines[0].replace('device', 'router')},device\n{lines[1]},cisco\n"
+        )
+    rows, report = read_telemetry(made, schema(entity=["router"]))
+    assert len(rows.metrics) == 1
+    unused, live = report.metrics.notes
+    assert unused == "not used by the schema: device"
+    assert "with 'device' beside the entity columns is refused" in live
+
+
 @pytest.mark.parametrize(
     ("metrics", "match"),
     [
