@@ -22,6 +22,7 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.inspection.text_numbers import (
     both_signs_sentence,
     has_both_signs,
+    has_unit,
     number_way,
     plain_number_hint,
 )
@@ -90,7 +91,8 @@ def _wide(
         elif column.kind == ROW_NUMBER:
             proposal.choose("metrics", name, "none", "numbers of the rows, not readings")
         elif hint := plain_number_hint(table, name) if column.kind in ("text", "time") else "":
-            proposal.choose("metrics", name, "none", f"text: {hint}", "a metric, if they are plain numbers")
+            instead = "a metric, with a unit" if has_unit(hint) else "a metric, if they are plain numbers"
+            proposal.choose("metrics", name, "none", f"text: {hint}", instead)
             proposal.decide.append(f"'{name}' has {hint}: {number_way(name, hint)}")
         elif column.kind == "text" and has_both_signs(table, name):
             instead = "a metric, if all have one decimal sign"

@@ -35,12 +35,14 @@ class WordMetric(NamedTuple):
     :param none: words that say nothing, which the schema has to name.
     :param numbers: word -> what it may stand for; empty if nobody can say.
     :param why: of these numbers.
+    :param among: whether they come among numbers.
     """
 
     words: tuple[str, ...]
     none: tuple[str, ...]
     numbers: Mapping[str, float]
-    why: str
+    why: str = ""
+    among: bool = False
 
     @property
     def reason(self) -> str:
@@ -67,6 +69,11 @@ class WordMetric(NamedTuple):
             such, default_flow_style=True, width=10**9, allow_unicode=True, sort_keys=False
         )
         shown = listed([repr(word) for word in self.words], _SHOWN)
+        if self.among:
+            return (
+                f"'{name}' has words among its numbers: {shown}. Those that mean no value belong into its "
+                f"no_value, others into its values with a number for each, such as {example.strip()[1:-1]}."
+            )
         return (
             f"'{name}' has words that change from reading to reading: {shown}. It is a metric once metrics "
             f"says a number for each, by an order that only you know, such as {example.strip()[1:-1]}."
@@ -102,7 +109,8 @@ def word_metric(column: pa.ChunkedArray, readings: pd.DataFrame | None) -> WordM
     told = [word for word in found if word not in none]
     numbers = {text for text in present if text.lower() not in words and _state(text)}
     if numbers and not all(truth_of(text) is not None for text in (*numbers, *told)):
-        return WordMetric(tuple(told), none, {}, "")  # Where the words are among them nobody can say.
+        # Where the words are among them nobody can say.
+        return WordMetric(tuple(told), none, {}, among=True)
     return WordMetric(tuple(told), none, *_numbers(told))
 
 

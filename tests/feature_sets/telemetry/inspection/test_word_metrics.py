@@ -43,6 +43,7 @@ def test_words_that_tell_their_order_have_numbers(
     found = word_metric(column(*words), READINGS)
     assert found is not None
     assert (dict(found.numbers), found.none) == (numbers, none)
+    assert ("among its numbers" in found.question("speed")) == found.among
 
 
 def test_what_a_device_or_a_part_of_it_is_called_is_no_metric() -> None:
