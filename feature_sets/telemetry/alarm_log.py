@@ -19,6 +19,7 @@ RAISED = (
     *("medium", "low", "information", "informational", "info", "notice"),
     *("average", "unknown", "unreachable", "on", "true", "yes", "1", "1.0"),
     *("activate", "assert", "occurred", "appeared", "trigger", "uncleared", "unresolved"),
+    *("reopen", "reopened", "re-opened"),
     # Traps of RFC 2863, by name and by number.
     *("linkdown", "if-mib::linkdown", "1.3.6.1.6.3.1.1.5.3", ".1.3.6.1.6.3.1.1.5.3"),
 )
@@ -36,6 +37,9 @@ CLEARED = (
 ACKNOWLEDGED = (
     *("ack", "acked", "acknowledge", "acknowledged", "acknowledgement", "acknowledgment"),
     *("unack", "unacked", "unacknowledge", "unacknowledged"),
+    # States of a ticket between its start and its end.
+    *("in progress", "in-progress", "in_progress", "inprogress", "work in progress", "pending", "on hold"),
+    *("onhold", "on-hold", "on_hold", "assigned", "investigating", "identified", "monitoring", "escalated"),
 )
 """Words of rows that tell what people did: they change no alarm, unless the schema gives them a meaning."""
 

@@ -18,6 +18,7 @@ from feature_sets.telemetry.errors import TelemetryError
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.events import brief
 from feature_sets.telemetry.ingest_report import FileMark, FileReport, is_misread, is_most
+from feature_sets.telemetry.metric_words import words_hint
 from feature_sets.telemetry.other_writings import hint_of
 from feature_sets.telemetry.reading_table import file_and_row
 from feature_sets.telemetry.schema import TelemetrySchema
@@ -263,7 +264,8 @@ class CheckedRows:
         decimal, rule = self.schema.files.decimal_of(file), self.schema.cell_rules.get(column)
         is_counter = any(column == metric.name for metric in self.schema.counter_metrics)
         rounded = rounded_hint(cell, decimal) if is_counter else ""
-        return rounded or number_hint(cell, decimal) or unit_hint(cell, rule.unit if rule else "", decimal)
+        hint = rounded or number_hint(cell, decimal) or unit_hint(cell, rule.unit if rule else "", decimal)
+        return "; it ".join(filter(None, [words_hint(rule.values if rule else {}), hint]))
 
     def _alike(self, cells: Mapping[str, object]) -> str:
         """That there is a device whose key differs in its writing only."""

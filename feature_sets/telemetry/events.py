@@ -418,10 +418,9 @@ def _number(name: str, value: Any, absent: object, cells: CellRule) -> float:
         if read is None and len(value) <= _SHOWN:
             read = cells.number(value)
         if read is None:
+            rule = f"must be a finite number{_among(cells)} or null"
             hint = (number_hint(value) or unit_hint(value, cells.unit)) if len(value) <= _SHOWN else ""
-            raise EventError(
-                name, "must be a finite number or null" + (f"; it {hint}" if hint else ""), value
-            )
+            raise EventError(name, rule + (f"; it {hint}" if hint else ""), value)
         if read != read:
             return read
         value = read
@@ -434,6 +433,11 @@ def _number(name: str, value: Any, absent: object, cells: CellRule) -> float:
     if not math.isfinite(number):
         raise EventError(name, "must be a finite number or null", value)
     return number
+
+
+def _among(cells: CellRule) -> str:
+    """The words that a metric may have, for the middle of a rule."""
+    return f", among {', '.join(cells.values)}" if cells.values else ""
 
 
 def _whole(name: str, value: Any, absent: object, largest: int, cells: CellRule) -> float:

@@ -46,6 +46,7 @@ from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.incidents_wanted import wanted_rows
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.label_form import LabelForm
+from feature_sets.telemetry.listed_devices import lists_of, warn_of_lists
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.scope_notes import note_absent_scopes, warn_of_nobody
 from feature_sets.telemetry.table_files import Columns, columns_of, has_column
@@ -232,6 +233,8 @@ def note_incidents(
         names = {name for device in devices for name in device_names(device, schema)}
         unknown = ~frame[at(DEVICE)].isin(names).to_numpy()
         _note(report, frame, unknown, schema, "incidents name a device that is not known")
+        strangers = frame[at(DEVICE)][unknown].dropna().drop_duplicates()
+        warn_of_lists(report, DEVICE, lists_of(strangers, names, schema.separator))
     if unknown.all():
         warn_of_nobody(report, "incidents", len(frame))
     what = "incidents end when they start: no reading is an error by them (labels.tolerance)"

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,8 @@ from feature_sets.telemetry.unit_text import number_in_unit
 FIELD = "no_value"
 
 Given = tuple[str | float, ...]
+
+_NO_WORDS: Mapping[str, float] = MappingProxyType({})
 
 
 def no_values(where: str, content: object) -> Given:
@@ -57,31 +60,36 @@ class CellRule:
     :param words: that mean no value, in lower case.
     :param numbers: that mean no value, in the unit of the metric.
     :param unit: that numbers with a unit are converted to; empty takes none.
+    :param values: word, in lower case, -> the number that it stands for.
     """
 
     words: frozenset[str] = frozenset()
     numbers: tuple[float, ...] = ()
     unit: str = ""
+    values: Mapping[str, float] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, *given: Given, unit: str = "") -> CellRule:
+    def of(cls, *given: Given, unit: str = "", values: Mapping[str, float] = _NO_WORDS) -> CellRule:
         """Of what a schema says of all metrics and of one."""
         every = [value for some in given for value in some]
         words = frozenset(value for value in every if isinstance(value, str))
         told = [value for value in every if not isinstance(value, str)]
         # A file of 32 bits, and who sends on what it has, has -9999.9 as -9999.900390625.
         short = [float(np.float32(value)) for value in told if not float(value).is_integer()]
-        return cls(words, tuple(dict.fromkeys([*told, *short])), unit)
+        return cls(words, tuple(dict.fromkeys([*told, *short])), unit, values)
 
     @property
     def is_plain(self) -> bool:
         """Whether it says nothing."""
-        return not (self.words or self.numbers or self.unit)
+        return not (self.words or self.numbers or self.unit or self.values)
 
     def number(self, text: str, decimal: str = ".") -> float | None:
         """A text that is no number by the rule for all: as a number, NaN for none, else None."""
-        if text.strip().lower() in self.words:
+        word = text.strip().lower()
+        if word in self.words:
             return math.nan
+        if word in self.values:
+            return float(self.values[word])
         return number_in_unit(text, self.unit, decimal)
 
     def is_none(self, number: float) -> bool:
@@ -96,7 +104,7 @@ class CellRule:
         :param decimal: of numbers in text.
         """
         values, refused = read
-        if refused.any() and (self.words or self.unit):
+        if refused.any() and (self.words or self.unit or self.values):
             rows = np.flatnonzero(refused)
             found, still = self._read_again(column.take(pa.array(rows)), decimal)
             values, refused = values.copy(), refused.copy()

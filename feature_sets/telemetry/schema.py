@@ -149,6 +149,8 @@ class TelemetrySchema:
         check_reserved("label", [self.label])
         check_reserved("arrival", [] if self.arrival is None else [self.arrival])
         check_reserved("exclude_labels", self.exclude_labels)
+        for metric in self.metrics:
+            metric.check_words(self.no_value)
         check_counters(self.counters, self.uptime, self.max_gap_seconds if self.counter_metrics else None)
         self.derived.check(self.windows.lengths, self.windows.operations)
         others = (DEVICE, self.time, self.label, *self.metric_names)
@@ -275,7 +277,7 @@ class TelemetrySchema:
     def cell_rules(self) -> dict[str, CellRule]:
         """How the cells of metrics and of the uptime are read; without those of the rule for all numbers."""
         of_metrics = {
-            metric.name: CellRule.of(self.no_value, metric.no_value, unit=metric.unit)
+            metric.name: CellRule.of(self.no_value, metric.no_value, unit=metric.unit, values=metric.values)
             for metric in self.metrics
         }
         every = CellRule.of(self.no_value)

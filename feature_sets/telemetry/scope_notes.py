@@ -11,6 +11,7 @@ from feature_sets.telemetry.cell_text import rows_saying
 from feature_sets.telemetry.device_part import device_names
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.intervals import key_levels
+from feature_sets.telemetry.listed_devices import lists_of, warn_of_lists
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
 _SHOWN = 5
@@ -57,6 +58,7 @@ def note_absent_scopes(
             own = _columns_with(absent, levels, attributes)
             report.notes.append(f"{column}: no device has {what}; there are {shown}{own}")
             nowhere |= {(column, value) for value in absent}
+            warn_of_lists(report, column, lists_of(absent, known, schema.separator))
     return nowhere
 
 

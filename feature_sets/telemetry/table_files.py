@@ -191,13 +191,14 @@ class _FilePlan:
 
     def asked(self) -> dict[str, Any]:
         """What is asked of the file."""
+        rules = cell_rules_of(self.schema)
+        # Those with words are none from the start: else the whole file would be read anew as text.
+        numbers = [name for name in self.columns.numbers if name not in rules or not rules[name].values]
         return {
             "path": self.path,
             "name": self.name,
             "columns": [str(self.present[column]) for column in self.inside],
-            "numbers": [
-                str(self.present[column]) for column in self.columns.numbers if column in self.inside
-            ],
+            "numbers": [str(self.present[column]) for column in numbers if column in self.inside],
             "form": self.form,
             "wholes": [str(self.present[column]) for column in self.columns.wholes if column in self.inside],
             "words": self.schema.no_value_words,

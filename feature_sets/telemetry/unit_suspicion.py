@@ -104,8 +104,8 @@ class UnitSuspicion:
 
 
 def gauges(schema: TelemetrySchema) -> tuple[str, ...]:
-    """Metrics that are compared: not counters, whose values grow by themselves."""
-    return tuple(metric.name for metric in schema.metrics if metric.counter is None)
+    """Metrics that are compared: not counters, whose values grow by themselves, nor those of words."""
+    return tuple(metric.name for metric in schema.metrics if metric.counter is None and not metric.values)
 
 
 class ValueSamples:

@@ -14,6 +14,7 @@ from feature_sets.telemetry.events import EVENT_NAME, REQUEST_ID, excluding_colu
 from feature_sets.telemetry.incident_events import IncidentStatus
 from feature_sets.telemetry.incident_rows import texts_about
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
+from feature_sets.telemetry.metric import Metric
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.windows.event_status import STATUSES
 from graphs.protocol.device_state import ORDER
@@ -58,6 +59,15 @@ def _static_part() -> dict[str, Any]:
     return content
 
 
+def _gauge(metric: Metric) -> dict[str, Any]:
+    """What is sent of a gauge: a number, or a word that stands for one."""
+    told = f"unit: {metric.unit}; null: no reading"
+    if not metric.values:
+        return {"type": ["number", "null"], "description": told}
+    words = ", ".join(f"{word} is {number:g}" for word, number in metric.values.items())
+    return {"type": ["number", "string", "null"], "description": f"{told}; {words}"}
+
+
 def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     """What is sent and answered for an event and for a label."""
     time = {"type": "string", "format": "date-time", "description": "event time, ISO 8601 with a zone"}
@@ -65,7 +75,7 @@ def _event_schemas(schema: TelemetrySchema) -> dict[str, Any]:
     levels = schema.separator.join(schema.entity)
     device = {"type": "string", "description": f"{levels}, or these fields apart"}
     metrics = {
-        metric.name: {"type": ["number", "null"], "description": f"unit: {metric.unit}; null: no reading"}
+        metric.name: _gauge(metric)
         if metric.counter is None
         else {
             **{"type": ["integer", "string", "null"], "minimum": 0, "maximum": metric.counter.largest},

@@ -45,7 +45,7 @@ class ReadAnew:
     no reading, and neither has one that was a counter and is a gauge by now, or the other way round: one is
     the rate of the other. A metric that is no longer in the schema is ignored. A range, and the bits of a
     counter, are those of now; what was outside of the range of then is gone. The text of a unit decides
-    nothing: no number is converted.
+    nothing: no number is converted. A word is kept as the number that it stood for then.
 
     :param schema: of now.
     """

@@ -78,7 +78,12 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
     silence = [each for each in silence if not any(each in note.sentence for note in notes)]
     if as_json:
         told = [*(note.sentence for note in notes), *silence]
-        print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told}))
+        verdict = {
+            "rows_left_out": _left_out(report),
+            "fits": _fits(report, bool(notes)),
+            "verdict": _verdict(report, bool(notes)),
+        }
+        print(json.dumps({**report.to_dict(), "devices": len(rows.static), "notes": told, **verdict}))
     else:
         said = [*((note.table, note.sentence) for note in notes), *(("labels", each) for each in silence)]
         print("\n".join(report.lines([(table, f"note: {sentence}") for table, sentence in said])))
@@ -87,12 +92,21 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
         raise refused_error(report.refused, report.mostly_refused, "would be taken")
 
 
-def _verdict(report: IngestReport, noted: bool) -> str:
+def _left_out(report: IngestReport) -> int:
+    """Rows of all tables that would be lost; what another row says as well is not."""
+    return sum(table.rows_lost for table in report.tables)
+
+
+def _fits(report: IngestReport, noted: bool) -> bool:
     """Whether the folder fits; not if what rows say is left out or something is warned of."""
-    left_out = sum(table.rows_lost for table in report.tables)
-    if left_out:
+    return not (_left_out(report) or noted or any(table.warnings for table in report.tables))
+
+
+def _verdict(report: IngestReport, noted: bool) -> str:
+    """The same for people."""
+    if left_out := _left_out(report):
         return f"{left_out:,} row{'' if left_out == 1 else 's'} would be left out; look at the reasons first"
-    if noted or any(table.warnings for table in report.tables):
+    if not _fits(report, noted):
         return "every row was read; look at the notes first"
     repeated = sum(table.rows_rejected for table in report.tables)
     if repeated:

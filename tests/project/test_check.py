@@ -138,7 +138,10 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
     assert note.startswith("  note: Every label is 0")
     assert last.startswith("every row was read; look at the notes first: netops run")
     check(folder, schema=schema, as_json=True)
-    assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]
+    told = json.loads(capsys.readouterr().out)
+    assert told["notes"] == [note.removeprefix("  note: ")]
+    verdict = "every row was read; look at the notes first"
+    assert (told["rows_left_out"], told["fits"], told["verdict"]) == (0, False, verdict)
     keys.assign(is_error=[2, *[0] * 30, *[1] * 29]).to_parquet(folder / "labels.parquet")
     check(folder, schema=schema)
     assert capsys.readouterr().out.splitlines()[-1].startswith("1 row would be left out; look at the reasons")
@@ -149,6 +152,7 @@ def test_what_does_not_fit_is_told_before_the_run_is_named(folder, tmp_path, cap
             check(folder, schema=schema, as_json=as_json)
         told = capsys.readouterr().out
         warnings = json.loads(told)["labels"]["warnings"] if as_json else told.splitlines()
+        assert not as_json or (json.loads(told)["rows_left_out"], json.loads(told)["fits"]) == (30, False)
         assert any("most rows of labels.parquet were rejected: 50% of 60 rows" in line for line in warnings)
 
 
@@ -179,7 +183,9 @@ def test_incidents_in_whose_time_a_device_sent_nothing_are_counted_and_the_folde
     assert note.startswith(f"  note: {what}")
     assert last.startswith("the folder fits")
     check(folder, schema=schema, as_json=True)
-    assert json.loads(capsys.readouterr().out)["notes"] == [note.removeprefix("  note: ")]
+    told = json.loads(capsys.readouterr().out)
+    assert told["notes"] == [note.removeprefix("  note: ")]
+    assert (told["rows_left_out"], told["fits"], told["verdict"]) == (0, True, "the folder fits")
     # Half of them before the first reading: it is told with the reason, and does not fit.
     tickets = tickets.assign(start=[starts[0], begin - pd.Timedelta("1h")])
     tickets.assign(end=tickets["start"] + pd.Timedelta("30s")).to_parquet(folder / "incidents.parquet")

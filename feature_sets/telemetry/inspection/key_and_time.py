@@ -25,10 +25,13 @@ DEVICE_NAME = re.compile(
 """What columns that name devices, or parts of them, are called."""
 _PART_NAME = re.compile(
     r"interface|^if_?(name|descr|index|alias)|(^|[_.-])ports?([_.-]|$)|^port(name|num|id)|queue|lane|series"
+    r"|^(slot|module|(line[ _.-]?)?card|channel|vlan|vrf|sector|antenna)s?"
+    r"([ _.-]?(id|name|no|nr|num|index))?$"
 )
 """What columns are called that name something of a device: names that repeat from device to device."""
 _PLACE_NAME = re.compile(
-    r"^(site|region|area|country|city|campus|building|floor|pop|market|data[ _.-]?cent(er|re)|dc|tenant)"
+    r"^(site|region|area|country|city|campus|building|floor|pop|market|data[ _.-]?cent(er|re)|dc|tenant|pod"
+    r"|rack|row|hall|room|cabinet|cluster|fabric|zone|domain|province|district|company|customer|plant)"
     r"s?([ _.-]?(id|name|code|no|nr))?$"
 )
 """What columns are called that name what holds many devices, whose names may repeat in each."""
@@ -124,8 +127,18 @@ def key_candidates(tables: Mapping[str, TableProfile]) -> list[str]:
     if not inner:
         return ordered
     first = ordered.index(inner[0])
-    later = [name for name in ordered[first:] if _is_place(name)]
+    later = [name for name in ordered[first:] if _is_place(name) and not _is_inside(counted, name, inner[0])]
     return [*ordered[:first], *later, *(name for name in ordered[first:] if name not in later)]
+
+
+def _is_inside(table: TableProfile, name: str, device: str) -> bool:
+    """Whether a pod is one of Kubernetes, each of which is in one node; one of a data center has switches."""
+    if not name.lower().startswith("pod"):
+        return False
+    pairs = pd.DataFrame(
+        {each: texts_of(table.head[each]).codes for each in (name, device)}
+    ).drop_duplicates()
+    return not pairs[name].duplicated().any() and bool(pairs[device].duplicated().any())
 
 
 def _is_place(name: str) -> bool:

@@ -13,6 +13,7 @@ from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.digit_ids import unnamed_ids
 from feature_sets.telemetry.inspection.key_and_time import common_columns
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.listed_devices import ONE_EACH, lists_of, lists_sentence
 from feature_sets.telemetry.look_alikes import look_alikes_note
 from feature_sets.telemetry.other_writings import Alike, OtherWritings
 from feature_sets.telemetry.totals_rows import totals_note
@@ -169,6 +170,10 @@ def tell_scopes(
         )
         given = _texts(table, column)
         strangers = [value for value in given if value not in known]
+        lists = lists_of(strangers, known)
+        if lists:
+            proposal.decide.append(f"Of the {table.name}, {lists_sentence(column, lists)}: {ONE_EACH}.")
+            strangers = [value for value in strangers if value not in lists]
         if not strangers or _tell_ways(proposal, table, column, list(known), strangers, len(given)):
             continue
         # The table may have a column of this name as well, for other rows.

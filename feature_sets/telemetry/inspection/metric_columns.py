@@ -22,13 +22,16 @@ from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.inspection.text_numbers import (
     both_signs_sentence,
     has_both_signs,
+    has_unit,
     number_way,
     plain_number_hint,
 )
+from feature_sets.telemetry.inspection.word_metrics import has_words
 
 _METRICS = 200
 _SHOWN = 10
 _REST = 0.1
+_STATIC = "a static column, if it is in the static file"
 _NAMES = re.compile(r"metric|name|oid|counter|kpi|field|measure|item|object")
 
 _SURE_NAME = re.compile(
@@ -88,14 +91,17 @@ def _wide(
         elif column.kind == ROW_NUMBER:
             proposal.choose("metrics", name, "none", "numbers of the rows, not readings")
         elif hint := plain_number_hint(table, name) if column.kind in ("text", "time") else "":
-            proposal.choose("metrics", name, "none", f"text: {hint}", "a metric, if they are plain numbers")
+            instead = "a metric, with a unit" if has_unit(hint) else "a metric, if they are plain numbers"
+            proposal.choose("metrics", name, "none", f"text: {hint}", instead)
             proposal.decide.append(f"'{name}' has {hint}: {number_way(name, hint)}")
         elif column.kind == "text" and has_both_signs(table, name):
             instead = "a metric, if all have one decimal sign"
             proposal.choose("metrics", name, "none", "text: numbers with a decimal point or comma", instead)
             both_signs.append(name)
-        elif not column.holds_numbers:
-            instead = "a static column, if it is in the static file" if column.kind == "text" else ""
+        elif column.kind in ("text", "truth") and _words(proposal, table, kinds, name):
+            partial += [name] if name in table.partial else []
+        elif not column.holds_numbers or (column.kind == "truth" and has_words(table.head[name])):
+            instead = _STATIC if _may_be_static(proposal, column) else ""
             where = " in the rows looked at" if column.kind == "empty" and table.is_cut else ""
             proposal.choose("metrics", name, "none", f"{column.kind}{where}, not numbers", instead)
             unseen += [name] if where else []
@@ -133,6 +139,28 @@ def _wide(
         proposal.choose("metrics", name, *found)
 
 
+def _words(proposal: Proposal, table: TableProfile, kinds: MetricKinds, name: str) -> bool:
+    """Choose what a column of words that change is; whether it is one."""
+    if name in table.partial:
+        if kinds.words_of(table.head[name]) is None:
+            return False
+        instead = "an optional metric, with a number for each word (values)"
+        proposal.choose("metrics", name, "none", "words that change, not in every file", instead)
+        return True
+    if not kinds.add_words(name, table.head[name]):
+        return False
+    if name not in kinds:
+        instead = "a metric, with a number for each (values)"
+        proposal.choose("metrics", name, "none", "words that change, not numbers", instead)
+    return True
+
+
+def _may_be_static(proposal: Proposal, column: ColumnProfile) -> bool:
+    """Whether a column of text may say something of devices: there are as many of these, at least."""
+    devices = None if proposal.cadence is None else proposal.cadence.devices
+    return column.kind in ("text", "truth") and (devices is None or (column.distinct or 0) <= devices)
+
+
 def _long(
     proposal: Proposal,
     table: TableProfile,
@@ -147,19 +175,22 @@ def _long(
     kinds = MetricKinds(proposal, table, readings)
     metric, value = columns
     found = numeric_names(table, metric, value)
-    constant = []
-    codes, names = texts_of(table.head[metric]) if found else (np.zeros(0), [])
-    for name in found:
+    constant, texts = [], []
+    codes, names = texts_of(table.head[metric]) if metric in table.columns else (np.zeros(0), [])
+    for name in names if value in table.columns else []:
         rows = np.flatnonzero(codes == names.index(name))
         column = table.head[value].take(pa.array(rows))
-        if len(texts_of(column).values) < 2:
+        if len(np.unique(texts_of(column).codes)) < 2:
             constant.append(name)
+        elif name not in found:
+            texts += [] if kinds.add_words(name, column, pd.Index(rows)) else [name]
         else:
             kinds.add(name, column, pd.Index(rows))
     for name in columns:
         if name in rest:
             role = "metric" if name == metric else "value"
-            why = f"names of {len(found):,} metrics: one row a value"
+            count = len({*found, *(one for one in names if one in kinds)})
+            why = f"names of {count:,} metrics: one row a value"
             why = why if name == metric else "values of the metrics"
             proposal.choose("metrics", name, f"files.{role}", why)
     for name in rest:
@@ -173,6 +204,8 @@ def _long(
     )
     if constant:
         proposal.decide.append(f"No metric is what never changes there: {listed(constant, _SHOWN)}.")
+    if texts:
+        proposal.decide.append(f"No metric is what has text there: {listed(texts, _SHOWN)}.")
 
 
 def _long_columns(
@@ -182,11 +215,13 @@ def _long_columns(
     rest: Mapping[str, ColumnProfile],
 ) -> tuple[str, str] | None:
     """Columns with the names of metrics and with their values, if the table seems to have one row a value."""
-    values = [name for name, column in rest.items() if column.holds_numbers]
+    values = [name for name, column in rest.items() if column.holds_numbers] or _of_words_too(table, rest)
     names = [
         name
         for name, column in rest.items()
-        if column.kind == "text" and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
+        if column.kind == "text"
+        and 2 <= (column.distinct or 0) <= min(_METRICS, column.rows // 2)
+        and name not in values
     ]
     repeated = 0 if proposal.cadence is None else proposal.cadence.repeated
     if len(values) > 1:  # Beside it may be parts of the time, or numbers of series.
@@ -206,6 +241,13 @@ def _long_columns(
     apart = [name for name in names if len(names) == 1 or left[name] <= repeated * _REST]
     best = min(apart, key=lambda name: (left[name], not _NAMES.search(name.lower())), default="")
     return (best, values[0]) if best else None
+
+
+def _of_words_too(table: TableProfile, rest: Mapping[str, ColumnProfile]) -> list[str]:
+    """The column that is called as values are, and has numbers for some names and words for others."""
+    named = [name for name in rest if _SURE_NAME.search(name.lower())]
+    values = [name for name, column in rest.items() if column.kind == "text" and _VALUE.search(name.lower())]
+    return [value for value in values if any(numeric_names(table, name, value) for name in named)]
 
 
 def _tell_repeated(

@@ -21,6 +21,7 @@ from feature_sets.telemetry.inspection.device_shape import has_uneven_levels
 from feature_sets.telemetry.inspection.far_values import tell_far_values
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.inspection.text_numbers import may_be_thousands
+from feature_sets.telemetry.inspection.word_metrics import WordMetric, word_metric
 
 _NAMED = 5
 
@@ -46,6 +47,7 @@ class MetricKinds:
         self._readings = None if readings is None else readings.assign(run=table.runs())
         self._counters: dict[str, CounterShape | None] = {}
         self._uptimes: dict[str, str] = {}
+        self._words: dict[str, WordMetric] = {}
         self._uneven: list[str] = []
 
     def add(self, name: str, column: pa.ChunkedArray, rows: pd.Index | None = None) -> None:
@@ -76,6 +78,34 @@ class MetricKinds:
                 "lost units: as whole numbers its rate could be read (kind: counter)."
             )
 
+    def __contains__(self, name: str) -> bool:
+        """Whether a column is a metric."""
+        return name in self._counters
+
+    def words_of(self, column: pa.ChunkedArray, rows: pd.Index | None = None) -> WordMetric | None:
+        """Words of a column that change; see ``add``."""
+        readings = self._readings
+        if readings is not None:
+            readings = (readings if rows is None else readings.loc[rows])[["device", "time"]]
+        return word_metric(column, readings)
+
+    def add_words(self, name: str, column: pa.ChunkedArray, rows: pd.Index | None = None) -> bool:
+        """Look at a metric in words; what nobody can give numbers to is asked.
+
+        :param name: in the files.
+        :param column: its cells.
+        :param rows: see ``add``.
+        :returns: whether it has words that change.
+        """
+        found = self.words_of(column, rows)
+        if found is None:
+            return False
+        if found.numbers or not found.words:
+            self._words[name], self._counters[name] = found, None
+        else:
+            self._proposal.decide.append(found.question(self._proposal.named(name)))
+        return True
+
     def propose(self) -> dict[str, MetricRole]:
         """Note what was found in the proposal.
 
@@ -86,10 +116,16 @@ class MetricKinds:
             proposal.named(name): None if shape is None else shape.fields
             for name, shape in self._counters.items()
         }
+        for name, words in self._words.items():
+            proposal.fields["metrics"][proposal.named(name)] = words.fields()
+            proposal.metric_reasons[proposal.named(name)] = words.reason
         proposal.uneven = list(self._uneven)
         counters = [name for name, shape in self._counters.items() if shape is not None]
         roles: dict[str, MetricRole] = {}
         for name, shape in self._counters.items():
+            if name in self._words:
+                roles[name] = MetricRole("metrics", self._words[name].reason, self._words[name].instead)
+                continue
             if shape is None:
                 called = "a counter (kind: counter), as its name may say" if counts_something(name) else ""
                 roles[name] = MetricRole("metrics", "numbers", called)
@@ -105,6 +141,13 @@ class MetricKinds:
                 proposal.fields["uptime"] = {"column": proposal.named(name), "unit": unit}
         if counters:
             self._tell_counters(counters)
+        told = [words.told(proposal.named(name)) for name, words in self._words.items() if words.numbers]
+        if told:
+            proposal.decide.append(
+                f"Words stand for numbers (values in metrics): {listed(told, _NAMED)}. Look whether they "
+                "mean that to you: of a health, 0 is well and more is worse. A row with a further word is "
+                "left out."
+            )
         return roles
 
     def _tell_counters(self, counters: list[str]) -> None:

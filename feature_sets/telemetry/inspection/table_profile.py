@@ -142,12 +142,14 @@ class TableProfile:
         shown = self.files[0] if len(self.files) == 1 else f"{len(self.files):,} files, {self.files[0]} first"
         if self.rows == self.looked_at:
             return f"{self.name}: {self.rows:,} rows ({shown})"
-        rows = "more rows" if self.rows is None else f"{self.rows:,} rows"
         seen = sum(length > 0 for length in self.lengths)
-        each = f", the first ones of {'each file' if seen == len(self.files) else f'{seen:,} files'}"
-        where = "" if len(self.files) == 1 else each
-        first = "the first " if len(self.files) == 1 else ""
-        return f"{self.name}: {rows}, of which {first}{self.looked_at:,} were looked at{where} ({shown})"
+        if len(self.files) == 1:
+            looked = f"the first {self.looked_at:,} were looked at"
+        else:
+            each = "each file" if seen == len(self.files) else f"{seen:,} files"
+            looked = f"{self.looked_at:,} were looked at, the first ones of {each}"
+        count = f"more than {self.looked_at:,}" if self.rows is None else f"{self.rows:,}"
+        return f"{self.name}: {count} rows, of which {looked} ({shown})"
 
 
 def profile_table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from feature_sets.listed import listed
-from feature_sets.telemetry.cell_numbers import THOUSANDS, numbers_of
+from feature_sets.telemetry.arrow_files import NULL_WORDS
+from feature_sets.telemetry.cell_numbers import THOUSANDS, number_of_text, numbers_of
 from feature_sets.telemetry.cell_text import is_text, texts_of
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.table_profile import TableProfile
@@ -21,6 +23,9 @@ _ROW_NAME = re.compile(r"^(unnamed: ?[0-9.]+|level_[0-9]|#|row[ _]?(id|no|nr|num
 """What the numbers of rows are called, as pandas and R write them."""
 _UNIT = re.compile(r"^[+-]?[0-9][0-9.,]* ?(%|‰|°?[A-Za-zµ]+(/[A-Za-z]+)?)$")
 _WITH_UNIT = re.compile(r"numbers with .* behind, ")
+_MARKS = re.compile(rf"{THOUSANDS.pattern}|[+-]?[0-9]*[.,]?[0-9]+([eE][+-]?[0-9]+)?")
+"""A number with marks between thousands, or with either decimal sign."""
+_BUT = ", but for "
 _LOOKED_AT = 1000
 _MOST_UNITS, _SHOWN, _FILES = 8, 5, 2
 _MOSTLY = 0.8
@@ -58,22 +63,68 @@ def with_row_numbers(table: TableProfile) -> TableProfile:
 
 
 def plain_number_hint(table: TableProfile, name: str) -> str:
-    """What keeps a column of text from being numbers, if all of its first values have it; else empty."""
-    told = _unit_or_marks(table, name) or _other_sign(table, name)
-    # Where nearly all are numbers that could be times, a row of units is one that is left out.
-    return told or (_other_words(table, name) if table.columns[name].kind == "text" else "")
+    """What keeps a column of text from being numbers, if its first values have it; else empty.
+
+    Words that mean no value are passed over, and up to three others if few rows have them; both are told.
+    """
+    codes, texts = texts_of(table.head[name])
+    told = np.array([text.lower() not in NULL_WORDS for text in texts] + [False])
+    others = _no_numbers([text for text, is_told in zip(texts, told.tolist(), strict=False) if is_told])
+    if others is None:
+        return ""
+    is_other = np.array([text in others for text in texts] + [False])[codes]
+    count, rows = int(np.count_nonzero(is_other)), int(np.count_nonzero(told[codes]))
+    if count > (1 - _MOSTLY) * rows:
+        return ""
+    numbers = table.head[name].filter(pa.array(told[codes] & ~is_other)) if count else table.head[name]
+    found = _unit_or_marks(numbers) or _other_sign(numbers, table.decimal)
+    if not found:
+        # Where nearly all are numbers that could be times, a row of units is one that is left out.
+        return _other_words(table, name) if table.columns[name].kind == "text" else ""
+    none = [repr(text) for text in texts if text.lower() in NULL_WORDS]
+    found += f", and {listed(none, _MOST_WORDS)} for no value" if none else ""
+    return found + (f", but for {_named(others)} in {_rows(count)}" if count else "")
+
+
+def _no_numbers(texts: Sequence[str]) -> list[str] | None:
+    """Texts that are no number in any writing, with a unit or without; None if they are more than a few."""
+    found: list[str] = []
+    for text in texts:
+        if number_of_text(text) is not None or _UNIT.search(text) or _MARKS.fullmatch(text):
+            continue
+        found.append(text)
+        if len(found) > _MOST_WORDS:
+            return None
+    return found
+
+
+def _named(words: Sequence[str]) -> str:
+    return " and ".join(map(repr, words))
+
+
+def _rows(count: int) -> str:
+    return f"{count:,} row{'' if count == 1 else 's'}"
+
+
+def has_unit(hint: str) -> bool:
+    """Whether ``plain_number_hint`` tells of units."""
+    return _WITH_UNIT.match(hint) is not None
 
 
 def number_way(name: str, hint: str) -> str:
     """What makes a column a metric that has what ``plain_number_hint`` tells."""
     if hint.startswith("numbers, but for"):
         return "if that means no value, name it in no_value, and the column in metrics."
-    if _WITH_UNIT.match(hint):
+    words = hint.partition(_BUT)[2].rpartition(" in ")[0]
+    none = f" What of {words} means no value may be named in its no_value." if words else ""
+    if has_unit(hint):
+        units = re.findall(r"'([^']*)'", hint.partition(" behind, ")[0])
+        unit = json.dumps(units[0]) if len(units) == 1 else "..."
         return (
-            f"in metrics it may have a unit, to which these are converted, such as {name}: {{unit: ...}}; "
-            "else it is a metric only if they are plain numbers."
+            f"in metrics it may have a unit, to which these are converted, such as {name}: {{unit: {unit}}}; "
+            f"else it is a metric only if they are plain numbers.{none}"
         )
-    return "it is a metric only if they are plain numbers."
+    return f"it is a metric only if they are plain numbers.{none}"
 
 
 def has_both_signs(table: TableProfile, name: str) -> bool:
@@ -150,21 +201,20 @@ def _other_words(table: TableProfile, name: str) -> str:
     words = texts_of(table.head[name].filter(pa.array(numbers.refused))).values
     if len(words) > _MOST_WORDS:
         return ""
-    shown = " and ".join(repr(word) for word in words)
-    count = int(np.count_nonzero(numbers.refused))
-    return f"numbers, but for {shown} in {count:,} row{'' if count == 1 else 's'}"
+    return f"numbers, but for {_named(words)} in {_rows(int(np.count_nonzero(numbers.refused)))}"
 
 
-def _unit_or_marks(table: TableProfile, name: str) -> str:
-    values = texts_of(table.head[name]).values
+def _unit_or_marks(column: pa.ChunkedArray) -> str:
+    values = [value for value in texts_of(column).values if value.lower() not in NULL_WORDS]
     if len(values) <= _FEW:
         return ""
     values = values[:_LOOKED_AT]
-    units = {found[1] for value in values if (found := _UNIT.search(value))}
-    if units and all(_UNIT.search(value) for value in values):
+    with_unit = [value for value in values if _UNIT.search(value)]
+    units = {found[1] for value in with_unit if (found := _UNIT.search(value))}
+    if units and all(_UNIT.search(value) or number_of_text(value) is not None for value in values):
         named = listed([f"'{unit}'" for unit in sorted(units)], _SHOWN)
         if len(units) <= _MOST_UNITS:
-            return f"numbers with {named} behind, such as {values[0]!r}"
+            return f"numbers with {named} behind, such as {with_unit[0]!r}"
     plain = re.compile(r"^[+-]?[0-9]+([.,][0-9]+)?$")
     marks = {found[1] for value in values if (found := THOUSANDS.fullmatch(value))}
     if len(marks) == 1 and all(THOUSANDS.fullmatch(value) or plain.search(value) for value in values):
@@ -173,12 +223,12 @@ def _unit_or_marks(table: TableProfile, name: str) -> str:
     return ""
 
 
-def _other_sign(table: TableProfile, name: str) -> str:
+def _other_sign(column: pa.ChunkedArray, decimal: str) -> str:
     """That a column has another decimal sign than its table, if it is numbers by that alone; else empty."""
-    signs = (".", ",") if table.decimal == "." else (",", ".")
-    own, other = (numbers_of(table.head[name], sign) for sign in signs)
+    signs = (".", ",") if decimal == "." else (",", ".")
+    own, other = (numbers_of(column, sign) for sign in signs)
     if not own.refused.any() or other.refused.any() or np.isnan(other.values).all():
         return ""
-    values = texts_of(table.head[name].filter(pa.array(own.refused))).values
-    named = ("comma", "points") if table.decimal == "." else ("point", "commas")
+    values = texts_of(column.filter(pa.array(own.refused))).values
+    named = ("comma", "points") if decimal == "." else ("point", "commas")
     return f"numbers with a decimal {named[0]}, such as {values[0]!r}, where its table has decimal {named[1]}"

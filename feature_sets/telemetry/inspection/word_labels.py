@@ -28,6 +28,8 @@ _ERROR = re.compile(
 )
 _SLIGHT = re.compile(r"^(warning|warn|minor|degraded|low|yellow|amber|medium|average)$")
 """No error yet, as the owner may see it otherwise."""
+_GRAVE = re.compile(r"^(critical|crit|emergency|emerg|fatal|disaster|severe)$")
+"""Errors that are worse than others."""
 _UNKNOWN = re.compile(r"^(unknown|undefined|pending|n/?a|null|nan|[?]|unchecked|)$")
 """Words that say nothing, a dash among them."""
 _HEALTHY_NAME = re.compile(
@@ -84,6 +86,25 @@ def words_of(table: TableProfile, name: str) -> dict[str, int]:
     if not 1 < len(found) <= _MOST:
         return {}
     return dict(sorted(found.items(), key=lambda entry: -entry[1]))
+
+
+def says_nothing(word: str) -> bool:
+    """Whether a word says that there is no value."""
+    return _UNKNOWN.search(_plain(word)) is not None
+
+
+def grade_of(word: str) -> int | None:
+    """How bad it is what a word says: 0 is well, then slight, an error, a grave one; None if nobody knows.
+
+    >>> [grade_of(word) for word in ("OK", "degraded", "down", "critical", "blue")]
+    [0, 1, 2, 3, None]
+    """
+    plain = _plain(word)
+    if _SLIGHT.search(plain):
+        return 1
+    if _HEALTHY.search(plain):
+        return 0
+    return (3 if _GRAVE.search(plain) else 2) if _ERROR.search(plain) else None
 
 
 def means_healthy(name: str) -> bool:

@@ -58,6 +58,7 @@ def test_a_schema_without_a_log_says_nothing_of_it() -> None:
         ("active", "cleared"),
         ("critical", "cleared"),
         ("PROBLEM", "OK"),
+        ("Reopened", "Resolved"),
         ("PROBLEM", "RECOVERY"),
         ("true", "false"),
         ("firing", "resolved"),
@@ -113,3 +114,9 @@ def test_what_cannot_be_is_an_error_that_names_the_field_and_what_came(log: Any,
 def test_other_forms_have_no_log() -> None:
     with pytest.raises(SchemaError, match=r"alarm_log': must be absent unless the form is incidents"):
         schema({}, form="rows")
+
+
+@pytest.mark.parametrize("word", ["ACK", "In Progress", "Pending", "on hold", "assigned"])
+def test_a_state_between_start_and_end_leaves_an_alarm_as_it_is(word: str) -> None:
+    assert AlarmLog().raises(word) is None and AlarmLog().acknowledges(word)
+    assert not AlarmLog(raised=(word,)).acknowledges(word)

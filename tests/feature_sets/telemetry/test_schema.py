@@ -92,7 +92,7 @@ def test_a_schema_without_a_label_has_incidents_that_nobody_has_told_yet() -> No
         (changed(metrics={"load": {"range": [0, "x"]}}), "must hold numbers or null"),
         (
             changed(metrics={"load": {"colour": "red"}}),
-            "must be among bits, kind, max_rate, no_value, optional, range",
+            "must be among bits, kind, max_rate, no_value, optional, range, scale, unit, values",
         ),
         (changed(metrics={"t_load": None}), "which MLRun reserves"),
         (changed(metrics={"load": {"optional": "yes"}}), r"metrics\.load\.optional.: must be true or false"),

@@ -5,9 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
+from feature_sets.telemetry.inspection.column_profile import profile_column
 from feature_sets.telemetry.inspection.folder_check import check_folder
+from feature_sets.telemetry.inspection.key_and_time import key_candidates
+from feature_sets.telemetry.inspection.table_profile import TableProfile
 from tests.feature_sets.telemetry.inspection.test_folder_check import frames, write
 
 
@@ -126,3 +130,27 @@ def test_the_time_at_which_an_incident_was_told_is_when_it_was_known(tmp_path: P
     (tmp_path / "incidents.csv").write_text("\n".join(["device,start,end,told_at", *incidents, ""]))
     content = check_folder(tmp_path).proposal.content
     assert content is not None and content["labels"] == {"form": "incidents", "known": "told_at"}
+
+
+@pytest.mark.parametrize(
+    ("inner", "outer", "names"),
+    [
+        ("switch", "pod", [("leaf1", f"pod{place}") for place in range(5)] + [("leaf2", "pod1")]),
+        ("router", "Rack_ID", [("r1", f"rack{place}") for place in range(5)] + [("r2", "rack1")]),
+        ("slot", "router", [("0", f"r{place}") for place in range(5)] + [("1", "r1")]),
+        ("pod", "node", [("a1", "a"), ("a2", "a"), ("b1", "b"), ("b2", "b")]),  # Of Kubernetes.
+        ("pod", "host", [("a1", "a"), ("a2", "a"), ("b1", "b"), ("c1", "c")]),
+    ],
+)
+def test_what_holds_devices_is_the_outer_level_whose_names_may_be_more(
+    inner: str, outer: str, names: list[tuple[str, str]]
+) -> None:
+    head = pa.table({inner: [name for name, _ in names], outer: [name for _, name in names]})
+    columns = {name: profile_column(name, head[name]) for name in (inner, outer)}
+    # A whole number such as a slot names devices where the static file has it.
+    metrics, labels, static = (
+        TableProfile(name, ("a.csv",), len(names), len(names), columns, head=head)
+        for name in ("metrics", "labels", "static")
+    )
+    tables = {"metrics": metrics, "labels": labels, "static": static}
+    assert key_candidates(tables) == [outer, inner]

@@ -6,11 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from feature_sets.telemetry.cell_numbers import number_hint
+from feature_sets.telemetry.inspection.column_profile import profile_column
 from feature_sets.telemetry.inspection.folder_check import FolderCheck, check_folder
+from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.inspection.text_numbers import number_way, plain_number_hint
 from tests.feature_sets.telemetry.inspection.test_folder_check import frames, taken, write
 from tests.feature_sets.telemetry.inspection.test_label_shapes import at
 
@@ -79,7 +83,56 @@ def test_numbers_that_are_text_are_told_with_the_way_out(tmp_path: Path, form: s
     (sentence,) = (sentence for sentence in check.proposal.decide if "'octets'" in sentence)
     assert sentence.startswith(f"'octets' has {told}")
     assert sentence.endswith("it is a metric only if they are plain numbers.")
-    assert ("octets: {unit: ...}" in sentence) == ("behind" in told)
+    unit = told.partition("'")[2].partition("'")[0]
+    assert (f'octets: {{unit: "{unit}"}}' in sentence) == ("behind" in told)
+
+
+MISSING = ["-", "N/A", "", "--", "null"]
+
+
+@pytest.mark.parametrize(
+    ("cells", "hint", "way"),
+    [
+        (
+            [*(f"{n}.5%" for n in range(30)), *MISSING],
+            "numbers with '%' behind, such as '0.5%', and '-', 'N/A', '--' and 1 more for no value",
+            'in metrics it may have a unit, to which these are converted, such as cpu: {unit: "%"}; '
+            "else it is a metric only if they are plain numbers.",
+        ),
+        (
+            [*(f"{n}.5 ms" for n in range(20)), "7", "timeout", "-"],
+            "numbers with 'ms' behind, such as '0.5 ms', and '-' for no value, but for 'timeout' in 1 row",
+            'in metrics it may have a unit, to which these are converted, such as cpu: {unit: "ms"}; '
+            "else it is a metric only if they are plain numbers. "
+            "What of 'timeout' means no value may be named in its no_value.",
+        ),
+        (
+            [*(f"{n},{n}" for n in range(100, 120)), "n/a"],
+            "numbers with ',' between thousands, such as '100,100', and 'n/a' for no value",
+            "it is a metric only if they are plain numbers.",
+        ),
+        (
+            [*(f"{n},5" for n in range(30)), "down", "err", "-"],
+            "numbers with a decimal comma, such as '0,5', where its table has decimal points, and '-' for no "
+            "value, but for 'down' and 'err' in 2 rows",
+            "it is a metric only if they are plain numbers. "
+            "What of 'down' and 'err' means no value may be named in its no_value.",
+        ),
+        ([*(f"{n}.5%" for n in range(30)), *["down"] * 10], "", ""),
+        ([*(f"{n}.5%" for n in range(30)), *"abcd"], "", ""),
+        ([*(f"{n}.5" for n in range(30)), *MISSING], "", ""),
+    ],
+)
+def test_marks_for_no_value_and_a_few_words_do_not_hide_numbers(
+    cells: list[str], hint: str, way: str
+) -> None:
+    column = pa.chunked_array([cells])
+    columns = {"cpu": profile_column("cpu", column)}
+    table = TableProfile(
+        "metrics", ("a.csv",), len(cells), len(cells), columns, head=pa.table({"cpu": column})
+    )
+    assert plain_number_hint(table, "cpu") == hint
+    assert not hint or number_way("cpu", hint) == way
 
 
 @pytest.mark.parametrize("mark", [" ", "'", "\u00a0", "\u202f", "\u2009", "\u2019"])
