@@ -94,8 +94,8 @@ class ToldHistory:
             start = float(int(now) - chance.randrange(150))
             end = None if chance.random() < 0.3 else start + chance.randrange(1, 60)
             device = names[number % len(names)]
-            said = {"device": device, "start": start, "end": end, "cancelled": chance.random() < 0.1}
-            self._file[name] = (now, said)
+            is_none = chance.random() < 0.1
+            self._file[name] = (now, {"device": device, "start": start, "end": end, "cancelled": is_none})
         is_open = [name for name, (_, said) in self._sent.items() if said["end"] is None]
         if is_open and int(now) % 2:  # As of an export that does not say since when it knows what it says.
             name = sorted(is_open)[int(now) % len(is_open)]
@@ -116,7 +116,7 @@ class ToldHistory:
         if not known:
             return None
         _, is_sent, said = max(known, key=lambda one: one[:2])
-        filed = self._file[name][1] if is_sent and name in self._file else {"end": None}
+        filed: dict[str, Any] = self._file[name][1] if is_sent and name in self._file else {"end": None}
         is_open = said["end"] is None and filed["end"] is not None and not filed["cancelled"]
         if is_open and filed["end"] > self._reopened.get(name, -1.0) and filed["end"] >= said["start"]:
             said = {**said, "end": filed["end"]}  # It was sent as open, and not opened again since.
