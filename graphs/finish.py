@@ -9,7 +9,7 @@ from graphs.model_router import ModelRouter
 from graphs.protocol.errors import ApiError
 from graphs.replay import replay_missed
 from graphs.request_counts import count_journaled
-from graphs.request_step import RequestStep, request_steps
+from graphs.request_step import RequestStep, steps_of
 from graphs.state.serving_state import serving_state
 from graphs.state.unfinished import GIVEN_UP, Held, refusal
 
@@ -32,7 +32,7 @@ def finish_entry(context: Any, some: Sequence[RequestStep] | None = None) -> Non
     state = serving_state(context)
     while state.unfinished.held:
         held = state.unfinished.held[0]
-        steps = request_steps(context.root) if some is None else some
+        steps = steps_of(context) if some is None else some
         place = next((at for at, step in enumerate(steps) if step.name == held.step), len(steps))
         try:
             _go_on(context, held, steps, place)

@@ -14,7 +14,7 @@ from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind, kinds_of
 from graphs.protocol.telemetry_columns import ColumnEvents, columns_of
 from graphs.replay import replay_missed, tell
-from graphs.request_step import RequestStep, StepsOf
+from graphs.request_step import RequestStep, StepsOf, asking
 from graphs.rerouting import settle_routing
 from graphs.state.entry_id import BEFORE_ALL
 from graphs.state.journal import JournalEvent
@@ -72,7 +72,7 @@ class JournalStep(RequestStep):
         if any(isinstance(record, IncidentRecord) for record in request.labels) and self._journal.look():
             replay_missed(self._context)
         if request.labels:
-            tell(self._context, [partial(step.asked, request) for step in steps])
+            tell(self._context, [partial(step.asked, request) for step in asking(steps)])
         for step in steps:
             step.prepare(request)
         if not request.records:

@@ -300,6 +300,8 @@ class LabeledJoin(RequestStep):
 
 def _keep(request: Request, counts: Callable[[str, float], bool], left_out: CounterFamily) -> None:
     """Leave the pairs of a request that count, by device and time, and count the others."""
+    if not request.pairs and not request.mature:
+        return
     kept = [pair for pair in request.pairs if counts(pair.device, pair.time)]
     if len(kept) < len(request.pairs):
         left_out.inc(len(request.pairs) - len(kept))

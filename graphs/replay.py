@@ -13,7 +13,7 @@ from graphs.protocol.records import MaintenanceRecord, TelemetryRecord, label_re
 from graphs.protocol.request import Request
 from graphs.protocol.routes import Kind
 from graphs.request_counts import count_journaled
-from graphs.request_step import RequestStep, request_steps
+from graphs.request_step import RequestStep, steps_of
 from graphs.routing.change import RoutingChange
 from graphs.state.journal import Entry, JournalEvent
 from graphs.state.serving_state import serving_state
@@ -37,7 +37,7 @@ def tell_history(context: Any) -> dict[str, int]:
     # What another process was told, and the history has no more, is known by that process alone else.
     if serving_state(context).journal.look():
         replay_missed(context)
-    return tell(context, [step.untold for step in request_steps(context.root)])
+    return tell(context, [step.untold for step in steps_of(context)])
 
 
 def tell(
@@ -102,8 +102,7 @@ def replay_entry(context: Any, entry: Entry, if_failed: IfFailed, replayed: bool
     :param replayed: whether they were sent through them before.
     :raises ApiError: 503 if a step lacks what it needs for them; no step has handled them then.
     """
-    steps = request_steps(context.root)
-    request = replay_to(steps, context, entry, if_failed, replayed)
+    request = replay_to(steps_of(context), context, entry, if_failed, replayed)
     count_journaled(serving_state(context).metrics, request)
 
 

@@ -14,6 +14,8 @@ from graphs.state.entry_id import EntryId
 from graphs.state.journal import Journal, JournalEvent
 from graphs.state.snapshots.saved_state import SavedState
 
+_ATTRIBUTE = "netops_request_steps"
+
 
 class RequestStep:
     """Handles the kinds of request it is for; the others pass on unchanged.
@@ -136,6 +138,23 @@ class StepsOf:
     def all(self) -> list[RequestStep]:
         """In order."""
         return request_steps(self._context.root)
+
+
+def asking(steps: Sequence[RequestStep]) -> list[RequestStep]:
+    """Those of some steps that ask the history of what a request is about."""
+    return [step for step in steps if type(step).asked is not RequestStep.asked]
+
+
+def steps_of(context: Any) -> list[RequestStep]:
+    """The request steps of the graph of a context, looked up once: each entry of a journal goes through them.
+
+    :param context: MLRun's graph context, when all steps have been made.
+    """
+    graph, found = getattr(context, _ATTRIBUTE, (None, []))
+    if graph is not context.root:
+        graph, found = context.root, request_steps(context.root)
+        setattr(context, _ATTRIBUTE, (graph, found))
+    return found
 
 
 def request_steps(graph: Any) -> list[RequestStep]:

@@ -8,7 +8,7 @@ from graphs.model_router import ModelRouter
 from graphs.protocol.errors import ApiError
 from graphs.protocol.routes import Kind
 from graphs.replay import append_and_handle
-from graphs.request_step import request_steps
+from graphs.request_step import steps_of
 from graphs.routing.change import RoutingChange
 from graphs.state.serving_state import serving_state
 
@@ -54,7 +54,7 @@ def start_routing(context: Any) -> None:
     :raises InputError: if a version of a document that is declared anew cannot be loaded.
     :raises ApiError: 503 if the journal takes nothing.
     """
-    for step in request_steps(context.root):
+    for step in steps_of(context):
         if isinstance(step, ModelRouter):
             change = step.start_change()
             if change is not None:

@@ -157,7 +157,7 @@ class Respond:
 
     def note_answer(self, request: Request) -> None:
         """Count a request that is answered, and note its times."""
-        self._metrics.requests.labels(request.kind.value, request.status).inc()
+        self._metrics.requests.labels(request.kind.value, str(request.status)).inc()
         if request.refused:
             self._metrics.refused.labels(request.refused).inc()
         self._note_times(request)

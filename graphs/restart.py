@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 from graphs.finish import finish_entry
 from graphs.protocol.errors import ApiError
 from graphs.replay import replay_entry, replay_to
-from graphs.request_step import RequestStep, request_steps
+from graphs.request_step import RequestStep, steps_of
 from graphs.snapshot import restore_snapshot
 from graphs.state.serving_state import serving_state
 from graphs.state.unfinished import GIVEN_UP
@@ -52,7 +52,7 @@ def replay(context: Any) -> Replayed:
 
 def _replay(context: Any) -> Replayed:
     count, state = 0, serving_state(context)
-    journal, steps, note = state.journal, request_steps(context.root), state.unfinished.note
+    journal, steps, note = state.journal, steps_of(context), state.unfinished.note
     restored = restore_snapshot(context)
     state.unfinished.load(journal.load(GIVEN_UP))
     for step in steps if restored.lost else ():

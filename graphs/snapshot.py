@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from feature_sets.checks import InputError
 from feature_sets.telemetry.schema import TelemetrySchema
-from graphs.request_step import RequestStep, request_steps
+from graphs.request_step import RequestStep, steps_of
 from graphs.state.entry_id import BEFORE_ALL, EntryId
 from graphs.state.serving_state import serving_state
 from graphs.state.snapshots.files import (
@@ -50,7 +50,7 @@ def snapshot_taker(context: Any) -> SnapshotTaker | None:
     directory = state.snapshot_directory
     if directory is None:
         return None
-    steps = request_steps(context.root)
+    steps = steps_of(context)
 
     counts: list[tuple[str, dict[str, str], float]] = []
 
@@ -97,7 +97,7 @@ def graph_state(context: Any, counts: Sequence[tuple[str, dict[str, str], float]
     :param counts: of the metrics.
     """
     state = serving_state(context)
-    parts = {_step_name(step): step.saved() for step in request_steps(context.root)}
+    parts = {_step_name(step): step.saved() for step in steps_of(context)}
     now = state.arrivals.now if state.arrivals is not None else None
     parts[_GRAPH] = SavedState({"of": _kind(state.schema), "now": now, "counts": list(counts)})
     return SavedState.of_parts(parts)
@@ -119,7 +119,7 @@ def restore_snapshot(context: Any) -> Restored:
     :raises InputError: if no snapshot of several is whole, unless the journal reaches back to the start.
     """
     state = serving_state(context)
-    steps = request_steps(context.root)
+    steps = steps_of(context)
     nothing = Restored(BEFORE_ALL, BEFORE_ALL)
     directory = state.snapshot_directory
     if directory is None:

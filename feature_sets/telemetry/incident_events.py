@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
 
@@ -156,24 +156,40 @@ class Incident:
             event.reopens,
         )
 
-    def digest(self) -> str:
-        """Of what its ticket says: all but whether it was none."""
+    def but(self, **changes: Any) -> Incident:
+        """The same with other values of some fields.
+
+        ``dataclasses.replace`` looks at each field and calls ``__init__``, which takes several times as long.
+        """
+        found = object.__new__(Incident)
+        vars(found).update(vars(self), **changes)
+        return found
+
+    def _said(self) -> list[Any]:
+        """What its ticket says: all but whether it was none."""
         end = None if self.end is None else event_micros(self.end)
         texts = {column: text for column, text in (self.texts or {}).items() if text is not None}
-        said = [dict(self.names), event_micros(self.start), end, texts]
-        content = json.dumps(said, sort_keys=True).encode("utf-8", "surrogatepass")
+        return [dict(self.names), event_micros(self.start), end, texts]
+
+    def digest(self) -> str:
+        """Of what its ticket says: all but whether it was none."""
+        content = json.dumps(self._said(), sort_keys=True).encode("utf-8", "surrogatepass")
         return hashlib.blake2b(content, digest_size=8).hexdigest()
 
     def repeats(self, earlier: Incident) -> bool:
         """Whether its ticket says what it said by the time of an earlier one, or before that."""
-        return self.digest() in (*earlier.before, earlier.digest())
+        if self._said() == earlier._said():
+            return True
+        return bool(earlier.before) and self.digest() in earlier.before
 
     def following(self, earlier: Incident) -> Incident:
         """The same, which knows what was said by the time of an earlier one."""
-        last, now = earlier.digest(), self.digest()
-        if last == now or (earlier.before and earlier.before[-1] == last):
-            return replace(self, before=earlier.before)
-        return replace(self, before=(*earlier.before, last)[-MOST_BEFORE:])
+        if self._said() == earlier._said():  # Nearly always of a ticket with all fields; a digest takes long.
+            return self.but(before=earlier.before)
+        last = earlier.digest()
+        if earlier.before and earlier.before[-1] == last:
+            return self.but(before=earlier.before)
+        return self.but(before=(*earlier.before, last)[-MOST_BEFORE:])
 
     @classmethod
     def told(cls, event: IncidentEvent) -> Incident:
@@ -181,7 +197,7 @@ class Incident:
         end = event.end if event.ended else None
         cancelled = bool(event.cancelled)
         known = cls(event.id, event.names, event.start or 0.0, end, cancelled, event.texts, event.source)
-        return replace(known, held=cancelled and event.firm)
+        return known.but(held=cancelled and event.firm)
 
 
 def after(
@@ -206,8 +222,7 @@ def after(
         known, status = Incident(event.id, event.names, event.start, texts={}), IncidentStatus.OPENED
     else:
         status = IncidentStatus.CHANGED
-    found = replace(
-        known,
+    found = known.but(
         names=event.names or known.names,
         start=known.start if event.start is None else event.start,
         end=event.end if event.ended else known.end,
@@ -255,9 +270,9 @@ def _with_cancelled(found: Incident, known: Incident, event: IncidentEvent) -> I
     if event.cancelled is None:
         return found
     if event.cancelled:
-        return replace(found, cancelled=True, held=event.firm or (known.cancelled and known.held))
+        return found.but(cancelled=True, held=event.firm or (known.cancelled and known.held))
     stays = known.cancelled and known.held and not event.firm and found.repeats(known)
-    return found if stays else replace(found, cancelled=False, held=False)
+    return found if stays else found.but(cancelled=False, held=False)
 
 
 def made_id(names: Mapping[str, str], start: float) -> str:

@@ -89,7 +89,9 @@ def closed_by_files(rows: pd.DataFrame) -> pd.DataFrame:
     is_closed = is_open & (np.isnat(again) | (said > again)) & (said >= _moments(rows[START]))
     if not is_closed.any():
         return rows
-    return rows.assign(**{END: pd.DatetimeIndex(np.where(is_closed, said, ends), tz="UTC")})
+    found = rows.copy(deep=False)  # All other columns stay as they are.
+    found[END] = pd.DatetimeIndex(np.where(is_closed, said, ends), tz="UTC")
+    return found
 
 
 def _counts_without_id(others: pd.DataFrame, schema: TelemetrySchema) -> npt.NDArray[np.bool_]:

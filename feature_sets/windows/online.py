@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, overload
 
 import numpy as np
@@ -84,8 +85,7 @@ class OnlineWindows:
     @property
     def newest(self) -> dict[str | int, int]:
         """Newest event time of each device, microseconds since the epoch."""
-        keys, arrays = self._state.content()
-        return dict(zip(keys, arrays["devices"][:, 1].tolist(), strict=True))
+        return self._state.newest()
 
     @property
     def memory_bytes(self) -> int:
@@ -313,7 +313,9 @@ class OnlineWindows:
     def snapshot(self) -> bytes:
         """The whole state, see ``feature_sets.windows.snapshot``; ``restore`` continues from it exactly."""
         keys, arrays = self._state.content()
-        return pack({"definition": self.definition.to_dict(), "counts": self.counts, "devices": keys}, arrays)
+        return pack(
+            {"definition": _described(self.definition), "counts": self.counts, "devices": keys}, arrays
+        )
 
     def restore(self, snapshot: bytes) -> None:
         """Replace the state by that of a snapshot.
@@ -322,7 +324,7 @@ class OnlineWindows:
             state is then as it was.
         """
         header, arrays = unpack(snapshot)
-        ours, theirs = self.definition.to_dict(), header["definition"]
+        ours, theirs = _described(self.definition), header["definition"]
         for field in dict.fromkeys([*ours, *theirs]):
             if theirs.get(field) != ours.get(field):
                 raise InputError(
@@ -332,6 +334,12 @@ class OnlineWindows:
         state.put(header["devices"], arrays)
         self._state = state
         self.counts = {status: int(header["counts"][status]) for status in event_status.OF_WINDOWS}
+
+
+@lru_cache(maxsize=4)
+def _described(definition: WindowDefinition) -> dict[str, Any]:
+    """A definition in plain form, which is not changed; it is asked for with each snapshot."""
+    return definition.to_dict()
 
 
 def _listed(values: Sequence[Any] | Floats) -> list[Any]:

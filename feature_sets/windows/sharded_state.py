@@ -109,6 +109,14 @@ class ShardedState:
             self._states[shard].forget(row)
         return idle
 
+    def newest(self) -> dict[Key, int]:
+        """Newest event time of each device, microseconds since the epoch."""
+        found = {}
+        for key, place in self._places.items():
+            row, shard = divmod(place, self._shards)
+            found[key] = self._states[shard].newest(row)
+        return found
+
     def content(self) -> tuple[list[Key], Arrays]:
         """Keys, sorted, and arrays with the state of each; neither depends on how events came in batches.
 

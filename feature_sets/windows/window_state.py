@@ -132,6 +132,10 @@ class WindowState:
         found: Ints = self._devices[rows, kernel.TOUCHED]
         return found
 
+    def newest(self, row: int) -> int:
+        """Newest event time of a device, microseconds since the epoch."""
+        return int(self._devices[row, kernel.TIME])
+
     def new_row(self) -> int:
         """A row for a device that has no state yet."""
         if self._unused:

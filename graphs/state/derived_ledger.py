@@ -9,7 +9,7 @@ from __future__ import annotations
 import heapq
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.early_incidents import take
@@ -187,7 +187,7 @@ class DerivedLedger(DerivedPairs):
                 if before is not None and not event.source and status is IncidentStatus.DUPLICATE:
                     self._book.early.opened(before)
                 return Changed(status, 0, 0, [])
-            incident = replace(incident, changed=0.0 if event.source else arrived)
+            incident = incident.but(changed=0.0 if event.source else arrived)
             named = list(self._named(incident, before)) if self._joins else []
             begun = _Begun(event, status, incident, named, sum(self._contradicted(*one) for one in named))
             counts = self._is_error(incident) and (before is None or not self._is_error(before))

@@ -107,8 +107,12 @@ class DerivedPairs(RememberedLedger):
 
     def _contradicted(self, device: str, known: RememberedDevice, times: Iterable[int]) -> int:
         """How many of these predictions were joined with another label than their reading has by now."""
-        joined = (at for at in times if known.made[at].label is not None)
-        return sum(self._known_by_now(device, known, at) not in (known.made[at].label, None) for at in joined)
+        found = 0
+        for at in times:
+            label = known.made[at].label
+            if label is not None:
+                found += self._known_by_now(device, known, at) not in (label, None)
+        return found
 
     def _known_by_now(self, device: str, known: RememberedDevice, micros: int) -> int | None:
         """The label that the history has of a prediction, 0 or 1; None if it has none by now."""
@@ -126,7 +130,7 @@ class DerivedPairs(RememberedLedger):
             record.excluded = self._is_excluded(device, at)
             if record.excluded:
                 continue
-            if any(True for _ in self._book.covering(device, at)):
+            if next(self._book.covering(device, at), None) is not None:
                 if known.pending(at, self._beside) is None:  # A label that came before the incident counts.
                     self._joined(device, record, 1, now)
             elif at <= bound and self._is_watched(at):  # It may have been passed over before.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import heapq
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from feature_sets.category_names import category_name
@@ -108,7 +108,9 @@ class IncidentBook:
         for group in self._groups_of(device, micros):
             for name in group.at(micros):
                 incident = self._known[name]
-                if self.names(incident, device, micros) and self._counts(incident, device):
+                if self.names(incident, device, micros) and (
+                    not self._of_first or self._counts(incident, device)
+                ):
                     yield incident
 
     def starts(self, device: str, first: int, end: int) -> list[int]:
@@ -204,28 +206,27 @@ class IncidentBook:
         column = DEVICE if DEVICE in incident.names else next(iter(incident.names))
         return column, incident.names[column]
 
-    def _groups_of(self, device: str, micros: int) -> Iterator[IntervalIndex]:
+    def _groups_of(self, device: str, micros: int) -> Sequence[IntervalIndex]:
         """Groups of incidents that may name a device at a time."""
-        yield from self._groups_of_key(device)
-        if self._static:
-            features = self._features(device, micros / 1_000_000)
-            yield from (self._groups[pair] for pair in list(self._static) if features.get(_feature(*pair)))
+        found = self._groups_of_key(device)
+        if not self._static:
+            return found
+        features = self._features(device, micros / 1_000_000)
+        static = [self._groups[pair] for pair in self._static if features.get(_feature(*pair))]
+        return [*found, *static]
 
-    def _groups_of_key(self, device: str) -> Iterator[IntervalIndex]:
+    def _groups_of_key(self, device: str) -> Sequence[IntervalIndex]:
         """Groups of incidents that may name a device by its key, or a part of it."""
         schema = self._schema
         if not self._groups:
-            return
+            return ()
         if self._is_whole:
-            if (found := self._groups.get((DEVICE, device))) is not None:
-                yield found
-        else:
-            parts = zip(schema.entity, key_parts(device, len(schema.entity), schema.separator), strict=False)
-            wanted = [(DEVICE, name) for name in device_names(device, schema)]
-            wanted += [pair for pair in parts if pair[0] != DEVICE]
-            for pair in wanted:
-                if pair in self._groups:
-                    yield self._groups[pair]
+            found = self._groups.get((DEVICE, device))
+            return () if found is None else (found,)
+        parts = zip(schema.entity, key_parts(device, len(schema.entity), schema.separator), strict=False)
+        wanted = [(DEVICE, name) for name in device_names(device, schema)]
+        wanted += [pair for pair in parts if pair[0] != DEVICE]
+        return [self._groups[pair] for pair in wanted if pair in self._groups]
 
     def _tidy(self) -> None:
         """Give up what was noted of incidents that are forgotten, or are others by now."""

@@ -89,7 +89,8 @@ class JournalArchive:
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, name="journal-archive", daemon=True)
             self._thread.start()
-        self._enough.set()
+        if not self._enough.is_set():
+            self._enough.set()
 
     def hurry(self) -> None:
         """Have what is in no file written soon, however little it is."""

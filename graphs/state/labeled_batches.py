@@ -185,7 +185,7 @@ class LabeledBatches:
             self._time: _instants([pair.time for pair in batch]),
             MODEL: pa.array([pair.made.model for pair in batch], pa.string()),
             VERSION: pa.array([pair.made.version for pair in batch], pa.string()),
-            **{name: pa.array(features[:, i]) for i, name in enumerate(names)},
+            **dict(zip(names, _columns(features), strict=True)),
             PREDICTION: pa.array([pair.made.prediction for pair in batch], pa.int64()),
             PROBABILITY: pa.array([pair.made.probability for pair in batch], pa.float64()),
             self._label: pa.array([pair.label for pair in batch], pa.int64()),
@@ -216,6 +216,13 @@ def _positions(directory: Path) -> list[Position]:
     """Position of the last pair of each file of a directory."""
     found = (_NAME.match(entry.name) for entry in os.scandir(directory))
     return [Position(*map(int, match.groups())) for match in found if match]
+
+
+def _columns(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[pa.Array]:
+    """Each column of an array; one array that is cut is made much sooner than many."""
+    rows, columns = values.shape
+    joined = pa.array(values.ravel(order="F"))
+    return [joined.slice(column * rows, rows) for column in range(columns)]
 
 
 def _instants(seconds: list[float]) -> pa.Array:

@@ -218,7 +218,7 @@ class ServingMetrics:
 
     def saved(self) -> list[tuple[str, dict[str, str], float]]:
         """The counts that a replay counts on: name, labels, count."""
-        return [each for each in _counts(self._kept) if not _is_refused(each[1])]
+        return [each for each in _counts(self._kept) if each[0] != "events" or not _is_refused(each[1])]
 
     def told(self) -> list[tuple[str, dict[str, str], float]]:
         """The counts of what no replay counts, see ``ToldCounts``: the same."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Protocol
 
 import numpy as np
@@ -153,7 +152,7 @@ def _wanted(rows: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Incident]:
             number += 1
             name = f"{incident.id}#{number}"
         source = str(file).rpartition("|")[2]
-        wanted[name] = replace(incident, id=name, cancelled=False, source=source)
+        wanted[name] = incident.but(id=name, cancelled=False, source=source)
     return wanted
 
 

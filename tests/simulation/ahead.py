@@ -106,7 +106,8 @@ class AheadOracle:
             self._rows.append(_Row(one.device, one.time, one.label, excluded, one))
         met = {(one.device, one.time) for one in self._new}
         for device, start in sorted(set(self._begun)):
-            times = [one.time for one in (*self._rows, *self._new) if one.device == device]
+            times = [one.time for one in self._rows if one.device == device]
+            times += [one.time for one in self._new if one.device == device]
             if start not in times and any(start - max(HORIZONS.values()) <= at < start for at in times):
                 excluded = (device, start) in told or self._is_working(device, start)
                 self._rows.append(_Row(device, start, 1, excluded, None))

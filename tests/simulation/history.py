@@ -282,8 +282,8 @@ class History:
         chance = self._chance
         kind, told = chance.random(), 0.09 if self.world.history is not None else 0.04
         # What the model failed at for a minute it gives up, so it is asked again soon.
-        is_quiet = self._is_light and not self.world.model_failures and not self._waits()
-        if is_quiet and not 0.03 <= kind < told and chance.random() < 2 / 3:
+        may_rest = self._is_light and not 0.03 <= kind < told and not self.world.model_failures
+        if may_rest and not self._waits() and chance.random() < 2 / 3:
             return
         process = chance.choice(self._processes)
         if kind < 0.03:

@@ -91,8 +91,8 @@ class Oracle:
             return []
         if entry.kind == "labels" and not entry.sent and isinstance(self.ledger, IncidentLedger):
             for row in orjson.loads(entry.events):  # The history has the start that an end waited for.
-                body = {name: row[name] for name in ("id", "start", "end", "cancelled", "firm")}
-                self._incident(entry, {**body, "device": row["names"]["device"]})
+                told = {name: row[name] for name in ("id", "start", "end", "cancelled", "firm")}
+                self._incident(entry, {**told, "device": row["names"]["device"]})
             self._count_pairs(entry, before)
             return []
         if not entry.sent:
@@ -163,7 +163,7 @@ class Oracle:
             place = place_of(device, self._document["salt"])
             for version, end in zip(canaries, self._ends, strict=True):
                 if place < end:
-                    return version
+                    return str(version)
         return self.champion
 
     def _telemetry(self, entry: Committed, body: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -248,10 +248,10 @@ class Oracle:
         if device is None:
             device = self._devices[name] = _Device()
         device.heard = max(device.heard, arrival)
-        latest = max((at for at, _, _ in device.readings), default=-math.inf)
+        latest = max([at for at, _, _ in device.readings], default=-math.inf)
         if device.readings:
             oldest = latest // PERIOD - LONGEST // PERIOD
-            if any(at == time and bucket > oldest for at, _, bucket in device.readings):
+            if [at for at, _, bucket in device.readings if at == time and bucket > oldest]:
                 return {**answer, "status": "duplicate"}
             if time // PERIOD <= oldest:
                 return {**answer, "status": "too_late"}
@@ -330,7 +330,7 @@ def _told(version: str, features: dict[str, float]) -> tuple[str, int, float]:
 
 
 def _champion(document: dict[str, Any]) -> str:
-    return next(one["version"] for one in document["versions"] if one["role"] == "champion")
+    return str(next(one["version"] for one in document["versions"] if one["role"] == "champion"))
 
 
 def _definition(schema: TelemetrySchema) -> WindowDefinition:

@@ -77,7 +77,9 @@ class _Once:
 
 _JSON = json.JSONEncoder(check_circular=False)
 _FINITE = frozenset(("graph", "model_router", "detect_drift"))
-"""Parts without any infinity, which orjson writes as null: they can be written by it, much faster."""
+"""Parts without any infinity, which orjson writes as null: they can be written by it, much faster.
+
+So can any other that has no null then."""
 
 
 class _Rendered(bytes):
@@ -98,22 +100,30 @@ class _Taker(SnapshotTaker):
 def _packed(state: SavedState) -> bytes:
     """A state as JSON and the bytes of its arrays: what many small arrays cost in an archive is left out."""
     arrays = state.arrays.items()
-    finite = orjson.dumps({name: part for name, part in state.plain.items() if name in _FINITE})
-    other = {name: part for name, part in state.plain.items() if name not in _FINITE}
+    plain = {name: _text(name, part) for name, part in state.plain.items()}
     sizes = [(name, array.dtype.str, array.shape, array.nbytes) for name, array in arrays]
-    header = marshal.dumps((list(state.plain), finite, _JSON.encode(other), sizes))
+    header = marshal.dumps((plain, sizes))
     return b"".join([len(header).to_bytes(8, "big"), header, *(array.tobytes() for _, array in arrays)])
 
 
 def _unpacked(content: bytes, where: str) -> SavedState:
     at = 8 + int.from_bytes(content[:8], "big")
-    names, finite, other, sizes = marshal.loads(content[8:at])
+    plain, sizes = marshal.loads(content[8:at])
     arrays = {}
     for name, kind, shape, size in sizes:
         arrays[name] = np.frombuffer(content[at : at + size], kind).reshape(shape)
         at += size
-    plain = {**orjson.loads(finite), **json.loads(other)}
-    return SavedState({name: plain[name] for name in names}, arrays)
+    return SavedState({name: _read_text(text) for name, text in plain.items()}, arrays)
+
+
+def _text(name: str, part: Any) -> bytes | str:
+    """JSON of a part: bytes by orjson, or a text that may have an infinity."""
+    text = orjson.dumps(part)
+    return text if name in _FINITE or b"null" not in text else _JSON.encode(part)
+
+
+def _read_text(text: bytes | str) -> Any:
+    return json.loads(text) if isinstance(text, str) else orjson.loads(text)
 
 
 def _write(stream: Any, state: _Rendered) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 from unittest.mock import patch
 
 import graphs.restart
+import graphs.snapshot
 import tests.simulation.world
 from feature_sets.telemetry.incident_events import Incident
 from graphs.device_states import DeviceStates
@@ -23,7 +24,7 @@ from graphs.state.journal_bounds import JournalBounds
 from graphs.state.redis_journal import RedisJournal
 from graphs.state.routing_trail import RoutingTrail
 from graphs.state.snapshots import ledger_content
-from graphs.state.snapshots.files import snapshot_files
+from graphs.state.snapshots.files import snapshot_files, write_snapshot
 from graphs.state.unfinished import Unfinished
 from tests.simulation.patches import Machine
 
@@ -56,7 +57,7 @@ def snapshot_before_write() -> Any:
 
 def double_replay() -> Any:
     """A start replays the last entry of its snapshot again."""
-    real = graphs.restart.restore_snapshot
+    real = graphs.snapshot.restore_snapshot
 
     def restored(context: Any) -> Restored:
         found = real(context)
@@ -117,7 +118,7 @@ def unseen_loss() -> Any:
 
 def old_ones_first() -> Any:
     """Older snapshots are deleted before the new one is written, which may fail."""
-    real = tests.simulation.world.write_snapshot
+    real = write_snapshot
 
     def write(directory: Any, place: Any, state: Any) -> Any:
         for old in snapshot_files(directory):

@@ -94,8 +94,8 @@ class ToldHistory:
             start = float(int(now) - chance.randrange(150))
             end = None if chance.random() < 0.3 else start + chance.randrange(1, 60)
             device = names[number % len(names)]
-            said = {"device": device, "start": start, "end": end, "cancelled": chance.random() < 0.1}
-            self._file[name] = (now, said)
+            is_none = chance.random() < 0.1
+            self._file[name] = (now, {"device": device, "start": start, "end": end, "cancelled": is_none})
         is_open = [name for name, (_, said) in self._sent.items() if said["end"] is None]
         if is_open and int(now) % 2:  # As of an export that does not say since when it knows what it says.
             name = sorted(is_open)[int(now) % len(is_open)]
@@ -107,11 +107,16 @@ class ToldHistory:
 
     def wanted(self, name: str) -> dict[str, Any] | None:
         """What is known last of an incident; None if there is none, or it was none."""
-        found = [(*one[name], order) for order, one in enumerate((self._file, self._sent)) if name in one]
-        if not found:
+        known: list[tuple[float, bool, dict[str, Any]]] = []
+        if name in self._file:
+            at, said = self._file[name]
+            known.append((at or 0.0, False, said))
+        if name in self._sent:
+            known.append((self._sent[name][0], True, self._sent[name][1]))
+        if not known:
             return None
-        _, said, is_sent = max(found, key=lambda one: (one[0] or 0.0, one[2]))
-        filed = self._file[name][1] if is_sent and name in self._file else {"end": None}
+        _, is_sent, said = max(known, key=lambda one: one[:2])
+        filed: dict[str, Any] = self._file[name][1] if is_sent and name in self._file else {"end": None}
         is_open = said["end"] is None and filed["end"] is not None and not filed["cancelled"]
         if is_open and filed["end"] > self._reopened.get(name, -1.0) and filed["end"] >= said["start"]:
             said = {**said, "end": filed["end"]}  # It was sent as open, and not opened again since.

@@ -28,7 +28,7 @@ class Child:
     """
 
     def __init__(self, directory: Path, place: tuple[int, int], state: Any) -> None:
-        self._write = lambda: write_snapshot(directory, place, state)
+        self._write: Callable[[], object] = lambda: write_snapshot(directory, place, state)
         self.said: bytes | None = None
 
     @property

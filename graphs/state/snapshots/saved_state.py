@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ class SavedState:
 
     plain: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, Array] = field(default_factory=dict)
+    _by_part: dict[str, dict[str, Array]] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @classmethod
     def of_parts(cls, parts: Mapping[str, SavedState]) -> SavedState:
@@ -43,16 +43,12 @@ class SavedState:
 
     def part(self, name: str) -> SavedState:
         """The state under a name; empty if there is none. Arrays that come later are in no part."""
+        if not self._by_part and self.arrays:
+            for key, array in self.arrays.items():
+                of, between, rest = key.partition(_BETWEEN)
+                if between:
+                    self._by_part.setdefault(of, {})[rest] = array
         return SavedState(self.plain.get(name, {}), self._by_part.get(name, {}))
-
-    @cached_property
-    def _by_part(self) -> dict[str, dict[str, Array]]:
-        found: dict[str, dict[str, Array]] = {}
-        for key, array in self.arrays.items():
-            name, between, rest = key.partition(_BETWEEN)
-            if between:
-                found.setdefault(name, {})[rest] = array
-        return found
 
 
 def numbered(names: list[str]) -> tuple[list[str], npt.NDArray[np.int64]]:

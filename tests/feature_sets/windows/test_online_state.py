@@ -10,6 +10,7 @@ import pytest
 from feature_sets.checks import InputError
 from feature_sets.windows.event_status import COUNTED, STATUSES
 from feature_sets.windows.online import OnlineWindows
+from feature_sets.windows.sharded_state import ShardedState
 from feature_sets.windows.snapshot import pack, unpack
 from tests.feature_sets.windows.engines import FakeClock, engine
 from tests.feature_sets.windows.streams import DEFINITION, START, event
@@ -27,6 +28,16 @@ def test_idle_devices_are_forgotten_by_the_clock_and_start_anew() -> None:
     assert online.evict(60) == ["a"]
     assert online.devices == ("b",)
     assert online.update(event(55, 4.0, device="a"))["load_count_1m"] == 1.0
+
+
+def test_newest_times_are_told_without_the_windows(monkeypatch: pytest.MonkeyPatch) -> None:
+    online = OnlineWindows(DEFINITION, FakeClock(START), threads=2)
+    assert online.newest == {}
+    online.update([event(4, device="a"), event(0, device="b"), event(2, device="a"), event(3, device="c")])
+    keys, arrays = online._state.content()
+    wanted = dict(zip(keys, arrays["devices"][:, 1].tolist(), strict=True))
+    monkeypatch.setattr(ShardedState, "content", lambda state: pytest.fail("the windows are not asked for"))
+    assert online.newest == wanted and len(wanted) == 3
 
 
 @pytest.mark.parametrize("idle", [59.9, 0, -1, math.nan])
