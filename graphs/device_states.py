@@ -10,6 +10,7 @@ from feature_sets.telemetry.calendar import Maintenance
 from feature_sets.telemetry.maintenance_event import MaintenanceEvent
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.windows import event_status
+from graphs.doubtful_readings import DoubtfulReadings
 from graphs.protocol.device_state import ORDER
 from graphs.protocol.errors import ApiError
 from graphs.protocol.maintenance_answer import maintenance_answer
@@ -64,6 +65,7 @@ class DeviceStates(RequestStep):
         self._state = state
         self._calendar = state.calendar
         self._activity = DeviceActivity(state.schema, state.devices, state.calendar)
+        self._doubtful = DoubtfulReadings(state.schema, state.metrics, self._moment)
         self._tells = state.schema.tells_device_states
         self._save_every = max(1000, state.settings.journal_max_events // 4)
         self._unsaved, self._looked = 0, -math.inf
@@ -82,6 +84,7 @@ class DeviceStates(RequestStep):
         self._take_pending(request.entry, is_before=bool(request.maintenance))
         if request.kind is Kind.TELEMETRY:
             self._readings(request)
+            self._doubtful.take(request)
         elif request.maintenance:
             self._change(request)
             self._take_pending(request.entry)  # They are those of this entry.
@@ -89,6 +92,8 @@ class DeviceStates(RequestStep):
             request.reply(self._devices(request.query))
         elif request.kind is Kind.CALENDAR:
             request.reply(self._entries())
+        elif request.kind is Kind.READINGS:
+            request.reply(self._doubtful.told())
         else:
             self._count_devices()
 
@@ -102,13 +107,14 @@ class DeviceStates(RequestStep):
         }
         if self._calendar is not None:
             plain["calendar"] = self._calendar.saved()
-        return SavedState(plain)
+        return SavedState(plain).with_part("doubtful", self._doubtful.saved())
 
     def restore(self, state: SavedState, lost: bool) -> bool:
         """Go on from what was saved."""
         plain = state.plain
         self._activity.heard.update(plain["heard"])
         self._newest, self._swept = plain["newest"], plain["swept"]
+        self._doubtful.restore(state.part("doubtful"))
         if self._calendar is not None and "calendar" in plain:
             self._calendar.restore(plain["calendar"])
         for place, change in _read(plain["changes"]):
@@ -116,7 +122,8 @@ class DeviceStates(RequestStep):
         return True
 
     def before_snapshot(self, lost: bool) -> None:
-        """Keep beside the journal again what is lost there."""
+        """Keep beside the journal again what is lost there, and settle what nobody waits for."""
+        self._doubtful.settle()
         if lost:
             self._save_heard()
             if self._calendar is not None:

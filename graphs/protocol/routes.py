@@ -26,6 +26,7 @@ class Kind(StrEnum):
     MAINTENANCE = "maintenance"
     CALENDAR = "calendar"
     DEVICES = "devices"
+    READINGS = "readings"
     INCIDENTS = "incidents"
     LABELED = "labeled"
     DRIFT = "drift"
@@ -111,6 +112,7 @@ ROUTES = (
     ),
     Route("GET", "/maintenance", Kind.CALENDAR, "getMaintenance", _STATES, role=Role.READ),
     Route("GET", "/devices", Kind.DEVICES, "getDevices", _STATES, role=Role.READ),
+    Route("GET", "/readings", Kind.READINGS, "getReadings", _STATES, role=Role.READ),
     Route("GET", "/labeled", Kind.LABELED, "getLabeled", _JOIN, role=Role.READ),
     Route("GET", "/drift", Kind.DRIFT, "getDrift", _DRIFT, role=Role.READ),
     Route("PUT", "/drift/detectors", Kind.ATTACH, "attachDetectors", _DRIFT, has_body=True, role=Role.ADMIN),

@@ -12,6 +12,7 @@ from graphs.protocol.routes import Kind
 from graphs.state.counters import CounterFamily
 from graphs.state.histograms import HistogramFamily
 from graphs.state.read_at_scrape import ReadAtScrape
+from graphs.state.untaken_readings import UNTAKEN
 
 _REASONS = ("waiting", "unwritten_pairs", "ledger", "names")
 """Why there is no room for a request, see ``ApiError``."""
@@ -120,6 +121,20 @@ class ServingMetrics:
         self.devices = Gauge(
             "netops_devices", "Devices by what they are doing now", ("state",), registry=self.registry
         )
+        self.untaken_devices = ReadAtScrape(
+            self.registry,
+            GaugeMetricFamily,
+            "netops_untaken_devices",
+            "Devices whose readings are not taken because of their time, by what becomes of these",
+            ("status",),
+        )
+        self.unit_suspicions = ReadAtScrape(
+            self.registry,
+            GaugeMetricFamily,
+            "netops_unit_suspicions",
+            "Whether a metric seems to arrive in another unit than on the days before: 1, else 0",
+            ("metric",),
+        )
         self.early = kept("early_labels", "Labels that arrived before their event, by now joined with it")
         self._add_ledger()
         self.swaps = counter("champion_swaps", "Times that another version became the champion")
@@ -134,7 +149,8 @@ class ServingMetrics:
 
     def _begin_at_zero(self) -> None:
         """Make the series that alerts ask for: the increase of one that begins with its first count is 0."""
-        self.events.labels("refused")
+        for outcome in ("refused", *UNTAKEN):
+            self.events.labels(outcome)
         for reason in _REASONS:
             self.refused.labels(reason)
         for kind in (Kind.TELEMETRY, Kind.LABELS, Kind.INCIDENTS, Kind.MAINTENANCE, Kind.INFER):

@@ -26,10 +26,11 @@ def status(
     Shows the MLRun API, the online store, runs under way, every endpoint with its state and model, and every
     schedule with its next time and the outcome of the last. Also shows the newest report of each project, its
     open or newest drift alert, and what the loop from drift to a new model waits for, if that is a person or
-    a time. Warns of labels that come too late or not at all, tokens that the endpoint does not know, servers
-    that run other code than is installed, files that the endpoint cannot write, versions that it could not
-    load, data of old runs that could not be deleted, and further horizons without a model or with one older
-    than the primary one.
+    a time. Warns of devices whose readings are not taken because of their time, metrics that seem to have
+    another unit than before, labels that come too late or not at all, tokens that the endpoint does not know,
+    servers that run other code than is installed, files that the endpoint cannot write, versions that it
+    could not load, data of old runs that could not be deleted, and further horizons without a model or with
+    one older than the primary one.
     """
     from project.api_reader import Endpoint, schedule_of
     from project.orphaned_runs import settle

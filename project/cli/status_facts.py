@@ -20,6 +20,7 @@ from project.retraining.told_loop import told_loop
 from project.run_lock import Holder, holders
 from project.settings import Settings
 from project.summary.alerts import told_of_drift
+from project.summary.doubtful_readings import doubtful_readings_of
 from project.summary.further_horizons import earlier_horizons_of, horizons_without_model_of
 from project.summary.left_out_versions import left_out_versions
 from project.summary.live_labels import late_labels_of
@@ -27,6 +28,7 @@ from project.summary.lost_store import lost_store
 from project.summary.measured_drift import measured_drift_of
 from project.summary.other_code import other_code_of, other_control_plane
 from project.summary.readiness import not_ready
+from project.summary.told_metrics import metrics_of
 from project.summary.unknown_tokens import unknown_tokens
 from project.summary.unwritten_files import unwritten_files
 
@@ -50,6 +52,8 @@ class StatusFacts:
     :param none_usable: that the loop has found no model of use, neither the one in production nor a new one.
     :param loops: what the loop waits for where that is a person or a time.
     :param left_out_versions: that an endpoint could not load them, and why.
+    :param doubtful_readings: that an endpoint does not take them because of their time, or that a metric may
+        be in another unit than before.
     :param late_labels: that they come too late.
     :param unknown_tokens: that an endpoint knows other tokens than those of now.
     :param other_code: that endpoints were deployed with other code than is installed.
@@ -74,6 +78,7 @@ class StatusFacts:
     none_usable: dict[str, str]
     loops: dict[str, list[str]]
     left_out_versions: dict[str, list[str]]
+    doubtful_readings: dict[str, list[str]]
     late_labels: dict[str, list[str]]
     unknown_tokens: dict[str, list[str]]
     other_code: dict[str, list[str]]
@@ -129,6 +134,7 @@ def status_facts(
     now = datetime.now(UTC)
     loops = {name: told_loop(settings.loops, name, now) for name in {each["project"]: 0 for each in shown}}
     drift = {name: told_of_drift(address, name) for name, address in live.items()}
+    metrics = {name: metrics_of(address) for name, address in live.items()}
     # Without the control plane nobody knows which models are in production.
     asked: Iterable[str] = live if session.mlrun_dbpath else ()
     dbpath = session.mlrun_dbpath
@@ -144,15 +150,16 @@ def status_facts(
         none_usable={name: loop.none_usable for name, loop in loops.items() if loop.none_usable},
         loops={name: loop.lines for name, loop in loops.items()},
         left_out_versions=_by_project(live, lambda name: left_out_versions(settings, live[name], now)),
+        doubtful_readings=_by_project(live, lambda name: doubtful_readings_of(live[name])),
         late_labels=_by_project(live, lambda name: late_labels_of(live[name])),
         unknown_tokens=_by_project(live, lambda name: unknown_tokens(settings, live[name], name)),
         other_code=_by_project(
             live if dbpath else {each["project"]: 0 for each in shown},
             lambda name: other_code_of(settings, dbpath, name),
         ),
-        lost_store=_by_project(live, lambda name: lost_store(live[name])),
+        lost_store=_by_project(live, lambda name: lost_store(metrics[name])),
         unwritten_files=_by_project(
-            live, lambda name: unwritten_files(live[name], settings.labeled_pairs(name).parent, now)
+            live, lambda name: unwritten_files(metrics[name], settings.labeled_pairs(name).parent, now)
         ),
         not_deleted={name: why for name, why in not_deleted(settings.home).items() if wanted(name)},
         earlier_horizons=_by_project(asked, lambda name: earlier_horizons_of(dbpath, name)),

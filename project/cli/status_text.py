@@ -60,6 +60,7 @@ def _sentences(told: StatusFacts) -> Iterator[str]:
         ("version", told.left_out_versions),
         ("horizon", told.earlier_horizons),
         ("horizon", told.horizons_without_model),
+        ("readings", told.doubtful_readings),
         ("labels", told.late_labels),
         ("tokens", told.unknown_tokens),
         ("code", told.other_code),

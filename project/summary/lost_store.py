@@ -5,23 +5,16 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 
-from project.http_json import UnreachableError, get_text
-
-_TIMEOUT = 5.0
 _LOSSES = re.compile(r"^netops_journal_losses_total (\S+)$", re.MULTILINE)
 _START = re.compile(r"^netops_start_timestamp_seconds (\S+)$", re.MULTILINE)
 
 
-def lost_store(address: str) -> list[str]:
+def lost_store(metrics: str) -> list[str]:
     """That it did since the endpoint began to serve, in a sentence; none if it did not.
 
-    :param address: of the endpoint; of one that does not answer nothing is told, as its state tells that.
+    :param metrics: of the endpoint, see ``metrics_of``.
     """
-    try:
-        text = get_text(f"{address}/metrics", _TIMEOUT)
-    except UnreachableError:
-        return []
-    losses, start = _LOSSES.search(text), _START.search(text)
+    losses, start = _LOSSES.search(metrics), _START.search(metrics)
     if losses is None or start is None or not float(losses[1]):
         return []
     since = datetime.fromtimestamp(float(start[1]), UTC).strftime("%Y-%m-%d %H:%M:%S")

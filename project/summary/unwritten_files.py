@@ -6,27 +6,20 @@ import re
 from datetime import UTC, datetime
 from pathlib import Path
 
-from project.http_json import UnreachableError, get_text
-
-_TIMEOUT = 5.0
 _GOES_ON_SECONDS = 600
 """So long after a failure it counts as lasting: each kind is tried again sooner, if there is traffic."""
 _TOLD = {"pairs": "labeled pairs", "archive": "the archive of events", "snapshots": "snapshots"}
 _FAILED = re.compile(r'^netops_write_failure_timestamp_seconds\{what="(\w+)"\} (\S+)$', re.MULTILINE)
 
 
-def unwritten_files(address: str, folder: Path, now: datetime) -> list[str]:
+def unwritten_files(metrics: str, folder: Path, now: datetime) -> list[str]:
     """That an endpoint could not write some in the last ten minutes, in a sentence; none if it could.
 
-    :param address: of the endpoint; of one that does not answer nothing is told, as its state tells that.
+    :param metrics: of the endpoint, see ``metrics_of``.
     :param folder: where it writes them.
     :param now: with a zone.
     """
-    try:
-        text = get_text(f"{address}/metrics", _TIMEOUT)
-    except UnreachableError:
-        return []
-    failed = {what: float(seconds) for what, seconds in _FAILED.findall(text)}
+    failed = {what: float(seconds) for what, seconds in _FAILED.findall(metrics)}
     lasting = {what: time for what, time in failed.items() if now.timestamp() - time <= _GOES_ON_SECONDS}
     if not lasting:
         return []

@@ -45,7 +45,7 @@ def test_series_whose_increase_is_asked_for_are_there_before_their_first_count()
         for sample in family.samples
     }
     wanted = [
-        ("netops_events_total", ("status", "refused")),
+        *(("netops_events_total", ("status", status)) for status in ("refused", "quarantined", "too_late")),
         *(
             ("netops_refused_requests_total", ("reason", reason))
             for reason in ("waiting", "unwritten_pairs", "ledger", "names")
@@ -70,6 +70,13 @@ def test_every_alert_says_what_it_means() -> None:
         assert set(rule["annotations"]) == {"summary", "description"} and rule["labels"]["severity"]
 
 
+def test_texts_are_whole_sentences() -> None:
+    (fails,) = [rule for rule in rules() if rule["alert"] == "NetOpsSnapshotsFail"]
+    assert "snapshots are" not in fails["annotations"]["summary"]
+    for rule in rules():
+        assert rule["annotations"]["description"].endswith("."), rule["alert"]
+
+
 @with_promtool
 def test_prometheus_takes_the_rules() -> None:
     assert PROMTOOL is not None
@@ -85,6 +92,11 @@ FIRING = {
     "NetOpsRequestsFail": [
         ('netops_requests_total{instance="a", kind="labels", status="503"}', "0x30 0+1x30")
     ],
+    "NetOpsReadingsNotTaken": [
+        ('netops_untaken_devices{instance="a", status="quarantined"}', "0x30 2x30"),
+        ('netops_untaken_devices{instance="a", status="too_late"}', "0x60"),
+    ],
+    "NetOpsUnitChanged": [('netops_unit_suspicions{instance="a", metric="cpu"}', "0x55 1x5")],
     "NetOpsPredictionsWait": [('netops_ledger_size{instance="a", state="waiting_for_label"}', "0+100000x60")],
     "NetOpsLabelsCoverTooLittle": [
         ('netops_ledger_outcomes_total{instance="a", outcome="joined"}', "0+1x130"),
@@ -112,6 +124,8 @@ QUIET = [
     ('netops_requests_total{instance="a", kind="labels", status="200"}', "0+100x130"),
     ('netops_requests_total{instance="a", kind="labels", status="503"}', "7x130"),
     ('netops_refused_requests_total{instance="a", reason="waiting"}', "7x130"),
+    ('netops_untaken_devices{instance="a", status="quarantined"}', "0x50 2x2 0x78"),
+    ('netops_unit_suspicions{instance="a", metric="cpu"}', "0x130"),
     ('netops_ledger_size{instance="a", state="waiting_for_label"}', "1000x130"),
     ('netops_ledger_outcomes_total{instance="a", outcome="joined"}', "0+9x130"),
     ('netops_ledger_outcomes_total{instance="a", outcome="expired"}', "0+1x130"),

@@ -13,7 +13,7 @@ from project.cli.status_facts import StatusFacts
 from project.cli.status_text import print_text
 from project.run_lock import Holder
 
-NOTHING = StatusFacts("", "", "", "", [], *({} for _ in range(14)), [], [], {})
+NOTHING = StatusFacts("", "", "", "", [], *({} for _ in range(15)), [], [], {})
 LIVES = {"failed_starts": 0, "failed_start": "", "failing_since": None, "since": None}
 SERVING = {
     **{"project": "lab", "name": "serving", "address": "http://here", "state": "not ready"},
@@ -34,6 +34,7 @@ FULL = StatusFacts(
     none_usable={"lab": "none is of use"},
     loops={"lab": ["it waits for a person"]},
     left_out_versions={"lab": ["version v2 could not be loaded"]},
+    doubtful_readings={"lab": ["1 device sends readings"]},
     late_labels={"lab": ["half come too late"]},
     unknown_tokens={"lab": ["that of write is not known"]},
     other_code={"lab": ["serving was deployed with other code"]},
@@ -60,7 +61,7 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
     assert lines[4].startswith("under way     project lab: ") and "netops run" in lines[4]
     assert lines[5] == "report        project lab: /home/report.html"
     assert lines[6].split() == ["project", "endpoint", "address", "state", "model", "version"]
-    assert lines[8:24] == [
+    assert lines[8:25] == [
         "drift of lab: in control: beside it, ddm found 7 drifts",
         "rows of lab: 4 of 21 columns moved",
         "alert of lab: drift is open",
@@ -69,6 +70,7 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
         "version of lab: version v2 could not be loaded",
         "horizon of lab: 1h is older",
         "horizon of lab: 2h has none",
+        "readings of lab: 1 device sends readings",
         "labels of lab: half come too late",
         "tokens of lab: that of write is not known",
         "code of lab: serving was deployed with other code",
@@ -78,7 +80,7 @@ def test_each_thing_that_is_known_is_a_line(capsys: pytest.CaptureFixture[str]) 
         "serving of lab: the journal is away",
         "serving of lab: started again 2 times, last exit 2026-11-28T05:00:00+00:00: signal 9",
     ]
-    assert "2026-11-28 04:00 started run ffffffff" in lines[25]
+    assert "2026-11-28 04:00 started run ffffffff" in lines[26]
 
 
 def test_what_is_not_there_is_said(capsys: pytest.CaptureFixture[str]) -> None:

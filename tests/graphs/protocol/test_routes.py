@@ -51,8 +51,8 @@ def test_other_paths_are_refused_and_the_known_ones_named(path: str) -> None:
         find_route("GET", path)
     assert (refused.value.status, refused.value.where, refused.value.got) == (404, "path", path)
     assert refused.value.rule == (
-        "must be one of /telemetry, /labels, /incidents, /maintenance, /devices, /labeled, /drift, "
-        "/drift/detectors, /drift/callback, /drift/performance, /devices/reload, /routing, /metrics, "
+        "must be one of /telemetry, /labels, /incidents, /maintenance, /devices, /readings, /labeled, "
+        "/drift, /drift/detectors, /drift/callback, /drift/performance, /devices/reload, /routing, /metrics, "
         "/openapi.json, "
         "/, /v2, /v2/health/live, /v2/health/ready, /v2/models, /v2/models/{name}…"
     )

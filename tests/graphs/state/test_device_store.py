@@ -11,7 +11,10 @@ import pandas as pd
 import pytest
 import redis
 
+from feature_sets.checks import InputError
+from feature_sets.online_store.errors import OnlineStoreError
 from graphs.protocol.errors import ApiError
+from graphs.state import device_store
 from graphs.state.device_store import DeviceStore, features_by_device
 
 
@@ -66,8 +69,53 @@ def service(monkeypatch: pytest.MonkeyPatch) -> Service:
         def get_online_feature_service(self) -> Service:
             return made
 
+    def in_no_redis(vector: Vector) -> None:
+        raise InputError("feature vector", "must have an ingested Redis target", "nosql")
+
     monkeypatch.setattr(fstore, "FeatureVector", Vector)
+    monkeypatch.setattr(device_store, "OnlineFeatures", in_no_redis)
     return made
+
+
+class Reader:
+    """What reads Redis; it counts how often one is made and closed."""
+
+    made = closed = 0
+    error: Exception | None = None
+
+    def __init__(self, vector: Any) -> None:
+        type(self).made += 1
+
+    def get(self, devices: list[str]) -> list[Any]:
+        if self.error:
+            raise self.error
+        found = {"a": {"model_x": 1.0, "weight": None}}
+        return [
+            SimpleNamespace(status="fresh" if name in found else "missing", features=found.get(name, {}))
+            for name in devices
+        ]
+
+    def close(self) -> None:
+        type(self).closed += 1
+
+
+def test_many_devices_are_looked_up_with_one_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = type("ReaderOfTest", (Reader,), {})
+    monkeypatch.setattr(device_store, "OnlineFeatures", reader)
+    monkeypatch.setattr(fstore, "FeatureVector", lambda *_: None)
+    devices, now = store(monkeypatch, pd.DataFrame(), ("model_x",)), [0.0]
+    devices._clock = lambda: now[0]
+    assert [devices.one(name) for name in ("a", *"bcdefgh")] == [{"model_x": 1.0}, *[None] * 7]
+    assert (reader.made, reader.closed) == (1, 0)
+    now[0] = 10.0
+    assert devices.one("a") and (reader.made, reader.closed) == (2, 1)
+    devices.refresh()
+    assert devices.one("a") and (reader.made, reader.closed) == (3, 2)
+    reader.error = OnlineStoreError("the online store must answer")
+    with pytest.raises(ApiError, match="must be in the feature store, which does not answer"):
+        devices.one("a")
+    reader.error = None
+    assert devices.one("a") and (reader.made, reader.closed) == (4, 3)
 
 
 def test_all_devices_come_from_the_offline_target(monkeypatch: pytest.MonkeyPatch) -> None:
