@@ -43,7 +43,7 @@ ACKNOWLEDGED = (
 )
 """Words of rows that tell what people did: they change no alarm, unless the schema gives them a meaning."""
 
-WHERE, ONLY = "labels.alarm_log", "labels.only"
+WHERE, ONLY, OPEN = "labels.alarm_log", "labels.only", "labels.open"
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def words_of(where: str, given: object) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(cell_text(word)) for word in words))
 
 
-def only_of(content: object) -> dict[str, tuple[str, ...]]:
+def only_of(content: object, where: str = ONLY) -> dict[str, tuple[str, ...]]:
     """Column -> its values, of the content of a YAML file.
 
     >>> only_of({"severity": ["critical", 1], "type": "outage"})
@@ -193,11 +193,11 @@ def only_of(content: object) -> dict[str, tuple[str, ...]]:
     if content is None:
         return {}
     if not isinstance(content, Mapping):
-        raise InputError(ONLY, "must be a mapping: column -> values", content)
+        raise InputError(where, "must be a mapping: column -> values", content)
     found = {
-        check_column_name(ONLY, name): words_of(f"{ONLY}.{name}", given) for name, given in content.items()
+        check_column_name(where, name): words_of(f"{where}.{name}", given) for name, given in content.items()
     }
     for name, words in found.items():
         if not words:
-            raise InputError(f"{ONLY}.{name}", "must have at least one value", content[name])
+            raise InputError(f"{where}.{name}", "must have at least one value", content[name])
     return found

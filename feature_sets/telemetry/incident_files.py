@@ -47,6 +47,7 @@ from feature_sets.telemetry.incidents_wanted import wanted_rows
 from feature_sets.telemetry.ingest_report import FileMark, FileReport
 from feature_sets.telemetry.label_form import LabelForm
 from feature_sets.telemetry.listed_devices import lists_of, warn_of_lists
+from feature_sets.telemetry.open_incidents import open_rows
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.scope_notes import note_absent_scopes, warn_of_nobody
 from feature_sets.telemetry.table_files import Columns, columns_of, has_column
@@ -109,7 +110,7 @@ def read_incidents(
     ends = [form.end] if _has_end(folder, unread, schema) else []
     times = [form.start, *ends, *(name for name in here if name == form.known)]
     texts = dict.fromkeys(
-        [*form.scope, *form.only, *(name for name in here if name != form.known), *excluding]
+        [*form.scope, *form.only, *form.open, *(name for name in here if name != form.known), *excluding]
     )
     ids = frozenset([form.id])
     asked = Columns(times=tuple(times), texts=tuple(texts), keyed=not form.scope, ids=ids)
@@ -131,6 +132,8 @@ def read_incidents(
     else:
         cancelled = np.zeros(len(frame), dtype=np.bool_)
     never = pd.Series(pd.NaT, index=frame.index, dtype="datetime64[ns, UTC]")
+    if ends and form.open:
+        frame[form.end] = frame[form.end].mask(open_rows(rows, form.open, form.end, whole))
     if ends:  # A missing end is after no start.
         rows.reject("end_before_start", (frame[form.end] < frame[form.start]).to_numpy(), form.end)
     elif unread:

@@ -44,7 +44,9 @@ class IncidentParser:
             form.kind,
             *self._texts,
             *form.only,
+            *form.open,
         }
+        self._open = {column: {word.lower() for word in words} for column, words in form.open.items()}
         self._only = {column: {word.lower() for word in words} for column, words in form.only.items()}
         self._whom = self._scope if form.scope else self._entity
         named |= set(self._whom)
@@ -168,7 +170,8 @@ class IncidentParser:
         form, field = self._form, self._events.field_of
         names = self._names(body)
         start = self._time(body, form.start, times)
-        end = self._time(body, form.end, times)
+        is_open = any(self._is_among(self._open, column, field(body, column)) for column in self._open)
+        end = None if is_open else self._time(body, form.end, times)
         if start is not None and end is not None and end < start:
             raise EventError(form.end, f"must not be before {form.start}", field(body, form.end))
         given = field(body, form.id)
@@ -186,7 +189,7 @@ class IncidentParser:
             if cancelled is None:
                 raise EventError(form.cancelled, "must be true or false", field(body, form.cancelled))
         told = [column for column in self._only if field(body, column, self) is not self]
-        if not all(self._is_wanted(column, field(body, column)) for column in told):
+        if not all(self._is_among(self._only, column, field(body, column)) for column in told):
             cancelled = True
         elif self._only and len(told) == len(self._only) and cancelled is None:
             # As where a severity is raised again. One of several columns does not say that all are wanted.
@@ -196,14 +199,15 @@ class IncidentParser:
             for column in self._texts
             if field(body, column, self) is not self
         }
-        ended = field(body, form.end, self) is not self
+        ended = is_open or field(body, form.end, self) is not self
         reopens = ended and end is None and not names and start is None
         return IncidentEvent(name, names, start, end, ended, cancelled, texts, reopens=reopens)
 
-    def _is_wanted(self, column: str, value: Any) -> bool:
-        """Whether an incident with a value in a column of ``labels.only`` is one."""
+    @staticmethod
+    def _is_among(words: Mapping[str, Collection[str]], column: str, value: Any) -> bool:
+        """Whether a value of a column of ``labels.only`` or ``labels.open`` is one of its words."""
         text = text_of(column, value)
-        return text is not None and text.lower() in self._only[column]
+        return text is not None and text.lower() in words[column]
 
     def _names(self, body: Mapping[str, Any]) -> dict[str, str]:
         """Whom a body names; nothing if it has no such field."""

@@ -16,7 +16,7 @@ from feature_sets.checks import (
     check_names,
     duration_seconds,
 )
-from feature_sets.telemetry.alarm_log import AlarmLog, only_of
+from feature_sets.telemetry.alarm_log import OPEN, AlarmLog, only_of
 from feature_sets.telemetry.cell_text import truth_of
 from feature_sets.telemetry.event_time import seconds_of
 from feature_sets.telemetry.label_words import label_words
@@ -59,6 +59,7 @@ class LabelForm:
         for each of both; they have no columns of the start, the end, the id and the cancellation then.
     :param only: column -> values, in capitals or not: rows of files of incidents that have another one in it
         are no incidents. What is sent live counts, whatever it says.
+    :param open: column -> values, in capitals or not, with which an incident is open, whatever its end says.
     """
 
     form: str = ROWS
@@ -77,6 +78,7 @@ class LabelForm:
     values: Mapping[str, int] = field(default_factory=dict)
     alarm_log: AlarmLog | None = None
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    open: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_choice("labels.form", self.form, FORMS)
@@ -104,12 +106,14 @@ class LabelForm:
             )
             raise InputError("labels.watched", rule, None)
         of_rows = ("watched", "healthy_after") if self.form == ROWS else ()
-        of_others = ("scope", "sources", "alarm_log", "only") if self.form != INCIDENTS else ()
+        of_others = ("scope", "sources", "alarm_log", "only", "open") if self.form != INCIDENTS else ()
         of_incidents = ("values",) if self.form == INCIDENTS else ()
+        of_intervals = ("open",) if self.alarm_log is not None else ()
         for names, rule in (
             (of_incidents, "must be absent for incidents, which have no column of the label"),
             (of_rows, "must be absent for rows, which say what is healthy"),
             (of_others, "must be absent unless the form is incidents"),
+            (of_intervals, "must be absent beside alarm_log, whose rows have no end"),
         ):
             for name in names:
                 if getattr(self, name) not in (None, (), "0s", {}):
@@ -161,9 +165,10 @@ class LabelForm:
         """
         if self.alarm_log is not None:
             self.alarm_log.check(devices, time)
-        for column in self.only:
-            if column in (self.start, self.end, self.known):
-                raise InputError("labels.only", "must not be a column of times", column)
+        for name in ("only", "open"):
+            for column in getattr(self, name):
+                if column in (self.start, self.end, self.known):
+                    raise InputError(f"labels.{name}", "must not be a column of times", column)
         for column in self.scope:
             if column not in devices:
                 raise InputError("labels.scope", f"must be among {', '.join(devices)}", column)
@@ -216,7 +221,7 @@ class LabelForm:
         if isinstance(given.get("watched"), Mapping):
             given["watched"] = {name: _text(value) for name, value in given["watched"].items()}
         given["values"] = label_words(given.get("values") or {})
-        given["only"] = only_of(given.get("only"))
+        given["only"], given["open"] = only_of(given.get("only")), only_of(given.get("open"), OPEN)
         if "alarm_log" in given:
             given["alarm_log"] = AlarmLog.from_content(given["alarm_log"])
         return cls(**given)
@@ -226,8 +231,9 @@ class LabelForm:
         content = {name: value for name, value in asdict(self).items() if value != getattr(AS_ROWS, name)}
         if self.alarm_log is not None:
             content["alarm_log"] = self.alarm_log.to_dict()
-        if self.only:
-            content["only"] = {name: list(words) for name, words in self.only.items()}
+        for field_name in ("only", "open"):
+            if field_name in content:
+                content[field_name] = {name: list(of) for name, of in getattr(self, field_name).items()}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in content.items()}
 
 

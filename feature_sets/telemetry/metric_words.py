@@ -10,6 +10,8 @@ from feature_sets.telemetry.cell_numbers import number_of_text
 from feature_sets.telemetry.cell_text import cell_text
 
 WORDS = "values"
+_LONGEST = 80
+"""Longest word in characters; a longer text of a live event is not looked at."""
 
 
 def metric_words(where: str, content: object) -> dict[str, float]:
@@ -32,6 +34,8 @@ def metric_words(where: str, content: object) -> dict[str, float]:
             rule = "must have words (such as on and off in quotes), as numbers and truth values are numbers"
             raise InputError(where, rule, given)
         word = text.lower()
+        if len(word) > _LONGEST:
+            raise InputError(where, f"must have words of at most {_LONGEST} characters", text)
         if word in NULL_WORDS:
             raise InputError(f"{where}.{text}", "must be absent, as this word means no value", number)
         if (always := number_of_text(word)) is not None:

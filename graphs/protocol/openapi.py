@@ -234,6 +234,10 @@ def _incident(schema: TelemetrySchema, time: dict[str, Any]) -> dict[str, Any]:
             column: {**text, "description": f"it is none unless this is one of: {', '.join(words)}"}
             for column, words in form.only.items()
         },
+        **{
+            column: {**text, "description": f"it is open if this is one of: {', '.join(words)}"}
+            for column, words in form.open.items()
+        },
         form.cancelled: {"type": ["boolean", "null"], "description": "it was none"},
     }
     return _object(properties, [])

@@ -18,6 +18,7 @@ from feature_sets.telemetry.inspection.ask_only import ask_only
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_ends import Ends, ends_by_times, second_intervals
 from feature_sets.telemetry.inspection.table_profile import TableProfile
+from feature_sets.telemetry.inspection.ticket_states import open_states
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 from feature_sets.telemetry.maintenance_columns import MaintenanceColumns
 from feature_sets.telemetry.schema import DEVICE
@@ -112,6 +113,8 @@ def propose_incidents(
         proposal.choose(table.name, kind, "labels.kind", "few values, which say what kind it was")
         if proposal.named(kind, reserved=False) != LabelForm().kind:
             fields["kind"] = proposal.named(kind, reserved=False)
+    if still := open_states(proposal, table, found.end, _taken(table, proposal)):
+        fields["open"] = still
     _tell_instants(proposal, table)
     _tell_second(proposal, table)
     note_others(proposal, table)

@@ -26,6 +26,7 @@ from feature_sets.telemetry.inspection.text_numbers import (
     number_way,
     plain_number_hint,
 )
+from feature_sets.telemetry.inspection.unlabeled import may_be_label
 from feature_sets.telemetry.inspection.word_metrics import has_words
 
 _METRICS = 200
@@ -141,6 +142,12 @@ def _wide(
 
 def _words(proposal: Proposal, table: TableProfile, kinds: MetricKinds, name: str) -> bool:
     """Choose what a column of words that change is; whether it is one."""
+    if may_be_label(name):
+        if kinds.words_of(table.head[name]) is None:
+            return False
+        instead = "a metric, with a number for each word (values)"
+        proposal.choose("metrics", name, "none", "words that change: may be the label, no metric", instead)
+        return True
     if name in table.partial:
         if kinds.words_of(table.head[name]) is None:
             return False

@@ -27,12 +27,15 @@ _RUNS_WITHOUT = (
 NO_READINGS = "There are no readings: metrics.parquet or metrics.csv with device, time and numbers."
 
 
+def may_be_label(name: str) -> bool:
+    """Whether a column is called as a label, and not as a count of errors."""
+    return LABEL_NAME.search(name.lower()) is not None and not _COUNTED.search(name.lower())
+
+
 def propose_unlabeled(proposal: Proposal, metrics: TableProfile) -> None:
     """A schema that names no label, unless the metrics have a column that may be one."""
     inside = [
-        name
-        for name, column in metrics.columns.items()
-        if column.kind == "truth" and LABEL_NAME.search(name.lower()) and not _COUNTED.search(name.lower())
+        name for name, column in metrics.columns.items() if column.kind == "truth" and may_be_label(name)
     ]
     if inside:
         proposal.choose("metrics", inside[0], "none", "may be the label, which is no metric")

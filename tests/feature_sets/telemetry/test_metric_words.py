@@ -120,6 +120,7 @@ def test_words_are_kept_and_decide_of_which_readings_a_schema_is() -> None:
         ({"values": {True: 1}}, r"state\.values': must have words \(such as on and off in quotes\)"),
         ({"values": {3: 1}}, "must have words"),
         ({"values": {"": 1}}, "must have words"),
+        ({"values": {"x" * 81: 1}}, "must have words of at most 80 characters"),
         ({"values": {"True": 0}}, r"values\.True': must be absent, as this text is always the number 1"),
         ({"values": {"1.50": 0}}, "as this text is always the number 1.5"),
         ({"values": {"N/A": 0}}, r"values\.N/A': must be absent, as this word means no value"),

@@ -63,6 +63,7 @@ def test_the_proposed_numbers_are_read(tmp_path: Path) -> None:
         poe=np.array(["yes", "no"])[words[1]],
         mode=np.array(["alpha", "beta"])[words[2]],
         managed=np.where(of_device, "no", "yes"),
+        alarm_state=np.array(["ok", "critical"])[words[0]],
     )
     check, schema = taken(write(tmp_path, tables, ".csv"))
     found = {metric.name: metric.values for metric in schema.metrics if metric.values}
@@ -75,6 +76,7 @@ def test_the_proposed_numbers_are_read(tmp_path: Path) -> None:
     columns = check.to_dict()["tables"]["metrics"]["columns"]
     assert columns["mode"]["why"] == "words that change, not numbers"
     assert columns["mode"]["instead"] == "a metric, with a number for each (values)"
+    assert columns["alarm_state"]["why"] == "words that change: may be the label, no metric"
     assert columns["managed"]["instead"] == "a static column, if it is in the static file"
 
 
