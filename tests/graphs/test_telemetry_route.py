@@ -244,3 +244,25 @@ def test_an_event_that_contradicts_an_earlier_one_is_told_apart_and_counted_over
     assert [row["status"] for row in answers] == ["conflicting", *["accepted"] * 10, "conflicting"]
     assert counted(after) == 5
     after.shut_down()
+
+
+def test_a_word_of_a_metric_is_answered_as_the_number_that_it_stands_for(
+    schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    content = schema.to_dict()
+    content["metrics"]["latency"]["values"] = {"up": 5, "down": 90}
+    package = write_package(tmp_path, TelemetrySchema.from_dict(content))
+    client = make_client(package, devices={key: {"model_x": 1.0, "model_y": 0.0} for key in ("a/1", "a/2")})
+    words = [("up", 5), ("DOWN", 90), ("up", 5)] * 4  # A list is read as columns where it can be.
+    answers = [
+        client.post("/telemetry", [event(device, 10.0 * at, latency=of[kind]) for at, of in enumerate(words)])
+        for kind, device in enumerate(("a/1", "a/2"))
+    ]
+    said, sent = ([each["probability"] for each in answer.json] for answer in answers)
+    alone = [client.post("/telemetry", event("a/1", 200.0, latency="down")).json["probability"]]
+    assert client.post("/telemetry", event("a/2", 200.0, latency=90)).json["probability"] == alone[0]
+    assert said == sent and len(set(said)) > 1
+    refused = client.post("/telemetry", event(seconds=210.0, latency="testing"))
+    error = refused.json["error"]
+    assert (refused.status, error["field"], error["got"]) == (422, "latency", "testing")
+    assert error["rule"] == "must be a finite number, among up, down or null"
