@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cache
 from typing import Any
 
 from feature_sets.checks import InputError
@@ -254,8 +255,8 @@ class LoopState:
         return replace(self, decisions=(*self.decisions, decision))
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON values."""
-        return {"format": FORMAT, **asdict(self)}
+        """Plain JSON values; what is nested in them is that of the state, and no copy."""
+        return {"format": FORMAT, **{name: _plain(value) for name, value in vars(self).items()}}
 
     @classmethod
     def from_dict(cls, content: Mapping[str, Any]) -> LoopState:
@@ -290,10 +291,17 @@ class LoopState:
         )
 
 
+def _plain(value: Any) -> Any:
+    """What ``asdict`` makes of a field, without a copy of every word of every decision."""
+    if isinstance(value, tuple):
+        return tuple(_plain(each) for each in value)
+    return dict(vars(value)) if isinstance(value, Decision | Case | Attempt | Trial) else value
+
+
 def _unknown(content: Mapping[str, Any]) -> list[str]:
     """Fields that only a newer release knows."""
-    parts: list[tuple[set[str], Iterable[Any]]] = [
-        ({*_names(LoopState), "format", "weak_version", "weak_needed"}, (content,)),
+    parts: list[tuple[frozenset[str], Iterable[Any]]] = [
+        (_names(LoopState) | {"format", "weak_version", "weak_needed"}, (content,)),
         (_names(Case), (content["case"], *content.get("kept", ()))),
         (_names(Attempt), (content["attempt"],)),
         (_names(Trial), (content.get("trial"),)),
@@ -302,8 +310,9 @@ def _unknown(content: Mapping[str, Any]) -> list[str]:
     return sorted({name for names, each in parts for one in each if one for name in one.keys() - names})
 
 
-def _names(kind: type[Any]) -> set[str]:
-    return {each.name for each in fields(kind)}
+@cache
+def _names(kind: type[Any]) -> frozenset[str]:
+    return frozenset(each.name for each in fields(kind))
 
 
 def _case(content: Mapping[str, Any]) -> Case:

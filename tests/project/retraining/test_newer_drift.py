@@ -206,8 +206,11 @@ def test_what_comes_of_a_run_that_a_newer_drift_has_outdated_does_not_count(outc
 
 
 def drive(world, folder, second_at, policy=POLICY, ticks=60):
-    """Two drifts come, the second at a tick; after a kill another process goes on, they are sent again."""
-    loop, sent = make(world, folder, policy=policy), set()
+    """Two drifts come, the second at a tick; after a kill another process goes on, they are sent again.
+
+    Once both are answered a few more ticks show that nothing begins.
+    """
+    loop, sent, quiet = make(world, folder, policy=policy), set(), 0
     for tick in range(ticks):
         world.now += timedelta(seconds=10)
         try:
@@ -218,7 +221,12 @@ def drive(world, folder, second_at, policy=POLICY, ticks=60):
             loop.tick()
         except Killed:
             loop = make(world, folder, policy=policy)
-    return StateFile(folder, "p").read()
+        state = StateFile(folder, "p").read()
+        is_quiet = len(sent) == 2 and state.case is state.attempt is state.trial is None
+        quiet = quiet + 1 if is_quiet else 0
+        if quiet == 5:
+            break
+    return state
 
 
 def windows(world):
