@@ -4,12 +4,13 @@ PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 UV := $(VENV)/uv/bin/uv
+PACKAGES := $(VENV)/.packages
 STAMP := $(VENV)/.installed
 RUN_ARGS ?=
 WORKERS ?= 2
 ROOMS := feature_sets training graphs drift project
 
-.PHONY: help install run test test-fast coverage check docs notebooks lock lock-upgrade sbom advisories clean figures
+.PHONY: help packages install run test test-fast coverage check docs notebooks lock lock-upgrade sbom advisories clean figures
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -22,12 +23,17 @@ $(UV):
 
 # The compiled bytecode matters: without it every command waits ten seconds for `import mlrun`, and each of the
 # many processes of a run half a second more for ours.
-$(STAMP): requirements.lock pyproject.toml | $(UV)
+$(PACKAGES): requirements.lock pyproject.toml | $(UV)
 	@VIRTUAL_ENV=$(VENV) $(UV) pip sync --quiet --compile-bytecode requirements.lock
 	@VIRTUAL_ENV=$(VENV) $(UV) pip install --quiet --no-deps --editable .
 	@$(BIN)/python -m compileall -q $(ROOMS)
+	@touch $@
+
+$(STAMP): $(PACKAGES)
 	@$(BIN)/python -m feature_sets.windows.warm_up
 	@touch $@
+
+packages: $(PACKAGES) ## install without the window kernels, which take half a minute of one core
 
 install: $(STAMP) ## install the locked packages into .venv
 
@@ -47,7 +53,7 @@ coverage: install ## the same tests, with the line coverage of the product's cod
 figures: install ## false alarms of docs/drift.md measured anew, the loop live, more random histories; takes minutes
 	@$(BIN)/python -m pytest -n 2 -m figures
 
-check: install ## formatting, lint, types, arrows between rooms
+check: packages ## formatting, lint, types, arrows between rooms
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
@@ -55,7 +61,7 @@ check: install ## formatting, lint, types, arrows between rooms
 notebooks: install ## execute the notebooks; pages with their pictures are in .netops/notebooks
 	@$(BIN)/python examples/notebooks/execute.py .netops/notebooks
 
-docs: install ## the documentation, built into site/; a broken link is an error
+docs: packages ## the documentation, built into site/; a broken link is an error
 	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "site/index.html"
 
