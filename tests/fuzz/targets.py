@@ -176,9 +176,9 @@ def body(random: Random) -> bytes:
 
 
 Case = Callable[[Random, Path], int]
-TARGETS: dict[Case, int] = {folders: 750, checked_folders: 150, schemas: 1000, events: 2250, commands: 100}
-"""Path from outside -> how many cases, and as many again with ``make figures``; those of an endpoint are in
-``test_fuzz``."""
+TARGETS: dict[Case, int] = {folders: 375, checked_folders: 75, schemas: 1000, events: 2250, commands: 100}
+"""Path from outside -> how many cases, and three times as many more with ``make figures``; those of an
+endpoint are in ``test_fuzz``."""
 
 
 def cases(seed: int, target: Case, count: int, first: int = 0) -> Iterator[tuple[str, Random]]:

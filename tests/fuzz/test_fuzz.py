@@ -59,11 +59,11 @@ def in_time(name: str) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-@pytest.mark.parametrize("half", [0, pytest.param(1, marks=pytest.mark.figures)])
+@pytest.mark.parametrize("part", [0, *(pytest.param(n, marks=pytest.mark.figures) for n in (1, 2, 3))])
 @pytest.mark.parametrize("target", TARGETS, ids=lambda target: target.__name__)
-def test_nothing_but_a_refusal_by_name_comes_out(target: Case, half: int, tmp_path: Path) -> None:
+def test_nothing_but_a_refusal_by_name_comes_out(target: Case, part: int, tmp_path: Path) -> None:
     count = round(TARGETS[target] * SCALE)
-    for name, random in cases(SEED, target, count, half * count):
+    for name, random in cases(SEED, target, count, part * count):
         scratch = tmp_path / "case"
         scratch.mkdir()
         with in_time(name):

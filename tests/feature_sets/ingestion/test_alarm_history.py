@@ -41,7 +41,7 @@ def alarms(generator: np.random.Generator, count: int = 60) -> pd.DataFrame:
     )
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", seeds(2, 4))
 def test_files_of_the_hour_that_clocks_show_twice_may_come_one_by_one(
     tmp_path: Path, project: str, local_stack: Any, seed: int
 ) -> None:

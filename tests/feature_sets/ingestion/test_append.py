@@ -78,8 +78,8 @@ def stream_files(monkeypatch, seed):
 
 
 SHAPES = {
-    "in order": (SCHEMA, 3, 12),
-    "with arrival": (WITH_ARRIVAL, 3, 12),
+    "in order": (SCHEMA, 2, 12),
+    "with arrival": (WITH_ARRIVAL, 2, 12),
     "relative": (RELATIVE, 2, 4),
     "relative with arrival": (RELATIVE_WITH_ARRIVAL, 2, 4),
     "groups": (GROUPED, 2, 4),
