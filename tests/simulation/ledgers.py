@@ -176,7 +176,10 @@ class IncidentLedger(Ledger):
         self._said_at: dict[str, float | None] = {}
         """Where the deadline was when something was said of each incident last."""
         self.completed: dict[int, dict[str, Any]] = {}
-        """How events of the request of now are written that open incidents with what waited, by identity."""
+        """How events of the request of now are written that say more than what was sent, by identity.
+
+        They open incidents with what waited, or take back that one was none.
+        """
 
     def predict(
         self, device: str, time: float, said: Said, arrival: float, position: tuple[int, int, int]
@@ -194,7 +197,8 @@ class IncidentLedger(Ledger):
     ) -> tuple[str, int, list[Pair]]:
         """An incident was told of or changed: status, predictions that are healthy already, pairs.
 
-        What is written twice, as the answer of the store was lost, says both times what had waited for it.
+        What is written twice, as the answer of the store was lost, says both times what had waited for it,
+        and whether it takes a cancellation back: so it ends as if it was written once.
         """
         given, body = body, self.completed.get(id(body), body)
         self._said_at[body["id"]] = self.settled_until
@@ -228,6 +232,9 @@ class IncidentLedger(Ledger):
             return "quarantined", 0, []
         if now["end"] is not None and now["end"] < now["start"]:
             return "end_before_start", 0, []
+        takes_back = before is not None and before["cancelled"] and not now["cancelled"]
+        if takes_back and "firm" not in given and body.get("cancelled") is False:
+            self.completed[id(given)] = {**body, "firm": True}  # What is written says that it does.
         self.early.pop(body["id"], None)
         if now == before and is_held == was_held:
             return "duplicate", 0, []
