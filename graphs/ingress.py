@@ -45,6 +45,8 @@ from graphs.state.serving_state import serving_state
 
 _TOOLS = "the JSON of an incident tool is taken at /incidents, with incident_mapping in the schema"
 
+_EVENTS = frozenset((Kind.TELEMETRY, Kind.LABELS, Kind.INCIDENTS, Kind.MAINTENANCE))
+
 Event = TypeVar("Event", TelemetryEvent, LabelEvent | IncidentEvent)
 Record = TypeVar("Record", TelemetryRecord, LabelRecord | IncidentRecord)
 
@@ -179,7 +181,8 @@ class Ingress:
         if route.role is not None:  # A probe is never one too many.
             self._rate.take(caller)
         if route.has_body:
-            request.body = decode(self._plain(body, headers), self._max_body_bytes)
+            is_of_events = route.kind in _EVENTS
+            request.body = decode(self._plain(body, headers), self._max_body_bytes, is_of_events)
 
     def _read_content(self, request: Request) -> None:
         """Read what a body means."""

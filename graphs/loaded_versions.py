@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from typing import Any
 
 from mlrun.utils import logger
@@ -32,7 +32,7 @@ class LoadedVersions:
         self._context = context
         self._declared = declared
         self._models = {declared.version: declared}
-        self._absent: dict[str, str] = {}
+        self._absent: dict[tuple[str, str], str] = {}
 
     @property
     def names(self) -> list[str]:
@@ -40,9 +40,13 @@ class LoadedVersions:
         return list(self._models)
 
     @property
-    def absent(self) -> Mapping[str, str]:
-        """Versions that were needed and could not be loaded, each with the reason."""
-        return self._absent
+    def lacks_some(self) -> bool:
+        """Whether versions were needed and could not be loaded."""
+        return bool(self._absent)
+
+    def why_absent(self, routed: RoutedVersion) -> str:
+        """Why a version that was needed could not be loaded; empty if it was not needed, or could."""
+        return self._absent.get((routed.version, routed.sha256), "")
 
     def get(self, version: str) -> OnnxModel | None:
         """A version that is loaded."""
@@ -78,29 +82,31 @@ class LoadedVersions:
         """Keep models."""
         self._models.update({model.version: model for model in models})
         for model in models:
-            self._absent.pop(model.version, None)
+            self._absent.pop((model.version, model.digest), None)
 
     def needed(self, routed: RoutedVersion) -> OnnxModel:
         """A version, loaded if it must be. One that is no longer there is replaced by the deployed model.
 
-        Only a replay may ask for such a one, or a process that another one has told of it.
+        Only a replay may ask for such a one, or a process that another one has told of it. A model of the
+        same name and another digest is another one, as after it was packaged anew.
         """
         model = self._models.get(routed.version)
-        if model is not None:
+        if model is not None and model.digest == routed.sha256:
             return model
-        if routed.version not in self._absent:
+        if not self.why_absent(routed):
             try:
                 self.put(self.load(routed))
                 return self._models[routed.version]
             except Exception as error:  # Those of onnxruntime, or of a store; the log says which.
                 why = f"{type(error).__name__}: {error}"
-                self._absent[routed.version] = why
+                self._absent[routed.version, routed.sha256] = why
                 logger.error(f"version {routed.version} is replaced by {self._declared.version}: {why}")
         return self._declared
 
     def is_there(self, routed: RoutedVersion) -> bool:
         """Whether a version is loaded, or can be."""
-        return self.needed(routed).version == routed.version
+        model = self.needed(routed)
+        return (model.version, model.digest) == (routed.version, routed.sha256)
 
     def try_again(self) -> None:
         """Have versions that could not be loaded be tried again when they are needed."""

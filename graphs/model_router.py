@@ -208,7 +208,7 @@ class ModelRouter(mlrun.serving.ModelRouter, RequestStep):
             self._note_ages(request)
         if models:
             self._add_ahead(counted, ahead, models)
-        if self._routing.versions.absent and not request.replayed:
+        if self._routing.versions.lacks_some and not request.replayed:
             self._routing.give_way()
         elif routing.document.shadows and not request.replayed:
             self._routing.end_shadows()

@@ -247,7 +247,7 @@ class RoutingState:
         versions = self.trail.now.document.versions
         if load:
             return [each for each in versions if not self.versions.is_there(each)]
-        return [each for each in versions if each.version in self.versions.absent]
+        return [each for each in versions if self.versions.why_absent(each)]
 
     def _without_gone(self, load: bool = False) -> RoutingChange | None:
         """The change that has them give way; None if there are none."""
@@ -260,7 +260,7 @@ class RoutingState:
             kept = [champion, *(each for each in kept if each.version != champion.version)]
         why = f"{NOT_LOADABLE}: {', '.join(each.version for each in gone)}"
         change = self._change(RoutingDocument(tuple(kept), now.salt), ENDPOINT, why, self._name(ENDPOINT))
-        reasons = (f"version '{each.version}': {self.versions.absent[each.version]}" for each in gone)
+        reasons = (f"version '{each.version}': {self.versions.why_absent(each)}" for each in gone)
         return replace(change, error="; ".join(reasons))
 
     def _is_declared_anew(self, declared: RoutingDocument) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from project.schema_change_text import anew_lines, lacking_by_metric
 from project.settings import Settings
 from project.streams_check import check_streams
 from project.too_late_readings import newest_before
+from project.untold_warnings import UntoldWarnings
 
 COUNTS = (
     *("readings", "readings_new", "readings_known", "readings_too_late", "readings_quarantined"),
@@ -189,11 +190,14 @@ def labels_taken_until(history: TelemetryHistory, journal: LiveJournal) -> float
     return math.inf if all(entry.kind in TOLD for entry in newer) else mark.arrived
 
 
-def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
+def take_live(
+    journal: LiveJournal, schema: TelemetrySchema, untold: UntoldWarnings | None = None
+) -> dict[str, Any]:
     """Add to the history what an endpoint accepted since this was done last.
 
     What was taken is kept with the rows, so a call that failed, or was killed, is made good by the next one.
 
+    :param untold: keeps warnings for whoever calls until they are told; None keeps none.
     :returns: results of the job: counts, ``metrics_lacking`` (metric -> readings of another schema that have
         none), ``watermark``, ``report_lines``.
     :raises InputError: if there is something and no history of this schema to add it to.
@@ -206,7 +210,7 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     last = max(mark.position for mark in marks)
     entries = placed_labels(journal.accepted(after), schema.reading_columns)
     if all(entry.kind in TOLD for entry in entries.new):
-        return {**dict.fromkeys(COUNTS, 0), "report_lines": ["live: nothing new"]}
+        return {**dict.fromkeys(COUNTS, 0), "report_lines": ["live: nothing new", *_warned([], untold)]}
     if history is None:
         rule = "must have been begun by 'netops ingest' before what arrived live is added"
         raise InputError("history", rule, "none")
@@ -234,6 +238,8 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     late, too_late = (_new_ones(rows_of, history, schema) for rows_of in (found.late, found.too_late))
     rows = replace(rows, maintenance=_calendar(found, history, schema))
     units = live_unit_warnings(history.metrics, schema, found.rows.metrics)
+    if untold is not None:
+        untold.keep(units)
     done = append_telemetry(rows, schema, history, LIVE, read)
     repeats = _repeats(found.rows.metrics, schema)
     passed = passed_contradictions(found.passed, schema)
@@ -261,8 +267,14 @@ def take_live(journal: LiveJournal, schema: TelemetrySchema) -> dict[str, Any]:
     return {
         **results,
         "metrics_lacking": lacking_by_metric(found),
-        "report_lines": [first, *anew_lines(found), *(f"live: warning: {each}" for each in units), *others],
+        "report_lines": [first, *anew_lines(found), *_warned(units, untold), *others],
     }
+
+
+def _warned(units: Sequence[str], untold: UntoldWarnings | None) -> list[str]:
+    """Lines that warn of units, also of those that a call before was killed over."""
+    earlier = untold.earlier(units) if untold is not None else []
+    return [f"live: warning: {each}" for each in (*earlier, *units)]
 
 
 def _label_counts(

@@ -30,6 +30,7 @@ from feature_sets.ingestion.telemetry_append import (
 )
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.ingestion.telemetry_ingest import ingest_telemetry
+from feature_sets.ingestion.untold import Untold
 from feature_sets.labels.class_notes import class_note
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.label_form import INCIDENTS
@@ -47,6 +48,7 @@ def ingest(
     engine: str = VECTORIZED,
     replace: bool = False,
     accepted: Accepted | None = None,
+    untold: Untold | None = None,
 ) -> None:
     """MLRun job: add telemetry to the feature sets, from a folder or from the simulated network.
 
@@ -67,6 +69,7 @@ def ingest(
         does not add to a history.
     :param replace: replace the history instead of adding to it.
     :param accepted: rows of the history that keep their arrival, see there.
+    :param untold: keeps warnings of the files for whoever calls until they are told; None keeps none.
     :raises InputError: if what comes does not fit the history: another schema, source or type of a column.
     """
     check_engine(engine)
@@ -83,10 +86,19 @@ def ingest(
                 raise InputError("engine", rule, engine)
             source.check(history)
     part = source.part(telemetry_schema, history)
+    warned = part.report.metrics.warnings
+    if history is not None:
+        warn_of_units(history.metrics, telemetry_schema, part.report.metrics)
+    earlier: list[str] = []
+    if untold is not None:  # The next ingestion does not read these files again.
+        untold.keep(warned)
+        earlier = untold.earlier(warned)
     if history is None:
         results = _replaced(part, telemetry_schema, engine)
     else:
         results = _added(part, telemetry_schema, history, accepted)
+    warned += earlier
+    results["report_lines"] += [f"metrics: warning: {each}" for each in earlier]
     results["files_refused"] = part.report.refused
     results["files_mostly_refused"] = part.report.mostly_refused
     results |= rows_in_maintenance(telemetry_schema) if engine == VECTORIZED else {}
@@ -194,7 +206,6 @@ def _added(
 ) -> dict[str, Any]:
     """Results of an ingestion that adds to the history."""
     report = part.report
-    warn_of_units(history.metrics, schema, report.metrics)
     done = append_telemetry(part.rows, schema, history, part.source, part.read, accepted)
     metrics, labels = done.metrics, done.labels
     results: dict[str, Any] = {

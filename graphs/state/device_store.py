@@ -102,24 +102,24 @@ class DeviceStore:
         """
         if not _has_features(self._feature_set.known):
             return self.all().get(device)
-        metadata = self._feature_set.known.metadata
-        vector = fstore.FeatureVector(f"{metadata.name}-online", [f"{metadata.project}/{metadata.name}.*"])
         try:
-            row = self._read(vector, device)
+            row = self._read(device)
         except (redis.RedisError, OnlineStoreError, mlrun.errors.MLRunBaseError, OSError) as error:
             self._forget_online()
             rule = f"must be in the feature store, which does not answer ({type(error).__name__})"
             raise ApiError(503, DEVICE, rule, device) from error
         return None if row is None else numbers(row)
 
-    def _read(self, vector: fstore.FeatureVector, device: str) -> Mapping[str, Any] | None:
-        """Newest row of a device: from Redis in less than a millisecond, else by MLRun's own service.
+    def _read(self, device: str) -> Mapping[str, Any] | None:
+        """Newest row of a device: from Redis with a command, else by MLRun's own service.
 
         That takes 100 ms: it is made for one question, so that its threads do not outlive it.
         """
         now = self._clock()
         if self._online is None or not 0 <= now - self._online[0] < _READ_SECONDS:
             self._forget_online()
+            of = self._feature_set.known.metadata
+            vector = fstore.FeatureVector(f"{of.name}-online", [f"{of.project}/{of.name}.*"])
             try:
                 self._online = now, OnlineFeatures(vector)
             except InputError:  # It is in no Redis.

@@ -48,7 +48,7 @@ def models(project: ProjectOption = None, as_json: JsonOption = False) -> None:
     changing = holder(settings.home, name, (SWAP,))
     end_promotion(name)
     routing, registered, champion, production = look()
-    if champion != production and changing is None:
+    if routing is not None and champion != production and changing is None:
         # Another command may have begun between the two questions: by now it holds the champion, or is done.
         changing = holder(settings.home, name, (SWAP,))
         routing, registered, champion, production = look()

@@ -11,6 +11,7 @@ from feature_sets.telemetry.schema import TelemetrySchema
 from project.accepted_readings import AcceptedReadings
 from project.live_history import LiveJournal
 from project.settings import Settings
+from project.untold_warnings import UntoldWarnings
 
 
 def ingest(
@@ -30,6 +31,9 @@ def ingest(
 
     :param telemetry: see ``feature_sets.ingestion.ingest.ingest``, as for all others, results and errors.
     """
-    journal = LiveJournal.of(context.project, Settings.from_environment())
+    settings = Settings.from_environment()
+    journal = LiveJournal.of(context.project, settings)
     accepted = AcceptedReadings(journal, TelemetrySchema.load(schema))
-    files.ingest(context, telemetry, schema, seed, devices, ticks, engine, replace, accepted)
+    untold = UntoldWarnings.of(settings, context.project, "files")
+    files.ingest(context, telemetry, schema, seed, devices, ticks, engine, replace, accepted, untold)
+    untold.told()

@@ -19,6 +19,7 @@ from project.errors import NetopsError
 from project.function_names import SERVING
 from project.live_history import LiveJournal, take_live
 from project.settings import Settings
+from project.untold_warnings import UntoldWarnings
 from project.workflow_steps import LIVE_LINES
 
 
@@ -41,11 +42,14 @@ def add_live_history(
     lines: list[str] = []
     try:
         if check_boolean("argument 'live'", live):
-            journal = LiveJournal.of(context.project, Settings.from_environment())
+            settings = Settings.from_environment()
+            journal = LiveJournal.of(context.project, settings)
             telemetry = TelemetrySchema.load(schema)
-            results = {**(taken := take_live(journal, telemetry)), **_unlearned(taken, telemetry)}
+            untold = UntoldWarnings.of(settings, context.project, "live")
+            results = {**(taken := take_live(journal, telemetry, untold)), **_unlearned(taken, telemetry)}
             lines = results["report_lines"]
             context.log_results({**results, **_contradicted(context.project, telemetry)})
+            untold.told()
     except BaseException:
         # Files were ingested before: what they tell reaches the endpoint whatever fails from here on.
         try:

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 
 from feature_sets.model_package.files import MODEL_FILE
+from feature_sets.model_package.package import read_model_package
 from feature_sets.telemetry.each_horizon import by_horizon
 from feature_sets.telemetry.schema import TelemetrySchema
 from graphs import returning_versions
+from graphs.routing.document import RoutedVersion
 from tests.graphs.conftest import INPUTS, Client, event, make_client, write_package
 from tests.graphs.test_routing import (
     DEVICES,
@@ -212,3 +214,18 @@ def test_a_replay_answers_with_the_further_model_that_was_in_force(
     none = tmp_path / "h4" / "horizons" / "10m" / MODEL_FILE
     none.rename(none.with_suffix(".away"))  # Nothing but the deployed model is left.
     assert answers(started(6), 0)[0]["model_version"] == "v6"
+
+
+def test_a_model_of_the_same_name_and_another_digest_is_another_one(
+    package: Path, schema: TelemetrySchema, tmp_path: Path
+) -> None:
+    other = with_golden(write_package(tmp_path, schema, 3))  # Of version v3, too, and packaged anew.
+    versions = make_client(package).step("model_router")._routing.versions
+    document = [
+        RoutedVersion("v3", "champion", str(folder), read_model_package(folder).digest)
+        for folder in (package, other)
+    ]
+    assert [versions.is_there(each) for each in document] == [True, False]
+    assert [versions.needed(each).digest for each in document] == [document[0].sha256] * 2
+    assert versions.lacks_some and not versions.why_absent(document[0])
+    assert f"SHA-256 of its model.json: must be {document[1].sha256}" in versions.why_absent(document[1])

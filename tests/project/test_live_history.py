@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
+from unittest.mock import Mock
 
 import mlrun
 import numpy as np
@@ -28,6 +29,7 @@ from project import live_rows
 from project.function_names import SERVING
 from project.live_history import LiveJournal, take_live
 from project.settings import Settings
+from project.untold_warnings import UntoldWarnings
 from tests.feature_sets.ingestion.folders import MODELS, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA, assert_same_bits, assert_same_rows
 from tests.feature_sets.ingestion.test_append_kills import Death, KilledError
@@ -326,7 +328,7 @@ def test_what_is_in_a_file_too_is_known_and_contradictions_are_told(project, loc
     forget_all()
 
 
-def test_live_readings_in_another_unit_are_warned_of_once(project, local_stack, tmp_path):
+def test_live_readings_in_another_unit_are_warned_of_once(project, local_stack, tmp_path, monkeypatch):
     forget_all()
     past = Past.random(np.random.default_rng(14))
     past.folder(tmp_path / "files", PLAIN).ingest()
@@ -342,14 +344,22 @@ def test_live_readings_in_another_unit_are_warned_of_once(project, local_stack, 
             for row in past.rows.tail(40 * len(MODELS)).to_dict("records")
         ]
         kept.append(Kind.TELEMETRY, START.timestamp() + day * 86_400, events)
-        lines = take_live(journal, PLAIN)["report_lines"]
-        told = [line for line in lines if "another unit" in line]
+        untold = UntoldWarnings(tmp_path / "untold.json")
         if factor == 1.0:
-            assert told == []
-    (line,) = told
+            lines = take_live(journal, PLAIN, untold)["report_lines"]
+            assert not [line for line in lines if "another unit" in line]
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("project.live_history._repeats", Mock(side_effect=KeyboardInterrupt))
+        take_live(journal, PLAIN, untold)  # As if killed when the rows were there.
+    lines = take_live(journal, PLAIN, untold)["report_lines"]
+    untold.told()
+    assert take_live(journal, PLAIN, untold)["report_lines"] == ["live: nothing new"]
+    assert lines[0] == "live: nothing new"
+    (line,) = lines[1:]
     assert line.startswith(
-        "live: warning: cpu may be in another unit in live readings of 2024-01-05 00:00 to 2024-01-05 06:00 "
-        "UTC: its values are about 1,000 times larger there than in "
+        "live: warning: an ingestion that was ended before it could say so: cpu may be in another unit in "
+        "live readings of 2024-01-05 00:00 to 2024-01-05 06:00 UTC: its values are "
+        "about 1,000 times larger there than in "
     )
     forget_all()
 

@@ -67,3 +67,19 @@ def test_a_change_that_ends_between_the_two_questions_is_no_disagreement(
     )
     models("lab")
     assert "has the tag production" not in capsys.readouterr().out
+
+
+def test_without_an_endpoint_versions_are_looked_up_once(
+    installation: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = {"rejected_for": "", "gate": "", "algorithm": "", "registered": ""}
+    looked: list[str] = []
+
+    def versions(name: str) -> list[SimpleNamespace]:
+        looked.append(name)
+        return [SimpleNamespace(version="v1", tags=("production",), **of)]
+
+    monkeypatch.setattr("project.registered_versions.registered_versions", versions)
+    monkeypatch.setattr("project.cli.endpoint.running_endpoint", lambda *_: None)
+    models("lab")
+    assert looked == ["lab"] and "no endpoint is up" in capsys.readouterr().out

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import os
+from unittest.mock import Mock
 
 import mlrun.feature_store as fstore
 import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.ingestion import ingest as ingest_module
 from feature_sets.ingestion.telemetry_history import TelemetryHistory
 from feature_sets.labels.excluded import excluded_rows
 from feature_sets.telemetry import table_files
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.untold_warnings import UntoldWarnings
 from tests.feature_sets.ingestion.folders import (
     MODELS,
     SETS,
@@ -342,7 +345,7 @@ def test_a_schema_without_static_columns_and_horizon(tmp_path, project):
 
 
 @pytest.mark.parametrize("days", [1, 3])
-def test_new_files_in_another_unit_than_the_history_are_told_once(folder, days):
+def test_new_files_in_another_unit_than_the_history_are_told_once(folder, days, tmp_path, monkeypatch):
     rng = np.random.default_rng(0)
 
     def day(number: int, factor: float) -> pd.DataFrame:
@@ -360,7 +363,20 @@ def test_new_files_in_another_unit_than_the_history_are_told_once(folder, days):
         assert "warnings" not in folder.ingest()["report"]["metrics"]
     for number in range(2, 2 + days):
         folder.add("metrics", f"unit{number}", day(number, 100.0))
-    done = folder.ingest()
+    untold = UntoldWarnings(tmp_path / "ingestion" / "untold.json")
+    if days == 1:
+        with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+            patched.setattr(ingest_module, "all_features", Mock(side_effect=KeyboardInterrupt))
+            folder.ingest(untold=untold)  # As if killed when the rows were there.
+        for _ in range(2):
+            done = folder.ingest(untold=untold)
+            (warning,) = done["report"]["metrics"]["warnings"]
+            assert "was ended before it could say so: cpu may be in another unit in metrics/unit2" in warning
+            assert f"metrics: warning: {warning}" in done["report_lines"] and done["rows_new"] == 0
+        untold.told()
+        assert "warnings" not in folder.ingest(untold=untold)["report"]["metrics"]
+        return
+    done = folder.ingest(untold=untold)
     (warning,) = done["report"]["metrics"]["warnings"]
     names = ", ".join(f"metrics/unit{number}.parquet" for number in range(2, 2 + days))
     assert warning.startswith(f"cpu may be in another unit in {names}: its values are about 100 times larger")
