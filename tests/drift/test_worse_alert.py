@@ -38,7 +38,7 @@ def test_a_rate_that_goes_on_to_rise_after_the_alert_is_told(seed):
     assert seen == sorted(seen) and seen[0] > 20_000  # The base counts in all of them.
 
 
-@pytest.mark.parametrize("correlation", [0.0, 0.9])
+@pytest.mark.parametrize("correlation", [pytest.param(0.0, marks=pytest.mark.figures), 0.9])
 def test_a_rate_that_stays_is_not_told_again(correlation):
     """Four streams of 20,000 labels after a change, of which GLR tells the size."""
     again = 0

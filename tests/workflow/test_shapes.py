@@ -14,8 +14,8 @@ def run(workflow, schema, **arguments):
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("wide", {"devices": 3, "metrics": 40, "ticks": 3000, "tick_seconds": 10}),
-        ("many", {"devices": 2000, "metrics": 2, "ticks": 60, "tick_seconds": 60}),
+        ("wide", {"devices": 3, "metrics": 40, "ticks": 1200, "tick_seconds": 10}),
+        ("many", {"devices": 800, "metrics": 2, "ticks": 60, "tick_seconds": 60}),
     ],
 )
 def test_any_shape_goes_through(workflow, tmp_path, name, shape):
