@@ -233,14 +233,17 @@ class _Served:
         )
         late: _Rows = came.missed_by(served, schema) | (differ & came.summed_otherwise(served, schema))
         anew = differ & ~late & came.begun_anew(served, schema)
-        again: _Rows = late | anew
-        if not again.any():
-            return ~again
+        if not (late | differ).any():
+            return ~late
         made = [name for name in inputs if name in self.live.names]
         relative = [name for name in inputs if name in self.live.relative]
-        searched: _Rows = again & ~(anew & alike)
-        leveled: _Rows = again & np.logical_or.reduce([differ & False, *(by_name[name] for name in relative)])
-        journaled = self.live.journaled(served[searched | leveled])
+        of_levels: _Rows = np.logical_or.reduce([differ & False, *(by_name[name] for name in relative)])
+        journaled = self.live.journaled(served[late | differ])
+        filed = differ & ~late & ~anew
+        if filed.any():
+            filed[filed] = self.live.beside_files(served[filed], journaled)
+        again: _Rows = late | anew | filed
+        searched, leveled = again & ~((anew | filed) & alike), again & of_levels
         held = again.copy()
         if searched.any():
             expected, known = self.live.closest(served[searched], made, journaled)
@@ -255,6 +258,7 @@ class _Served:
                 unknown[name] = differs & uncertain
         found.after_late += int(np.count_nonzero(held & late))
         found.after_silence += int(np.count_nonzero(held & anew))
+        found.beside_files += int(np.count_nonzero(held & filed))
         # Without its journal a silence excuses nothing.
         gone: _Rows = late & ~held
         found.not_in_journal += int(np.count_nonzero(gone))

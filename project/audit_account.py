@@ -30,6 +30,8 @@ class Audit:
         in the history as if it had come in time. Their windows are made anew in the order of the journal.
     :param after_silence: compared ones with windows that are not those of the history, after a silence in
         which the endpoint may have forgotten their device. So are theirs, begun after the silence.
+    :param beside_files: other ones with windows in which the history has readings of a file, later than live
+        ones: it may have come after their answer. So are theirs, with them or without.
     :param rounded: ones in which a feature relative to the past of its device is not that of the history, but
         within ``RELATIVE_BOUND`` of ``project.audit``, as after a late reading; this is no mismatch.
     :param not_in_journal: ones with a late reading of which the journal has nothing any more.
@@ -61,6 +63,7 @@ class Audit:
     out_of_history: int = 0
     after_late: int = 0
     after_silence: int = 0
+    beside_files: int = 0
     rounded: int = 0
     not_in_journal: int = 0
     unknown_models: int = 0
@@ -124,6 +127,10 @@ class Audit:
             ),
             (self.after_late, "in the order of the journal: a late reading may be in their windows"),
             (self.after_silence, "in the order of the journal: their device was begun anew after a silence"),
+            (
+                self.beside_files,
+                "in the order of the journal: readings that came by file are in their windows in the history",
+            ),
             (
                 self.rounded,
                 "within a thousandth in features relative to their device's past, as after a late reading",

@@ -48,6 +48,7 @@ class Past(NamedTuple):
     :param end: behind the last one.
     :param filled: a later one before which they were filled from the history again, as after a restart or an
         ingestion; None for none.
+    :param files: whether rows of files, which did not come live, were in the history when they began.
     """
 
     start: int
@@ -55,6 +56,7 @@ class Past(NamedTuple):
     first: int
     end: int
     filled: int | None = None
+    files: bool = True
 
 
 class _Open:
@@ -158,6 +160,24 @@ class LiveOrder:
             self._search(device, journaled[device], wanted, said, found, names)
         return pd.DataFrame(found, columns=list(names), index=pairs.index), known
 
+    def beside_files(
+        self, pairs: pd.DataFrame, journaled: Mapping[str, JournaledDevice]
+    ) -> npt.NDArray[np.bool_]:
+        """Pairs in whose windows the history has readings that came by file, later than a live one.
+
+        The file may have come after the answer.
+
+        :raises ApiError: if the history cannot be read.
+        """
+        found = np.zeros(len(pairs), dtype=np.bool_)
+        for device, wanted in self.places(pairs, journaled).items():
+            sent = journaled[device]
+            for row, place in wanted:
+                moment, arrived = (int(each[place]) / _MICRO for each in (sent.micros, sent.arrivals))
+                before = self._history.before(device, moment, arrived).micros
+                found[row] = any(at > sent.micros[0] and at not in sent.places for at in before.tolist())
+        return found
+
     def places(
         self, pairs: pd.DataFrame, journaled: Mapping[str, JournaledDevice]
     ) -> dict[str, list[tuple[int, int]]]:
@@ -188,8 +208,9 @@ class LiveOrder:
         readings, pasts = sent.readings(self._gauges, self._wholes), []
         for start, end in zip(starts, ends, strict=True):
             fitting = self._fitting.get(device, {}).get(start)
-            best = fitting.most_common(1)[0][0].ingested if fitting else start
-            pasts.append(Past(start, start if best is None else best, start, end))
+            best = fitting.most_common(1)[0][0] if fitting else Past(start, start, start, end)
+            ingested = start if best.ingested is None else best.ingested
+            pasts.append(Past(start, ingested, start, end, files=best.files))
         found = [self._made(device, sent, readings, part, names) for part in _portions(pasts)]
         features, counted = zip(*(pair for part in found for pair in part), strict=True)
         return np.concatenate(features), np.concatenate(counted)
@@ -253,6 +274,10 @@ class LiveOrder:
         for start, _, behind in each:
             if start and behind > start:
                 yield Past(start, 0, start, behind)
+        yield None
+        for start, _, _ in each:  # A file of before may have come when the live readings went on already.
+            if start:
+                yield Past(start, start, start, int(np.searchsorted(reach, start, side="right")), files=False)
         for start, end, behind in each:
             yield None
             if behind > start:
@@ -282,14 +307,14 @@ class LiveOrder:
         """Features of the readings of each course, shape (readings, names), and which of them counted."""
         parts: list[tuple[int, Readings, npt.NDArray[np.int64], bool]] = []
         for number, past in enumerate(pasts):
-            for first, behind, ingested in (
-                (past.start, past.end if past.filled is None else past.filled, past.ingested),
-                (past.filled, past.end, past.filled),
+            for first, behind, ingested, files in (
+                (past.start, past.end if past.filled is None else past.filled, past.ingested, past.files),
+                (past.filled, past.end, past.filled, True),
             ):
                 if first is None:
                     continue
                 if ingested is not None:
-                    filling = self._filling(device, sent, readings, first, ingested)
+                    filling = self._filling(device, sent, readings, first, ingested, files)
                     arrived = np.full(len(filling.micros), sent.arrivals[first])
                     parts.append((number, filling, arrived, False))
                 rows = np.arange(first, behind)
@@ -309,9 +334,18 @@ class LiveOrder:
         return list(zip(np.split(features, cuts), np.split(counted, cuts), strict=True))
 
     def _filling(
-        self, device: str, sent: JournaledDevice, readings: Readings, first: int, ingested: int
+        self,
+        device: str,
+        sent: JournaledDevice,
+        readings: Readings,
+        first: int,
+        ingested: int,
+        files: bool = True,
     ) -> Readings:
-        """What the endpoint found in the history before a reading, with so many of the journal."""
+        """What the endpoint found in the history before a reading, with so many of the journal.
+
+        :param files: whether with those that are not in the journal.
+        """
         before = self._history.before(
             device, int(sent.micros[first]) / _MICRO, int(sent.arrivals[first]) / _MICRO
         )
@@ -320,7 +354,9 @@ class LiveOrder:
             places = sent.places.get(micros)
             if places and places[0] >= ingested:
                 # A file may have another reading of that time; then it is that of the history.
-                kept[row] = not _is_same(before, row, readings, places[0])
+                kept[row] = files and not _is_same(before, row, readings, places[0])
+            elif not places:
+                kept[row] = files
         return before.take(kept)
 
     def _frame(

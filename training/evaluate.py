@@ -201,7 +201,9 @@ def _tables(
 ) -> dict[str, pd.DataFrame]:
     """Data sets beside those of the report, by name."""
     schema, explained = package.schema, _explained(parts, package, report, seed)
-    scores = group_scores(report.predictions, schema.telemetry, groups, schema.threshold, seed)
+    scores = group_scores(
+        report.predictions, schema.telemetry, groups, schema.threshold, seed, parts.incidents
+    )
     return {
         "test_group_scores": scores,
         "test_importance": explained.importance,

@@ -35,6 +35,7 @@ _COUNTS = {
     "left out of the history": "out_of_history",
     "in the order of the journal, after a late reading": "after_late",
     "in the order of the journal, after a silence": "after_silence",
+    "in the order of the journal, beside readings of files": "beside_files",
     "within a thousandth in relative features": "rounded",
     "with a late reading, and no journal": "not_in_journal",
     "of a model that is registered no more": "unknown_models",

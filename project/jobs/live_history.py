@@ -17,7 +17,7 @@ from project.device_reload import RELOAD_FAILURE, EarlierVersionError, reload_de
 from project.endpoints import endpoint_address
 from project.errors import NetopsError
 from project.function_names import SERVING
-from project.live_history import LiveJournal, take_live
+from project.live_history import LiveJournal, labels_taken_until, take_live
 from project.settings import Settings
 from project.untold_warnings import UntoldWarnings
 from project.workflow_steps import LIVE_LINES
@@ -48,7 +48,7 @@ def add_live_history(
             untold = UntoldWarnings.of(settings, context.project, "live")
             results = {**(taken := take_live(journal, telemetry, untold)), **_unlearned(taken, telemetry)}
             lines = results["report_lines"]
-            context.log_results({**results, **_contradicted(context.project, telemetry)})
+            context.log_results({**results, **_contradicted(context.project, telemetry, journal)})
             untold.told()
     except BaseException:
         # Files were ingested before: what they tell reaches the endpoint whatever fails from here on.
@@ -88,12 +88,13 @@ def _tell(context: mlrun.MLClientCtx) -> None:
         context.log_result(RELOAD_FAILURE, failure)
 
 
-def _contradicted(project: str, schema: TelemetrySchema) -> dict[str, int]:
+def _contradicted(project: str, schema: TelemetrySchema, journal: LiveJournal) -> dict[str, int]:
     """Pairs of the endpoint whose label is another one in the history; nothing without both."""
     history, pairs = TelemetryHistory.of(schema), Settings.from_environment().labeled_pairs(project)
     if history is None or history.labels is None or not pairs.is_dir():
         return {}
-    return contradicted_pairs(pairs, history.labels, schema)
+    taken = labels_taken_until(history, journal)
+    return contradicted_pairs(pairs, history.labels, schema, metrics=history.metrics, labels_taken=taken)
 
 
 def _tell_endpoint(project: str) -> str:

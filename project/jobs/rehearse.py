@@ -131,7 +131,7 @@ def _first(recording: Recording, most: int, time: str) -> Recording:
     order = recording.metrics[KNOWN].argsort(kind="stable")[:most]
     metrics, key = recording.metrics.iloc[order], [DEVICE, time]
     there = recording.labels.set_index(key).index.isin(metrics.set_index(key).index)
-    return Recording(metrics, recording.labels[there], recording.label_history, recording.incidents)
+    return replace(recording, metrics=metrics, labels=recording.labels[there])
 
 
 def check(report: StreamReport, joined: int) -> None:

@@ -106,7 +106,7 @@ def _view(
             schema.label: np.where(excluded_rows(labels, schema), np.nan, label),
         }
     )
-    return episode_view(judged, known, schema, start)
+    return episode_view(judged, known, schema, start, recording.spans)
 
 
 def _scores(rows: pd.DataFrame, labels: pd.DataFrame, schema: TelemetrySchema) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import mlrun.feature_store as fstore
 import pandas as pd
@@ -25,6 +25,7 @@ from feature_sets.telemetry.maintenance_columns import IN_MAINTENANCE
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.errors import NetopsError
 from project.replay.recorded_incidents import incidents_between
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 
 KNOWN = "(known)"
 """Column with the time at which a row became known; no schema can have a column of this name."""
@@ -46,12 +47,14 @@ class Recording:
         the event time, later by the horizon and the delay of labels.
     :param label_history: what labels said of errors by the end, of times since a day before the start.
     :param incidents: those of that time, see ``incident_types``; None if labels are no incidents.
+    :param spans: of these, by device.
     """
 
     metrics: pd.DataFrame
     labels: pd.DataFrame
     label_history: pd.DataFrame
     incidents: pd.DataFrame | None = None
+    spans: IncidentSpans = NO_INCIDENTS
 
     def of_population(self, schema: TelemetrySchema) -> Recording:
         """The same of the devices that the schema's population names, in the current project."""
@@ -63,7 +66,7 @@ class Recording:
             within_population(schema, rows, static)
             for rows in (self.metrics, self.labels, self.label_history)
         )
-        return Recording(metrics, labels, label_history, self.incidents)
+        return replace(self, metrics=metrics, labels=labels, label_history=label_history)
 
 
 def read_recording(
@@ -106,7 +109,8 @@ def read_recording(
     told = labels[schema.time] + pd.Timedelta(seconds=label_delay_seconds) < end
     history = labels[(labels[schema.time] >= back) & told]
     metrics, known, history = (rows.reset_index(drop=True) for rows in (metrics, known, history))
-    return Recording(metrics, known, history, _incidents(schema, start, end))
+    incidents = _incidents(schema, start, end)
+    return Recording(metrics, known, history, incidents, _spans(incidents, history, schema))
 
 
 def _incidents(schema: TelemetrySchema, start: pd.Timestamp, end: pd.Timestamp) -> pd.DataFrame | None:
@@ -117,6 +121,13 @@ def _incidents(schema: TelemetrySchema, start: pd.Timestamp, end: pd.Timestamp) 
     rows = LabelState.of(stored, schema, with_log=False).incidents
     rows = rows[(rows[START] < end) & ~(rows[INCIDENT_KNOWN] >= end)]
     return incidents_between(rows, schema, _micros(start - _LOOK_BACK), _micros(end))
+
+
+def _spans(incidents: pd.DataFrame | None, labels: pd.DataFrame, schema: TelemetrySchema) -> IncidentSpans:
+    history = TelemetryHistory.of(schema) if incidents is not None else None
+    if incidents is None or history is None:
+        return NO_INCIDENTS
+    return IncidentSpans.of(incidents, labels[DEVICE].unique(), history.attributes, schema)
 
 
 def _at_readings(labels: pd.DataFrame, schema: TelemetrySchema) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -16,13 +16,21 @@ from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME, SplitRule
 from project.labeled_files import read_pairs
 from project.retraining.next_run import Evidence
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.evaluation.clusters import ENOUGH, LEAST_CLUSTERS, Apart, episode_clusters, failing_apart
 
 Known = tuple[str, int]
 Wanted = Callable[[pd.Timestamp], list[tuple[str, str, Any]]]
+SpansOf = Callable[[TelemetrySchema, Iterable[str]], IncidentSpans]
+"""Gives the spans of incidents that the history has of some devices."""
 
 _SURELY_ENOUGH = 3 * ENOUGH // 2
 """Devices that fail apart, which are still enough for the gate when more rows have moved its cut."""
+
+
+def no_spans(schema: TelemetrySchema, keys: Iterable[str]) -> IncidentSpans:
+    """Where there is no history."""
+    return NO_INCIDENTS
 
 
 class _PairsSince:
@@ -59,10 +67,11 @@ class LabeledRows:
     """Counts labeled rows from a time on.
 
     :param folder: of the labeled pairs of the endpoint.
+    :param spans_of: gives incidents, in the middle of which a device may be silent.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._pairs = _PairsSince(folder)
+    def __init__(self, folder: Path, spans_of: SpansOf = no_spans) -> None:
+        self._pairs, self._spans_of = _PairsSince(folder), spans_of
         self._counted: tuple[Known, Evidence] | None = None
 
     def since(
@@ -85,8 +94,8 @@ class LabeledRows:
             self._counted = known, self._count(rows, onset, schema, test_fraction, needed, rule)
         return self._counted[1]
 
-    @staticmethod
     def _count(
+        self,
         rows: pd.DataFrame,
         onset: str,
         schema: TelemetrySchema,
@@ -95,22 +104,25 @@ class LabeledRows:
         rule: SplitRule,
     ) -> Evidence:
         ordered = rows.drop_duplicates([DEVICE, schema.time]).sort_values(schema.time, ignore_index=True)
+        apart = Apart.of(schema, self._spans_of(schema, ordered[DEVICE].unique()))
+        episodes = episodes_of(ordered, schema, apart)
         span = (ordered[schema.time].iloc[-1] - pd.Timestamp(datetime.fromisoformat(onset))).total_seconds()
         if rule.holds_devices_out:
             groups = _groups(ordered, schema, test_fraction, rule)
-            return Evidence(len(ordered), groups, span, needed, episodes_of(ordered, schema))
+            return Evidence(len(ordered), groups, span, needed, episodes)
         later = ordered.iloc[int(len(ordered) * (1 - test_fraction)) :]
-        return Evidence(len(ordered), _units(later, schema), span, needed, episodes_of(ordered, schema))
+        return Evidence(len(ordered), _units(later, schema, apart), span, needed, episodes)
 
 
 class LabeledErrors:
     """Counts the error episodes that were labeled from a time on.
 
     :param folder: of the labeled pairs of the endpoint.
+    :param spans_of: see ``LabeledRows``.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._pairs = _PairsSince(folder)
+    def __init__(self, folder: Path, spans_of: SpansOf = no_spans) -> None:
+        self._pairs, self._spans_of = _PairsSince(folder), spans_of
         self._counted: tuple[Known, tuple[int, str]] | None = None
 
     def since(self, moment: str, schema: TelemetrySchema) -> tuple[int, str]:
@@ -127,30 +139,30 @@ class LabeledErrors:
             self._counted = known, self._count(rows, schema)
         return self._counted[1]
 
-    @staticmethod
-    def _count(rows: pd.DataFrame, schema: TelemetrySchema) -> tuple[int, str]:
+    def _count(self, rows: pd.DataFrame, schema: TelemetrySchema) -> tuple[int, str]:
         if rows.empty:
             return 0, ""
         rows = rows.drop_duplicates([DEVICE, schema.time])
         rows = rows.sort_values(schema.time, ignore_index=True)
-        return episodes_of(rows, schema), utc_time(rows[schema.time].iloc[-1].isoformat())
+        apart = Apart.of(schema, self._spans_of(schema, rows[DEVICE].unique()))
+        return episodes_of(rows, schema, apart), utc_time(rows[schema.time].iloc[-1].isoformat())
 
 
-def episodes_of(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
+def episodes_of(rows: pd.DataFrame, schema: TelemetrySchema, apart: Apart) -> int:
     """Error episodes, of simultaneous ones of several devices one."""
     wrong = (rows[schema.target] == 1).to_numpy()
     if not wrong.any():
         return 0
-    clusters = episode_clusters(rows, schema.time, schema.target, Apart.of(schema))
+    clusters = episode_clusters(rows, schema.time, schema.target, apart)
     return len(np.unique(clusters.codes[wrong]))
 
 
-def _units(rows: pd.DataFrame, schema: TelemetrySchema) -> int:
+def _units(rows: pd.DataFrame, schema: TelemetrySchema, apart: Apart) -> int:
     """What the gate will be able to compare on: devices with errors if surely enough, or episodes."""
     wrong = (rows[schema.target] == 1).to_numpy()
     if not wrong.any():
         return 0
-    clusters = episode_clusters(rows, schema.time, schema.target, Apart.of(schema))
+    clusters = episode_clusters(rows, schema.time, schema.target, apart)
     failing = failing_apart(rows, schema.target, clusters)
     if failing >= _SURELY_ENOUGH and clusters.count >= LEAST_CLUSTERS:
         return failing

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 from drift.drift_event import utc_time
@@ -30,6 +31,7 @@ from project.production_model import production_artifact, version_of
 from project.registered_versions import end_promotion
 from project.retraining.coping import Realised
 from project.retraining.evidence import LabeledErrors, LabeledRows
+from project.retraining.history_spans import history_spans
 from project.retraining.loop_operations import ABSENT, KILLED, RUNNING, RunLook
 from project.retraining.loop_operations import ENDED as OVER
 from project.retraining.mlrun_events import MlrunEvents
@@ -68,10 +70,11 @@ class LocalOperations:
         self._settings = settings
         self._project = project
         self._dbpath = dbpath.rstrip("/")
-        self._rows = LabeledRows(settings.labeled_pairs(project))
-        self._errors = LabeledErrors(settings.labeled_pairs(project))
+        spans_of = partial(history_spans, project)
+        self._rows = LabeledRows(settings.labeled_pairs(project), spans_of)
+        self._errors = LabeledErrors(settings.labeled_pairs(project), spans_of)
         self._events = MlrunEvents(project)
-        self._realised = RealisedErrors(settings.labeled_pairs(project))
+        self._realised = RealisedErrors(settings.labeled_pairs(project), spans_of)
         self._both = RowsOfBoth(settings.labeled_pairs(project))
 
     def champion(self) -> str:

@@ -14,17 +14,19 @@ from feature_sets.model_package.columns import PREDICTION, SHADOWS, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.labeled_files import columns_of, read_pairs
 from project.retraining.coping import Realised
-from project.retraining.evidence import episodes_of
+from project.retraining.evidence import SpansOf, episodes_of, no_spans
+from training.evaluation.clusters import Apart
 
 
 class RealisedErrors:
     """Remembers, of one version since one time, what is in the files that it has read.
 
     :param folder: of the labeled pairs of the endpoint.
+    :param spans_of: see ``LabeledRows``.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def __init__(self, folder: Path, spans_of: SpansOf = no_spans) -> None:
+        self._folder, self._spans_of = folder, spans_of
         self._of = ("", "")
         self._files: dict[str, pd.DataFrame] = {}
 
@@ -54,7 +56,10 @@ class RealisedErrors:
         if len(rows):
             rows = rows[rows[schema.time] <= mature].drop_duplicates([DEVICE, schema.time])
             rows = rows.sort_values(schema.time, kind="stable", ignore_index=True)
-        return _realised(rows, schema, caught_before) if len(rows) else Realised(counts_of([]))
+        if not len(rows):
+            return Realised(counts_of([]))
+        apart = Apart.of(schema, self._spans_of(schema, rows[DEVICE].unique()))
+        return _realised(rows, schema, apart, caught_before)
 
 
 def _answers(path: Path, version: str, since: pd.Timestamp, schema: TelemetrySchema) -> pd.DataFrame:
@@ -77,7 +82,9 @@ def _in_shadow(answers: object, version: str) -> float:
     return next((float(each[PREDICTION]) for each in told if each[VERSION] == version), np.nan)
 
 
-def _realised(rows: pd.DataFrame, schema: TelemetrySchema, caught_before: float | None) -> Realised:
+def _realised(
+    rows: pd.DataFrame, schema: TelemetrySchema, apart: Apart, caught_before: float | None
+) -> Realised:
     label, said = (rows[name].to_numpy() == 1 for name in (schema.target, PREDICTION))
     wrong = (label != said).astype(np.uint8)
     counts = counts_of(wrong.tolist())
@@ -86,6 +93,6 @@ def _realised(rows: pd.DataFrame, schema: TelemetrySchema, caught_before: float 
         inflation=max(counts.inflation(), lag_inflation(wrong)),
         errors=int(label.sum()),
         caught=int((label & said).sum()),
-        episodes=episodes_of(rows, schema),
+        episodes=episodes_of(rows, schema, apart),
         caught_before=caught_before,
     )

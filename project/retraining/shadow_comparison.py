@@ -15,6 +15,7 @@ from feature_sets.listed import listed
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY, SHADOWS, VERSION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from project.labeled_files import columns_of, read_pairs
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.evaluation.champion import Units, compared, with_caught
 from training.evaluation.clusters import Apart
 from training.evaluation.comparison import Comparison
@@ -71,6 +72,7 @@ def compare_rows(
     seed: int = 1,
     groups: GroupsOf | None = None,
     group_rows: int = 0,
+    incidents: IncidentSpans = NO_INCIDENTS,
 ) -> ShadowComparison:
     """Compare two versions on rows that both have scored.
 
@@ -80,15 +82,16 @@ def compare_rows(
     :param seed: of the resamples.
     :param groups: gives, of devices, ways to group them: column -> device -> group.
     :param group_rows: rows from which on a group is large.
+    :param incidents: of the devices.
     """
-    units = Units(schema.time, schema.target, Apart.of(schema))
+    units = Units(schema.time, schema.target, Apart.of(schema, incidents))
     scored = {who: _scored(rows, who) for who in _BOTH}
     comparison = compared(champion, rows, units, scored[_BOTH[1]], scored[_BOTH[0]], seed)
     times = rows[schema.time]
     if len(rows) and not schema.horizon_seconds:  # With a horizon nobody knows here when an episode began.
         labels = rows[[DEVICE, schema.time, schema.label]]
         of_both = scored[_BOTH[1]].predicted, scored[_BOTH[0]].predicted
-        comparison = with_caught(comparison, rows, of_both, labels, schema, times.min())
+        comparison = with_caught(comparison, rows, of_both, labels, schema, times.min(), incidents)
     return ShadowComparison(
         comparison,
         _decisions(rows, schema, _BOTH[0]),

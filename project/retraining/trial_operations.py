@@ -14,6 +14,7 @@ from project.api_reader import ready_endpoint
 from project.endpoint_routing import LOOP, ReplacedError, change_routing, read_routing, with_role, without
 from project.function_names import RUNNER, SERVING
 from project.http_json import get_json
+from project.retraining.history_spans import history_spans
 from project.retraining.rows_of_both import RowsOfBoth
 from project.retraining.state import Trial
 from project.retraining.trial import TrialEvidence
@@ -131,7 +132,10 @@ class TrialOperations(EndpointRoles):
         if not len(rows) or (len(rows) < trial.wanted and not last):
             return TrialEvidence(len(rows))
         least = self.settings.retraining.group_rows
-        found = compare_rows(rows, self.schema, trial.champion, groups=self._groups, group_rows=least)
+        spans = history_spans(self.project, self.schema, rows[DEVICE].unique())
+        found = compare_rows(
+            rows, self.schema, trial.champion, groups=self._groups, group_rows=least, incidents=spans
+        )
         healthy = int((rows[self.schema.target] == 0).sum())
         share = found.challenger.false_alarms / healthy if healthy else 0.0
         return TrialEvidence(len(rows), found.comparison, share, found.worse_on)

@@ -46,6 +46,7 @@ def audit_text(results: Mapping[str, Any]) -> str:
         ("out_of_history", "are left out of the history, too late by the arrival of what files brought"),
         ("after_late", "follow a late reading and were compared in the order of the journal"),
         ("after_silence", "came after a silence of their device and were, too"),
+        ("beside_files", "have readings that came by file in their windows and were, too"),
         ("rounded", "are so but for a thousandth in features relative to the past of their device"),
         ("not_in_journal", "had a late reading, and no journal has them"),
         ("unknown_models", "are of a model that is registered no more"),

@@ -114,6 +114,10 @@ def rows_text(ingested: dict[str, Any]) -> str:
         known_as += ", or left out by arrival then"
     less = f"{read:,} read - {rejected:,} rejected"
     less += f" - {left_out:,} that arrived too late or from the future" if left_out else ""
+    if not read and total:  # Such as a folder of tickets alone.
+        told = (f"{int(ingested.get(name) or 0):,}" for name in ("label_rows_new", "labels_changed"))
+        labels = "{} labels are new, {} others than before".format(*told)
+        return f"no readings in it; {labels}; {total:,} in history, {devices}"
     if not known and new == total:
         return f"{less} = {total:,} ingested, {devices}"
     if read and read == known:

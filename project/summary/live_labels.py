@@ -10,7 +10,8 @@ from project.http_json import UnreachableError, get_json
 _TIMEOUT = 5.0
 
 COMPARED, CONTRADICTED = "pairs_compared", "pairs_contradicted"
-"""Results of the job: newest labeled pairs with a label in the history, and those with another one there."""
+"""Results of the job: newest labeled pairs with a label in the history, or one that was taken back there, and
+those with another one or none."""
 
 
 def contradiction_lines(results: Mapping[str, Any]) -> list[str]:
@@ -23,7 +24,7 @@ def contradiction_lines(results: Mapping[str, Any]) -> list[str]:
         return []
     return [
         f"{count:,} of {results[COMPARED]:,} labeled pairs have another label in the history, "
-        "from which trainings learn"
+        "from which trainings learn, or none any more"
     ]
 
 

@@ -12,11 +12,15 @@ from tests.project.live_network import INPUTS, Past, open_endpoint
 
 @pytest.fixture
 def audited(project, local_stack, tmp_path, monkeypatch):
-    """Begins a random history with an endpoint beside it, and gives what audits the pairs of that."""
+    """Begins a random history with an endpoint beside it, and gives what audits the pairs of that.
+
+    Its ``folder`` has the files of the history.
+    """
 
     def begin(generator, schema, inputs=INPUTS, **settings):
         forget_all()
-        Past.random(generator).folder(tmp_path / "files", schema).ingest()
+        begin.folder = Past.random(generator).folder(tmp_path / "files", schema)
+        begin.folder.ingest()
         all_features(schema).save()
         pairs, redis_url = tmp_path / "pairs", local_stack.info.redis_url
         settings |= {"labeled_directory": str(pairs)}

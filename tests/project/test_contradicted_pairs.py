@@ -21,6 +21,7 @@ def test_pairs_are_held_against_what_the_history_says_of_them(project, local_sta
     known = rows[rows[SCHEMA.target].notna() & (rows["repair"] != "true")]
     assert len(known) > 20 and len(known) < len(rows)
     pairs = rows[[DEVICE, "timestamp"]].assign(**{SCHEMA.target: rows[SCHEMA.target].fillna(1).astype(int)})
+    pairs = pairs.assign(labeled_at=pd.Timestamp.now(tz="UTC"))
     pairs.loc[known.index[:3], SCHEMA.target] = 1 - pairs.loc[known.index[:3], SCHEMA.target]
     elsewhere = pairs.head(2).assign(**{DEVICE: "dev-9"})
     batches = tmp_path / "pairs"

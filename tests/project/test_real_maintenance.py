@@ -19,7 +19,7 @@ from project.settings import SOURCE_ROOT
 from tests.feature_sets.ingestion.folders import forget_all, run
 from tests.graphs.conftest import make_client, write_package
 from training.dataset.known_rows import labeled_rows
-from training.dataset.label_history import read_label_history
+from training.dataset.label_history import read_incident_spans, read_label_history
 
 RECORDING = SOURCE_ROOT.parent / "shared" / "data" / "cisco-leaf7"
 PLAIN = TelemetrySchema.from_yaml(SOURCE_ROOT / "tests" / "schemas" / "cisco_leaf7.yaml")
@@ -103,7 +103,13 @@ def test_it_is_gone_where_rates_are_of_counters_and_labels_of_incidents(
         "labels": {"form": "incidents", "kind": "cause"},
     }
     files = {"metrics": "counters", "incidents": "incidents", "static": "static"}
-    removed(project, tmp_path, event, TelemetrySchema.from_dict(content), files)
+    schema = TelemetrySchema.from_dict(content)
+    removed(project, tmp_path, event, schema, files)
+    # What one learns of incidents beside their label rows.
+    given = pd.read_parquet(RECORDING / "incidents.parquet")
+    found = read_incident_spans(all_features(schema).uri, schema, [])
+    assert len(found.keys) == len(given) and set(found.keys) == set(given[DEVICE])
+    assert sorted(found.start) == sorted(given["start"].astype("datetime64[ns, UTC]").astype("int64"))
 
 
 def test_a_maintenance_over_one_event_removes_it_from_training_labels_and_drift(

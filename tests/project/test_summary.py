@@ -293,6 +293,10 @@ def test_rows_that_arrived_too_late_are_in_the_account():
             "1,000 read - 10 rejected - 900 known already = 90 new; 990 in history, from 3 devices",
         ),
         (
+            {"rows_read": 0, "rows_new": 0, "rows_ingested": 1500, "label_rows_new": 20, "labels_changed": 7},
+            "no readings in it; 20 labels are new, 7 others than before; 1,500 in history, from 3 devices",
+        ),
+        (
             {"rows_new": 1000, "rows_ingested": 1500},
             "1,000 read - 0 rejected - 0 known already = 1,000 new; 1,500 in history, from 3 devices",
         ),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 
 
 @dataclass(frozen=True)
@@ -16,10 +17,12 @@ class FoldShape:
 
     :param groups: group of each device, where whole groups are left out; empty where none are.
     :param within_devices: whether the time of each device is cut on its own.
+    :param incidents: of the devices, in their own times.
     """
 
     groups: Mapping[str, str] = field(default_factory=dict)
     within_devices: bool = False
+    incidents: IncidentSpans = NO_INCIDENTS
 
     def in_order(self, frame: pd.DataFrame, time: str) -> pd.DataFrame:
         """The rows with the times by which folds are cut.

@@ -10,6 +10,7 @@ import pandas as pd
 from feature_sets.listed import listed
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import SplitRule
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.dataset.split import Split, check_enough, checked, ordered_rows
 from training.dataset.too_little import TooLittleDataError
 
@@ -25,6 +26,7 @@ def split_by_groups(
     groups: Mapping[str, str],
     share: float,
     seed: int,
+    incidents: IncidentSpans = NO_INCIDENTS,
 ) -> Split:
     """Learn from all rows of some groups of devices, and evaluate on all rows of the others.
 
@@ -34,6 +36,7 @@ def split_by_groups(
     :param share: of the rows and of the error episodes that is evaluated on, as near as whole groups allow,
         in (0, 1); where groups are chosen.
     :param seed: of the choice.
+    :param incidents: of the devices.
     :raises InputError: unless groups that are named are there, and each part has enough rows of both classes.
     """
     check_enough(frame)
@@ -49,7 +52,7 @@ def split_by_groups(
             raise TooLittleDataError("split.test", rule_text, absent)
         chosen: Collection[str] = rule.test
     else:
-        chosen = _chosen(rows[known].assign(_group=group[known]), schema, what, share, seed)
+        chosen = _chosen(rows[known].assign(_group=group[known]), schema, what, share, seed, incidents)
     test = group.isin(list(chosen)).to_numpy()
     split = Split(
         train=rows[known & ~test].reset_index(drop=True),
@@ -91,14 +94,26 @@ def joined_groups(values: Mapping[str, Collection[str]], named: Collection[str] 
     return {device: root(next(iter(found))) for device, found in values.items() if found}
 
 
-def _chosen(rows: pd.DataFrame, schema: TelemetrySchema, what: str, share: float, seed: int) -> list[str]:
+def _chosen(
+    rows: pd.DataFrame,
+    schema: TelemetrySchema,
+    what: str,
+    share: float,
+    seed: int,
+    incidents: IncidentSpans,
+) -> list[str]:
     """Groups to evaluate on: a share of the rows and of the episodes, with episodes in both parts."""
     sizes = rows.groupby("_group", observed=True).size()
     errors = rows[rows[schema.target] == 1]
-    # Rows are in order of time: an error row goes on with the episode of the one less than an embargo before.
-    gap = errors.groupby(DEVICE, observed=True)[schema.time].diff()
-    begins = ~(gap <= pd.Timedelta(seconds=schema.embargo_seconds))
-    episodes = errors[begins].groupby("_group", observed=True).size().reindex(sizes.index, fill_value=0)
+    # Rows are in order of time: an error row goes on with the episode of the one less than an embargo before,
+    # or of the same incident.
+    of = errors[DEVICE].to_numpy()
+    gap = errors.groupby(of)[schema.time].diff()
+    spans = pd.Series(incidents.numbers(errors, schema.time), errors.index)
+    goes_on = (gap <= pd.Timedelta(seconds=schema.embargo_seconds)) | (
+        (spans >= 0) & (spans == spans.groupby(of).shift())
+    )
+    episodes = errors[~goes_on].groupby("_group", observed=True).size().reindex(sizes.index, fill_value=0)
     names = sizes.index.to_list()
     failing = [name for name in names if episodes[name]]
     if len(failing) < 2:

@@ -13,6 +13,7 @@ from feature_sets.listed import listed
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME, COLUMN, DEVICE_TIME, FIRST_ROWS, TIME, SplitRule
 from training.dataset.fold_shape import FoldShape
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.dataset.too_little import TooLittleDataError
 
@@ -43,6 +44,7 @@ class Split:
     :param weights: how many rows each row of the training part stands for.
     :param set_aside: why errors are too few to learn from, so that a model is made without labels; empty if
         they are not.
+    :param incidents: of the devices, so that an episode goes on while its device is silent.
     """
 
     train: pd.DataFrame
@@ -56,6 +58,7 @@ class Split:
     groups: Mapping[str, str] = field(default_factory=dict)
     weights: ClassWeights = ONE_EACH
     set_aside: str = ""
+    incidents: IncidentSpans = NO_INCIDENTS
 
     @property
     def unlabeled(self) -> bool:
@@ -117,7 +120,8 @@ class Split:
     @property
     def shape(self) -> FoldShape:
         """How the training part is split again by the search."""
-        return FoldShape(self.groups, within_devices=self.rule.by in (DEVICE_TIME, FIRST_ROWS))
+        within_devices = self.rule.by in (DEVICE_TIME, FIRST_ROWS)
+        return FoldShape(self.groups, within_devices, self.incidents)
 
     @property
     def tested_on(self) -> str:

@@ -20,7 +20,9 @@ from feature_sets.telemetry.split_rule import COLUMN, DEVICE_TIME, FIRST_ROWS
 from training.dataset.device_groups import device_groups
 from training.dataset.device_split import split_by_column, split_within_devices
 from training.dataset.group_split import split_by_groups
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.dataset.known_rows import labeled_rows
+from training.dataset.label_history import read_incident_spans
 from training.dataset.leak_check import check_features, check_split
 from training.dataset.split import Split
 from training.dataset.split_arguments import SplitArguments
@@ -65,6 +67,7 @@ def read_split(
     rule = arguments.split_rule(schema)
     labeled = labeled_rows(vector_address(uri), schema, rule.label_column)
     rows = rows_of_window(labeled.rows, schema.time, arguments.training_window)
+    incidents = read_incident_spans(uri, schema, rows[DEVICE].unique())
     with telling_too_little(context):
         if not len(rows):
             raise TooLittleDataError("labeled rows", f"must be in {arguments.training_window!r}", 0)
@@ -73,6 +76,7 @@ def read_split(
             schema,
             arguments,
             lambda column: device_groups(uri, schema, column, rows[DEVICE].unique(), rule.test),
+            incidents,
         )
     cut = split.cut.tz_localize("UTC") if split.cut.tz is None else split.cut.tz_convert("UTC")
     labels = split.train[schema.target].to_numpy()
@@ -139,20 +143,24 @@ def split_rows(
     schema: TelemetrySchema,
     arguments: SplitArguments,
     groups: Callable[[str], Mapping[str, str]],
+    incidents: IncidentSpans = NO_INCIDENTS,
 ) -> Split:
     """Label rows in two parts, by the rule of the arguments or else that of the schema.
 
     :param rows: device, time and label, and the column that says the part if the rule asks for one.
     :param groups: gives the group of each device by a column.
+    :param incidents: of the devices.
     :raises InputError: unless the rule can be met, and each part has enough rows of both classes.
     """
     rule = arguments.split_rule(schema)
     if rule.holds_devices_out:
         share = arguments.test_devices or arguments.test_fraction
         of_devices = groups(rule.group_column or DEVICE)
-        return split_by_groups(rows, schema, rule, of_devices, share, arguments.seed)
-    if rule.by == COLUMN:
-        return split_by_column(rows, schema, rule)
-    if rule.by in (DEVICE_TIME, FIRST_ROWS):
-        return split_within_devices(rows, schema, rule, arguments.test_fraction)
-    return split_by_time(rows, schema, arguments.test_fraction)
+        split = split_by_groups(rows, schema, rule, of_devices, share, arguments.seed, incidents)
+    elif rule.by == COLUMN:
+        split = split_by_column(rows, schema, rule)
+    elif rule.by in (DEVICE_TIME, FIRST_ROWS):
+        split = split_within_devices(rows, schema, rule, arguments.test_fraction)
+    else:
+        split = split_by_time(rows, schema, arguments.test_fraction)
+    return dataclasses.replace(split, incidents=incidents)

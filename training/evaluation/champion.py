@@ -20,6 +20,7 @@ from feature_sets.model_package.package import ModelPackage, fetch_model_package
 from feature_sets.model_package.schema import ModelSchema
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import BY_TIME
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.dataset.split import Split
 from training.dataset.vector_rows import read_vector
 from training.evaluation.bootstrap import bootstrap
@@ -103,13 +104,15 @@ def compare(
     if not unseen.any():
         return Champion(Comparison(schema.version), predictions, unlabeled)
     beside, there = _part(candidate, unseen), _part(scored, unseen)
-    units = Units(split.time, split.label, Apart.of(telemetry), split.groups, bootstrap_by)
+    units = Units(split.time, split.label, Apart.of(telemetry, split.incidents), split.groups, bootstrap_by)
     without_model = {what: _part(scored, unseen) for what, scored in baselines.items()}
     comparison = compared(schema.version, rows[unseen], units, beside, there, seed, without_model)
     if label_history is not None:
         starts = split.test_starts if unseen.all() else _starts(rows[unseen], label_history, split.time)
         of_both = beside.predicted, there.predicted
-        comparison = with_caught(comparison, rows[unseen], of_both, label_history, telemetry, starts)
+        comparison = with_caught(
+            comparison, rows[unseen], of_both, label_history, telemetry, starts, split.incidents
+        )
     return Champion(comparison, predictions[unseen].reset_index(drop=True), unlabeled)
 
 
@@ -120,16 +123,18 @@ def with_caught(
     label_history: pd.DataFrame,
     telemetry: TelemetrySchema,
     starts: pd.Timestamp | pd.Series,
+    incidents: IncidentSpans = NO_INCIDENTS,
 ) -> Comparison:
     """The comparison with what an operator would have seen of both models.
 
     :param rows: that were compared on: device and time (UTC).
     :param predicted: which of them the new model, and the champion, calls an error.
-    :param label_history: see ``episode_view``, as ``starts``.
+    :param label_history: see ``episode_view``, as ``starts`` and ``incidents``.
     """
     keys = rows[[DEVICE, telemetry.time]]
     views = [
-        episode_view(keys.assign(**{ALARM: alarms}), label_history, telemetry, starts) for alarms in predicted
+        episode_view(keys.assign(**{ALARM: alarms}), label_history, telemetry, starts, incidents)
+        for alarms in predicted
     ]
     new, old = (
         Caught(

@@ -14,6 +14,7 @@ import pandas as pd
 from feature_sets.checks import check_choice, duration_seconds
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from training.dataset.device_times import Moments, moments_of
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.exploration.error_episodes import error_episodes
 
 AUTO, BY_DEVICE, BY_DAY = "auto", "device", "day"
@@ -30,19 +31,21 @@ class Apart(NamedTuple):
 
     :param own: between error rows of one device.
     :param others: from the first episode on, until those of other devices are not of the same cause any more.
+    :param incidents: of which error rows of one device are never of two.
     """
 
     own: int
     others: int
+    incidents: IncidentSpans = NO_INCIDENTS
 
     @classmethod
-    def of(cls, schema: TelemetrySchema) -> Apart:
+    def of(cls, schema: TelemetrySchema, incidents: IncidentSpans = NO_INCIDENTS) -> Apart:
         """Of one device the embargo: no feature is of both. Of others the shortest window.
 
         Where many devices fail, some do within any longer time by chance; these would all be one.
         """
         shortest = min(duration_seconds(length) for length in schema.windows.lengths)
-        return cls(schema.embargo_seconds, shortest)
+        return cls(schema.embargo_seconds, shortest, incidents)
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def _clusters(rows: pd.DataFrame, time: str, period: str | None, unit: str) -> C
 def episode_clusters(rows: pd.DataFrame, time: str, label: str, apart: Apart) -> Clusters:
     """Each row with the latest episode of its device, or the first; without any, with that of all devices."""
     errors = rows.loc[(rows[label] == 1).to_numpy(), [DEVICE, time, label]]
-    found = error_episodes(errors, time, label, apart.own)
+    found = error_episodes(errors, time, label, apart.own, apart.incidents.numbers(errors, time))
     if found.empty:
         return Clusters(EPISODE, np.zeros(len(rows), dtype=np.intp), 1)
     starts = moments_of(found["start"])

@@ -25,6 +25,7 @@ from training.dataset.device_times import (
     label_gap_seconds,
     moments_of,
 )
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.evaluation.episode_view import EpisodeView, lag_column
 from training.exploration.error_episodes import error_episodes
 
@@ -38,6 +39,7 @@ def episode_view(
     label_history: pd.DataFrame,
     schema: TelemetrySchema,
     cut: pd.Timestamp | pd.Series,
+    incidents: IncidentSpans = NO_INCIDENTS,
 ) -> EpisodeView:
     """Episodes that were caught, and alarms that were false.
 
@@ -55,9 +57,11 @@ def episode_view(
         cut as well.
     :param schema: names the columns; gives the horizon and the longest window.
     :param cut: when the test period begins: for all, or by device, of every device of the label history.
+    :param incidents: of the devices; no silence in the middle of one ends an episode.
     """
     gap = label_gap_seconds(label_history, schema)
-    found = error_episodes(label_history, schema.time, schema.label, gap)
+    within = incidents.numbers(label_history, schema.time)
+    found = error_episodes(label_history, schema.time, schema.label, gap, within)
     names = pd.Index(sorted({*rows[DEVICE], *found[DEVICE]}))
     device = names.get_indexer(pd.Index(rows[DEVICE])).astype(np.intp)
     moments = moments_of(rows[schema.time])

@@ -54,7 +54,8 @@ def evaluate_model(
         MAJORITY_CLASS: without_model[MAJORITY_CLASS],
     }
     predicted = scorers[MODEL].predicted
-    clusters = row_clusters(test, split.time, split.label, bootstrap_by, Apart.of(telemetry), split.groups)
+    apart = Apart.of(telemetry, split.incidents)
+    clusters = row_clusters(test, split.time, split.label, bootstrap_by, apart, split.groups)
     known_rate = split.weights.share(split.train[split.label].to_numpy())
     scores = {name: scores_of(labels, scored) for name, scored in scorers.items()}
     scores[MODEL][SKILL] = brier_skill(labels, probability, known_rate)
@@ -68,7 +69,7 @@ def evaluate_model(
         predictions=test[[DEVICE, split.time, *schema.input_names, split.label]].assign(
             **{PREDICTION: predicted.astype("int8"), PROBABILITY: probability}
         ),
-        episodes=episode_view(rows, label_history, telemetry, split.test_starts),
+        episodes=episode_view(rows, label_history, telemetry, split.test_starts, split.incidents),
         threshold_uncertain=bool(schema.validation.get("threshold_uncertain", 0.0)),
         threshold_rule=str(_rule(schema)),
         tested_on=split.tested_on,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from feature_sets.model_package.columns import PROBABILITY
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.dataset.incident_spans import NO_INCIDENTS, IncidentSpans
 from training.dataset.stratified_sample import ONE_EACH, ClassWeights
 from training.evaluation.baselines import MODEL
 from training.evaluation.bootstrap import bootstrap
@@ -35,7 +36,12 @@ COLUMNS = [
 
 
 def group_scores(
-    predictions: pd.DataFrame, schema: TelemetrySchema, groups: Mapping[str, str], threshold: float, seed: int
+    predictions: pd.DataFrame,
+    schema: TelemetrySchema,
+    groups: Mapping[str, str],
+    threshold: float,
+    seed: int,
+    incidents: IncidentSpans = NO_INCIDENTS,
 ) -> pd.DataFrame:
     """Scores of a model on each group of test rows.
 
@@ -44,6 +50,7 @@ def group_scores(
     :param groups: group of each device; rows of others are in no group.
     :param threshold: of the model.
     :param seed: of the intervals.
+    :param incidents: of the devices, see ``Apart``.
     :returns: ``COLUMNS``, most errors first.
     """
     of = predictions.groupby(predictions[DEVICE].map(groups), sort=True)
@@ -53,7 +60,18 @@ def group_scores(
         within = predictions.iloc[of.indices[name]]
         resamples = RESAMPLES if place < MOST_RESAMPLED else 0
         probability = within[PROBABILITY].to_numpy()
-        rows.append(row_scores(str(name), within, schema, probability, threshold, seed, resamples=resamples))
+        rows.append(
+            row_scores(
+                str(name),
+                within,
+                schema,
+                probability,
+                threshold,
+                seed,
+                resamples=resamples,
+                incidents=incidents,
+            )
+        )
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
@@ -66,6 +84,7 @@ def row_scores(
     seed: int,
     weights: ClassWeights = ONE_EACH,
     resamples: int = RESAMPLES,
+    incidents: IncidentSpans = NO_INCIDENTS,
 ) -> dict[str, object]:
     """Scores of one group: those that need both classes are missing without.
 
@@ -78,6 +97,7 @@ def row_scores(
     :param seed: of the intervals.
     :param weights: how many rows each stands for.
     :param resamples: how often to resample; 0 for no intervals.
+    :param incidents: of the devices, see ``Apart``.
     """
     labels = rows[schema.target].to_numpy()
     counted = weights.of(labels)
@@ -98,7 +118,8 @@ def row_scores(
     facts |= {score: scores[score] for score in _RANGED}
     facts["intervals"] = f"only of the {MOST_RESAMPLED} groups with the most errors"
     if resamples:
-        clusters = row_clusters(rows, schema.time, schema.target, AUTO, Apart.of(schema))
+        apart = Apart.of(schema, incidents)
+        clusters = row_clusters(rows, schema.time, schema.target, AUTO, apart)
         scored = {MODEL: Scored(probability, threshold, probability)}
         found = bootstrap(labels, scored, clusters, weights.share(labels), seed, resamples, weights)
         facts["intervals"] = str(found)

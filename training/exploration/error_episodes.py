@@ -6,11 +6,15 @@ import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE
-from training.dataset.device_times import moments_of
+from training.dataset.device_times import Positions, moments_of
 
 
 def error_episodes(
-    label_history: pd.DataFrame, time: str, label: str, longest_gap_seconds: int | None = None
+    label_history: pd.DataFrame,
+    time: str,
+    label: str,
+    longest_gap_seconds: int | None = None,
+    spans: Positions | None = None,
 ) -> pd.DataFrame:
     """Runs of error rows of each device.
 
@@ -22,19 +26,26 @@ def error_episodes(
     :param label: name of the label column; 1 where the device is in error, missing where nobody knows.
     :param longest_gap_seconds: an episode ends where the next row of known label is later than this; None for
         never.
+    :param spans: number of the incident that each row lies in, see ``IncidentSpans.numbers``: within one, no
+        gap ends an episode. None where nobody knows.
     :returns: device, start and end (times of the first and the last error row, both within the episode),
         seconds between them (0 for a single row), rows; sorted by device, then start.
     """
     values = label_history[label].to_numpy(dtype=np.float64, na_value=np.nan)
-    known = label_history[~np.isnan(values)]
+    is_known = ~np.isnan(values)
+    known = label_history[is_known]
     codes, unique = pd.factorize(known[DEVICE], sort=True)
     moments = moments_of(known[time])
     order = np.lexsort((moments, codes))
-    device, in_error = codes[order], values[~np.isnan(values)][order] == 1
+    device, in_error = codes[order], values[is_known][order] == 1
     new_device = np.concatenate([[True], device[1:] != device[:-1]])[: len(device)]
     apart = new_device
     if longest_gap_seconds is not None:
-        apart = apart | (np.diff(moments[order], prepend=moments[order][:1]) > longest_gap_seconds * 10**9)
+        far = np.diff(moments[order], prepend=moments[order][:1]) > longest_gap_seconds * 10**9
+        if spans is not None:
+            within = spans[is_known][order]
+            far[1:] &= (within[1:] != within[:-1]) | (within[1:] < 0)
+        apart = apart | far
     after_error = np.concatenate([[False], in_error[:-1]])[: len(device)] & ~apart
     starts = np.flatnonzero(in_error & ~after_error)
     number = np.cumsum(in_error & ~after_error) - 1

@@ -101,7 +101,8 @@ def fit_model(
     if not kept:
         raise InputError("training part", "must have at least one feature with a reading", dropped)
     in_order = shape.in_order(training_part, schema.time)
-    used = readable_folds(training_part, kept, episode_folds(in_order, schema, folds, shape.groups))
+    spans = shape.incidents.numbers(training_part, schema.time)
+    used = readable_folds(training_part, kept, episode_folds(in_order, schema, folds, shape.groups, spans))
     with _convergence_warnings() as stopped:
         outcome = search(
             plan.candidates,
@@ -112,7 +113,7 @@ def fit_model(
             progress or Progress(lambda line: None),
         )
         winner = outcome.winner.candidate
-        rows = out_of_fold(in_order, kept, schema, used, winner, weights, seed)
+        rows = out_of_fold(in_order, kept, schema, used, winner, weights, seed, spans)
     point = operating_point(rule, rows, seed)
     model_schema = replace(
         _described(training_part, kept, schema, weights, rows, point),

@@ -49,5 +49,9 @@ def left_out_groups(split: Split, fitted: FittedModel, groups: Mapping[str, str]
         fit_pipeline(pipeline, rows.rows, rows.labels)
         probability = calibrated(error_margin(pipeline, rows.validation_rows), fitted.point.calibration)
         of, threshold = frame.iloc[fold.validation], fitted.point.threshold
-        tables.append(row_scores(str(name), of, schema, probability, threshold, seed, split.weights))
+        tables.append(
+            row_scores(
+                str(name), of, schema, probability, threshold, seed, split.weights, incidents=split.incidents
+            )
+        )
     return pd.DataFrame(tables if len(tables) > 1 else [], columns=COLUMNS)

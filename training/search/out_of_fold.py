@@ -29,6 +29,7 @@ def out_of_fold(
     candidate: Candidate,
     weights: ClassWeights,
     seed: int,
+    spans: Positions | None = None,
 ) -> OutOfFold:
     """Fit a configuration on each of the folds that decide, and ask it for their validation rows.
 
@@ -39,6 +40,7 @@ def out_of_fold(
     :param candidate: the winner of the search.
     :param weights: how many rows each row of the frame stands for.
     :param seed: of the models.
+    :param spans: see ``episode_folds``.
     """
 
     def margins(fold: FoldRows) -> Floats:
@@ -53,7 +55,7 @@ def out_of_fold(
     labels = frame[schema.target].to_numpy()[at]
     codes = pd.factorize(frame[DEVICE])[0].astype(np.intp)
     moments = moments_of(frame[schema.time])
-    far, groups = _surroundings(frame, schema, at, codes, moments)
+    far, groups = _surroundings(frame, schema, at, codes, moments, spans)
     return OutOfFold(
         margins=found,
         labels=labels,
@@ -75,7 +77,12 @@ def _apart(codes: Positions, moments: Moments, schema: TelemetrySchema) -> int:
 
 
 def _surroundings(
-    frame: pd.DataFrame, schema: TelemetrySchema, at: Positions, codes: Positions, moment: Moments
+    frame: pd.DataFrame,
+    schema: TelemetrySchema,
+    at: Positions,
+    codes: Positions,
+    moment: Moments,
+    spans: Positions | None,
 ) -> tuple[Flags, Positions]:
     """Whether each row is healthy and far from errors, and the number of the episode next in time."""
     wrong = frame[schema.target].to_numpy() == 1
@@ -84,7 +91,8 @@ def _surroundings(
     embargo = schema.embargo_seconds * SECOND
     nearest = errors.first_at(codes[at], moment[at] - embargo)
     far = nearest == errors.first_after(codes[at], moment[at] + embargo)
-    found = error_episodes(frame[wrong], schema.time, schema.target, schema.embargo_seconds)
+    within = None if spans is None else spans[wrong]
+    found = error_episodes(frame[wrong], schema.time, schema.target, schema.embargo_seconds, within)
     starts = np.sort(moments_of(found["start"]))
     groups = np.maximum(np.searchsorted(starts, moment[at] + embargo, side="right") - 1, 0)
     inside = np.unique(groups, return_inverse=True)[1]

@@ -13,6 +13,7 @@ import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 from feature_sets.telemetry.split_rule import TIME
+from training.dataset.incident_spans import IncidentSpans
 from training.dataset.split import Split
 from training.exploration.error_episodes import error_episodes
 from training.search.time_folds import DEVICES, GROUPS, Folds
@@ -55,7 +56,8 @@ def split_timeline(split: Split, schema: TelemetrySchema, folds: Folds | None) -
     for lane in sorted(lanes.dropna().unique()):
         within = (lanes == lane).to_numpy()
         spans += _spans(lane, rows.loc[within, schema.time], parts[within], split.embargoed_rows > 0)
-    spans += _episodes(rows, pd.Series(ERRORS, index=rows.index) if by_time else lanes, schema)
+    of_errors = pd.Series(ERRORS, index=rows.index) if by_time else lanes
+    spans += _episodes(rows, of_errors, schema, split.incidents)
     if by_time:
         for number, fold in enumerate(used, start=1):
             of_fold = np.full(len(split.train), "", dtype=object)
@@ -95,11 +97,12 @@ def _spans(
 
 
 def _episodes(
-    rows: pd.DataFrame, lanes: pd.Series, schema: TelemetrySchema
+    rows: pd.DataFrame, lanes: pd.Series, schema: TelemetrySchema, incidents: IncidentSpans
 ) -> Iterator[tuple[str, str, pd.Timestamp, pd.Timestamp, int]]:
     """Error episodes of the lanes."""
     errors = rows[(rows[schema.target] == 1).to_numpy() & lanes.notna().to_numpy()]
-    found = error_episodes(errors, schema.time, schema.target, schema.embargo_seconds)
+    within = incidents.numbers(errors, schema.time)
+    found = error_episodes(errors, schema.time, schema.target, schema.embargo_seconds, within)
     lane_of = dict(zip(rows[DEVICE], lanes, strict=True))
     found = found.sort_values(["start", DEVICE], kind="stable", ignore_index=True)
     taken = np.unique(np.linspace(0, len(found) - 1, min(len(found), MOST_EPISODES)).round().astype(np.intp))

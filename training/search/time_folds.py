@@ -72,7 +72,7 @@ class Folds:
     episodes: int
 
 
-def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema) -> Positions:
+def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema, spans: Positions | None = None) -> Positions:
     """Positions of the rows that every fold of ``episode_folds`` is fitted on, and none is evaluated on.
 
     Those at least an embargo before the later half of the episodes, ascending; none where folds are not
@@ -80,8 +80,9 @@ def always_fitted(frame: pd.DataFrame, schema: TelemetrySchema) -> Positions:
 
     :param frame: rows with the schema's device, time and target columns, any order; at least one.
     :param schema: names the columns and gives the embargo.
+    :param spans: see ``episode_folds``.
     """
-    rows = _Rows(frame, schema)
+    rows = _Rows(frame, schema, spans)
     if len(rows.starts) < FEW_EPISODES or not _forward(rows, 1, []):
         return np.empty(0, dtype=np.intp)
     return np.flatnonzero(rows.moment <= rows.cut(_half(rows)) - rows.embargo)
@@ -91,7 +92,9 @@ def check_folds(schema: TelemetrySchema, split: Split) -> None:
     """Raise InputError unless a search, which needs labels, has folds on the training part of a split."""
     if split.unlabeled:
         return
-    episode_folds(split.shape.in_order(split.train, schema.time), schema, groups=split.groups)
+    spans = split.incidents.numbers(split.train, schema.time)
+    in_order = split.shape.in_order(split.train, schema.time)
+    episode_folds(in_order, schema, groups=split.groups, spans=spans)
 
 
 def episode_folds(
@@ -99,6 +102,7 @@ def episode_folds(
     schema: TelemetrySchema,
     count: int = 3,
     groups: Mapping[str, str] = MappingProxyType({}),
+    spans: Positions | None = None,
 ) -> Folds:
     """Folds that each have error episodes to evaluate on, and others to learn from.
 
@@ -122,9 +126,10 @@ def episode_folds(
     :param schema: names the columns and gives the embargo.
     :param count: folds of the search forward in time, at least 1; as few as it takes for each to be usable.
     :param groups: group of each device, see ``FoldShape``.
+    :param spans: incident of each row, see ``error_episodes``: no fold begins in the middle of one.
     :raises InputError: unless a fold can be used; says of each why it cannot.
     """
-    rows = _Rows(frame, schema)
+    rows = _Rows(frame, schema, spans)
     skipped: list[str] = []
     if len(rows.starts) >= FEW_EPISODES and not groups:
         found = _forward(rows, count, skipped)
@@ -155,15 +160,18 @@ class _Rows:
 
     :param frame: see ``episode_folds``.
     :param schema: the same.
+    :param spans: the same.
     """
 
-    def __init__(self, frame: pd.DataFrame, schema: TelemetrySchema) -> None:
+    def __init__(self, frame: pd.DataFrame, schema: TelemetrySchema, spans: Positions | None = None) -> None:
         self.embargo = schema.embargo_seconds * SECOND
         self.target = schema.target
         self.labels = frame[schema.target].to_numpy()
         self.moment: Moments = moments_of(frame[schema.time])
-        errors = frame.loc[self.labels == 1, [DEVICE, schema.time, schema.target]]
-        found = error_episodes(errors, schema.time, schema.target, schema.embargo_seconds)
+        wrong = self.labels == 1
+        errors = frame.loc[wrong, [DEVICE, schema.time, schema.target]]
+        within = None if spans is None else spans[wrong]
+        found = error_episodes(errors, schema.time, schema.target, schema.embargo_seconds, within)
         found = found.sort_values(["start", "end"], kind="stable")
         self.starts: Moments = moments_of(found["start"])
         self.ended: Moments = np.maximum.accumulate(moments_of(found["end"]))

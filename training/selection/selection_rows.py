@@ -56,7 +56,8 @@ def selection_rows(
     """
     early = np.empty(0, dtype=np.intp)
     if not shape.groups:
-        early = always_fitted(shape.in_order(training_part, schema.time), schema)
+        spans = shape.incidents.numbers(training_part, schema.time)
+        early = always_fitted(shape.in_order(training_part, schema.time), schema, spans)
     rows = training_part.iloc[early]
     errors, healthy = (int((rows[schema.target] == label).sum()) for label in (1, 0))
     if not len(early):

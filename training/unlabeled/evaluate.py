@@ -131,7 +131,7 @@ def evaluate_unlabeled(
         schema.telemetry,
         scored,
         predictions,
-        episode_view(rows, label_history, schema.telemetry, split.test_starts),
+        episode_view(rows, label_history, schema.telemetry, split.test_starts, split.incidents),
         split.tested_on,
         split.set_aside,
     )

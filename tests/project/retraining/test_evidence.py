@@ -1,10 +1,12 @@
 """What was labeled since a change: rows, what the gate can compare on, and the time they span."""
 
+import numpy as np
 import pandas as pd
 
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project.retraining.evidence import LabeledRows
+from project.retraining.evidence import LabeledErrors, LabeledRows, no_spans
 from project.retraining.next_run import Evidence
+from training.dataset.incident_spans import IncidentSpans
 
 SCHEMA = TelemetrySchema.load()
 ONSET = "2024-05-01T12:00:00+00:00"
@@ -58,3 +60,14 @@ def test_rows_before_the_onset_do_not_count(tmp_path):
     write(tmp_path, "0001", "a", [1, 0, 1, 0], "2024-05-01T11:59:40Z")
     assert rows.since(ONSET, SCHEMA, 0.3).rows == 2
     assert rows.since("2024-05-01T13:59:50+02:00", SCHEMA, 0.3).rows == 3
+
+
+def test_an_incident_in_whose_middle_its_device_is_silent_is_one_episode(tmp_path):
+    for name, start in (("1", "13:00"), ("2", "18:00"), ("3", "23:00")):
+        write(tmp_path, f"000{name}", "a", [0, 1, 1, 0], f"2024-05-01T{start}:00Z")
+    bounds = (np.array([pd.Timestamp(f"2024-05-01T{at}:00Z").value]) for at in ("13:00", "18:01"))
+    ticket = IncidentSpans(np.array(["a"], dtype=object), *bounds)
+    counted = [LabeledRows(tmp_path, of).since(ONSET, SCHEMA, 0.3) for of in (no_spans, lambda *_: ticket)]
+    assert [each.episodes for each in counted] == [3, 2]
+    errors = [LabeledErrors(tmp_path, of).since(ONSET, SCHEMA)[0] for of in (no_spans, lambda *_: ticket)]
+    assert errors == [3, 2]

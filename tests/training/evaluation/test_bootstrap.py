@@ -14,6 +14,7 @@ from sklearn.metrics import (
 )
 
 from feature_sets.checks import InputError
+from training.dataset.incident_spans import IncidentSpans
 from training.evaluation.bootstrap import SCORES, bootstrap
 from training.evaluation.clusters import LEAST_CLUSTERS, Apart, Clusters, parse_bootstrap_by, row_clusters
 from training.evaluation.ranking import Ranking
@@ -340,3 +341,17 @@ def test_the_draws_agree_with_scikit_learn():
     assert draws["brier"].item() == pytest.approx(brier_score_loss(labels, score))
     expected = precision_recall_fscore_support(labels, score >= 0.5, average="binary")[:3]
     assert draws[["precision", "recall", "f1"]].iloc[0].tolist() == pytest.approx(expected)
+
+
+def test_an_incident_in_whose_middle_its_device_is_silent_is_drawn_as_one():
+    rows = rows_of(1, 60)
+    hour = (rows["timestamp"] - START) // pd.Timedelta("1h")
+    rows["broken"] = hour.isin([2, 3, 22, 23, 40]).astype(int)
+    rows = rows[~hour.between(4, 21)].reset_index(drop=True)
+    bounds = (np.array([(START + pd.Timedelta(hours=at)).value]) for at in (2, 24))
+    ticket = IncidentSpans(np.array([rows["device"].iloc[0]], dtype=object), *bounds)
+    counts = [
+        row_clusters(rows, "timestamp", "broken", "auto", apart).count
+        for apart in (APART, APART._replace(incidents=ticket))
+    ]
+    assert counts == [3, 2]

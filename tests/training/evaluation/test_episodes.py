@@ -10,6 +10,7 @@ import pytest
 from sklearn.metrics import average_precision_score
 
 from tests.training.network import make_schema
+from training.dataset.incident_spans import IncidentSpans
 from training.evaluation.device_scores import device_scores
 from training.evaluation.episodes import episode_view
 from training.exploration.error_episodes import error_episodes
@@ -372,3 +373,17 @@ def test_the_table_of_devices_is_that_of_a_loop_over_them():
     quiet = found.set_index("device").loc["quiet"]
     assert quiet[["precision", "recall", "average_precision", "false_alarms_per_day"]].isna().all()
     assert found["episodes"].sum() == view.describe()["episodes"]
+
+
+@pytest.mark.parametrize("horizon", ["0s", "5m"])
+def test_an_incident_in_whose_middle_its_device_is_silent_is_one_episode(horizon):
+    rows, states = line("0000111         11000", "0001000         00000")
+    ticket = IncidentSpans(
+        np.array(["a"], dtype=object), *(np.array([at(60 * end).value]) for end in (4, 18))
+    )
+    schema = make_schema(horizon=horizon)
+    split, whole = (episode_view(rows, states, schema, START, *known) for known in ((), (ticket,)))
+    assert [len(view.episodes) for view in (split, whole)] == [2, 1]
+    assert (whole.episodes["seconds"].item(), len(whole.counted)) == (13 * 60, 1)
+    assert split.describe()["episodes_without_test_rows"] == (horizon != "0s")
+    assert whole.describe()["episodes_without_test_rows"] == 0

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from feature_sets.telemetry.incident_rows import END, ID, at, no_incidents
+from feature_sets.telemetry.incident_rows import START as START_OF
+from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from training.dataset.incident_spans import IncidentSpans
 from training.exploration.error_episodes import error_episodes
 from training.exploration.plots import MAX_DEVICES, MAX_EPISODES, episodes_figure
 
@@ -102,3 +108,81 @@ def test_of_many_devices_and_episodes_the_worst_are_drawn():
     assert f"50 of 60 devices with errors, most error time first; 2000 of {len(table)}" in (
         figure.layout.title.text
     )
+
+
+TICKETS = TelemetrySchema.from_dict(
+    {
+        "name": "lab",
+        "entity": ["device"],
+        "time": "timestamp",
+        "metrics": {"loss": {}},
+        "label": "is_error",
+        "labels": {"form": "incidents"},
+        "windows": {"lengths": ["1m"], "period": "10s", "operations": ["avg"]},
+    }
+)
+
+
+def spans(*tickets):
+    """Spans of (device, first minute, minute of the end or None)."""
+    rows = pd.DataFrame(
+        [
+            {at(DEVICE): device, START_OF: minute(start), END: pd.NaT if end is None else minute(end)}
+            for device, start, end in tickets
+        ]
+    ).reindex(columns=list(no_incidents(TICKETS)))
+    rows[END] = pd.to_datetime(rows[END], utc=True)
+    rows = rows.assign(cancelled=False, source="tickets.csv", row=range(len(rows))).astype({ID: "object"})
+    return IncidentSpans.of(rows, ["a", "b", "c"], None, TICKETS)
+
+
+def minute(number):
+    return START + pd.Timedelta(minutes=number)
+
+
+def in_tickets(readings, tickets, gap=60):
+    """Device, first and last minute of the episodes of readings at some minutes, by tickets."""
+    rows = pd.DataFrame(
+        [(device, minute(at)) for device, minutes in readings.items() for at in minutes],
+        columns=["device", "timestamp"],
+    )
+    known = spans(*tickets)
+    inside = known.numbers(rows, "timestamp")
+    rows = rows.assign(is_error=(inside >= 0).astype(int))
+    table = error_episodes(rows, "timestamp", "is_error", 60 * gap, inside)
+    apart = error_episodes(rows, "timestamp", "is_error", 60 * gap)
+    sides = [((table[side] - START).dt.total_seconds() // 60).astype(int) for side in ("start", "end")]
+    return list(zip(table["device"], *sides, strict=True)), len(apart)
+
+
+def test_a_silence_in_the_middle_of_an_incident_ends_no_episode():
+    silent = [0, 10, 20, 30, 300, 310, 400]
+    assert in_tickets({"a": silent}, [("a", 10, 320)]) == ([("a", 10, 310)], 2)
+    assert in_tickets({"a": silent}, [("a", 10, None)]) == ([("a", 10, 400)], 3)
+    # The same readings in two tickets are two.
+    assert in_tickets({"a": silent}, [("a", 10, 35), ("a", 290, 320)]) == (
+        [("a", 10, 30), ("a", 300, 310)],
+        2,
+    )
+
+
+def test_an_incident_of_two_devices_is_an_episode_of_each():
+    both = [("a", 10, 320), ("b", 10, 320)]
+    readings = {"a": [0, 10, 300, 400], "b": [0, 10, 20, 30, 40, 400], "c": [0, 10]}
+    assert in_tickets(readings, both) == ([("a", 10, 300), ("b", 10, 40)], 3)
+
+
+def test_tickets_that_touch_or_overlap_are_one_episode_with_and_without_a_silence():
+    for tickets in ([("a", 10, 100), ("a", 100, 200)], [("a", 10, 150), ("a", 20, 60), ("a", 100, 200)]):
+        assert in_tickets({"a": list(range(0, 250, 10))}, tickets) == ([("a", 10, 190)], 1)
+        assert in_tickets({"a": [0, 10, 190, 200]}, tickets) == ([("a", 10, 190)], 2)
+    apart = [("a", 10, 100), ("a", 101, 200)]
+    assert in_tickets({"a": [0, 10, 190, 200]}, apart) == ([("a", 10, 10), ("a", 190, 190)], 2)
+
+
+def test_an_incident_that_is_left_out_joins_nothing():
+    left_out = replace(TICKETS, exclude_labels={"is_error": "1"})
+    rows = no_incidents(TICKETS).reindex(range(1)).assign(cancelled=False, source="t.csv", row=0)
+    rows[START_OF], rows[END], rows[at(DEVICE)] = minute(0), minute(9), "a"
+    assert len(IncidentSpans.of(rows, ["a"], None, TICKETS).keys) == 1
+    assert not len(IncidentSpans.of(rows, ["a"], None, left_out).keys)

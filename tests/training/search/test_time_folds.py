@@ -164,3 +164,16 @@ def test_an_embargo_longer_than_the_data_is_an_error(frame):
     only = frame[frame["device"] == "site/0"]
     with pytest.raises(InputError, match=r"an embargo of 21600 s: must have two error episodes an embargo"):
         episode_folds(only, schema, 3)
+
+
+def test_an_incident_in_whose_middle_its_device_is_silent_is_one_episode_and_in_one_part():
+    frame, schema = with_episodes([300, 480, 660]), short_schema()
+    at = np.arange(len(frame))
+    frame, at = (rows[(at < 305) | (at >= 480)] for rows in (frame, at))  # Ticks 300 to 484 are one incident.
+    spans = np.where((at >= 300) & (at < 485), 0, -1)
+    for each in (frame, FoldShape(within_devices=True).in_order(frame, "timestamp")):
+        assert episode_folds(each, schema, 3).episodes == 3
+        folds = episode_folds(each, schema, 3, spans=spans)
+        assert folds.episodes == len(folds.used) == 2
+        for fold in folds.used:
+            assert len({bool(part) for part in np.isin(np.flatnonzero(spans == 0), fold.validation)}) == 1
