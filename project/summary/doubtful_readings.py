@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from feature_sets.telemetry.schema import DEVICE
-from feature_sets.windows.event_status import QUARANTINED, TOO_LATE
 from project.http_json import UnreachableError, get_json
 
 _TIMEOUT = 5.0
 _NAMED = 3
+QUARANTINED, TOO_LATE = "quarantined", "too_late"
+"""As in ``event_status``, whose room takes a second to load: ``netops status`` is quick."""
 _WHY = {
     QUARANTINED: "with a time ahead of the clock, which count for nothing",
     TOO_LATE: "that are older than the windows of their device reach, which count for nothing",
@@ -64,7 +64,7 @@ def _device(told: Mapping[str, Any]) -> str:
     ahead = told["ahead_seconds"]
     where = f"{_span(ahead)} ahead" if ahead > 0 else f"{_span(-ahead)} behind"
     count = f"{told['readings']:,} reading{'' if told['readings'] == 1 else 's'}"
-    return f"{told[DEVICE]} {where} ({count} since {_minute(told['since'])} UTC)"
+    return f"{told['device']} {where} ({count} since {_minute(told['since'])} UTC)"
 
 
 def _minute(time: str) -> str:

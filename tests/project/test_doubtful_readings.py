@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from graphs.state.untaken_readings import UNTAKEN
+from project.summary import doubtful_readings
 from project.summary.doubtful_readings import doubtful_readings_of, unit_lines, untaken_lines
 
 
@@ -49,3 +51,7 @@ def test_a_unit_that_changed_is_told_with_when_it_was_seen_last() -> None:
 @pytest.mark.parametrize("address", ["http://127.0.0.1:1"])
 def test_of_an_endpoint_that_does_not_answer_nothing_is_told(address: str) -> None:
     assert doubtful_readings_of(address) == []
+
+
+def test_the_statuses_are_those_of_the_windows() -> None:
+    assert (doubtful_readings.QUARANTINED, doubtful_readings.TOO_LATE) == UNTAKEN
