@@ -24,6 +24,7 @@ Variables:
 ``NETOPS_CLOCK``            what tells the endpoint the time: ``wall``, or ``arrival`` for scenarios
 ``NETOPS_LOG_FORMAT``       form of the log of deployed functions: text, or json for JSON lines
 ``NETOPS_REQUEST_LOG``      which requests of an endpoint are in it: failed, all or off
+``NETOPS_STANDBY``          whether a process waits beside an endpoint, to take over: on or off
 ``NETOPS_IMAGE``            container image, on a cluster
 ``NETOPS_SOURCE``           where the code is loaded from, on a cluster
 ``MLRUN_DBPATH``            an MLRun API of the user's own
@@ -48,6 +49,7 @@ from graphs.state.clocks import CLOCKS, WALL
 from project.home_owner import check_owner
 from project.retention_policy import KEEP_ALL, RetentionPolicy
 from project.retraining_policy import AUTO, MODES, OFF, RetrainingPolicy
+from project.standby import CHOICES, ON, STANDBY
 from project.token_files import kept_token
 
 SOURCE_ROOT = Path(__file__).resolve().parent.parent
@@ -106,6 +108,7 @@ class Settings:
         whoever sends telemetry sets the clock; it is for scenarios.
     :param log_format: of deployed functions, ``text`` or ``json`` for JSON lines.
     :param request_log: which requests of an endpoint have a line: ``failed``, ``all`` or ``off``.
+    :param standby: whether a process waits beside an endpoint of a laptop to take over, ``on`` or ``off``.
     :param streams: folder of the labeled stream, or None to keep it in the home folder; on a cluster a volume
         that its pods share.
     :param streams_claim: Kubernetes claim of that volume, which is mounted at the folder; empty where the
@@ -137,6 +140,7 @@ class Settings:
     clock: str = WALL
     log_format: str = TEXT
     request_log: str = FAILED
+    standby: str = ON
     streams: Path | None = None
     streams_claim: str = ""
 
@@ -148,6 +152,7 @@ class Settings:
         check_choice("NETOPS_CLOCK", self.clock, CLOCKS)
         check_choice("NETOPS_LOG_FORMAT", self.log_format, LOG_FORMATS)
         check_choice("NETOPS_REQUEST_LOG", self.request_log, REQUEST_LOGS)
+        check_choice(STANDBY, self.standby, CHOICES)
         check_choice("NETOPS_ANONYMOUS", self.anonymous, (Role.READ, Role.WRITE))
         if self.rate_limit is not None:
             check_number("NETOPS_RATE_LIMIT", self.rate_limit, above=0)
@@ -218,6 +223,7 @@ class Settings:
             clock=env.get("NETOPS_CLOCK") or WALL,
             log_format=env.get("NETOPS_LOG_FORMAT") or TEXT,
             request_log=env.get("NETOPS_REQUEST_LOG") or FAILED,
+            standby=env.get(STANDBY) or ON,
             streams=Path(env["NETOPS_STREAMS"]) if env.get("NETOPS_STREAMS") else None,
             streams_claim=env.get(_CLAIM, ""),
         )
@@ -284,6 +290,7 @@ class Settings:
             ("NETOPS_LOG_FORMAT", self.log_format if self.log_format != TEXT else ""),
             ("MLRUN_LOG_FORMATTER", self.log_format if self.log_format != TEXT else ""),
             ("NETOPS_REQUEST_LOG", self.request_log if self.request_log != FAILED else ""),
+            (STANDBY, self.standby if self.standby != ON else ""),
             ("NETOPS_ANONYMOUS", self.anonymous if self.anonymous != Role.READ else ""),
             ("NETOPS_RATE_LIMIT", self.rate_limit),
             # Pods have no file of this machine: they get the secret, and the graph has the public keys.

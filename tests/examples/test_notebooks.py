@@ -18,7 +18,7 @@ def test_every_notebook_runs_and_shows_pictures(tmp_path):
     done = subprocess.run(
         [sys.executable, str(EXAMPLES / "notebooks" / "execute.py"), str(tmp_path)],
         cwd=SOURCE_ROOT,
-        env=environment,
+        env={**environment, "NETOPS_STANDBY": "off"},
         capture_output=True,
         text=True,
         timeout=900,

@@ -32,7 +32,8 @@ class Installation:
 
     def environment(self, **variables: str) -> dict[str, str]:
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("MLRUN_", "NETOPS_", "V3IO_"))}
-        return {**kept, "NETOPS_HOME": str(self.home), **variables}
+        # A process that waits would import everything, for each endpoint of each test, and take over for few.
+        return {**kept, "NETOPS_HOME": str(self.home), "NETOPS_STANDBY": "off", **variables}
 
     def netops(
         self, *arguments: str, check: bool = True, timeout: float = 400, **variables: str

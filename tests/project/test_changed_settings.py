@@ -39,8 +39,9 @@ def test_what_another_shell_does_not_set_is_told(told) -> None:
         "changes NETOPS_LOG_FORMAT: json -> the default",
         "changes NETOPS_RATE_LIMIT: 5.0 -> the default",
     ]
-    assert told({}, NETOPS_UNKNOWN_DEVICES="accept") == [
-        "changes NETOPS_UNKNOWN_DEVICES: the default -> accept"
+    assert told({}, NETOPS_UNKNOWN_DEVICES="accept", NETOPS_STANDBY="off") == [
+        "changes NETOPS_STANDBY: the default -> off",
+        "changes NETOPS_UNKNOWN_DEVICES: the default -> accept",
     ]
 
 

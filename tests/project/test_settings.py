@@ -49,6 +49,7 @@ def test_empty_variables_count_as_absent():
         ),
         ({"NETOPS_RATE_LIMIT": "many"}, "NETOPS_RATE_LIMIT: must be a number, got 'many'"),
         ({"NETOPS_RATE_LIMIT": "0"}, "NETOPS_RATE_LIMIT: must be a number above 0, got 0.0"),
+        ({"NETOPS_STANDBY": "no"}, "NETOPS_STANDBY: must be among on, off, got 'no'"),
         ({"NETOPS_ANONYMOUS": "admin"}, "NETOPS_ANONYMOUS: must be among read, write, got 'admin'"),
         (
             {"NETOPS_ANONYMOUS": "write", "NETOPS_PROFILE": "kubernetes"},

@@ -84,6 +84,7 @@ def workflow(local_stack: LocalStack) -> Iterator[Workflow]:
             "NETOPS_HOME": str(local_stack.stack.home),
             "MLRUN_DBPATH": local_stack.info.mlrun_dbpath,
             "MLRUN_REDIS__URL": local_stack.info.redis_url,
+            "NETOPS_STANDBY": "off",
         }
     )
     yield running

@@ -103,6 +103,18 @@ def test_a_process_that_waits_takes_over_and_has_imported_everything_before(clie
     store.close()
 
 
+def test_none_waits_where_the_deployment_says_so(client, local_stack, monkeypatch):
+    stack, project = local_stack.stack, new_project()
+    client("deployments.deploy_serving", project, "adder", "sync", 7)
+    settings = Settings(stack.home, SOURCE_ROOT, local_stack.info.mlrun_dbpath)
+    store = Store(settings.database)
+    launcher = Launcher(store, settings)
+    monkeypatch.setenv("NETOPS_STANDBY", "off")
+    launcher.prepare(read_deployment(store, project, "adder"))
+    assert launcher._standbys == {}
+    store.close()
+
+
 def _is_waiting(process):
     """Whether a process sleeps, having imported MLRun."""
     found = psutil.Process(process.pid)

@@ -17,6 +17,7 @@ from project.local.api.settings import Settings
 from project.local.http_host.preload import GO
 from project.local.processes import Process, tell
 from project.local.processes import start as start_process
+from project.standby import OFF, STANDBY
 
 _AGAIN_SECONDS = 300.0
 """One that died while it waited is replaced after so long."""
@@ -70,7 +71,7 @@ class Launcher:
         )
 
     def prepare(self, deployment: Deployment) -> None:
-        """Have a process wait beside a serving function that answers, unless one does."""
+        """Have a process wait beside a serving function that answers, unless one does or none is wanted."""
         key = (deployment.project, deployment.name)
         with self._guard:
             known = self._standbys.get(key)
@@ -82,6 +83,8 @@ class Launcher:
                 return
             self._tried[key] = time.monotonic()
             command, environment, folder = self._call(deployment)
+            if environment.get(STANDBY) == OFF:
+                return
             process = start_process(
                 [*command, "--standby"],
                 log=self._settings.function_log(*key),
