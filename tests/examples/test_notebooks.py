@@ -12,11 +12,19 @@ from tests.examples.readme import EXAMPLES, SOURCE_ROOT
 NAMES = sorted(path.stem for path in (EXAMPLES / "notebooks").glob("[0-9]*.py"))
 
 
+# The last one runs the whole workflow, as commands of the documentation do with every run of the tests.
 @pytest.mark.slow
-def test_every_notebook_runs_and_shows_pictures(tmp_path):
+@pytest.mark.parametrize(
+    "names",
+    [
+        pytest.param(NAMES[:-1], id="parts"),
+        pytest.param(NAMES[-1:], id="whole", marks=pytest.mark.figures),
+    ],
+)
+def test_every_notebook_runs_and_shows_pictures(tmp_path, names):
     environment = {k: v for k, v in os.environ.items() if not k.startswith(("MLRUN_", "NETOPS_", "V3IO_"))}
     done = subprocess.run(
-        [sys.executable, str(EXAMPLES / "notebooks" / "execute.py"), str(tmp_path)],
+        [sys.executable, str(EXAMPLES / "notebooks" / "execute.py"), str(tmp_path), *names],
         cwd=SOURCE_ROOT,
         env={**environment, "NETOPS_STANDBY": "off"},
         capture_output=True,
@@ -24,8 +32,8 @@ def test_every_notebook_runs_and_shows_pictures(tmp_path):
         timeout=900,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert [line.split()[0] for line in done.stdout.splitlines()] == [*NAMES, "stopped"]
-    for name in NAMES:
+    assert [line.split()[0] for line in done.stdout.splitlines()] == [*names, "stopped"]
+    for name in names:
         cells = json.loads((tmp_path / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]
         outputs = [output for cell in cells for output in cell.get("outputs", [])]
         pictures = [each for each in outputs if "application/vnd.plotly.v1+json" in each.get("data", {})]
