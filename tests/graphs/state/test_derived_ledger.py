@@ -604,3 +604,31 @@ def test_of_incidents_told_late_the_newest_thousand_can_still_turn_out_to_be_non
     for number in range(1001):
         ledger.add_incident(incident(str(number), 0, cancelled=True), NOW + 5000)
     assert ledger.missed == (0, 0, None)
+
+
+@pytest.mark.parametrize("sent_before", [(), (400, 410)], ids=["told first", "after live readings"])
+def test_what_the_history_says_of_a_silence_joins_predictions_that_nothing_live_decides(sent_before):
+    """Seconds 10 to 30, whose future is in a file. Device b goes on live, and is not asked for."""
+    played = Played(schema(form="incidents", healthy_after="1m", horizon="20s"))
+    played.predict(0, 10, 20, 30)
+    of_b = [*range(0, 431, 10)]
+    played.predict(*of_b[: 4 if not sent_before else None], device="osl/b")
+    played.predict(*sent_before)
+    until = int((NOW + 100) * 1_000_000)
+    ledger = played.ledger
+    asked = [(device, micros / 1_000_000 - NOW) for device, micros in ledger.unfollowed(until)]
+    assert [one for one in asked if one[0] == "osl/a" and one[1] < 100] == [("osl/a", at) for at in (20, 30)]
+    assert not [one for one in asked if one[0] == "osl/b" and sent_before and one[1] < 400]
+    mature = [pair.time - NOW for pair in ledger.take_mature() if pair.device == "osl/a"]
+    for at in (20, 30):
+        assert played.label(at, 0) is LabelStatus.JOINED
+    assert not [
+        device
+        for device, micros in ledger.unfollowed(until)
+        if micros <= (NOW + 30) * 1_000_000 and device == "osl/a"
+    ]
+    played.predict(420, 440, 460, 600)
+    mature += [pair.time - NOW for pair in ledger.take_mature() if pair.device == "osl/a"]
+    joined = {at: label for (device, at), label in played.labels.items() if device == "osl/a" and at <= 30}
+    assert joined == {0: 0, 10: 0, 20: 0, 30: 0}
+    assert sorted(at for at in mature if at <= 30) == [0, 10, 20, 30], "each once"
