@@ -73,7 +73,8 @@ class DerivedLedger(DerivedPairs):
     def unfollowed(self, until: int) -> list[tuple[str, int]]:
         """Predictions ahead without a label, of which no other says what followed: their device fell silent.
 
-        Its readings may have gone on in a file, so that the history knows.
+        Its readings may have gone on in a file, so that the history knows. Those with a known incident within
+        the horizon are left out: the history may not have it yet.
 
         :param until: newest time of a reading that the history has, microseconds.
         :returns: device and time in microseconds, by device.
@@ -92,12 +93,15 @@ class DerivedLedger(DerivedPairs):
             before = np.searchsorted(times[last], times)  # The silence that comes after each.
             ends = np.append(times[last], np.iinfo(np.int64).max)[before]
             near = times[times > ends - self._horizon].tolist()
-            found += [
-                (device, at)
-                for at in near
-                if known.made[at].is_open and self._ahead(device, known, at) is None
-            ]
+            near = [at for at in near if known.made[at].is_open]
+            if near and self._has_incidents(device, near[0], near[-1] + self._horizon):
+                near = [at for at in near if not self._has_incidents(device, at, at + self._horizon)]
+            found += [(device, at) for at in near]
         return found
+
+    def _has_incidents(self, device: str, first: int, last: int) -> bool:
+        """Whether a device has a known incident in a stretch of time, or is not watched at its beginning."""
+        return self._label_at(device, first) != 0 or bool(self._book.starts(device, first, last + 1))
 
     def has_label(self, device: str, micros: int) -> bool:
         """Whether a label of a device and time, in microseconds, is remembered."""

@@ -207,12 +207,12 @@ def test_predictions_whose_future_came_by_file_get_the_label_of_the_history(proj
         rows = pd.DataFrame({DEVICE: name, "timestamp": times, "cpu": 50.0, "latency": 5.0})
         folder.add("metrics", name, rows)
     folder.ingest()
-    assert endpoint.send("/devices/reload", None).json["incidents"] == 8
-    assert told(endpoint) == [1, 8]
+    assert endpoint.send("/devices/reload", None).json["incidents"] == 11
+    assert told(endpoint) == [1, 11]
     endpoint.start()  # From the journal, then from a snapshot. It asks the history each time.
     taken(endpoint.client)
     endpoint.start()
-    assert told(endpoint) == [1, 8], "each is told once"
+    assert told(endpoint) == [1, 11], "each is told once"
     for number in range(80, 100):
         assert endpoint.send("/telemetry", tick(number)).status == 200
     endpoint.client.shut_down()

@@ -608,27 +608,26 @@ def test_of_incidents_told_late_the_newest_thousand_can_still_turn_out_to_be_non
 
 @pytest.mark.parametrize("sent_before", [(), (400, 410)], ids=["told first", "after live readings"])
 def test_what_the_history_says_of_a_silence_joins_predictions_that_nothing_live_decides(sent_before):
-    """Seconds 10 to 30, whose future is in a file. Device b goes on live, and is not asked for."""
+    """Of a, seconds 20 and 30 are followed in a file alone; b goes on; an incident of c is known live."""
     played = Played(schema(form="incidents", healthy_after="1m", horizon="20s"))
+    ledger, until = played.ledger, int((NOW + 100) * 1_000_000)
     played.predict(0, 10, 20, 30)
-    of_b = [*range(0, 431, 10)]
-    played.predict(*of_b[: 4 if not sent_before else None], device="osl/b")
+    played.predict(0, 10, 20, 30, device="osl/c")
+    played.predict(*range(0, 441 if sent_before else 91, 10), device="osl/b")
+    played.tell(start=45, device="osl/c")
     played.predict(*sent_before)
-    until = int((NOW + 100) * 1_000_000)
-    ledger = played.ledger
-    asked = [(device, micros / 1_000_000 - NOW) for device, micros in ledger.unfollowed(until)]
-    assert [one for one in asked if one[0] == "osl/a" and one[1] < 100] == [("osl/a", at) for at in (20, 30)]
-    assert not [one for one in asked if one[0] == "osl/b" and sent_before and one[1] < 400]
-    mature = [pair.time - NOW for pair in ledger.take_mature() if pair.device == "osl/a"]
-    for at in (20, 30):
-        assert played.label(at, 0) is LabelStatus.JOINED
-    assert not [
-        device
-        for device, micros in ledger.unfollowed(until)
-        if micros <= (NOW + 30) * 1_000_000 and device == "osl/a"
-    ]
+
+    def asked():
+        found = [(device, micros / 1_000_000 - NOW) for device, micros in ledger.unfollowed(until)]
+        return [(device, at) for device, at in found if at <= 90]
+
+    assert asked() == [("osl/a", 20), ("osl/a", 30), ("osl/c", 20)]
+    mature = ledger.take_mature()
+    assert [played.label(at, 0) for at in (20, 30)] == [LabelStatus.JOINED] * 2
+    assert asked() == [("osl/c", 20)]
     played.predict(420, 440, 460, 600)
-    mature += [pair.time - NOW for pair in ledger.take_mature() if pair.device == "osl/a"]
+    mature += ledger.take_mature()
     joined = {at: label for (device, at), label in played.labels.items() if device == "osl/a" and at <= 30}
     assert joined == {0: 0, 10: 0, 20: 0, 30: 0}
-    assert sorted(at for at in mature if at <= 30) == [0, 10, 20, 30], "each once"
+    times = sorted(round(pair.time - NOW) for pair in mature if pair.device == "osl/a")
+    assert [at for at in times if at <= 30] == [0, 10, 20, 30], "each once"
