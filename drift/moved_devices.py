@@ -98,10 +98,10 @@ def moved_devices(
     :param time: column of event times.
     :param apart: error rows of a device more rows apart than that are of two episodes.
     """
-    distances = _distances(base, batch, feature, entity)
+    distances = distances_of(base, batch, feature, entity)
     if len(distances) < 2:
         return None
-    far, near = _divided(distances.to_numpy())
+    far, near = divided(distances.to_numpy())
     if far.mean() - near.mean() < LEAST_APART:
         return None
     moved = distances[distances >= far.min()].sort_values(ascending=False, kind="stable")
@@ -128,7 +128,7 @@ def chance_of_fewer(before: Caught, now: Caught) -> float:
     return sum(ways) / math.comb(every, caught)
 
 
-def _distances(base: pd.DataFrame, batch: pd.DataFrame, feature: str, entity: str) -> pd.Series:
+def distances_of(base: pd.DataFrame, batch: pd.DataFrame, feature: str, entity: str) -> pd.Series:
     """Total variation distance of each device between its rows of both sides, by its key."""
     bins = fit_column(base[feature], USUAL_BINS, USUAL_HOW)
     sides = []
@@ -144,7 +144,7 @@ def _distances(base: pd.DataFrame, batch: pd.DataFrame, feature: str, entity: st
     return pd.Series(found, both, dtype=np.float64)
 
 
-def _divided(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+def divided(values: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The upper and the lower ones, divided where the means of both are furthest apart for their sizes."""
     ordered = np.sort(values)
     counts = np.arange(1, len(ordered))

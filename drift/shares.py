@@ -164,6 +164,19 @@ def _far(base: Floats, batch: Floats) -> Iterator[tuple[str, Bools, Bools]]:
             yield f"is above {above:.4g}", base > above, batch > above
 
 
+def rows_of_share(what: str, column: CodedColumn, batch: pd.DataFrame) -> tuple[Bools, Bools]:
+    """The rows of base and batch that are of the kind of a share, shapes (n,) and (m,).
+
+    :param what: of the share. Its limit, or categories, are those of these rows: it may have been found in a
+        selection of them.
+    """
+    kind = what.split()[:2]
+    for named, was, now in _candidates(column, batch):
+        if named.split()[:2] == kind:
+            return was, now
+    return np.zeros(len(column.base), dtype=np.bool_), np.zeros(len(column.batch), dtype=np.bool_)
+
+
 def rows_with(share: Share) -> tuple[Codes, Codes]:
     """The share as a column of two bins: 1 for its rows, 0 for all others."""
     return share.base.view(np.uint8), share.batch.view(np.uint8)

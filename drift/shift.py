@@ -209,13 +209,14 @@ class DriftMagnitude:
         """The feature that moved furthest by total variation."""
         return max(self.features, key=lambda shift: shift.total_variation, default=None)
 
-    def event(self, event_time: str) -> DriftEvent | None:
+    def event(self, event_time: str, where: str = "") -> DriftEvent | None:
         """Make the event to report, of the column whose move is heaviest; None without drift.
 
         Its source is ``total_variation``, with the distance; or ``share``, with the share of the batch, if
         only that has moved. How sure it is counts all columns together.
 
         :param event_time: event time of the last row of the batch, ISO 8601 with a zone.
+        :param where: on which devices a feature moved, in words; empty where nobody knows.
         :raises InputError: if that is no time.
         """
         if not self.drifted:
@@ -236,7 +237,7 @@ class DriftMagnitude:
             value=value,
             limit=limit,
             n_seen=self.n_batch,
-            detail=detail,
+            detail=f"{detail}; {where}" if where else detail,
             severity=worst.severity,
             confidence=1 - min(known for known in p_values if known is not None),
             sample_labels=self.n_batch,

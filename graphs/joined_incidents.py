@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from feature_sets.checks import duration_seconds
+from feature_sets.ingestion.label_state import LabelState
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.early_incidents import with_early
 from feature_sets.telemetry.events import LabelEvent
@@ -30,6 +33,8 @@ from graphs.state.told_labels import ToldPositives, untold_incidents, untold_pos
 
 _INCIDENTS = "incidents"
 """Document beside the journal."""
+_MOST_FOLLOWED = 200_000
+"""Predictions that the history is asked for at once, at most; the others are at the next time."""
 
 
 class JoinedIncidents:
@@ -80,8 +85,9 @@ class JoinedIncidents:
         with_what_waits(request, self._book, self._tolerance)
 
     def note_positive(self, event: LabelEvent) -> None:
-        """The history has told a positive."""
-        self._told_positives.note(event)
+        """The history has told a positive; with a horizon it tells what followed, of each prediction once."""
+        if not self._schema.horizon_seconds:
+            self._told_positives.note(event)
 
     def take(self, request: Request, record: IncidentRecord, arrived: float) -> list[LabeledPair]:
         """Take what is said of an incident; gives the pairs that it completes.
@@ -123,6 +129,7 @@ class JoinedIncidents:
                 untold_incidents(rows, self._schema, self._book, self._kept, oldest, most),
             )
             yield Kind.LABELS, self._opened_by_history()
+            yield Kind.INCIDENTS, self._followed_by_files(state)
         elif not self._schema.horizon_seconds:
             told, most = self._told_positives, self._most_told
             yield Kind.INCIDENTS, untold_positives(state, self._schema, self._ledger, told, most)
@@ -183,6 +190,17 @@ class JoinedIncidents:
                     self._book.early.put(incident)
                 else:
                     self._book.put(incident)
+
+    def _followed_by_files(self, state: LabelState) -> list[LabelEvent]:
+        """What the history says of predictions ahead whose device went on in files: no error followed.
+
+        An error that followed is known from its incident. Of many, the newest are told.
+        """
+        rows = self._ledger.unfollowed(state.newest) if state.newest is not None else []
+        if self._told is None or not rows:
+            return []
+        rows = heapq.nlargest(_MOST_FOLLOWED, rows, key=itemgetter(1)) if len(rows) > _MOST_FOLLOWED else rows
+        return [LabelEvent(device, micros / 1_000_000, 0) for device, micros in self._told.healthy(rows)]
 
     def _opened_by_history(self) -> list[IncidentEvent]:
         """What waited for the start of incidents that the history has by now, each as a whole event."""

@@ -11,6 +11,8 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import numpy as np
+
 from feature_sets.rows.event_micros import event_micros
 from feature_sets.telemetry.early_incidents import take
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent, IncidentStatus
@@ -67,6 +69,39 @@ class DerivedLedger(DerivedPairs):
 
     def _has_made(self, device: str, micros: int) -> bool:
         return device in self._devices and micros in self._devices[device].made
+
+    def unfollowed(self, until: int) -> list[tuple[str, int]]:
+        """Predictions ahead without a label, of which no other says what followed: their device fell silent.
+
+        Its readings may have gone on in a file, so that the history knows. Those with a known incident within
+        the horizon are left out: the history may not have it yet.
+
+        :param until: newest time of a reading that the history has, microseconds.
+        :returns: device and time in microseconds, by device.
+        """
+        found: list[tuple[str, int]] = []
+        if self._joins:
+            return found
+        for device, known in self._devices.items():
+            times = np.array(known.times, dtype=np.int64)
+            if not len(times):
+                continue
+            gaps = np.diff(times, append=max(until, known.times[-1]))
+            (last,) = np.nonzero(gaps > self._horizon)
+            if not len(last):
+                continue
+            before = np.searchsorted(times[last], times)  # The silence that comes after each.
+            ends = np.append(times[last], np.iinfo(np.int64).max)[before]
+            near = times[times > ends - self._horizon].tolist()
+            near = [at for at in near if known.made[at].is_open]
+            if near and self._has_incidents(device, near[0], near[-1] + self._horizon):
+                near = [at for at in near if not self._has_incidents(device, at, at + self._horizon)]
+            found += [(device, at) for at in near]
+        return found
+
+    def _has_incidents(self, device: str, first: int, last: int) -> bool:
+        """Whether a device has a known incident in a stretch of time, or is not watched at its beginning."""
+        return self._label_at(device, first) != 0 or bool(self._book.starts(device, first, last + 1))
 
     def has_label(self, device: str, micros: int) -> bool:
         """Whether a label of a device and time, in microseconds, is remembered."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -9,9 +11,11 @@ import pandas as pd
 from mlrun.utils import logger
 
 from feature_sets.checks import InputError
+from feature_sets.ingestion.history.held_rows import held_rows
 from feature_sets.ingestion.history.stored_history import StoredHistory
 from feature_sets.ingestion.label_state import LabelState
 from feature_sets.rows.event_micros import column_micros, event_micros
+from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.events import LabelEvent, excluding_columns
 from feature_sets.telemetry.incident_events import Incident, IncidentEvent
 from feature_sets.telemetry.incident_rows import KNOWN, ROW, SOURCE
@@ -32,6 +36,13 @@ class LabelSource(Protocol):
         :raises ApiError: 503 if it cannot be read.
         """
 
+    def healthy(self, rows: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """Those of some rows, by device and time in microseconds, of which it says that no error followed.
+
+        :param rows: at least one.
+        :raises ApiError: 503 if it cannot be read.
+        """
+
 
 class StoredLabels:
     """What was said of errors, kept beside the labels of a project.
@@ -46,6 +57,26 @@ class StoredLabels:
         """See ``LabelSource``."""
         self._labels.refresh()
         return self._labels.read(self._state)
+
+    def healthy(self, rows: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+        """See ``LabelSource``; of what ``read`` has found."""
+        return self._labels.read(partial(self._healthy, rows))
+
+    def _healthy(self, rows: Sequence[tuple[str, int]], feature_set: object) -> list[tuple[str, int]]:
+        stored = StoredHistory.of(feature_set)  # type: ignore[arg-type]
+        target = self._schema.target
+        if stored is None or target not in {*stored.record.spec.features.keys()}:  # Of another horizon.
+            return []
+        devices, micros = zip(*rows, strict=True)
+        times = pd.to_datetime(np.array(micros, dtype=np.int64), unit="us", utc=True)
+        wanted = KeyedRows.of(
+            pd.DataFrame({DEVICE: devices, self._schema.time: times}), DEVICE, self._schema.time
+        )
+        places, held = held_rows(stored, wanted, [target])
+        labels = held.table.to_pandas()[target].to_numpy(dtype=np.float64, na_value=np.nan)
+        return [
+            row for row, place in zip(rows, places.tolist(), strict=True) if place >= 0 and labels[place] == 0
+        ]
 
     def _state(self, feature_set: object) -> LabelState | None:
         try:

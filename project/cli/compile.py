@@ -11,6 +11,7 @@ import typer
 from feature_sets.checks import InputError
 from project import parameters
 from project.cli.arguments import as_last_time, parse_assignments, project_name, source_arguments
+from project.cli.known_project import check_begins
 from project.cli.options import ProjectOption, SchemaOption, SetOption, TelemetryOption
 from project.settings import NEEDED_BY_CLUSTERS, Settings
 
@@ -42,6 +43,7 @@ def compile_workflow(
     given = {**source, **parse_assignments(assignments, names)}
     name = project_name(project, schema if local else None)
     session = open_session(settings)
+    check_begins(name, settings, session, project, schema, given.get("telemetry"))
     console = Console()
     stored = set_on_workflow(session.mlrun_dbpath, name, "main")
     resolved = as_last_time(settings, session, name, names, {**stored, **given}, console)

@@ -18,7 +18,7 @@ from project.cli.arguments import (
     schema_argument,
     source_arguments,
 )
-from project.cli.known_project import known_project
+from project.cli.known_project import check_begins, known_project
 from project.cli.options import JsonOption, ProjectOption, SchemaOption, SetOption, TelemetryOption
 from project.settings import Settings
 from project.summary.live_labels import contradiction_lines
@@ -87,6 +87,7 @@ def ingest(
         arguments["replace"] = True
     with held(settings.home, name, "netops ingest", COMMAND):
         session = open_session(settings)
+        check_begins(name, settings, session, live, project, schema, arguments.get("telemetry"))
         resolved = as_last_time(settings, session, name, parameters.NAMES[workflow], arguments, console)
         if replace:
             of_live = _of_live(settings, name, str(resolved.arguments.get("schema", "")))

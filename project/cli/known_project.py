@@ -29,13 +29,16 @@ def known_project(given: str | None, settings: Settings, session: Session) -> st
     return known[0]
 
 
-def check_begins(name: str, settings: Settings, session: Session) -> None:
+def check_begins(name: str, settings: Settings, session: Session, *given: object) -> None:
     """Where nobody named a project or a source, no simulated network may begin beside an own project.
 
     :param name: of the settings.
+    :param given: what the command was given that names a project or a source; None or empty where it was not.
     :raises InputError: if there is one project only, and it is another one.
     """
-    if settings.is_project_named or not session.owned:  # Another API has projects that are not ours.
+    if any(given) or settings.is_project_named:
+        return
+    if not session.owned:  # Another API has projects that are not ours.
         return
     known = api_reader.projects(session.mlrun_dbpath)
     if name in known or len(known) != 1:

@@ -76,8 +76,7 @@ def run(
         held(settings.home, name, "netops run", COMMAND),
         passing_session(settings, keep, {name}) as session,
     ):
-        if not (telemetry or schema or project):
-            check_begins(name, settings, session)
+        check_begins(name, settings, session, project, schema, arguments.get("telemetry"))
         console.print(f"netops run: project {name}, MLRun API {session.mlrun_dbpath}", highlight=False)
         if settings.anonymous == Role.WRITE:
             console.print(IS_OPEN, highlight=False)

@@ -6,6 +6,7 @@ import dataclasses
 import json
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,10 +27,12 @@ from drift.reference_rows import (
     reference_rows,
     rows_in_window,
 )
+from drift.where_moved import where_moved
 from feature_sets.checks import check_choice
 from feature_sets.model_package.columns import PREDICTION, PROBABILITY
 from feature_sets.rows.event_micros import column_micros
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
+from project.device_values import device_values
 from project.drift_base import base_of_served
 from project.drift_batch import LabeledRows, RowCount, Wanted, chosen_rows
 from project.endpoints import endpoint_address
@@ -148,6 +151,7 @@ def measure_drift_magnitude(
     verdict = (
         document["reason"] if document["drifted"] is None else f"{document['kind']}: {document['reason']}"
     )
+    verdict = "; ".join(filter(None, (verdict, document["where"])))
     told_of = (_in_newest(document), _measured_on(document, found))
     said = (verdict, *told_of, by_then, instead, *document["warnings"])
     _tell(context, report, "; ".join(filter(None, said)))
@@ -280,11 +284,17 @@ def _compared(
         pd.Timestamp(at).tz_convert("UTC").isoformat()
         for at in (batch[schema.time].min(), batch[schema.time].max())
     )
-    event = result.event(last)
+    where = None
+    if result.drifted:
+        values = partial(device_values, batch[DEVICE].unique(), schema)
+        where = where_moved(rows.base, rows.batch, result, DEVICE, values)
+    event = result.event(last, str(where or ""))
     return {
         **result.to_dict(),
         "kind": kind.kind,
         "kind_reason": kind.reason,
+        "where": str(where or ""),
+        "moved_on": where and dataclasses.asdict(where),
         "event": event and event.to_dict(),
         "batch_rows": len(batch),
         "batch_from": first,

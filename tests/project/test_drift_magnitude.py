@@ -1,5 +1,6 @@
 """Which labeled rows the magnitude of drift is measured on, and how long they are waited for."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,7 +9,7 @@ import pytest
 
 from feature_sets.model_package.columns import PREDICTION
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
-from project import drift_base, drift_batch
+from project import device_values, drift_base, drift_batch
 from project.drift_batch import LIVE, LabeledRows, RowCount, Wanted, chosen_rows
 from project.errors import NetopsError
 from project.http_json import get_json
@@ -280,6 +281,33 @@ def test_other_hours_than_those_of_a_base_of_less_than_a_day_are_no_drift():
     assert found["warnings"][0].startswith("the test rows span 11.0 hours, which is less than a day: ")
 
 
+def test_what_moved_on_some_devices_is_told_with_the_model_that_only_they_have(monkeypatch):
+    """In the text and in the event; of a device whose model was another before, that of now counts."""
+    at_site = replace(SCHEMA, entity=("site", "port"), separator="|", static=("model",))
+    keys = [f"s{number % 2}|{number}" for number in range(12)]
+    models = pd.DataFrame(
+        {
+            DEVICE: [*keys, keys[0]],
+            "valid_from": pd.to_datetime([2] * 12 + [1], unit="s", utc=True),
+            "model": ["new" if number < 4 else "old" for number in range(12)] + ["before"],
+        }
+    )
+    history = SimpleNamespace(attributes=models)
+    monkeypatch.setattr(device_values.TelemetryHistory, "of", lambda _: history)
+    of_port, of_model = device_values.device_values(keys, at_site).values()
+    assert (of_port[keys[3]], of_model[keys[0]]) == ("s1", "new")
+    base = pd.concat([stream(0.0, 300).assign(**{DEVICE: key}) for key in keys], ignore_index=True)
+    base["load"] = np.random.default_rng(5).normal(0, 1, len(base))
+    first = base[SCHEMA.time].min()
+    base[SCHEMA.time] = first + (base[SCHEMA.time] - first) / 4  # Enough rows a day of each.
+    live = base.assign(**{SCHEMA.time: base[SCHEMA.time] + pd.Timedelta(days=14)})
+    live["load"] += 9.0 * live[DEVICE].isin(keys[:4])
+    found = drift_magnitude._measured(base, live, at_site, "fixed", 200, Found())
+    assert found["where"].startswith("load moved on 4 of 12 devices, all of model new (s")
+    assert found["moved_on"]["shared"] == ({"column": "model", "value": "new", "devices": 4},)
+    assert found["event"]["detail"].endswith(found["where"])
+
+
 @pytest.mark.parametrize(
     ("of_week", "drifted", "alone"), [(False, False, 9), (None, False, None), (True, True, 9)]
 )
@@ -338,6 +366,7 @@ def test_the_verdict_says_which_rows_were_measured_and_knows_what_detectors_foun
             "drifted": False,
             "kind": "no drift",
             "reason": "none",
+            "where": "",
             "event": None,
             "warnings": ["the base is short"],
         }
@@ -364,7 +393,7 @@ def test_the_verdict_says_which_rows_were_measured_and_knows_what_detectors_foun
 
 def test_that_the_stream_goes_on_is_said_of_the_rows_of_it(tmp_path, monkeypatch):
     measured = {"base_rows_same_hours": 1, "drifted": False, "kind": "no drift", "reason": "none"}
-    measured |= {"warnings": [], "batch_rows": 600}
+    measured |= {"warnings": [], "where": "", "batch_rows": 600}
     measured |= {"batch_from": "2026-01-01T00:00:00+00:00", "batch_to": "2026-01-25T23:00:00+00:00"}
     done = []
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from feature_sets.checks import InputError
 from project import api_reader, session
 from project.cli import ingest as ingest_command
+from project.cli import passing_session
 from project.cli.app import app
 from project.cli.known_project import check_begins, known_project
 from project.settings import Settings
@@ -62,13 +64,31 @@ def test_a_run_without_a_name_simulates_no_network_beside_the_only_project(monke
 
 
 @pytest.mark.parametrize(
+    "command", [["run"], ["ingest"], ["ingest", "--replace", "--yes"], ["compile", "a.yaml"]]
+)
+def test_no_command_simulates_a_network_beside_the_only_project(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("NETOPS_PROJECT", raising=False)
+    monkeypatch.setattr(api_reader, "projects", lambda _: ["netops-wifi"])
+    there = SimpleNamespace(mlrun_dbpath="", owned=True)
+    monkeypatch.setattr(session, "open_session", lambda _: there)
+    monkeypatch.setattr(passing_session, "passing_session", lambda *_: nullcontext(there))
+    done = CliRunner().invoke(app, command)
+    with pytest.raises(InputError, match="--project: must be named: '--project netops-wifi' goes on with"):
+        raise done.exception or AssertionError(done.output)
+
+
+@pytest.mark.parametrize(
     ("options", "name"),
     [
         (["--telemetry", "day"], "netops-wifi"),
         (["--live"], "netops-wifi"),
         (["--telemetry", "day", "--project", "other"], "other"),
         (["--telemetry", "day", "--replace", "--yes"], "netops"),
-        ([], "netops"),
+        (["--project", "netops-wifi"], "netops-wifi"),
     ],
 )
 def test_what_is_added_without_a_schema_is_added_to_the_only_project(
@@ -79,7 +99,7 @@ def test_what_is_added_without_a_schema_is_added_to_the_only_project(
     monkeypatch.setenv("NETOPS_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("NETOPS_PROJECT", raising=False)
     monkeypatch.setattr(api_reader, "projects", lambda _: ["netops-wifi"])
-    monkeypatch.setattr(session, "open_session", lambda _: SimpleNamespace(mlrun_dbpath=""))
+    monkeypatch.setattr(session, "open_session", lambda _: SimpleNamespace(mlrun_dbpath="", owned=True))
     asked: list[str] = []
 
     def stop(settings: object, session: object, project: str, *others: object) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from project.live_history import take_live
 from project.summary.live_labels import COMPARED, CONTRADICTED, contradiction_lines
 from tests.feature_sets.ingestion.folders import MODELS, Folder, forget_all, states
 from tests.feature_sets.ingestion.histories import SCHEMA
+from tests.graphs.snapshots.conftest import taken
 from tests.project.live_network import START, TICK, Endpoint, open_endpoint
 
 BASE = {**SCHEMA.to_dict(), "horizon": "0s", "exclude_labels": {"kind": "test"}}
@@ -103,9 +105,9 @@ def pairs(endpoint: Endpoint) -> pd.DataFrame:
     return frame.drop(columns=["predicted_at", "labeled_at"])
 
 
-def labels_of(frame: pd.DataFrame) -> dict[tuple[str, int], int]:
+def labels_of(frame: pd.DataFrame, label: str = "is_error") -> dict[tuple[str, int], int]:
     seconds = (pd.to_datetime(frame["timestamp"], utc=True) - START) // pd.Timedelta(seconds=1)
-    return dict(zip(zip(frame[DEVICE], seconds, strict=True), frame["is_error"], strict=True))
+    return dict(zip(zip(frame[DEVICE], seconds, strict=True), frame[label], strict=True))
 
 
 def told(endpoint: Endpoint, kind: Kind = Kind.INCIDENTS) -> list[int]:
@@ -182,6 +184,44 @@ def test_no_prediction_in_an_incident_of_a_file_is_called_healthy(project, local
     kept = pd.read_parquet(states(url)[1].folder / "_incidents")
     assert sorted(kept["source"].str.rpartition("|")[2]) == ["incidents.csv"] * 4 + ["live"]
     assert take_live(steady.journal, INCIDENTS)["labels_changed"] == 0
+
+
+def test_predictions_whose_future_came_by_file_get_the_label_of_the_history(project, local_stack, tmp_path):
+    """The last live horizon before a day by file: nothing that arrives live says what followed.
+
+    Of dev-1 an incident does, which is known.
+    """
+    ahead = replace(INCIDENTS, horizon="20s")
+    folder = past_of(tmp_path, ahead)
+    write(folder, incident("dev-1", 62, 70))
+    folder.ingest()
+    endpoint = serve(tmp_path, project, local_stack.info.redis_url, ahead, "endpoint")
+    endpoint.settings |= {"snapshot_directory": str(tmp_path / "snapshots"), "snapshot_seconds": 3600}
+    endpoint.start()
+    for number in range(10):
+        assert endpoint.send("/telemetry", tick(number)).status == 200
+    take_live(endpoint.journal, ahead)
+    assert endpoint.send("/devices/reload", None).json["incidents"] == 0, "nobody knows what followed"
+    times = pd.to_datetime([at(TICK * number) for number in range(10, 30)], utc=True)
+    for name in ("dev-0", "dev-1", "dev-2"):
+        rows = pd.DataFrame({DEVICE: name, "timestamp": times, "cpu": 50.0, "latency": 5.0})
+        folder.add("metrics", name, rows)
+    folder.ingest()
+    assert endpoint.send("/devices/reload", None).json["incidents"] == 11
+    assert told(endpoint) == [1, 11]
+    endpoint.start()  # From the journal, then from a snapshot. It asks the history each time.
+    taken(endpoint.client)
+    endpoint.start()
+    assert told(endpoint) == [1, 11], "each is told once"
+    for number in range(80, 100):
+        assert endpoint.send("/telemetry", tick(number)).status == 200
+    endpoint.client.shut_down()
+    found = {one: label for one, label in labels_of(pairs(endpoint), ahead.target).items() if one[1] < 50}
+    kept = states(local_stack.info.redis_url)[1].table.to_pandas().dropna(subset=[ahead.target])
+    history = labels_of(kept, ahead.target)
+    assert found == {one: label for one, label in history.items() if 0 <= one[1] < 50}
+    assert {one for one, label in found.items() if label} == {("dev-1", 45)}
+    assert ("dev-0", 45) in found and ("dev-3", 45) not in found
 
 
 def test_an_alarm_that_flaps_is_one_incident_live_as_far_as_it_is_told_in_time(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -20,6 +21,8 @@ MAX_POINTS = 500
 """Points a curve is drawn with; more only make the page heavy."""
 BINS = 10
 """Bins of the calibration curve, of equal width."""
+MAX_ROW_TICKS = 4
+"""Labels of the numbers of rows below it, at most: more would overlap."""
 MAX_DEVICES = 50
 MAX_MARKS = 2_000
 """Marks of a kind that the plot of episodes draws, the first by time; the data sets hold all."""
@@ -171,7 +174,15 @@ def calibration_figure(
         col=1,
     )
     figure.update_yaxes(title_text="share of errors", row=1, col=1)
-    figure.update_yaxes(title_text="rows", type="log", row=2, col=1)
+    decades = math.log10(max(int(rows.max()), 1))
+    figure.update_yaxes(
+        title_text="rows",
+        type="log",
+        range=[-0.3, max(decades, 1) + 0.1],  # From below one row on, so that a single one has a bar.
+        dtick=max(1, math.ceil(decades / (MAX_ROW_TICKS - 1))),  # Powers of ten alone, as it is low.
+        row=2,
+        col=1,
+    )
     figure.update_xaxes(title_text="probability of an error", range=[0, 1], row=2, col=1)
     figure.update_layout(
         height=480,

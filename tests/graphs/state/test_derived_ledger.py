@@ -604,3 +604,30 @@ def test_of_incidents_told_late_the_newest_thousand_can_still_turn_out_to_be_non
     for number in range(1001):
         ledger.add_incident(incident(str(number), 0, cancelled=True), NOW + 5000)
     assert ledger.missed == (0, 0, None)
+
+
+@pytest.mark.parametrize("sent_before", [(), (400, 410)], ids=["told first", "after live readings"])
+def test_what_the_history_says_of_a_silence_joins_predictions_that_nothing_live_decides(sent_before):
+    """Of a, seconds 20 and 30 are followed in a file alone; b goes on; an incident of c is known live."""
+    played = Played(schema(form="incidents", healthy_after="1m", horizon="20s"))
+    ledger, until = played.ledger, int((NOW + 100) * 1_000_000)
+    played.predict(0, 10, 20, 30)
+    played.predict(0, 10, 20, 30, device="osl/c")
+    played.predict(*range(0, 441 if sent_before else 91, 10), device="osl/b")
+    played.tell(start=45, device="osl/c")
+    played.predict(*sent_before)
+
+    def asked():
+        found = [(device, micros / 1_000_000 - NOW) for device, micros in ledger.unfollowed(until)]
+        return [(device, at) for device, at in found if at <= 90]
+
+    assert asked() == [("osl/a", 20), ("osl/a", 30), ("osl/c", 20)]
+    mature = ledger.take_mature()
+    assert [played.label(at, 0) for at in (20, 30)] == [LabelStatus.JOINED] * 2
+    assert asked() == [("osl/c", 20)]
+    played.predict(420, 440, 460, 600)
+    mature += ledger.take_mature()
+    joined = {at: label for (device, at), label in played.labels.items() if device == "osl/a" and at <= 30}
+    assert joined == {0: 0, 10: 0, 20: 0, 30: 0}
+    times = sorted(round(pair.time - NOW) for pair in mature if pair.device == "osl/a")
+    assert [at for at in times if at <= 30] == [0, 10, 20, 30], "each once"

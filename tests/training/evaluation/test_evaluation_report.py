@@ -330,6 +330,14 @@ def test_the_calibration_curve_holds_the_share_of_errors_of_each_bin():
     assert list(rows.y) == [3, 0, 0, 0, 0, 1, 0, 0, 0, 2]
 
 
+@pytest.mark.parametrize("count", [1, 3, 276, 252_281])
+def test_the_numbers_of_rows_have_few_labels_that_are_powers_of_ten(count):
+    axis = calibration_figure(np.zeros(count, np.int8), np.full(count, 0.1), 0.0).layout.yaxis2
+    low, high = axis.range
+    ticks = [power for power in range(8) if low <= power <= high and power % axis.dtick == 0]
+    assert 2 <= len(ticks) <= 4 and low < 0 and 10**high > count
+
+
 def test_the_plot_of_alarms_names_all_and_draws_the_first():
     many = MAX_MARKS + 10
     start = pd.Timestamp("2024-03-01T00:00:00Z") + pd.to_timedelta(np.arange(many), unit="min")
