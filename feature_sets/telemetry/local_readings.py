@@ -88,10 +88,10 @@ class LocalReadings:
         """
         report.local_devices = frozenset(keys[device] for device in self._devices)
         if self._local.rows and self._others.rows:
-            every = self._local.rows + self._others.rows
             report.notes.append(
-                f"{self._local.rows:,} of {every:,} rows have times without a zone: with assume_timezone "
-                f"{self._zone} they are of {self._local.words()}; the others are of {self._others.words()}"
+                f"{self._local.rows:,} rows have times without a zone: with assume_timezone {self._zone} "
+                f"they are of {self._local.words()}; the other {self._others.rows:,} are of "
+                f"{self._others.words()}"
             )
         found = set_back_in_parts(pd.concat(parts, ignore_index=True) for parts in self._near.values())
         if found is not None and self._zone not in found.zones:

@@ -71,8 +71,8 @@ def test_times_without_a_zone_beside_others_are_told_with_their_span(tmp_path: P
     metrics(tmp_path, "2026-06-01T00:00", 2)
     no_incidents(tmp_path)
     assert read(tmp_path, schema("UTC"))[0].notes[0] == (
-        "24 of 72 rows have times without a zone: with assume_timezone UTC they are of "
-        "2026-06-01T02:00:00+00:00 to 2026-06-01T03:55:00+00:00; the others are of "
+        "24 rows have times without a zone: with assume_timezone UTC they are of "
+        "2026-06-01T02:00:00+00:00 to 2026-06-01T03:55:00+00:00; the other 48 are of "
         "2026-06-01T00:00:00+00:00 to 2026-06-01T01:55:00+00:00"
     )
 
