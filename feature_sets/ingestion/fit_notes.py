@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +17,14 @@ from feature_sets.labels.outside_incidents import (
     outside_incidents,
     without_devices,
 )
-from feature_sets.labels.shifted_incidents import shift_note
+from feature_sets.labels.shifted_incidents import shift_note, shift_note_of_few
 from feature_sets.labels.silent_incidents import SilentIncidents, silent_incidents
 from feature_sets.rows.keyed_rows import Integers, KeyedRows
 from feature_sets.telemetry.frames import Telemetry
 from feature_sets.telemetry.incidents_that_count import incidents_that_count
 from feature_sets.telemetry.ingest_report import IngestReport
 from feature_sets.telemetry.merged_readings import MERGED
+from feature_sets.telemetry.readings import Readings
 from feature_sets.telemetry.repeated_rows import EQUAL
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
 
@@ -42,16 +43,22 @@ class FitNote(NamedTuple):
     sentence: str
 
 
-def fit_notes(rows: Telemetry, outside: OutsideIncidents | None, schema: TelemetrySchema) -> list[FitNote]:
+def fit_notes(
+    rows: Telemetry,
+    outside: OutsideIncidents | None,
+    schema: TelemetrySchema,
+    local: Collection[str] = (),
+) -> list[FitNote]:
     """Sentences about labels, counters and intervals that most likely are not as they were meant.
 
     :param rows: of a whole folder.
     :param outside: see ``outside_in_folder``.
+    :param local: devices that have times without a zone.
     """
     found = [FitNote("labels", sentence) for sentence in _label_notes(rows, outside, schema)]
     chunk = next(rows.all_readings(schema.time).chunks(_LOOKED_AT), None)
     if chunk is not None:
-        found += [FitNote("labels", sentence) for sentence in _shift_notes(rows, chunk, schema)]
+        found += [FitNote("labels", sentence) for sentence in _shift_notes(rows, chunk, schema, local)]
     if late := too_late_note(rows.all_readings(schema.time), schema):
         found.append(FitNote("metrics", late))
     if chunk is None:
@@ -145,13 +152,42 @@ def _is_odd(outside: OutsideIncidents) -> bool:
     return bool(outside.warning) or outside.is_far or outside.outside > _MANY * outside.incidents
 
 
-def _shift_notes(rows: Telemetry, chunk: KeyedRows, schema: TelemetrySchema) -> Iterator[str]:
-    """About incidents that are some hours beside what the first readings show."""
-    if rows.incidents is None:
+def _shift_notes(
+    rows: Telemetry, chunk: KeyedRows, schema: TelemetrySchema, local: Collection[str]
+) -> Iterator[str]:
+    """About incidents that are some hours beside what the first readings show.
+
+    Where some devices alone have times without a zone, those of these are looked at by themselves: of the
+    others nobody doubts the zone, and among them a few incidents beside their readings do not show.
+    """
+    frame = None if rows.incidents is None else incidents_that_count(rows.incidents.frame, schema)
+    if frame is None or not len(frame):
         return
-    frame = incidents_that_count(rows.incidents.frame, schema)
-    if len(frame) and (note := shift_note(chunk, frame, known_attributes(rows), schema)):
+    attributes = known_attributes(rows)
+    every = rows.all_readings(schema.time)
+    some = _first_of(every, local, schema) if 0 < len(local) < len(every.first_seen) else None
+    if some is not None:
+        apart = some, frame, attributes, schema
+        if note := shift_note(*apart) or shift_note_of_few(*apart):
+            such = f"the {len(local):,} devices whose times have no zone, such as {min(local)!r}"
+            such = such if len(local) > 1 else f"{min(local)!r}, whose times have no zone"
+            yield (
+                f"Of {such}: {note} Or assume_timezone, {schema.assume_timezone}, is not true of these times."
+            )
+            return
+    if note := shift_note(chunk, frame, attributes, schema):
         yield note
+
+
+def _first_of(readings: Readings, devices: Collection[str], schema: TelemetrySchema) -> KeyedRows | None:
+    """The first readings of some devices, as many as are looked at of all; None without one."""
+    found: list[pd.DataFrame] = []
+    for chunk in readings.chunks(_LOOKED_AT):
+        found.append(chunk.frame[chunk.frame[DEVICE].isin(devices)])
+        if sum(map(len, found)) >= _LOOKED_AT:
+            break
+    some = pd.concat(found, ignore_index=True).head(_LOOKED_AT)
+    return KeyedRows.of(some, DEVICE, schema.time) if len(some) else None
 
 
 def _counter_notes(

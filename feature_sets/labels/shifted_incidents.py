@@ -38,6 +38,12 @@ _SURE, _SHARP = 5.0, 3.0
 _WIDEST = 5
 """Most hours that fit about as well: what comes before an incident is odd, too, where it can be predicted."""
 _CLIP = 6.0
+_FEW = 3
+"""Fewest hours of incidents that tell something of devices whose zone is in doubt anyway."""
+_OF_THE_ODDEST = 2
+_AGREE = 0.8
+"""Share of a few hours that must agree. By chance 3 of 3 do in 1 % of cases, mostly not so odd."""
+_MUCH_BETTER = 2.0
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,21 +57,16 @@ def shift_note(
     :param incidents: those that count.
     :param attributes: of devices, see ``device_incidents``.
     """
-    found = device_incidents(incidents, [str(key) for key in readings.keys], attributes, schema)
-    closed = np.flatnonzero((found.end != FOREVER) & (found.end - found.start <= _LONGEST))[:_MOST]
-    found = found.take(closed)
-    if len(np.unique(found.start // _HOUR)) < _FEWEST:
+    looked_at, hours, begins = _by_hour(readings, incidents, attributes, schema, _FEWEST)
+    if not looked_at:
         return ""
-    inside = _inside(readings, found.codes, found.start, found.end, _oddness(readings, schema))
-    grouped = pd.DataFrame(inside).groupby(found.start // _HOUR).mean()
-    hours, begins = grouped.to_numpy(), grouped.index.to_numpy()
     parts = _of_summer(hours, begins)
     best = _best(hours) if parts is None else None
     if best is not None:
         return (
             f"{_BETTER_THEN} {_words(*best)}: those inside differ from the usual "
             f"by {_mean(hours, best[-1]):.1f} deviations then, and by {_mean(hours, _ZERO):.1f} now "
-            f"({len(closed):,} looked at). {_REMEDY}"
+            f"({looked_at:,} looked at). {_REMEDY}"
         )
     if parts is None:
         return ""
@@ -75,9 +76,59 @@ def shift_note(
     fits = [when for when, shift in zip(_WHEN, parts, strict=True) if shift == _ZERO]
     beside = f", and as they are {fits[0]}" if fits else ""
     return (
-        f"{_BETTER_THEN} {' and '.join(said)}{beside} ({len(closed):,} looked at): "
+        f"{_BETTER_THEN} {' and '.join(said)}{beside} ({looked_at:,} looked at): "
         f"their clock is not changed as that of the readings is. {_REMEDY}"
     )
+
+
+def shift_note_of_few(
+    readings: KeyedRows, incidents: pd.DataFrame, attributes: pd.DataFrame | None, schema: TelemetrySchema
+) -> str:
+    """The same of a few incidents, of devices whose zone is in doubt; empty if not nearly all of them agree.
+
+    They do where the readings some hours later are among the oddest two of all shifts, and far odder than in
+    the incidents. An hour beside these may be what comes before or after them.
+    """
+    looked_at, hours, _ = _by_hour(readings, incidents, attributes, schema, _FEW)
+    if not looked_at:
+        return ""
+    hours = hours[np.isfinite(hours).sum(axis=1) > len(_SHIFTS) / 2]
+    known = np.where(np.isfinite(hours), hours, -np.inf)
+    odder = (known[:, None, :] > known[:, :, None]).sum(axis=2)
+    hits = ((odder < _OF_THE_ODDEST) & np.isfinite(hours)).sum(axis=0)
+    gains = (
+        np.nan_to_num(np.nanmean(hours, axis=0) - np.nanmean(hours[:, _ZERO])) if len(hours) else hits * 0.0
+    )
+    best = max(range(len(_SHIFTS)), key=lambda at: (hits[at], gains[at]))
+    agree = len(hours) >= _FEW and hits[best] >= max(_FEW, _AGREE * len(hours))
+    if not agree or abs(_SHIFTS[best]) < 2 or gains[best] < _MUCH_BETTER:
+        return ""
+    return (
+        f"{_BETTER_THEN} about {_words(best, best)}: those inside differ from the usual by "
+        f"{_mean(hours, best):.1f} deviations then, and by {_mean(hours, _ZERO):.1f} now, "
+        f"in {hits[best]:,} of {len(hours):,} hours in which incidents begin. {_REMEDY}"
+    )
+
+
+def _by_hour(
+    readings: KeyedRows,
+    incidents: pd.DataFrame,
+    attributes: pd.DataFrame | None,
+    schema: TelemetrySchema,
+    fewest: int,
+) -> tuple[int, Floats, Integers]:
+    """How many incidents are looked at, their oddness by hour and shift, and the hours in which they begin.
+
+    :param fewest: different hours; with fewer none is looked at.
+    """
+    found = device_incidents(incidents, [str(key) for key in readings.keys], attributes, schema)
+    closed = np.flatnonzero((found.end != FOREVER) & (found.end - found.start <= _LONGEST))[:_MOST]
+    found = found.take(closed)
+    if len(np.unique(found.start // _HOUR)) < fewest:
+        return 0, np.empty((0, len(_SHIFTS))), np.empty(0, dtype=np.int64)
+    inside = _inside(readings, found.codes, found.start, found.end, _oddness(readings, schema))
+    grouped = pd.DataFrame(inside).groupby(found.start // _HOUR).mean()
+    return len(closed), grouped.to_numpy(), grouped.index.to_numpy()
 
 
 def _of_summer(hours: Floats, begins: Integers) -> tuple[int, int] | None:

@@ -125,6 +125,7 @@ class FileReport:
     :param unchanged: the same of files that are as they were when they were ingested. They were not read;
         ``rows_read`` and ``rejected`` count them as they were then.
     :param values_of: what devices have in each file that was read now, see ``unit_suspicions``.
+    :param local_devices: keys of devices that have times without a zone, of metrics that were read now.
     :param emptied: file of which a part was left without a row -> the cell that was to blame, and where.
     """
 
@@ -140,6 +141,7 @@ class FileReport:
     unchanged: dict[str, FileMark] = field(default_factory=dict)
     emptied: dict[str, str] = field(default_factory=dict)
     values_of: list[FileValues] = field(default_factory=list)
+    local_devices: frozenset[str] = frozenset()
 
     @property
     def refused(self) -> dict[str, str]:

@@ -21,6 +21,7 @@ from feature_sets.telemetry.checked_rows import CheckedRows, FileTally, Where, n
 from feature_sets.telemetry.early_readings import EarlyReadings
 from feature_sets.telemetry.ingest_report import FileReport
 from feature_sets.telemetry.lacking_metrics import LackingMetrics
+from feature_sets.telemetry.local_readings import LocalReadings
 from feature_sets.telemetry.long_layout import JoinedReadings, LongLayout, NoNumber
 from feature_sets.telemetry.look_alikes import look_alikes_note
 from feature_sets.telemetry.merged_readings import MERGED, MergedReadings
@@ -117,6 +118,7 @@ class _ReadingFiles:
         )
         self._samples: dict[str, int] = {}
         self._values = ValueSamples(gauges(schema))
+        self._local = LocalReadings(schema.assume_timezone)
 
     def read(self) -> SortedReadings:
         """See ``read_readings``."""
@@ -128,12 +130,18 @@ class _ReadingFiles:
         sort = RowSort(TIME, self._rules.folder, RUN_BYTES)
         for part in load_chunks(self._base, self._files, schema, asked_columns(schema, self._times)):
             self._notes.take(part)
-            sort.add(self._long_part(part, self._long) if self._long else self._wide_part(part))
+            devices = self._devices_of(part.devices)
+            micros, local = micros_of(part.columns[schema.time]), part.local[schema.time]
+            self._local.take(part.file, devices, micros, local)
+            sort.add(
+                self._long_part(part, self._long, devices) if self._long else self._wide_part(part, devices)
+            )
         readings = self._checked(sort)
         sort.close()
         if self._long is not None:
             self._long.tell()
         note_open_ends(self._base, self._files, report)
+        self._local.tell(list(self._numbers), report)
         self._notes.tell_unused(report)
         self._notes.tell_absent(len(self._files), report)
         for column, kind in zip(self._times, ("time", "arrival"), strict=False):
@@ -156,7 +164,7 @@ class _ReadingFiles:
         places = [self._numbers.setdefault(key, len(self._numbers)) for key in texts.values]
         return np.array([*places, -1], dtype=np.int64)[texts.codes]
 
-    def _wide_part(self, part: FileRows) -> pa.Table:
+    def _wide_part(self, part: FileRows, found: Integers) -> pa.Table:
         """Rows of a part that nothing is wrong with, but that may be repeated."""
         schema = self._schema
         rows = PartRows([part], schema, self._report, self._tally)
@@ -167,7 +175,7 @@ class _ReadingFiles:
         rows.known = self._rules.devices or ()
         rows.reject("unknown_device", ~self._rules.knows(part.devices.values)[part.devices.codes], DEVICE)
         kept = np.flatnonzero(rows.keep)
-        devices = self._devices_of(part.devices)[kept]
+        devices = found[kept]
         arrays = {name: part.columns[name].array for name in gauges(schema)}
         self._values.take(part.file, devices, arrays, kept)
         columns = {
@@ -180,9 +188,9 @@ class _ReadingFiles:
         columns |= {name: arrow_values(part.columns[name].array[kept]) for name in schema.sent_fields}
         return pa.table(columns)
 
-    def _long_part(self, part: FileRows, long: LongLayout) -> pa.Table:
+    def _long_part(self, part: FileRows, long: LongLayout, devices: Integers) -> pa.Table:
         """Parts of readings; rows without a device or a time are left out."""
-        table, without = long.parts(part, self._devices_of(part.devices))
+        table, without = long.parts(part, devices)
         if len(without):
             rows = PartRows([part.take(without)], self._schema, self._report, self._tally)
             rows.reject_times(self._schema.time, "time")

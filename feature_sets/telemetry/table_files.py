@@ -80,6 +80,7 @@ class FileRows:
     :param broken: rows whose key has a lone surrogate or a NUL.
     :param refused: column -> rows whose cell is not what the column is; of times: no time at all.
     :param naive: column -> rows whose time has no zone.
+    :param local: the same, also where the schema has a zone for them; of all rows, not of some taken.
     :param units: column -> epoch unit -> rows.
     :param twice: column -> rows whose time clocks show twice; they are refused, too.
     :param unused: columns that nobody reads.
@@ -99,6 +100,7 @@ class FileRows:
     texts: dict[str, Texts] = field(default_factory=dict)
     refused: dict[str, Bools] = field(default_factory=dict)
     naive: dict[str, Bools] = field(default_factory=dict)
+    local: dict[str, Bools] = field(default_factory=dict)
     units: dict[str, dict[str, int]] = field(default_factory=dict)
     twice: dict[str, TwiceShown] = field(default_factory=dict)
     unused: tuple[str, ...] = ()
@@ -123,6 +125,7 @@ class FileRows:
             columns={name: column.iloc[rows].reset_index(drop=True) for name, column in self.columns.items()},
             texts={},
             twice={},
+            local={},
             refused={name: mask[rows] for name, mask in self.refused.items()},
             naive={name: mask[rows] for name, mask in self.naive.items()},
             places=rows,
@@ -327,6 +330,7 @@ def _type_columns(rows: FileRows, schema: TelemetrySchema, columns: Columns) -> 
         rows.columns[column] = parsed.times
         rows.refused[column], rows.naive[column] = parsed.unparsable, parsed.naive
         rows.units[column], rows.twice[column] = parsed.units, parsed.twice
+        rows.local[column] = parsed.local
     for column in columns.numbers:
         decimal = schema.files.decimal_of(rows.name)
         read = numbers_of(table[column], decimal)

@@ -45,6 +45,7 @@ class ParsedTimes:
     :param other: unparsable rows that are dates of the other order than the one declared; without a declared
         one, that are dates with the year last.
     :param twice: unparsable rows whose local time clocks show twice, with the two moments it may be.
+    :param local: rows without a zone, also where one is given for them.
     """
 
     times: pd.Series
@@ -53,6 +54,7 @@ class ParsedTimes:
     units: dict[str, int]
     other: Bools
     twice: TwiceShown = field(default_factory=TwiceShown)
+    local: Bools = field(default_factory=lambda: np.zeros(0, dtype=np.bool_))
 
 
 def parse_times(
@@ -72,6 +74,7 @@ def parse_times(
         )
     else:
         read = _read(cells.combine_chunks(), order)
+    local = read.good & read.naive
     twice = TwiceShown() if zone is None else _localize(read, zone)
     good = read.good & (read.micros >= 0) & (read.micros < LAST_SECOND * 1_000_000)
     naive = read.naive & good
@@ -79,7 +82,8 @@ def parse_times(
     times[~good | naive] = np.datetime64("NaT")
     counts = np.bincount(read.unit[good], minlength=len(UNITS) + 1)[1:].tolist()
     units = {unit: count for (unit, *_), count in zip(UNITS, counts, strict=True) if count}
-    return ParsedTimes(pd.Series(pd.DatetimeIndex(times, tz="UTC")), naive, ~good, units, read.other, twice)
+    found = pd.Series(pd.DatetimeIndex(times, tz="UTC"))
+    return ParsedTimes(found, naive, ~good, units, read.other, twice, local)
 
 
 def says_something(column: Texts, words: Collection[str] = ()) -> Bools:

@@ -71,7 +71,8 @@ def _fit(folder: Path, schema: Path, as_json: bool) -> None:
     given = TelemetrySchema.from_yaml(schema)
     rows, report = read_telemetry(folder, given, may_be_day=True)
     outside = outside_in_folder(rows, given)
-    notes = [*absent_static_notes(report, given), *rejected_notes(report), *fit_notes(rows, outside, given)]
+    notes = [*absent_static_notes(report, given), *rejected_notes(report)]
+    notes += fit_notes(rows, outside, given, report.metrics.local_devices)
     silent = silent_in_folder(rows, outside, given)
     # No setting mends them all, so a folder fits with them, too.
     silence = [found.sentence for found in (outside, silent) if found is not None and found.sentence]

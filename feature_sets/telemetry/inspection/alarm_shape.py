@@ -26,6 +26,7 @@ from feature_sets.telemetry.inspection.interval_shape import (
     name_scope,
     note_others,
 )
+from feature_sets.telemetry.inspection.none_states import means_none
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
 
@@ -342,6 +343,10 @@ def _tell(
         text += f" {rows_that(alone, 'clear')} what is not raised: that says nothing."
     if shape.others:
         text += f" Rows that say {_words(shape.others)} are left out."
+    if none := [word for word in shape.others if means_none(word)]:
+        text += (
+            f" An alarm of which one says {_words(none)} counts all the same, until another row clears it."
+        )
     proposal.decide.append(text)
     if found is not None:
         ask_only(proposal, table, pairs.rows[found.opened], [*devices, shape.state])

@@ -12,6 +12,8 @@ from feature_sets.plain_letters import plain_letters
 from feature_sets.telemetry.inspection.key_and_time import Cadence
 from feature_sets.telemetry.reserved_names import RESERVED, check_reserved
 
+_MAY_TELL = ("none", "labels.kind", "labels.open")
+"""Roles of columns that may also tell which incidents are errors."""
 _UTC = ("UTC", "Etc/UTC", "GMT", "Etc/GMT", "+00:00")
 
 
@@ -68,6 +70,10 @@ class Proposal:
     def choose(self, table: str, column: str, role: str, why: str, instead: str = "") -> None:
         """Note what a column would be."""
         self.choices.append(Choice(table, column, role, why, instead))
+
+    def settled(self, table: str) -> list[str]:
+        """Columns of a table whose role leaves no room for telling which incidents are errors."""
+        return [one.column for one in self.choices if one.table == table and one.role not in _MAY_TELL]
 
     def named(self, column: str, reserved: bool = True) -> str:
         """Name of a column in the schema; one that it cannot have is renamed.

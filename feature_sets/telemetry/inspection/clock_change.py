@@ -1,131 +1,78 @@
-"""Times without a zone in which an hour is there twice, as where clocks are set back."""
+"""Whether readings whose times have no zone have an hour twice, in what was looked at and in all rows."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
-from zoneinfo import ZoneInfo
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
-from feature_sets.telemetry.arrow_files import file_columns, read_file
+from feature_sets.telemetry.arrow_files import file_columns, partition_values, read_file
 from feature_sets.telemetry.cell_text import texts_of
+from feature_sets.telemetry.doubled_hour import SetBack, near_set_back, set_back_in_parts
 from feature_sets.telemetry.inspection.column_profile import WITHOUT_ZONE
+from feature_sets.telemetry.inspection.key_and_time import device_times
 from feature_sets.telemetry.inspection.likely_format import form_of_one
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.json_files import is_json
 from feature_sets.telemetry.time_columns import parse_times
 
-ZONES = (
-    "Europe/Berlin",
-    "Europe/London",
-    "Europe/Helsinki",
-    "America/New_York",
-    "America/Chicago",
-    "America/Denver",
-    "America/Los_Angeles",
-    "America/Halifax",
-    "Australia/Sydney",
-    "Australia/Adelaide",
-    "Pacific/Auckland",
-    "America/Santiago",
-    "Asia/Jerusalem",
-)
-"""Zones that are named, each as one of those whose clocks change together with its own."""
 
-_MOST = 0.5
-_LAST_MINUTE = timedelta(minutes=59)
+def set_back_in_head(table: TableProfile, entity: Sequence[str], time: str) -> SetBack | None:
+    """See ``set_back_in_parts``: of the rows that were looked at, each file a part.
 
-
-class SetBack(NamedTuple):
-    """An hour that is there twice.
-
-    :param hour: its start, on the clocks of the zone.
-    :param zones: those that set their clocks back then; one at least.
-    """
-
-    hour: datetime
-    zones: tuple[str, ...]
-
-    def sentence(self, tables: str) -> str:
-        """What it means, and what the schema says, for people.
-
-        :param tables: with such times.
-        """
-        others = ", ".join(self.zones[1:])
-        such = f", as do {others}" if others else ""
-        return (
-            f"The hour from {self.hour:%Y-%m-%d %H:%M} is there twice, as where clocks are set back, so the "
-            f"times in {tables} are local. The schema says assume_timezone: {self.zones[0]}, which sets them "
-            f"back then{such}; it must be true of them. Readings of that hour are left out, as "
-            "nobody can tell which of the two they are of: times in UTC, or with an offset, would keep them."
-        )
-
-
-def set_back(readings: pd.DataFrame) -> SetBack | None:
-    """The hour that readings have twice and in which a zone sets its clocks back; the first of several.
-
-    :param readings: ``device`` and ``time`` of each, those without a zone as UTC.
-    """
-    given = readings.dropna()
-    again = given.duplicated(keep=False)
-    if not again.any():
-        return None
-    hours = given["time"].dt.floor("h")
-    share = again.groupby(hours).mean()
-    twice = [hour.to_pydatetime().replace(tzinfo=None) for hour in share.index[share > _MOST]]
-    zones = tuple(zone for zone in ZONES if twice and all(_is_set_back(zone, hour) for hour in twice))
-    if not zones:
-        return None
-    return SetBack(twice[0], zones)
-
-
-def set_back_in_files(table: TableProfile, entity: Sequence[str], time: str) -> SetBack | None:
-    """The same of all rows of each file; the first that is found.
-
-    Only the columns of times and devices are read, a file at a time. A file of which all was looked at is
-    left out, unless others have times with a zone: beside these, an hour that is there twice is not seen.
+    Rows whose times have a zone say nothing of the others.
 
     :param entity: columns that name a device.
     :param time: column of the times.
+    """
+    readings = device_times(table, entity, time)
+    column = table.columns[time]
+    if column.times != WITHOUT_ZONE:
+        readings = readings[parse_times(table.head[time], order=column.order or None).naive]
+    ends = np.searchsorted(readings.index, np.cumsum([0, *table.lengths]))
+    return set_back_in_parts(readings.iloc[begin:end] for begin, end in pairwise(ends))
+
+
+def set_back_in_files(table: TableProfile, entity: Sequence[str], time: str) -> SetBack | None:
+    """The same of all rows of the files.
+
+    Only the columns of times and devices are read, a file at a time.
+
     :raises TelemetryError: if a file cannot be read.
     """
-    if table.folder is None or {*entity, time} & table.of_folders:
+    if table.folder is None or time in table.of_folders or all(table.whole):
         return None
-    for name, whole in zip(table.files, table.whole, strict=True):
-        path = table.folder / name
+    return set_back_in_parts(_near_rows(table, entity, time))
+
+
+def _near_rows(table: TableProfile, entity: Sequence[str], time: str) -> Iterator[pd.DataFrame]:
+    """Of each file the rows without a zone near an hour in which a zone sets its clocks back."""
+    folder, order = table.folder, table.columns[time].order or None
+    if folder is None:
+        return
+    for name in table.files:
+        path = folder / name
         form = form_of_one(path, name, table.form)
-        if (whole and table.columns[time].times == WITHOUT_ZONE) or is_json(path):
+        if is_json(path):
             continue
         here = file_columns(path, name, form)
-        wanted = [own for column in (*entity, time) if (own := table.name_in(column, here)) is not None]
-        if len(wanted) <= len(entity):
+        given = partition_values(path, folder, table.form)
+        columns = {column: table.name_in(column, here) for column in entity if column not in given}
+        own_time = table.name_in(time, here)
+        if own_time is None or None in columns.values():
             continue
-        rows = read_file(path, name, wanted, form=form)
-        order = table.columns[time].order or None
-        times = parse_times(rows[wanted[-1]], "UTC", order).times
-        if table.columns[time].times != WITHOUT_ZONE:
-            times = times.where(parse_times(rows[wanted[-1]], order=order).naive)
-        keys = pd.DataFrame({column: texts_of(rows[column]).codes for column in wanted[:-1]})
-        found = set_back(pd.DataFrame({"device": keys.groupby(list(keys)).ngroup(), "time": times}))
-        if found is not None:
-            return found
-    return None
-
-
-def _is_set_back(zone: str, hour: datetime) -> bool:
-    """Whether the clocks of a zone show a whole hour twice.
-
-    >>> [_is_set_back(zone, datetime(2026, 10, 25, 2)) for zone in ("Europe/Berlin", "Europe/London")]
-    [True, False]
-    """
-    moments = (hour, hour + _LAST_MINUTE)
-    first, second = (
-        [moment.replace(tzinfo=ZoneInfo(zone), fold=fold).utcoffset() for moment in moments]
-        for fold in (0, 1)
-    )
-    return all(
-        one is not None and other is not None and one > other
-        for one, other in zip(first, second, strict=True)
-    )
+        inside = [own for own in columns.values() if own is not None]
+        rows = read_file(path, name, [*inside, own_time], form=form)
+        naive = parse_times(rows[own_time], order=order).naive
+        if not naive.any():
+            continue
+        times = parse_times(rows[own_time], "UTC", order).times
+        kept = np.flatnonzero(naive & near_set_back(times.array.asi8 // 1000))
+        rows = rows.take(pa.array(kept))
+        cells = [texts_of(rows[own]).series().tolist() for own in inside]
+        cells += [[value] * len(kept) for column, value in given.items() if column in entity]
+        devices = ["\0".join(map(str, key)) for key in zip(*cells, strict=True)]
+        yield pd.DataFrame({"device": devices, "time": times.iloc[kept].reset_index(drop=True)})

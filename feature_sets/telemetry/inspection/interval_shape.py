@@ -17,6 +17,7 @@ from feature_sets.telemetry.event_time import DATE_ORDERS
 from feature_sets.telemetry.inspection.ask_only import ask_only
 from feature_sets.telemetry.inspection.choices import Proposal
 from feature_sets.telemetry.inspection.interval_ends import Ends, ends_by_times, second_intervals
+from feature_sets.telemetry.inspection.none_states import none_states
 from feature_sets.telemetry.inspection.table_profile import TableProfile
 from feature_sets.telemetry.inspection.ticket_states import open_states
 from feature_sets.telemetry.label_form import INCIDENTS, LabelForm
@@ -37,8 +38,6 @@ KNOWN_NAME = re.compile(rf"{_TOLD_NAME.pattern}|updat|modif|chang|recorded|expor
 _CANCELLED = re.compile(r"void|cancel|withdr[ae]w|retract|invalid|false[ _.-]?(alarm|positive)")
 _LENGTH = re.compile(r"duration|^length|elapsed|_(sec|secs|seconds|min|mins|minutes|hours)$")
 _KINDS = 20
-_MAY_TELL = ("none", "labels.kind")
-"""Roles of columns that may tell which incidents are errors."""
 _SHOWN = 5
 _ALWAYS = ("incidents", "maintenance")
 """Tables of intervals, whatever their columns are called."""
@@ -115,6 +114,8 @@ def propose_incidents(
             fields["kind"] = proposal.named(kind, reserved=False)
     if still := open_states(proposal, table, found.end, _taken(table, proposal)):
         fields["open"] = still
+    if only := none_states(proposal, table):
+        fields["only"] = only
     _tell_instants(proposal, table)
     _tell_second(proposal, table)
     note_others(proposal, table)
@@ -126,8 +127,7 @@ def propose_incidents(
         )
     proposal.fields["label"] = LABEL
     proposal.fields["labels"] = fields
-    taken = [one.column for one in proposal.choices if one.table == table.name and one.role not in _MAY_TELL]
-    ask_only(proposal, table, np.arange(table.head.num_rows), taken)
+    ask_only(proposal, table, np.arange(table.head.num_rows), proposal.settled(table.name))
     proposal.decide.append(
         f"A reading inside of an incident is {LABEL}: 1, and one outside of all of them is healthy; if less "
         "than all readings were watched, say so in labels.watched."

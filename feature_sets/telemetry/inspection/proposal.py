@@ -17,7 +17,7 @@ from feature_sets.telemetry.file_format import PLAIN, FileFormat
 from feature_sets.telemetry.frames import VALID_FROM
 from feature_sets.telemetry.inspection.alarm_shape import alarm_log_of, propose_alarm_log, state_in_text
 from feature_sets.telemetry.inspection.choices import Proposal
-from feature_sets.telemetry.inspection.clock_change import set_back, set_back_in_files
+from feature_sets.telemetry.inspection.clock_change import set_back_in_files, set_back_in_head
 from feature_sets.telemetry.inspection.column_profile import ROW_NUMBER
 from feature_sets.telemetry.inspection.date_order import EITHER, MIXED
 from feature_sets.telemetry.inspection.device_shape import has_times_apart
@@ -269,7 +269,7 @@ def _assume_zone(
     """
     column = metrics.columns[time]
     known = bool(entity) and column.naive and column.order not in (EITHER, MIXED)
-    found = set_back(device_times(metrics, entity, time)) if known else None
+    found = set_back_in_head(metrics, entity, time) if known else None
     if known and found is None:  # What was not looked at may have one.
         found = set_back_in_files(metrics, entity, time)
     if found is None:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from feature_sets.labels.shifted_incidents import shift_note
+from feature_sets.labels.shifted_incidents import shift_note, shift_note_of_few
 from feature_sets.rows.keyed_rows import KeyedRows
 from feature_sets.telemetry.incident_rows import END, START, at, incident_types
 from feature_sets.telemetry.schema import DEVICE, TelemetrySchema
@@ -135,3 +135,22 @@ def test_too_few_incidents_and_those_without_an_end_tell_nothing() -> None:
     readings, incidents = site(1, 5.0, 2)
     assert shift_note(readings, incidents.head(9), None, SCHEMA) == ""
     assert shift_note(readings, incidents.assign(**{END: pd.NaT}), None, SCHEMA) == ""
+
+
+@pytest.mark.parametrize("count", [3, 5, 9])
+@pytest.mark.parametrize(
+    ("effect", "cause", "before"),
+    [(4.0, False, 0), (4.0, False, 18), (0.0, False, 0), (0.0, True, 0), (4.0, True, 0)],
+)
+def test_a_few_incidents_that_fit_or_show_nothing_are_not_told(
+    count: int, effect: float, cause: bool, before: int
+) -> None:
+    readings, incidents = site(count, effect, 0, cause, before=before)
+    assert shift_note_of_few(readings, incidents.head(count), None, SCHEMA) == ""
+
+
+def test_a_few_incidents_that_agree_tell_the_hours() -> None:
+    readings, incidents = site(2, 6.0, -5)
+    note = shift_note_of_few(readings, incidents.head(5), None, SCHEMA)
+    assert note.startswith("Incidents would fit the readings much better about 5 hours earlier: those inside")
+    assert shift_note_of_few(readings, incidents.head(2), None, SCHEMA) == ""

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from feature_sets.telemetry.inspection.clock_change import ZONES, set_back
+from feature_sets.telemetry.doubled_hour import ZONES, set_back
 from feature_sets.telemetry.inspection.column_profile import profile_column
 from feature_sets.telemetry.inspection.folder_check import check_folder
 from feature_sets.telemetry.readers import read_telemetry
@@ -130,9 +130,72 @@ def test_files_may_differ_in_one_column_and_in_the_zone_of_their_times(tmp_path:
     assert (columns["load"].type, columns["box"].type) == ("int64", "text")
 
 
-@pytest.mark.parametrize("days", [1, 300])
-def test_the_clocks_of_one_exporter_among_others_are_found(tmp_path: Path, days: int) -> None:
+def jittered(zone: str, step: str, hours: int = 8) -> pd.DataFrame:
+    """Readings of two devices, of which no two have the same time of day, as a file has them."""
+    utc = pd.date_range(
+        "2026-10-24T22:00", periods=pd.Timedelta(f"{hours}h") // pd.Timedelta(step), freq=step, tz="UTC"
+    )
+    parts = []
+    for seed in range(2):
+        jitter = pd.to_timedelta(np.random.default_rng(seed).uniform(0, 20, len(utc)).round(3), unit="s")
+        times = (utc + jitter).tz_convert(zone).tz_localize(None).tz_localize("UTC")
+        parts.append(pd.DataFrame({"device": seed, "time": times}))
+    return pd.concat(parts).sort_index(kind="stable").reset_index(drop=True)
+
+
+@pytest.mark.parametrize("step", ["30s", "5min", "20min"])
+def test_an_hour_is_there_twice_where_no_two_times_are_the_same(step: str) -> None:
+    found = set_back(jittered("Europe/Berlin", step))
+    assert found is not None
+    assert found.hour.isoformat() == "2026-10-25T02:00:00"
+    assert set_back(jittered("Europe/Berlin", step)[::-1]) == found  # The newest first.
+    assert set_back(jittered("UTC", step)) is None
+    shuffled = jittered("UTC", step).sample(frac=1, random_state=1)
+    assert set_back(shuffled) is None
+
+
+def test_rows_of_several_metrics_and_copies_of_files_hide_no_doubled_hour() -> None:
+    for zone, is_there in (("Europe/Berlin", True), ("UTC", False)):
+        rows = readings(local(zone, "2026-10-24T22:00", hours=8)).assign(device=0)
+        assert (set_back(pd.concat([rows, rows, rows])) is not None) == is_there
+
+
+@pytest.mark.parametrize("form", ["days", "hours"])
+@pytest.mark.parametrize("cut", [False, True])
+def test_rows_with_a_zone_hide_no_doubled_hour_of_those_without(
+    tmp_path: Path, form: str, cut: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The site is the name of a folder, and the files are of a day or an hour."""
+    if cut:
+        monkeypatch.setattr("feature_sets.telemetry.inspection.table_profile.LOOKED_AT", 200)
+    utc = pd.Series(pd.date_range("2026-10-24T22:00", periods=9 * 12, freq="5min", tz="UTC"))
+    random = np.random.default_rng(1)
+    for site in ("a", "b", "c", "d"):
+        texts = utc.dt.strftime("%Y-%m-%dT%H:%M:%SZ")
+        if site == "b":
+            texts = utc.dt.tz_convert("Europe/Berlin").dt.strftime("%Y-%m-%d %H:%M:%S")
+        load = random.normal(50, 9, len(utc)).round(3)
+        rows = pd.DataFrame({"at": texts, "node": "n1", "load": load})
+        rows = pd.concat([rows, rows.assign(node="n2", load=load + 1)]).sort_index(kind="stable")
+        folder = tmp_path / "metrics" / f"site={site}"
+        folder.mkdir(parents=True)
+        size = len(rows) if form == "days" else 24
+        for begin in range(0, len(rows), size):
+            rows[begin : begin + size].to_csv(folder / f"{begin:03}.csv", index=False)
+    static = [(site, node) for site in "abcd" for node in ("n1", "n2")]
+    pd.DataFrame(static, columns=["site", "node"]).to_csv(tmp_path / "static.csv", index=False)
+    proposal = check_folder(tmp_path).proposal
+    assert proposal.fields["entity"] == ["site", "node"]
+    assert proposal.fields["assume_timezone"] == "Europe/Berlin"
+    assert any("so the times without a zone in metrics are local" in one for one in proposal.decide)
+
+
+@pytest.mark.parametrize("days", [1, 10])
+def test_the_clocks_of_one_exporter_among_others_are_found(
+    tmp_path: Path, days: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The others write UTC, and all call their columns otherwise; of many rows a few are seen."""
+    monkeypatch.setattr("feature_sets.telemetry.inspection.table_profile.LOOKED_AT", 3000)
     random = np.random.default_rng(1)
     utc = pd.Series(pd.date_range("2026-10-24T22:00", periods=days * 288, freq="5min", tz="UTC"))
     (tmp_path / "metrics").mkdir()
