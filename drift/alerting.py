@@ -16,8 +16,12 @@ from drift.newest_devices import NewestDevices
 from drift.newest_labels import LEAST_NEWEST, NewestLabels
 from drift.wrong_devices import WrongDevices
 
+_USUAL_EPISODES = 2
+"""Episodes that are near each other by chance now and then, where the base has such. To wait for more of them
+would find what becomes worse later, or not at all."""
+
 _LONGEST_USUAL = 4 * MOST_REMEMBERED
-"""Labels for which a rise of a few episodes may last and still be as usual."""
+"""Labels for which a rise of so few episodes may last and still be as usual."""
 
 _LOOK_EVERY = 100
 """Labels after which an open alert is compared with the newest ones; a multiple of what is remembered."""
@@ -159,7 +163,7 @@ class Alerting:
         return replace(event, devices=where, severity=severity, confidence=confidence)
 
     def is_usual(self, length: int | None, inflation: float) -> bool:
-        """Whether a rise is a few episodes such as the base holds: their errors are worth too few.
+        """Whether a rise is one or two episodes such as the base holds: their errors are worth too few.
 
         A detector does not know of devices, and may take one long episode of one of them for a steady rise.
         An episode that goes on and on is not usual.
@@ -172,7 +176,8 @@ class Alerting:
         sample = self._marks.change(self._marks.onset(length), inflation).sample
         if sample.errors >= LEAST_EPISODES * sample.inflation(inflation):
             return False
-        return self._newest.are_few_episodes(sample.n)
+        episodes = self._newest.episodes(sample.n)
+        return episodes is not None and episodes <= _USUAL_EPISODES
 
     @property
     def is_due(self) -> bool:

@@ -127,15 +127,14 @@ class NewestDevices:
             of_one=bool(out) and self._is_of_one(since, out[0], Known(rate_before or 0.0, labels_before)),
         )
 
-    def are_few_episodes(self, count: int) -> bool:
-        """Whether the wrong ones among the newest labels are known to be few episodes.
+    def episodes(self, count: int) -> int | None:
+        """Episodes of wrong ones among the newest labels, see ``fleet_episodes``; None where nobody knows.
 
         :param count: newest labels; at most so many as are remembered count.
         """
         first = max(0, len(self._labels) - count)
         labels = list(islice(self._labels, first, None))
-        episodes = fleet_episodes(labels, len({device for device, _ in labels})) if labels else None
-        return episodes is not None and episodes < FEW_EPISODES
+        return fleet_episodes(labels, len({device for device, _ in labels})) if labels else None
 
     def others(self, device: str, count: int) -> Others:
         """All other devices among the newest labels.

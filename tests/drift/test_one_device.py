@@ -133,7 +133,7 @@ def test_others_are_counted_without_the_device():
         newest.add(device, error)
     for count in (4, 99):
         found = newest.others("a", count)
-        assert found.counts == (3, 2, 1) and found.but_one == (2, 1, 0)
+        assert found.counts == (3, 2, 1) and found.but_one == (1, 1, 0)
         assert (found.devices, found.with_wrong, found.episodes) == (2, 2, None)
     assert newest.others("c", 2).counts.n == 0 and not newest.others("c", 2).are_several
 
