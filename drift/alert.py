@@ -13,6 +13,7 @@ from drift.change_size import CERTAIN, LONGEST_RECENT, Change, Counts, severity_
 from drift.detectors.dependence import LEAST_EPISODES
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import SEVERITIES, DriftEvent, Severity, utc_time
+from drift.newest_devices import Others
 from drift.wrong_devices import WrongDevices
 from feature_sets.checks import InputError, check_choice, check_integer, check_number
 
@@ -23,6 +24,9 @@ _LEAST_RISE = 0.001
 """So much more than before is no alert for ever. Where errors are rare, it is still many times as many."""
 _LEAST_LABELS = 100
 """The error rate of fewer labels says too little to call an open alert worse."""
+
+_OF_ONE_FAILURE: Severity = "moderate"
+"""What an alert of a device that has failed is told as, at most."""
 
 RECENT = (1_000, LONGEST_RECENT)
 """Newest labels whose error rate is compared with the one that was told."""
@@ -118,6 +122,11 @@ class Alert:
     def worse_limit(self) -> float:
         """Share of errors from which on it is worse."""
         return min(1.0, _HALF_AS_MANY_AGAIN * self.rate)
+
+    @property
+    def spread_limit(self) -> float:
+        """Share of errors of the other devices from which on an alert of one device is no longer of that."""
+        return _well_above(self.rate_before or 0.0)
 
     @property
     def again_limit(self) -> float:
@@ -232,11 +241,13 @@ class AlertWatch:
         self._labels = 0
         return True
 
-    def has_spread(self, n: int, recent: Counts, others: Counts, inflation: float) -> bool:
+    def has_spread(self, n: int, recent: Counts, others: Others, inflation: float) -> bool:
         """Whether the open alert, told as of one device, is now of others as well; it is then to be told.
 
-        Their error rate must certainly be half as high again as before the alert, or more. What is told from
-        then on is the rate of all.
+        Their error rate must certainly be half as high again as before the alert, or more, also without the
+        one of them that is most often wrong: two devices that fail are not the fleet. It must rest on errors
+        worth ``LEAST_EPISODES`` independent ones, of several episodes or of half of the others at once. What
+        is told from then on is the rate of all.
 
         :param n: number of the newest label.
         :param recent: the newest labels since the alert was told.
@@ -244,11 +255,14 @@ class AlertWatch:
         :param inflation: see ``Change``, at least.
         """
         now = self.open
-        if now is None or now.rate_before is None or others.n < _LEAST_LABELS:
+        if now is None or now.rate_before is None or not others.are_several:
             return False
         before = now.rate_before
-        lowest = others.bounds(others.inflation(inflation))[0]
-        if lowest <= _well_above(before):
+        for counts in (others.counts, others.but_one):
+            of_runs = counts.inflation(inflation)
+            if counts.n < _LEAST_LABELS or counts.bounds(of_runs)[0] <= now.spread_limit:
+                return False
+        if others.counts.errors < LEAST_EPISODES * others.counts.inflation(inflation):
             return False
         self._make_worse(now, n, recent)
         limit = self.hysteresis.limit(before, recent.rate or 0.0)
@@ -291,10 +305,17 @@ class AlertWatch:
         severity = max(severity_of(now.rate_before, rate), now.severity, key=SEVERITIES.index)
         self.open = replace(now, severity=severity, rate=rate, told_at=n, told_labels=sample.n, calm=0)
 
-    def tell_where(self, devices: WrongDevices | None) -> None:
-        """Have the open alert, which was just told, name its devices."""
-        if self.open is not None:
-            self.open = replace(self.open, devices=devices)
+    def tell_where(self, devices: WrongDevices | None, known: Alert | None) -> None:
+        """Have the open alert, which was just told, name its devices; see ``severity_with``.
+
+        :param known: the alert as it was before; None if it is new.
+        """
+        if self.open is None:
+            return
+        severity = severity_with(devices, self.open.severity)
+        if known is not None:
+            severity = max(severity, known.severity, key=_rank)
+        self.open = replace(self.open, devices=devices, severity=severity)
 
     @property
     def labels_to_end(self) -> int:
@@ -365,9 +386,19 @@ def _well_above(before: float) -> float:
     return max(_HALF_AS_MANY_AGAIN * before, before + _LEAST_RISE)
 
 
+_rank = SEVERITIES.index
+
+
+def severity_with(devices: WrongDevices | None, severity: Severity) -> Severity:
+    """A severity with what is known of devices: one that has failed is no severe change of the model."""
+    is_one = devices is not None and devices.is_one_failure
+    return min(severity, _OF_ONE_FAILURE, key=_rank) if is_one else severity
+
+
 def _is_severer(rate: float, alert: Alert) -> bool:
-    severity = severity_of(alert.rate_before, rate)
-    return rate > alert.rate and SEVERITIES.index(severity) > SEVERITIES.index(alert.severity)
+    """Whether a rate is of a higher severity than was told, and than the rate that was told is by itself."""
+    told = max(alert.severity, severity_of(alert.rate_before, alert.rate), key=_rank)
+    return rate > alert.rate and _rank(severity_of(alert.rate_before, rate)) > _rank(told)
 
 
 def _saved_alert(owner: str, saved: Any) -> Alert | None:

@@ -6,14 +6,22 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from drift.alert import RECENT, USUAL, Alert, AlertWatch, Hysteresis
+from drift.alert import RECENT, USUAL, Alert, AlertWatch, Hysteresis, severity_with
 from drift.calm import Calm, CalmHours
-from drift.change_size import LONGEST_RECENT, NOTHING, Change, Counts, LabelMarks
+from drift.change_size import LONGEST_RECENT, MOST_REMEMBERED, NOTHING, Change, Counts, LabelMarks
+from drift.detectors.dependence import LEAST_EPISODES
 from drift.detectors.saved_form import saved_mapping
 from drift.drift_event import DriftEvent
 from drift.newest_devices import NewestDevices
 from drift.newest_labels import LEAST_NEWEST, NewestLabels
-from drift.wrong_devices import FEW_EPISODES, WrongDevices
+from drift.wrong_devices import WrongDevices
+
+_USUAL_EPISODES = 2
+"""Episodes that are near each other by chance now and then, where the base has such. To wait for more of them
+would find what becomes worse later, or not at all."""
+
+_LONGEST_USUAL = 4 * MOST_REMEMBERED
+"""Labels for which a rise of so few episodes may last and still be as usual."""
 
 _LOOK_EVERY = 100
 """Labels after which an open alert is compared with the newest ones; a multiple of what is remembered."""
@@ -138,8 +146,9 @@ class Alerting:
         if self._alerts.found(name, event, self.now.n, began, change) is None:
             return []
         self._marks.begin_at(onset.counts)
-        event, alert = self._with_devices(event, change, before), self._alerts.open
-        self._alerts.tell_where(event.devices)
+        event = self._with_devices(event, change, before)
+        self._alerts.tell_where(event.devices, known)
+        alert = self._alerts.open
         if alert is None or known is None:
             return [replace(event, alert=alert.id if alert else "")]
         return [_worse(event, alert)]
@@ -149,7 +158,26 @@ class Alerting:
     ) -> DriftEvent:
         """The event with the devices of the newest labels, as sure as their episodes are."""
         where = self._newest.newest(change.sample.n, *before)
-        return replace(event, devices=where, confidence=_of_episodes(change, where).confidence)
+        severity = event.severity and severity_with(where, event.severity)
+        confidence = _of_episodes(change, where).confidence
+        return replace(event, devices=where, severity=severity, confidence=confidence)
+
+    def is_usual(self, length: int | None, inflation: float) -> bool:
+        """Whether a rise is one or two episodes such as the base holds: their errors are worth too few.
+
+        A detector does not know of devices, and may take one long episode of one of them for a steady rise.
+        An episode that goes on and on is not usual.
+
+        :param length: newest labels that the rise covers; None if that is not known.
+        :param inflation: see ``Change``, at least.
+        """
+        if length is None or length > _LONGEST_USUAL:
+            return False
+        sample = self._marks.change(self._marks.onset(length), inflation).sample
+        if sample.errors >= LEAST_EPISODES * sample.inflation(inflation):
+            return False
+        episodes = self._newest.episodes(sample.n)
+        return episodes is not None and episodes <= _USUAL_EPISODES
 
     @property
     def is_due(self) -> bool:
@@ -170,28 +198,34 @@ class Alerting:
         if known is None:
             return []
         for length in RECENT:
-            recent, limit = self._marks.recent(length, known.told_at), known.worse_limit
+            recent = self._marks.recent(length, known.told_at)
+            value, limit = recent.rate, known.worse_limit
             detail = "error stream: rate of the newest labels"
-            spread = self._has_spread(known, recent, inflation)
-            if spread:
-                detail = f"{detail}, no longer of one device"
-            elif not self._alerts.is_worse(self.now.n, recent, inflation):
+            others = self._spread(known, recent, inflation)
+            if others is not None:
+                value, limit = others.rate, known.spread_limit
+                detail = "error stream: rate of the other devices, no longer of one device"
+            elif self._alerts.is_worse(self.now.n, recent, inflation):
+                # Of a higher severity it is worse with less than half as many again.
+                limit = limit if (value or 0.0) >= limit else known.rate
+            else:
                 recent, limit = self._marks.recent(length, known.calm_at), known.again_limit
                 if not self._alerts.has_risen_again(self.now.n, recent, inflation):
                     continue
+                value = recent.rate
                 detail = f"{detail}, risen again after labels as before the alert"
             onset = self._marks.onset(None)
             self._marks.begin_at(onset.counts)
             self._hours.begin()
             where = self._newest.newest(recent.n, known.rate_before, known.labels_before)
-            if where is not None and spread:
+            if where is not None and others is not None:
                 where = replace(where, of_one=False)
-            self._alerts.tell_where(where)
+            self._alerts.tell_where(where, known)
             event = DriftEvent(
                 source=known.source,
                 level="drift",
                 event_time=time,
-                value=recent.rate,
+                value=value,
                 limit=limit,
                 n_seen=self.n_seen,
                 detail=detail,
@@ -206,12 +240,12 @@ class Alerting:
             return [_worse(event, self._alerts.open or known)]
         return []
 
-    def _has_spread(self, known: Alert, recent: Counts, inflation: float) -> bool:
-        """Whether the open alert was told as of one device, and is of others since."""
+    def _spread(self, known: Alert, recent: Counts, inflation: float) -> Counts | None:
+        """Counts of the others if the open alert was of one device, and is of them as well; or None."""
         if known.devices is None or not known.devices.of_one:
-            return False
+            return None
         others = self._newest.others(known.devices.named[0].device, recent.n)
-        return self._alerts.has_spread(self.now.n, recent, others, inflation)
+        return others.counts if self._alerts.has_spread(self.now.n, recent, others, inflation) else None
 
     def _cleared(self, alert: Alert, calm: Counts, detail: str) -> DriftEvent:
         return DriftEvent(
@@ -268,7 +302,7 @@ def _not_after(onset: str, found: str) -> str:
 
 def _of_episodes(change: Change, where: WrongDevices | None) -> Change:
     """The change as sure as its episodes are, where they are few: one power failure is no hundred errors."""
-    if where is None or not where.episodes or where.episodes >= FEW_EPISODES:
+    if where is None or not where.episodes or not where.is_few:
         return change
     return replace(change, inflation=max(change.inflation, where.wrong / where.episodes))
 

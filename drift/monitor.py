@@ -117,6 +117,10 @@ class DriftMonitor:
         for detector in self.detectors:
             in_warning_zone = detector.warning_detected
             detector.update(value)
+            if detector.drift_detected and detector.direction == "rise":
+                length, inflation = detector.change_length, detector.variance_inflation
+                if self._alerting.is_usual(length, inflation):
+                    detector.withdraw()
             if detector.drift_detected:
                 level: Level = "improvement" if detector.direction == "fall" else "drift"
             elif detector.warning_detected and not in_warning_zone:

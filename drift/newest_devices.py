@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from drift.change_size import CERTAIN, FINEST_RATE, MOST_REMEMBERED, Counts, counts_of
 from drift.detectors.saved_form import saved_mapping
-from drift.wrong_devices import NAMED, DeviceErrors, WrongDevices
+from drift.wrong_devices import FEW_EPISODES, NAMED, DeviceErrors, WrongDevices
 from feature_sets.checks import InputError, check_integer
 
 _CHANCE = 0.05
@@ -49,6 +49,29 @@ class Known(NamedTuple):
             max(pooled, FINEST_RATE) * (1 - pooled) * (1 / labels + (1 / self.labels if self.labels else 0))
         )
         return (errors / labels - self.rate) ** 2 > CERTAIN**2 * variance
+
+
+class Others(NamedTuple):
+    """The newest labels of all devices but one that has failed.
+
+    :param counts: of them.
+    :param but_one: of them, without the device that has most wrong labels.
+    :param devices: that they are of.
+    :param with_wrong: devices with any wrong label.
+    :param episodes: of wrong labels, see ``fleet_episodes``; None where nobody can tell.
+    """
+
+    counts: Counts
+    but_one: Counts
+    devices: int
+    with_wrong: int
+    episodes: int | None
+
+    @property
+    def are_several(self) -> bool:
+        """Whether wrong labels are of several devices and moments, or of half of the devices at once."""
+        units = self.with_wrong if self.episodes is None else self.episodes
+        return self.with_wrong > 1 and (units >= FEW_EPISODES or 2 * self.with_wrong >= self.devices)
 
 
 class NewestDevices:
@@ -104,13 +127,32 @@ class NewestDevices:
             of_one=bool(out) and self._is_of_one(since, out[0], Known(rate_before or 0.0, labels_before)),
         )
 
-    def others(self, device: str, count: int) -> Counts:
-        """Counts of all other devices among the newest labels.
+    def episodes(self, count: int) -> int | None:
+        """Episodes of wrong ones among the newest labels, see ``fleet_episodes``; None where nobody knows.
+
+        :param count: newest labels; at most so many as are remembered count.
+        """
+        first = max(0, len(self._labels) - count)
+        labels = list(islice(self._labels, first, None))
+        return fleet_episodes(labels, len({device for device, _ in labels})) if labels else None
+
+    def others(self, device: str, count: int) -> Others:
+        """All other devices among the newest labels.
 
         :param count: newest labels, with those of the device.
         """
         first = max(0, len(self._labels) - count)
-        return counts_of([error for each, error in islice(self._labels, first, None) if each != device])
+        labels = [each for each in islice(self._labels, first, None) if each[0] != device]
+        wrong = Counter(each for each, error in labels if error)
+        most = max(wrong, key=lambda each: (wrong[each], each), default="")
+        devices = len({each for each, _ in labels})
+        return Others(
+            counts_of([error for _, error in labels]),
+            counts_of([error for each, error in labels if each != most]),
+            devices,
+            len(wrong),
+            fleet_episodes(labels, devices),
+        )
 
     def _is_of_one(self, since: list[tuple[str, int]], one: str, before: Known) -> bool:
         """Whether a fleet has a rise of one device alone.

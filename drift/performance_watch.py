@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from drift.alarm_share import AlarmShare
+from drift.newest_devices import fleet_episodes
 from drift.performance import LEAST_OF_EACH, Performance, performance
 from drift.recalibration import Recalibration
 from feature_sets.checks import InputError
@@ -88,6 +89,7 @@ class PerformanceWatch:
         self._base: BasePerformance | None = None
         self._predictions: deque[tuple[float, int]] = deque(maxlen=LONGEST)
         self._pairs: deque[tuple[float, int, int]] = deque(maxlen=LONGEST)
+        self._devices: deque[str] = deque(maxlen=LONGEST)
         self._scored: dict[str, Any] | None = None
 
     @property
@@ -102,6 +104,7 @@ class PerformanceWatch:
             window = window_of(base.reference)
             self._predictions = deque(self._predictions, maxlen=window)
             self._pairs = deque(self._pairs, maxlen=window)
+            self._devices = deque(self._devices, maxlen=window)
 
     def add_prediction(self, probability: float, prediction: int) -> None:
         """Note a prediction when it is made.
@@ -117,9 +120,13 @@ class PerformanceWatch:
         self._predictions.extend(made)
         self._scored = None
 
-    def add_pair(self, probability: float, prediction: int, label: int) -> None:
-        """Note a prediction when its label is known."""
+    def add_pair(self, probability: float, prediction: int, label: int, device: str = "") -> None:
+        """Note a prediction when its label is known.
+
+        :param device: key of its device, for the number of error episodes; empty if nobody tells.
+        """
         self._pairs.append((probability, prediction, label))
+        self._devices.append(device)
         self._scored = None
 
     def noted(self) -> tuple[Floats, Floats]:
@@ -127,8 +134,21 @@ class PerformanceWatch:
         made = np.array(self._predictions, dtype=np.float64).reshape(-1, 2)
         return made, np.array(self._pairs, dtype=np.float64).reshape(-1, 3)
 
-    def note_all(self, predictions: Floats, pairs: Floats) -> None:
-        """Note what ``noted`` gave."""
+    def noted_devices(self) -> dict[str, list[Any]]:
+        """Devices of the pairs, each once, and the place of that of each pair; plain content for JSON."""
+        places: dict[str, int] = {}
+        labels = [places.setdefault(device, len(places)) for device in self._devices]
+        return {"devices": list(places), "labels": labels}
+
+    def note_all(
+        self, predictions: Floats, pairs: Floats, devices: Mapping[str, list[Any]] | None = None
+    ) -> None:
+        """Note what ``noted`` gave.
+
+        :param devices: what ``noted_devices`` gave; None of before they were noted: nobody knows them.
+        """
+        named = [""] * len(pairs) if devices is None else [devices["devices"][n] for n in devices["labels"]]
+        self._devices.extend(named)
         self._predictions.extend((chance, int(made)) for chance, made in predictions.tolist())
         self._pairs.extend((chance, int(made), int(label)) for chance, made, label in pairs.tolist())
         self._scored = None
@@ -137,6 +157,7 @@ class PerformanceWatch:
         """Begin anew, with another model."""
         self._predictions.clear()
         self._pairs.clear()
+        self._devices.clear()
         self._scored = None
 
     @property
@@ -174,7 +195,21 @@ class PerformanceWatch:
         for name, scores in told.items():
             if name != "reference" and "not_enough_data" in scores:
                 scores["not_enough_data"] += self._outlook(base.reference, scores["rows"])
+        if (episodes := self._error_episodes()) is not None:
+            told["realized"]["error_episodes"] = episodes
         return told
+
+    def _error_episodes(self) -> int | None:
+        """Episodes of errors of the labeled pairs; None unless the devices of all of them are known.
+
+        Of too few labels of each device to tell episodes, devices with errors count.
+        """
+        devices = set(self._devices)
+        if not devices or "" in devices:
+            return None
+        labels = [(device, pair[2]) for device, pair in zip(self._devices, self._pairs, strict=True)]
+        episodes = fleet_episodes(labels, len(devices))
+        return len({device for device, label in labels if label}) if episodes is None else episodes
 
     def _outlook(self, reference: Performance, rows: int) -> str:
         """Whether there will be enough rows for scores, at the share of errors in the base."""

@@ -79,6 +79,16 @@ class WrongDevices:
                 "wrong devices: of_one", "must be true or false, and true of a named one", self.of_one
             )
 
+    @property
+    def is_few(self) -> bool:
+        """Whether the wrong labels are known to be few episodes, or none."""
+        return self.episodes is not None and self.episodes < FEW_EPISODES
+
+    @property
+    def is_one_failure(self) -> bool:
+        """Whether they are few episodes of one device: that has failed, and tells nothing of the fleet."""
+        return self.is_few and (self.of_one or self.with_wrong == 1)
+
     def to_dict(self) -> dict[str, Any]:
         """Plain content for JSON."""
         found = {**vars(self), "named": [{**vars(each)} for each in self.named]}

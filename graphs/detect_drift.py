@@ -95,13 +95,15 @@ class DetectDrift(RequestStep):
         """What is kept beside the journal, too."""
         predictions, pairs = self._watch.noted()
         plain = {"drift": self._content(), "found": self._counts(), "version": self._version}
+        plain["pair_devices"] = self._watch.noted_devices()
         return SavedState(plain, {"predictions": predictions, "pairs": pairs})
 
     def restore(self, state: SavedState, lost: bool) -> bool:
         """Go on from the snapshot, where what is kept beside the journal is lost or older."""
         self._count(state.plain["found"])
         self._version = state.plain["version"]
-        self._watch.note_all(state.arrays["predictions"], state.arrays["pairs"])
+        arrays, devices = state.arrays, state.plain.get("pair_devices")  # None of an earlier version.
+        self._watch.note_all(arrays["predictions"], arrays["pairs"], devices)
         saved = state.plain["drift"]
         if saved is None:
             return True
@@ -287,7 +289,7 @@ class DetectDrift(RequestStep):
     def _note_pairs(self, request: Request) -> None:
         for pair in request.mature:
             if pair.made.version == self._version:
-                self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label)
+                self._watch.add_pair(pair.made.probability, pair.made.prediction, pair.label, pair.device)
 
     def _callback(self, name: str, url: str) -> DriftCallback:
         """What tells an address."""

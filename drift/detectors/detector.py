@@ -121,6 +121,13 @@ class Detector(ABC):
         self._n += 1
         self._learn_and_test(value)
 
+    def withdraw(self) -> bool:
+        """Take back the drift of the last update, so that the detector goes on instead of starting anew.
+
+        :returns: whether it can; the default cannot.
+        """
+        return False
+
     def reset(self) -> None:
         """Forget everything; the detector is then as new."""
         self._n_seen = 0

@@ -171,6 +171,12 @@ class LikelihoodRatio(Detector):
         """The warning level."""
         return self.warning_level
 
+    def withdraw(self) -> bool:
+        """Take back a rise; it is a warning, and found again with the next test if it goes on."""
+        if self._drift and not self._fell:
+            self._drift, self._warning = False, True
+        return not self._drift
+
     def reset(self) -> None:
         """Forget everything, also what the base told about runs of errors."""
         self._base_errors = 0

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from drift.missed_alert import alert_in_words
 from drift.share_text import percent
-from drift.wrong_devices import devices_in_words
+from drift.wrong_devices import FEW_EPISODES, devices_in_words
 from project.function_names import attaches_detectors
 from project.http_json import UnreachableError, get_json
 from training.evaluation.usable import is_usable
@@ -36,7 +36,7 @@ def alert_texts(drift: Mapping[str, Any]) -> list[str]:
                 f"cleared{of_group} {_minute(cleared['cleared'])}: was {cleared['severity']}, raised "
                 f"{_minute(cleared['raised'])} by {cleared['source']}, {_rates(cleared)}"
             )
-    return [*found, *missed_incidents(drift), *not_usable(drift)]
+    return [*found, *missed_incidents(drift), *not_usable(drift), *_not_seen(drift)]
 
 
 class ToldOfDrift(NamedTuple):
@@ -88,17 +88,36 @@ def missed_incidents(drift: Mapping[str, Any]) -> list[str]:
 
 
 def not_usable(drift: Mapping[str, Any]) -> list[str]:
-    """That the model in production knows nothing more of the newest labels than their share, if it is so."""
+    """That the model in production knows nothing more of the newest labels than their share, if it is so.
+
+    Labels of fewer than ``FEW_EPISODES`` error episodes say too little; an earlier endpoint does not tell.
+    """
     realized = (drift.get("performance") or {}).get("realized") or {}
     precision = realized.get("average_precision")
     if precision is None:  # Too few labels, or no base.
         return []
     guessing = realized["errors"] / realized["rows"]
-    if is_usable(precision, guessing):
+    if is_usable(precision, guessing) or realized.get("error_episodes", FEW_EPISODES) < FEW_EPISODES:
         return []
     return [
         f"THE MODEL IN PRODUCTION IS NOT USABLE: average precision {precision:.3f} on the newest "
         f"{realized['rows']:,} labels, where guessing has {guessing:.3f}"
+    ]
+
+
+def _not_seen(drift: Mapping[str, Any]) -> list[str]:
+    """That the newest errors were ranked no better than by guessing, of too few episodes for a verdict."""
+    realized = (drift.get("performance") or {}).get("realized") or {}
+    precision, episodes = realized.get("average_precision"), realized.get("error_episodes", FEW_EPISODES)
+    if precision is None or not 0 < episodes < FEW_EPISODES:
+        return []
+    guessing = realized["errors"] / realized["rows"]
+    if is_usable(precision, guessing):
+        return []
+    plural = "s" if episodes > 1 else ""
+    return [
+        f"average precision is {precision:.3f} on the newest {realized['rows']:,} labels, where guessing has "
+        f"{guessing:.3f}; that rests on {episodes} error episode{plural}, and a verdict takes {FEW_EPISODES}"
     ]
 
 

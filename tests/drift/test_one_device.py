@@ -88,6 +88,8 @@ def test_a_change_that_begins_at_one_device_and_spreads_is_told_again(seed):
     assert of_one[0] and of_one == sorted(of_one, reverse=True) and not of_one[-1]
     at_label, again = found[of_one.index(False)]
     assert again.alert == found[0][1].alert and "no longer of one device" in again.detail
+    assert "rate of the other devices" in again.detail and again.value > again.limit
+    assert again.devices.with_wrong > 2
     assert at_label <= SINCE + 1500 + 300 * 20
 
 
@@ -129,8 +131,11 @@ def test_others_are_counted_without_the_device():
     newest = NewestDevices()
     for device, error in [("a", 1), ("b", 1), ("a", 1), ("c", 1), ("c", 0)]:
         newest.add(device, error)
-    assert newest.others("a", 4) == (3, 2, 1) and newest.others("a", 99) == (3, 2, 1)
-    assert newest.others("c", 2).n == 0
+    for count in (4, 99):
+        found = newest.others("a", count)
+        assert found.counts == (3, 2, 1) and found.but_one == (1, 1, 0)
+        assert (found.devices, found.with_wrong, found.episodes) == (2, 2, None)
+    assert newest.others("c", 2).counts.n == 0 and not newest.others("c", 2).are_several
 
 
 def test_an_event_of_before_it_was_told_is_of_no_single_device():

@@ -124,6 +124,22 @@ def test_where_errors_are_rare_the_window_is_as_long_as_enough_of_them_take():
     assert again.status() == watch.status(), "what is kept over a restart is of the same rows"
 
 
+def test_the_newest_labels_tell_how_many_error_episodes_they_are():
+    watch = PerformanceWatch()
+    watch.base = base_of(10_000, 500.0)
+    for place in range(900):
+        device, moment = place % 9, place // 9
+        is_error = (moment in range(10, 20) and device < 3) or (moment in range(50, 55) and device == 4)
+        watch.add_pair(0.1, 0, int(is_error), f"d{device}")
+    assert watch.status()["realized"]["error_episodes"] == 2
+    again = PerformanceWatch()
+    again.note_all(*watch.noted(), watch.noted_devices())
+    again.base = watch.base
+    assert again.status() == watch.status()
+    again.add_pair(0.1, 0, 0)
+    assert "error_episodes" not in again.status()["realized"], "of an unknown device nobody knows"
+
+
 @pytest.mark.parametrize(
     ("rows", "errors", "said"),
     [

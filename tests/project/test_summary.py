@@ -452,6 +452,12 @@ def test_a_model_that_knows_no_more_than_guessing_is_told_as_not_usable(precisio
         "THE MODEL IN PRODUCTION IS NOT USABLE: average precision 0.110 on the newest 5,000 labels, where "
         "guessing has 0.068"
     ]
+    told_of = [alert_texts({"performance": {"realized": {**realized, "error_episodes": n}}}) for n in (5, 4)]
+    assert told_of[0] == found
+    assert told_of[1] == told * [
+        "average precision is 0.110 on the newest 5,000 labels, where guessing has 0.068; that rests on 4 "
+        "error episodes, and a verdict takes 5"
+    ]
     few = {"rows": 20, "errors": 3, "not_enough_data": "at least 300 rows"}
     assert alert_texts({"performance": {"realized": few}}) == alert_texts({"performance": None}) == []
 
