@@ -1,6 +1,12 @@
-"""A month in fast motion, cut to six days: ``netops run --scenario month`` is the whole of it."""
+"""A month in fast motion, cut to six days: ``netops run --scenario month`` is the whole of it.
+
+Every run of the tests has single days by file and live, and what is served after them, in
+``tests/project/test_file_day_between.py`` and the audit's tests.
+"""
 
 import pytest
+
+pytestmark = pytest.mark.figures
 
 SIX_DAYS = """
 import json, os

@@ -201,6 +201,7 @@ def test_a_replay_that_cannot_be_is_refused_with_the_way_out(bare, own):
     assert "project 'nowhere' must exist, got none of that name (there are: " in elsewhere.stderr
 
 
+@pytest.mark.figures
 def test_a_run_that_makes_the_champion_again_leaves_the_endpoint_as_it_is(bare, tmp_path):
     """Of telemetry that is all known already: of what ends now, a late reading may come with the next run."""
     folder, project = tmp_path / "past", "netops-past"

@@ -11,6 +11,7 @@ from tests.integration.conftest import Installation
 QUICK = ("--seconds", "2", "--set", "devices=6", "--set", "ticks=500", "--set", "combinations=5")
 
 
+@pytest.mark.figures
 def test_without_concept_drift_no_detector_is_attached(installation):
     done = installation.netops(
         "run", "--json", *QUICK, "--project", "undetected", "--set", "deploy_concept_drift=false"

@@ -33,6 +33,7 @@ def test_the_onset_of_a_peers_failure_is_seen_in_a_devices_own_traffic(workflow)
     assert "tells earlier from later" in selected["dropped"]["out_rate_mbps_avg_15m"]
 
 
+@pytest.mark.figures
 def test_errors_of_its_own_are_reported_as_not_predictable_ahead(workflow):
     test = run(workflow, SCHEMAS / "cisco_leaf7_ahead.yaml", "ahead")["test"]
     assert test["episodes"] > 0 and test["base_rate"] < 0.05
