@@ -177,6 +177,7 @@ def test_a_replacement_may_be_killed_at_every_step(project, local_stack, monkeyp
     )
 
 
+@pytest.mark.figures
 def test_the_job_may_be_killed_at_every_step(project, local_stack, monkeypatch, tmp_path):
     url = local_stack.info.redis_url
     folder = Folder(tmp_path / "telemetry")
