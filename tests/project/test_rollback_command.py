@@ -100,6 +100,7 @@ def there(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> Installation:
 @pytest.fixture
 def ctrl_c() -> None:
     """The handlers of a command, for the time of a test."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # Tests in the background may have it ignored.
     watch_for_interruption()
 
 
