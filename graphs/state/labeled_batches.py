@@ -24,6 +24,7 @@ from feature_sets.model_package.columns import (
 )
 from feature_sets.telemetry.schema import DEVICE
 from graphs.protocol.records import LabeledPair, Position
+from graphs.state.folder_lock import locked_folder
 from graphs.state.snapshots.predictions import restored_pairs, saved_pairs
 from graphs.state.snapshots.saved_state import SavedState
 
@@ -40,7 +41,7 @@ class LabeledBatches:
 
     A file is written under another name and then renamed, so that a reader sees whole files only. Its name is
     the position of its last pair. A pair at or before the newest file's position is in a file already: it is
-    not taken again when the journal is replayed.
+    not taken again when the journal is replayed. One process writes at a time, see ``locked_folder``.
 
     Columns: device, event time, model, version, the model's inputs before imputation, prediction,
     probability, label, predicted_at, labeled_at. Where versions in shadow said something, ``shadows`` has it.
@@ -74,10 +75,11 @@ class LabeledBatches:
         self._seconds = seconds
         self._on_failure = on_failure
         directory.mkdir(parents=True, exist_ok=True)
-        for entry in os.scandir(directory):
-            if entry.name.endswith(_UNFINISHED) or (anew and _NAME.match(entry.name)):
-                Path(entry).unlink()
-        written = _positions(directory)
+        with locked_folder(directory):  # What is unfinished then was left by a process that died.
+            for entry in os.scandir(directory):
+                if entry.name.endswith(_UNFINISHED) or (anew and _NAME.match(entry.name)):
+                    Path(entry).unlink()
+            written = _positions(directory)
         self._last = max(written, default=None)
         self.written = len(written)
         """Files in the directory, also those of earlier processes."""
@@ -126,7 +128,7 @@ class LabeledBatches:
         :param full_only: whether pairs that make no full batch stay.
         :raises OSError: if a file cannot be written; the pairs are kept.
         """
-        with self._writing:
+        with self._writing, locked_folder(self.directory):
             self._forget_written()
             while len(self._pairs) >= (self._rows if full_only else 1):
                 batch = self._pairs[: self._rows]

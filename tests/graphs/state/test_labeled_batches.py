@@ -59,6 +59,23 @@ def read(directory: Path) -> pd.DataFrame:
     return pd.concat([pd.read_parquet(file) for file in files], ignore_index=True)
 
 
+def test_two_processes_that_write_at_once_write_each_pair_once(tmp_path: Path) -> None:
+    """As while a function is deployed anew: both have the pairs, one a few more, and a third begins."""
+    for number in range(30):
+        folder = tmp_path / str(number)
+        old, new = make(folder, rows=1000), make(folder, rows=1000)
+        old.add([pair(at) for at in range(40)])
+        new.add([pair(at) for at in range(45)])
+        threads = [threading.Thread(target=each.close) for each in (old, new)]
+        for thread in threads:
+            thread.start()
+        make(folder, rows=1000).close()
+        for thread in threads:
+            thread.join()
+        assert read(folder)["y"].tolist() == list(range(45)), number
+        assert not list(folder.glob("*.unfinished"))
+
+
 def wait_for_files(directory: Path, count: int) -> list[Path]:
     waited = threading.Event()
     for _ in range(1000):
