@@ -14,7 +14,11 @@ def run(workflow, schema, **arguments):
 @pytest.mark.parametrize(
     ("name", "shape"),
     [
-        ("wide", {"devices": 3, "metrics": 40, "ticks": 1200, "tick_seconds": 10}),
+        pytest.param(
+            "wide",
+            {"devices": 3, "metrics": 40, "ticks": 1200, "tick_seconds": 10},
+            marks=pytest.mark.figures,
+        ),
         ("many", {"devices": 800, "metrics": 2, "ticks": 60, "tick_seconds": 60}),
     ],
 )
@@ -27,6 +31,7 @@ def test_any_shape_goes_through(workflow, tmp_path, name, shape):
     assert summary["test"]["average_precision"] > 3 * summary["test"]["base_rate"]
 
 
+@pytest.mark.figures  # A rehearsal in every run has late readings as well.
 def test_late_readings_count_from_their_arrival_on(workflow, tmp_path):
     shape = {"devices": 6, "metrics": 3, "ticks": 2000, "tick_seconds": 10}
     schema = write_network(tmp_path / "late", errors="shown", late_share=0.05, **shape)
