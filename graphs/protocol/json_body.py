@@ -12,10 +12,6 @@ from graphs.protocol.errors import ApiError
 from graphs.protocol.event_hints import text_hint
 
 
-class _RepeatedKeyError(ValueError):
-    """An object that has a key twice."""
-
-
 def decode(body: Any, max_bytes: int, is_of_events: bool = False) -> Any:
     """JSON value of a request body. Bodies that a trigger has decoded already are taken as they are.
 
@@ -53,14 +49,12 @@ def _value(body: bytes | str, max_bytes: int, is_of_events: bool) -> Any:
         failure = error
     except RecursionError:  # Deeper than any event: it is refused as that.
         return value
-    except _RepeatedKeyError as error:
-        raise ApiError(400, "body", "must have each key once in an object", str(error)) from None
     try:
         # NaN and Infinity are no JSON, but many clients write them: read them, so that the check of the
         # event refuses them by the name of their field and the other events of the list are taken.
         return json.loads(body, object_pairs_hook=hook)
-    except _RepeatedKeyError as error:
-        raise ApiError(400, "body", "must have each key once in an object", str(error)) from None
+    except ApiError:  # Of a key that is there twice; it is a ValueError, too.
+        raise
     except (ValueError, RecursionError):
         rule = f"must be JSON: {failure.msg} at line {failure.lineno} column {failure.colno}"
         hint = text_hint(body if isinstance(body, bytes) else body.encode(errors="replace"))
@@ -82,10 +76,11 @@ def _may_repeat(body: bytes | str, value: Any) -> bool:
 def _without_repeated(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """The object of these.
 
-    :raises _RepeatedKeyError: naming the first key that is there twice.
+    :raises ApiError: naming the first key that is there twice.
     """
     found = dict(pairs)
     if len(found) < len(pairs):
         counts = Counter(key for key, _ in pairs)
-        raise _RepeatedKeyError(next(key for key in counts if counts[key] > 1))
+        twice = next(key for key in counts if counts[key] > 1)
+        raise ApiError(400, "body", "must have each key once in an object", twice)
     return found
