@@ -7,16 +7,15 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools
 from feature_sets.telemetry.alarm_log import AlarmLog
 from feature_sets.telemetry.alarm_rows import rows_that
+from feature_sets.telemetry.column_words import absent_words, among
 from feature_sets.telemetry.schema import DEVICE
 from feature_sets.telemetry.table_rows import TableRows
 
 UNWANTED = "not_in_only"
 """What the report counts."""
-_SHOWN = 5
 
 
 def wanted_rows(
@@ -40,8 +39,7 @@ def wanted_rows(
     found = np.ones(len(rows.frame), dtype=np.bool_)
     for column, words in only.items():
         codes, texts = pd.factorize(rows.frame[column])
-        known = {word.lower() for word in words}
-        has = np.array([text.lower() in known for text in texts] + [False])[codes]
+        has = among(texts, words)[codes]
         if log is not None:
             clears = np.array([log.raises(text) is False for text in texts] + [True])[codes]
             states, said = pd.factorize(rows.frame[state])
@@ -49,12 +47,8 @@ def wanted_rows(
             clears |= bool(log.alarm) and not tells_apart
             has |= clears & np.array([log.raises(text) is False for text in said] + [False])[states]
         found &= has
-        absent = [repr(word) for word in words if word.lower() not in {text.lower() for text in texts}]
-        if whole and absent and len(texts):
-            rows.report.warnings.append(
-                f"no row has {listed(absent, _SHOWN)} in '{column}', which labels.only names; there are "
-                f"{listed([repr(text) for text in texts], _SHOWN)}"
-            )
+        if whole and (absent := absent_words(column, texts, words, "labels.only")):
+            rows.report.warnings.append(absent)
     unwanted = rows.keep & ~found
     if log is not None and not log.alarm:
         codes, texts = pd.factorize(rows.frame[state])

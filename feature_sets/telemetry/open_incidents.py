@@ -7,13 +7,12 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from feature_sets.listed import listed
 from feature_sets.rows.keyed_rows import Bools
+from feature_sets.telemetry.column_words import absent_words, among
 from feature_sets.telemetry.table_rows import TableRows
 
 IGNORED = "end_of_open"
 """What the report counts: rows with an end that does not count."""
-_SHOWN = 5
 
 
 def open_rows(rows: TableRows, words: Mapping[str, Sequence[str]], end: str, whole: bool = True) -> Bools:
@@ -26,16 +25,10 @@ def open_rows(rows: TableRows, words: Mapping[str, Sequence[str]], end: str, who
     found = np.zeros(len(rows.frame), dtype=np.bool_)
     for column, values in words.items():
         codes, texts = pd.factorize(rows.frame[column])
-        known = {word.lower() for word in values}
-        is_open = np.array([text.lower() in known for text in texts] + [False])[codes]
+        is_open = among(texts, values)[codes]
         ignored = is_open & ~found & rows.frame[end].notna().to_numpy() & rows.keep
         rows.report.count(IGNORED, column, int(np.count_nonzero(ignored)))
         found |= is_open
-        there = {text.lower() for text in texts}
-        absent = [repr(word) for word in values if word.lower() not in there]
-        if whole and absent and len(texts):
-            rows.report.notes.append(
-                f"no row has {listed(absent, _SHOWN)} in '{column}', which labels.open names; there are "
-                f"{listed([repr(text) for text in texts], _SHOWN)}"
-            )
+        if whole and (absent := absent_words(column, texts, values, "labels.open")):
+            rows.report.notes.append(absent)
     return found
